@@ -1,0 +1,1 @@
+//! The API, the house rules' register and the assignment of solutions to nodes.

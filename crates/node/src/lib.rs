@@ -1,0 +1,1 @@
+//! The only role that is root: pools, sandboxes, ports, runtimes, and the pass that brings them to what is wished.

@@ -1,0 +1,1 @@
+//! Clauses, measures and decisions of the house rules: pure functions over facts.

@@ -1,0 +1,1 @@
+//! Tests of the whole house: the platform on real engines, and with faults.
