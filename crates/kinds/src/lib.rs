@@ -1,1 +1,76 @@
 //! What the platform can host: one folder per kind, all on the same four walls.
+//!
+//! A kind is pure. It reads a form into a spec, says what names it claims, and plans: from an [`Order`] (what is wished) and
+//! a [`Sight`] (what a look at the machine showed) it makes a [`Plan`] of [`Step`]s, which are verbs of the walls and nothing
+//! else. The node carries steps out; it makes no choices. A kind states its aim a second time in [`Kind::reached`], so that
+//! a plan which forgets a step is found out by the tests that cut it anywhere.
+//!
+//! To add a kind: a folder, a `mod` line and an entry in [`KINDS`].
+
+pub mod fake;
+pub mod host;
+pub mod order;
+pub mod pass;
+pub mod sandbox;
+pub mod sight;
+pub mod step;
+
+pub use host::{Host, Trouble};
+pub use order::{Aim, Credential, Order, Standing};
+pub use pass::{Outcome, pass};
+pub use sandbox::{Bind, Limits, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName};
+pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
+pub use step::{Plan, Port, Route, Step, Waiting};
+
+use husorden_base::{Bytes, FieldError, Text};
+use serde_json::Value;
+
+/// Every kind there is. A closed list: what does not stand here does not exist.
+pub static KINDS: [&dyn Kind; 0] = [];
+
+/// The kind with this name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static dyn Kind> {
+    KINDS.into_iter().find(|kind| kind.name() == name)
+}
+
+/// Something the platform can host.
+pub trait Kind: Sync {
+    /// Its name in the API, the CLI and the database.
+    fn name(&self) -> &'static str;
+
+    /// What people call it.
+    fn title(&self) -> Text;
+
+    /// JSON Schema (2020-12) of its spec, with titles and descriptions; the OpenAPI text, the CLI's help and the panel's
+    /// form come from it.
+    fn schema(&self) -> Value;
+
+    /// Reads a form into a spec with every default filled in. `before` is the spec that is changed, none at creation.
+    /// Unknown fields are refused; every field that is wrong is named at once, with a pointer relative to the spec.
+    ///
+    /// # Errors
+    /// The fields that are wrong.
+    fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>>;
+
+    /// What must be the solution's alone in the whole installation, as (space, key), such as `("domain", "www.shop.example")`.
+    fn claims(&self, spec: &Value) -> Vec<(&'static str, String)>;
+
+    /// The most its volume may hold.
+    fn volume(&self, spec: &Value) -> Bytes;
+
+    /// Passwords that are made with the solution and shown once, as (name of the credential, user name).
+    fn credentials(&self, spec: &Value) -> Vec<(String, String)>;
+
+    /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.
+    fn destructive(&self, before: &Value, after: &Value) -> bool;
+
+    /// What to do next. Pure: the same order and sight give the same plan. An empty plan that waits for nothing says settled.
+    fn plan(&self, order: &Order, sight: &Sight) -> Plan;
+
+    /// Whether the aim is reached, stated independently of [`Kind::plan`].
+    ///
+    /// # Errors
+    /// What is missing, for the tests' reader.
+    fn reached(&self, order: &Order, sight: &Sight) -> Result<(), String>;
+}

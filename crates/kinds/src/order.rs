@@ -1,0 +1,92 @@
+//! What is wished of a solution: the order a kind plans from.
+
+use husorden_base::{Number, SolutionId, site};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is wanted of a solution as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aim {
+    /// It serves.
+    Run,
+    /// Its data is kept and nothing is served.
+    Stop,
+    /// It goes. The only aim whose steps may destroy; a snapshot is left for the retention time first.
+    Gone,
+}
+
+/// A password as the platform keeps it: a hash that the engine checks, never the password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The user it is for.
+    pub username: String,
+    /// bcrypt hash (`$2y$…`), which PHP's `password_verify` and `crypt(3)` read.
+    pub hash: String,
+    /// Grows with each new password; the mark of what was set last is compared with it.
+    pub generation: u64,
+}
+
+/// One solution as it is wished to be, with what the measures register says of it at the moment of the pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// The solution.
+    pub solution: SolutionId,
+    /// Its number on this installation.
+    pub number: Number,
+    /// What is wanted of it as a whole.
+    pub aim: Aim,
+    /// The kind's own spec, as [`crate::Kind::parse`] made it.
+    pub spec: Value,
+    /// Passwords by name.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Credential>,
+    /// The case number a stranger may see, while a measure holds the solution closed. Comes from the register, never from
+    /// a wish.
+    #[serde(default)]
+    pub closed: Option<String>,
+    /// The retention time is over: with [`Aim::Gone`], what was retained may go too.
+    #[serde(default)]
+    pub expired: bool,
+}
+
+/// Whether a solution is served at all: its aim under the measures in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Served.
+    Open,
+    /// Stopped by its owner.
+    Stopped,
+    /// Closed by a measure; the case number.
+    Closed(String),
+    /// On its way out.
+    Going,
+}
+
+impl Order {
+    /// The aim under the measures in force. A measure beats `run`, so that no kind can forget it; it does not stop a
+    /// deletion, which takes away from the net anyway.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match (self.aim, &self.closed) {
+            (Aim::Gone, _) => Standing::Going,
+            (_, Some(case)) => Standing::Closed(case.clone()),
+            (Aim::Stop, None) => Standing::Stopped,
+            (Aim::Run, None) => Standing::Open,
+        }
+    }
+}
+
+impl Standing {
+    /// What the edge is to say, for kinds that are served by it; `open` while the site is ready.
+    #[must_use]
+    pub fn at_edge(&self, ready: bool) -> site::Standing {
+        match self {
+            Self::Open if ready => site::Standing::Open,
+            Self::Open => site::Standing::Preparing,
+            Self::Stopped | Self::Going => site::Standing::Stopped,
+            Self::Closed(case) => site::Standing::Closed { case: case.clone() },
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The pass, written once for all kinds: look, plan, apply, look again.
+//!
+//! Timer, wake and restart run this one path; a wake carries no data. "Settled" comes only from a fresh look that plans
+//! nothing. A failed look takes no step, and a failed step ends the pass.
+
+use crate::{Host, Kind, Order, Sight, Trouble, Waiting};
+
+/// How a pass ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A fresh look planned nothing and waits for nothing.
+    Settled(Sight),
+    /// A fresh look planned nothing, but waits.
+    Waits(Sight, Waiting),
+    /// The look failed: nothing was done.
+    Blind(Trouble),
+    /// A step failed: what came after it was not done.
+    Failed(Trouble),
+    /// Steps were still planned after the most rounds one pass may take; it goes on at the next.
+    Unfinished(Sight),
+}
+
+/// Rounds of look, plan and apply in one pass. A plan that needs more is going round in circles.
+pub const ROUNDS_MAX: usize = 16;
+
+/// One pass over one solution.
+pub fn pass(kind: &dyn Kind, order: &Order, host: &mut dyn Host) -> Outcome {
+    let mut last = Sight::default();
+    for _ in 0..ROUNDS_MAX {
+        let sight = match host.look() {
+            Ok(sight) => sight,
+            Err(trouble) => return Outcome::Blind(trouble),
+        };
+        let plan = kind.plan(order, &sight);
+        if plan.steps.is_empty() {
+            return match plan.waiting {
+                Some(waiting) => Outcome::Waits(sight, waiting),
+                None => Outcome::Settled(sight),
+            };
+        }
+        for step in &plan.steps {
+            if let Err(trouble) = host.apply(step) {
+                return Outcome::Failed(trouble);
+            }
+        }
+        last = sight;
+    }
+    Outcome::Unfinished(last)
+}

@@ -1,0 +1,148 @@
+//! What runs: sandboxes, the services that start on demand in them, and tasks that run once.
+
+use husorden_base::{Bytes, RuntimeName};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A sandbox's role within its solution, such as `php`; also the name of its socket.
+pub type Role = String;
+
+/// A task's name within its solution, such as `install`.
+pub type TaskName = String;
+
+/// A container as the sandbox wall makes it. Whatever it says, the wall adds: the solution's own uid, no capabilities,
+/// no-new-privileges, seccomp, own pid, mount, ipc and uts namespaces, tmpfs on `/tmp` and `/run` bounded in size, and an
+/// `/etc/passwd` that names the uid `site`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// The read-only root.
+    pub runtime: RuntimeName,
+    /// Program and arguments, as paths inside the runtime. Never a secret.
+    pub argv: Vec<String>,
+    /// Environment; nothing else is in it.
+    pub env: BTreeMap<String, String>,
+    /// Working directory.
+    pub cwd: String,
+    /// What of the solution is visible inside.
+    pub binds: Vec<Bind>,
+    /// Generated files, bound read-only: path inside → text.
+    pub files: BTreeMap<String, String>,
+    /// What it may use.
+    pub limits: Limits,
+    /// What it may reach.
+    pub network: Network,
+}
+
+/// Something of the solution, or of the platform, made visible inside a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    /// What.
+    pub from: Place,
+    /// Where inside.
+    pub to: String,
+    /// Whether it may be written.
+    pub write: bool,
+}
+
+/// What can be bound into a sandbox. There is no way to name a path of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// A folder of the solution's volume, one of those named at its creation.
+    Folder(String),
+    /// A catalogue application, read-only.
+    App(String),
+    /// What a runtime prepared once for its solutions to copy, read-only.
+    Template(RuntimeName),
+    /// The solution's sockets, read-only; a connection to a sleeping service wakes it.
+    Sockets,
+}
+
+/// What a sandbox may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory, with no swap beyond it.
+    pub memory: Bytes,
+    /// CPU time, in percent of one core.
+    pub cpu_percent: u32,
+    /// Processes and threads.
+    pub pids: u32,
+}
+
+/// What a sandbox may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Nothing but its own loopback.
+    Nothing,
+    /// The solution's port.
+    Port,
+}
+
+/// A service that starts on demand: the node listens on its socket, starts the sandbox at the first connection with the
+/// listening socket as file descriptor 3, and stops it when it has been idle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// What runs.
+    pub sandbox: Sandbox,
+    /// Who may connect.
+    pub reach: Reach,
+    /// Seconds without work after which it is stopped.
+    pub idle_stop_s: u32,
+    /// Seconds it may take to stop after `stop_signal` before it is killed.
+    pub stop_s: u32,
+    /// Signal number that asks it to finish what it does and end.
+    pub stop_signal: i32,
+}
+
+impl Service {
+    /// What tells two services apart: a change of anything in them changes it.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(self)
+    }
+}
+
+/// Who may connect to a service's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// The edge.
+    Edge,
+    /// The solution's own sandboxes.
+    Own,
+}
+
+/// Something that runs once in a sandbox and leaves a mark on the volume when it has succeeded (exit code 0). Tasks are
+/// safe to run again: a node that died does not know how one ended, and runs it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name; one at a time with the same name.
+    pub name: TaskName,
+    /// What runs. Its standard output and error, the last 16 KiB, are kept as the reason when it fails.
+    pub sandbox: Sandbox,
+    /// Handed to standard input; the one way for something confidential to get in.
+    pub stdin: String,
+    /// The mark it leaves: key and value.
+    pub mark: (String, String),
+    /// Seconds after which it is ended and counts as failed.
+    pub limit_s: u32,
+}
+
+impl Task {
+    /// What tells two tasks apart; a task that failed is not run again until this changes or its failure is forgotten.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(self)
+    }
+}
+
+pub(crate) fn digest(value: &impl Serialize) -> String {
+    let text = serde_json::to_vec(value).expect("plain data has a JSON form");
+    Sha256::digest(text)
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

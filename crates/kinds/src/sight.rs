@@ -1,0 +1,94 @@
+//! What a look at the machine showed of one solution. Absent, known and unknown are three things: what could not be seen
+//! makes the whole look fail, so that nothing is planned on a guess.
+
+use crate::sandbox::{Role, TaskName};
+use husorden_base::{Bytes, RuntimeName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One solution as it stands on the walls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sight {
+    /// Its volume.
+    pub volume: VolumeSight,
+    /// What tasks have left on the live volume; they travel with snapshots, so that a restored volume says truly what it holds.
+    pub marks: BTreeMap<String, String>,
+    /// Services that are set, running or not.
+    pub services: BTreeMap<Role, ServiceSight>,
+    /// Tasks that run, or ended without leaving their mark.
+    pub tasks: BTreeMap<TaskName, TaskSight>,
+    /// Digest of the port that is set.
+    pub port: Option<String>,
+    /// Digest of the route that the edge is given.
+    pub route: Option<String>,
+    /// Runtimes, templates and apps that were asked about: all in the catalogue.
+    pub runtimes: BTreeMap<RuntimeName, RuntimeSight>,
+}
+
+/// A volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeSight {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is there.
+    Live {
+        /// The most the solution's group may hold.
+        limit: Bytes,
+    },
+    /// The live part is gone; a snapshot of it is retained.
+    Retained,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSight {
+    /// Digest of the service as set.
+    pub digest: String,
+    /// What it does.
+    pub state: ServiceState,
+}
+
+/// What a service does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// Nothing runs; the node listens for it.
+    Sleeping,
+    /// Its sandbox runs.
+    Running,
+    /// It was told to end and has not yet.
+    Stopping,
+    /// It did not start, or died again and again; it is tried again after a pause.
+    Failing {
+        /// Last words of its standard error.
+        reason: String,
+    },
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSight {
+    /// Digest of the task.
+    pub digest: String,
+    /// None while it runs; else why it failed.
+    pub failed: Option<String>,
+}
+
+/// A catalogue entry on this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuntimeSight {
+    /// Not built and not asked for.
+    Absent,
+    /// Being built.
+    Building,
+    /// Built.
+    Ready,
+    /// The build failed; it is tried again after a pause.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,177 @@
+//! Steps: the verbs of the walls, as data. A plan is a list of them.
+
+use crate::sandbox::{Role, Service, Task, TaskName, digest};
+use husorden_base::site::{Handler, Standing};
+use husorden_base::{Bytes, Domain, RuntimeName, Text};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// One thing to do on one wall. Each may be done again without harm, and each leaves something that the next look sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Step {
+    /// Ask for a runtime, its template or an app; the build is a recorded child.
+    Runtime {
+        /// Which.
+        name: RuntimeName,
+    },
+    /// Make the volume with its limit and folders, all of them or nothing.
+    VolumeCreate {
+        /// The most the solution's group may hold.
+        limit: Bytes,
+        /// Folders at its top, owned by the solution's uid.
+        folders: Vec<String>,
+    },
+    /// Change the limit.
+    VolumeLimit {
+        /// The new limit.
+        limit: Bytes,
+    },
+    /// Take a snapshot of the live part, keep it for the retention time, and remove the live part.
+    VolumeRetain,
+    /// Bring the live part back from what was retained.
+    VolumeRevive,
+    /// Destroy the volume with all its snapshots. Only under [`crate::Aim::Gone`], after the retention time.
+    VolumeDestroy,
+    /// Start a task.
+    Task {
+        /// Which.
+        task: Box<Task>,
+    },
+    /// End a task if it runs, and forget how it ended.
+    TaskForget {
+        /// Which.
+        name: TaskName,
+    },
+    /// Set a service. One that runs on another setting is stopped gently; the next connection starts it on this one.
+    Service {
+        /// Its role.
+        role: Role,
+        /// What it is.
+        service: Box<Service>,
+    },
+    /// Stop a service and take its socket away.
+    ServiceDrop {
+        /// Its role.
+        role: Role,
+    },
+    /// Set the port. The machine's part of it is made when a sandbox first needs it.
+    Port {
+        /// What it lets through.
+        port: Port,
+    },
+    /// Take the port away.
+    PortDrop,
+    /// Tell the edge.
+    Route {
+        /// What to serve.
+        route: Box<Route>,
+    },
+    /// The edge forgets it.
+    RouteDrop,
+}
+
+/// What a port lets through. What is not listed is refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Inbound: TCP port and the addresses that may connect to it.
+    pub allow: Vec<(u16, IpNet)>,
+    /// Outbound traffic is let through by NAT; port 25 never is, nor are private and platform addresses.
+    pub outbound: bool,
+}
+
+impl Port {
+    /// What tells two ports apart.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(self)
+    }
+}
+
+/// What the edge serves for a solution, in words of the walls; the node turns places into paths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Names it answers to, the main one first.
+    pub domains: Vec<Domain>,
+    /// The folder of the volume beneath which everything served lies.
+    pub folder: String,
+    /// Within that folder.
+    pub docroot: String,
+    /// How requests are answered.
+    pub answer: Answer,
+    /// Whether it is served.
+    pub standing: Standing,
+    /// Plain HTTP is redirected.
+    pub https_only: bool,
+    /// Largest request body.
+    pub body: Bytes,
+}
+
+impl Route {
+    /// What tells two routes apart.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(self)
+    }
+}
+
+/// How requests are answered; becomes a [`Handler`] on the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Answer {
+    /// Files only.
+    Static,
+    /// Files, and PHP by a service of the solution.
+    Php {
+        /// The service's role.
+        role: Role,
+        /// What the docroot is called inside its sandbox.
+        inner_root: String,
+        /// Script for paths that are no file.
+        front_controller: Option<String>,
+    },
+}
+
+impl Answer {
+    /// The edge's handler, given where the solution's sockets lie on this machine.
+    #[must_use]
+    pub fn handler(&self, sockets: &std::path::Path) -> Handler {
+        match self {
+            Self::Static => Handler::Static,
+            Self::Php {
+                role,
+                inner_root,
+                front_controller,
+            } => Handler::Php {
+                socket: sockets.join(format!("{role}.sock")),
+                inner_root: inner_root.clone(),
+                front_controller: front_controller.clone(),
+            },
+        }
+    }
+}
+
+/// What to do next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In this order. Take-downs come before build-ups.
+    pub steps: Vec<Step>,
+    /// What the plan cannot go past yet.
+    pub waiting: Option<Waiting>,
+}
+
+/// Why a plan ends before the aim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "kebab-case")]
+pub enum Waiting {
+    /// Work that runs: shown as progress.
+    Work {
+        /// What is being done.
+        text: Text,
+    },
+    /// Something failed and is not tried again by itself: shown as trouble, with what to do.
+    Trouble {
+        /// What failed and what to do about it.
+        text: Text,
+    },
+}
