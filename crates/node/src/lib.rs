@@ -1,1 +1,13 @@
-//! The only role that is root: pools, sandboxes, ports, runtimes, and the pass that brings them to what is wished.
+//! The only role that is root: it holds wishes and measures, drives the engines through the walls, and reports.
+//!
+//! The walls stand in [`volume`], [`sandbox`], [`port`] and [`runtime`]; `host` puts them behind the one seam that kinds see.
+//! Customers are served when control is gone and across a restart of this role: sandboxes are adopted, never restarted.
+
+pub mod doctor;
+pub mod ground;
+pub mod port;
+pub mod runtime;
+pub mod sandbox;
+pub mod volume;
+
+pub use ground::Ground;

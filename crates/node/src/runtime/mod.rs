@@ -1,0 +1,1 @@
+//! The runtime wall: immutable subvolumes built from the catalogue.

@@ -1,0 +1,1 @@
+//! The sandbox wall: OCI containers run by crun.
