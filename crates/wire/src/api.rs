@@ -1,0 +1,435 @@
+//! Types of the public API (`/v1`). Times are RFC 3339 in UTC; sizes are bytes; ids are UUIDs.
+
+use husorden_base::{Language, Text};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A page of a list. `next` goes back as `?after=`; none means this is the last.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The items, newest last unless the route says otherwise.
+    pub items: Vec<T>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A kind of solution.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Kind {
+    /// Its name, such as `website`.
+    pub name: String,
+    /// What people call it.
+    #[schema(value_type = Object)]
+    pub title: Text,
+    /// JSON Schema (2020-12) of its spec.
+    #[schema(value_type = Object)]
+    pub spec: Value,
+}
+
+/// An order for a new solution.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SolutionCreate {
+    /// Its kind.
+    pub kind: String,
+    /// Its name, unique in the account.
+    pub name: String,
+    /// The kind's spec; what is left out has its default.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub spec: Value,
+    /// For staff: in which account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Labels, for people.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Deletion is refused until this is taken off.
+    #[serde(default)]
+    pub protected: bool,
+}
+
+/// A change of a solution. What is left out stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SolutionChange {
+    /// A new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Fields of the spec to change, as a JSON merge patch (RFC 7396).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub spec: Option<Value>,
+    /// New labels, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Deletion protection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<bool>,
+}
+
+/// A solution.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Solution {
+    /// Its id.
+    pub id: String,
+    /// Its number on this installation.
+    pub number: u32,
+    /// Whose it is.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// `run`, `stop` or `gone`.
+    pub aim: String,
+    /// How it stands, in one word: `working`, `running`, `stopped`, `closed`, `trouble`, `deleting`, `deleted`, `unknown`.
+    pub state: String,
+    /// What is being done or is wrong, in the reader's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The spec with every default filled in.
+    #[schema(value_type = Object)]
+    pub spec: Value,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Deletion protection.
+    pub protected: bool,
+    /// Disk use in bytes: `live`, `snapshots`, `limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<BTreeMap<String, u64>>,
+    /// What the node saw last: marks and services.
+    #[schema(value_type = Object)]
+    pub seen: Value,
+    /// The wish's generation; also the ETag.
+    pub generation: u64,
+    /// The generation the node has settled on.
+    pub seen_generation: u64,
+    /// The case that holds it closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// With `gone`: until when undo can bring it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub retain_until: Option<Timestamp>,
+    /// When it was made.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String)]
+    pub changed: Timestamp,
+}
+
+/// A solution that was just made, with what is shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SolutionCreated {
+    /// The solution.
+    pub solution: Solution,
+    /// Passwords, shown now and never again.
+    pub credentials: Vec<CredentialShown>,
+}
+
+/// A password, shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CredentialShown {
+    /// Which credential, such as `admin`.
+    pub name: String,
+    /// The user name.
+    pub username: String,
+    /// The password; none when the answer is a replay of an earlier request, for it is not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// Something asked of a node once, with how far it is.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Order {
+    /// Its id.
+    pub id: String,
+    /// On which solution.
+    pub solution: String,
+    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `wake`, `sleep`.
+    pub verb: String,
+    /// `queued`, `running`, `done` or `failed`.
+    pub state: String,
+    /// What is done now, or why it failed, in the reader's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Share done, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+    /// The snapshot it makes or uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+    /// When it was asked.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ended: Option<Timestamp>,
+}
+
+/// A snapshot.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: String,
+    /// Of which solution.
+    pub solution: String,
+    /// Its label.
+    pub label: String,
+    /// The destructive verb the platform took it before; none when somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// `taking`, `ready`, `deleting` or `failed`.
+    pub state: String,
+    /// When it was taken.
+    #[schema(value_type = String)]
+    pub taken: Timestamp,
+}
+
+/// An order for a snapshot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotCreate {
+    /// A label, for people.
+    #[serde(default)]
+    pub label: String,
+}
+
+/// Something that happened, as the account may see it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Number of the event; grows, and goes back as `?after=` or `Last-Event-ID`.
+    pub id: u64,
+    /// When.
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    /// What, such as `solution.created`, `solution.settled`, `measure.in-force`.
+    pub kind: String,
+    /// On which solution, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
+    /// Who did it: `staff`, `account`, `node` or `platform`.
+    pub by: String,
+    /// In the reader's language.
+    pub message: String,
+}
+
+/// An account.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The language its mails and messages are in.
+    #[schema(value_type = String)]
+    pub language: Language,
+    /// When it was made.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+}
+
+/// An order for an account; staff only.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountCreate {
+    /// Its name.
+    pub name: String,
+    /// The language its messages are in.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub language: Language,
+}
+
+/// An order for a token.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenCreate {
+    /// What it is for.
+    pub label: String,
+    /// Only reads.
+    #[serde(default)]
+    pub read_only: bool,
+    /// For staff: the account it is for; none makes a staff token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub expires: Option<Timestamp>,
+}
+
+/// A token. `token` is there only in the answer that made it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Token {
+    /// Its id.
+    pub id: String,
+    /// What it is for.
+    pub label: String,
+    /// `staff` or `account`.
+    pub role: String,
+    /// The account it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Only reads.
+    pub read_only: bool,
+    /// The token itself, shown once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub expires: Option<Timestamp>,
+}
+
+/// A case, as staff see it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Case {
+    /// Its id.
+    pub id: String,
+    /// Its number, which strangers may see.
+    pub number: String,
+    /// On which account.
+    pub account: String,
+    /// On which solution, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
+    /// The clause.
+    pub clause: String,
+    /// `open` or `closed`.
+    pub state: String,
+    /// Facts, as noted.
+    pub facts: String,
+    /// Its measures.
+    pub measures: Vec<Measure>,
+    /// When it was opened.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+}
+
+/// An order for a case; staff only.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseCreate {
+    /// On which solution; or `account`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
+    /// On which account, when not on one solution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The clause.
+    pub clause: String,
+    /// What is known.
+    pub facts: String,
+}
+
+/// A measure.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Measure {
+    /// Its id.
+    pub id: String,
+    /// Its case.
+    pub case: String,
+    /// The case number a stranger sees.
+    pub case_number: String,
+    /// The clause.
+    pub clause: String,
+    /// What it holds: `{"of":"solution","id":…}` or `{"of":"account","id":…}`.
+    #[schema(value_type = Object)]
+    pub scope: Value,
+    /// `full`, `decision`, `data-out` or `none`.
+    pub access: String,
+    /// Reasons, for the account holder.
+    pub reasons: String,
+    /// `ordered` (decided), `kept` (written down on the node), `in-force`, `lifting` or `lifted`.
+    pub state: String,
+    /// Since when.
+    #[schema(value_type = String)]
+    pub starts: Timestamp,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ends: Option<Timestamp>,
+    /// When it was seen in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub in_force: Option<Timestamp>,
+    /// When it was lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub lifted: Option<Timestamp>,
+}
+
+/// Why a measure is lifted.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeasureLift {
+    /// Reasons, for the account holder.
+    pub reasons: String,
+}
+
+/// A line of evidence.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// Its number.
+    pub id: u64,
+    /// When the row was written before the act.
+    #[schema(value_type = String)]
+    pub begun: Timestamp,
+    /// When it was completed after the act; none while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ended: Option<Timestamp>,
+    /// Who: `staff:…`, `account:…`, `node:…`.
+    pub who: String,
+    /// What.
+    pub act: String,
+    /// On which solution, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
+    /// Details before the act.
+    #[schema(value_type = Object)]
+    pub before: Value,
+    /// Details after the act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+/// A node; staff only.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Whether it is connected now.
+    pub connected: bool,
+    /// When it was last heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub heard: Option<Timestamp>,
+    /// What it said last: pool, runtimes, sandboxes, strays.
+    #[schema(value_type = Object)]
+    pub health: Value,
+}
+
+/// Who asks: the answer to `GET /v1/me`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// `staff` or `account`.
+    pub role: String,
+    /// The account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
+    /// Only reads.
+    pub read_only: bool,
+}

@@ -1,0 +1,375 @@
+//! What control and a node say to each other: JSON lines, both ways, on one connection that the node opens.
+//!
+//! On one machine it is control's unix socket, where the kernel vouches that the peer is root. The node says
+//! [`FromNode::Hello`]; control answers [`ToNode::Welcome`] and then everything that is wished of the node, and after that
+//! what changes. A wish carries (epoch, generation); the node refuses older ones and says so. A solution missing from the
+//! wishes is reported by the node as a stray and never removed.
+//!
+//! Bulk data (an uploaded archive) goes over a connection of its own that opens with [`FromNode::Fetch`]; control answers
+//! with the bytes and closes.
+
+use husorden_base::{
+    AccountId, MeasureId, Name, Number, OrderId, Refusal, SnapshotId, SolutionId, Text,
+};
+use husorden_kinds::{Aim, Credential, Waiting};
+use husorden_rules::Measure;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Version of this protocol. Control and node each speak this one and the one before.
+pub const VERSION: u32 = 1;
+
+/// Longest line either side accepts, in bytes.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// One solution as control wishes it to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The solution.
+    pub solution: SolutionId,
+    /// Its number, never given twice.
+    pub number: Number,
+    /// Whose it is; a measure on the account holds it.
+    pub account: AccountId,
+    /// Its name in the account.
+    pub name: Name,
+    /// Its kind.
+    pub kind: String,
+    /// What is wanted of it as a whole.
+    pub aim: Aim,
+    /// The kind's spec.
+    pub spec: Value,
+    /// Passwords by name, as hashes.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Credential>,
+    /// With [`Aim::Gone`]: until when what is retained stays.
+    #[serde(default)]
+    pub retain_until: Option<Timestamp>,
+    /// Grows when a restored control takes over; an older epoch is refused.
+    pub epoch: u64,
+    /// Grows with each change of the wish within an epoch.
+    pub generation: u64,
+}
+
+/// What control says to a node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum ToNode {
+    /// Answer to the node's hello. Everything wished follows, ended by [`ToNode::ThatIsAll`].
+    Welcome {
+        /// Control's protocol version.
+        version: u32,
+        /// Control's epoch.
+        epoch: u64,
+    },
+    /// A wish, new or changed.
+    Wish {
+        /// The wish.
+        wish: Box<Wish>,
+    },
+    /// A measure, new or changed (lifted). Written down by the node before it answers [`FromNode::Measured`].
+    Measure {
+        /// The measure.
+        measure: Box<Measure>,
+    },
+    /// Something to do once; sent again until the node has answered with an end.
+    Verb {
+        /// Its id: the node does the same id once.
+        order: OrderId,
+        /// On which solution.
+        solution: SolutionId,
+        /// What.
+        verb: Verb,
+    },
+    /// All wishes, measures and open verbs were sent since the welcome; what the node holds beyond is a stray.
+    ThatIsAll,
+    /// The answer to [`FromNode::Seen`], so that the node need not say it again.
+    Noted {
+        /// Which solution.
+        solution: SolutionId,
+        /// The report's number as the node gave it.
+        report: u64,
+    },
+}
+
+/// Something a node does once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
+pub enum Verb {
+    /// Take a snapshot.
+    Snapshot {
+        /// Its id.
+        snapshot: SnapshotId,
+        /// Its label.
+        label: String,
+        /// The destructive verb it is taken before, if the platform takes it.
+        before: Option<String>,
+    },
+    /// Bring the volume back to a snapshot; the state before is kept as another, so that this can be undone.
+    Restore {
+        /// To which.
+        snapshot: SnapshotId,
+        /// The id of the snapshot that is taken first.
+        before: SnapshotId,
+    },
+    /// Delete a snapshot.
+    SnapshotDelete {
+        /// Which.
+        snapshot: SnapshotId,
+    },
+    /// Fetch an uploaded archive from control and unpack it in a sandbox, as the solution's uid; a snapshot is taken first.
+    Unpack {
+        /// `zip`, `tar` or `tar.gz`.
+        format: String,
+        /// Folder within the site's files.
+        into: String,
+        /// Size of the archive in bytes.
+        bytes: u64,
+        /// The id of the snapshot that is taken first.
+        before: SnapshotId,
+    },
+    /// Start the solution's services now rather than at the first request.
+    Wake,
+    /// Stop the solution's services now; the next request wakes them.
+    Sleep,
+}
+
+/// What a node says to control.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum FromNode {
+    /// First line of a connection.
+    Hello {
+        /// The node's protocol version.
+        version: u32,
+        /// The node's name.
+        node: String,
+        /// The highest epoch the node has seen.
+        epoch: u64,
+    },
+    /// First line of a connection for bulk data: the bytes that belong to an order.
+    Fetch {
+        /// Which order.
+        order: OrderId,
+    },
+    /// What was seen of a solution, sent when it changed and until control has noted it.
+    Seen(Box<Seen>),
+    /// A wish was refused because the node holds a newer one, or because it cannot be.
+    WishRefused {
+        /// Which solution.
+        solution: SolutionId,
+        /// The epoch refused.
+        epoch: u64,
+        /// The generation refused.
+        generation: u64,
+        /// Why.
+        why: String,
+    },
+    /// How far a measure is.
+    Measured {
+        /// Which.
+        measure: MeasureId,
+        /// The revision that is meant.
+        revision: u64,
+        /// How far it is.
+        state: MeasureState,
+        /// When.
+        at: Timestamp,
+    },
+    /// A measure that was taken or lifted on the node itself, with control dead.
+    MeasureTaken {
+        /// The measure.
+        measure: Box<Measure>,
+        /// Reasons as given at the node.
+        reasons: String,
+    },
+    /// How far an order is.
+    Progress {
+        /// Which.
+        order: OrderId,
+        /// How far it is.
+        state: VerbState,
+    },
+    /// A line of evidence: written by the node before and after it acts.
+    Evidence(Box<EvidenceLine>),
+    /// The node itself: sent about every ten seconds.
+    Health(Box<Health>),
+}
+
+/// What was seen of one solution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which.
+    pub solution: SolutionId,
+    /// Number of this report on this node, growing; control answers with it.
+    pub report: u64,
+    /// Epoch of the wish that was pursued.
+    pub epoch: u64,
+    /// Generation of the wish that was pursued.
+    pub generation: u64,
+    /// How it stands.
+    pub state: SeenState,
+    /// Why it does not stand as wished, if so.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+    /// Disk use, if there is a volume.
+    #[serde(default)]
+    pub usage: Option<VolumeUsage>,
+    /// Snapshots that lie on the node.
+    #[serde(default)]
+    pub snapshots: Vec<SnapshotSeen>,
+    /// Facts on the volume, such as what app is installed.
+    #[serde(default)]
+    pub marks: BTreeMap<String, String>,
+    /// Services by role: `sleeping`, `running`, `stopping` or `failing`.
+    #[serde(default)]
+    pub services: BTreeMap<String, String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a solution stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeenState {
+    /// As wished.
+    Settled,
+    /// Work goes on.
+    Working,
+    /// Something is wrong; `waiting` says what.
+    Trouble,
+}
+
+/// Disk use of one solution in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeUsage {
+    /// What the live volume holds.
+    pub live: u64,
+    /// What only snapshots hold.
+    pub snapshots: u64,
+    /// The limit on both.
+    pub limit: u64,
+}
+
+/// A snapshot as it lies on the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotSeen {
+    /// Its id.
+    pub id: SnapshotId,
+    /// When it was taken.
+    pub taken: Timestamp,
+    /// Its label.
+    pub label: String,
+    /// The destructive verb it was taken before, if the platform took it.
+    pub before: Option<String>,
+}
+
+/// How far a measure is on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MeasureState {
+    /// Written down on the node; it survives everything from here on.
+    Kept,
+    /// In force: the edge refuses, connections are cut, sandboxes are frozen or gone.
+    InForce,
+    /// Lifted, and served again.
+    Lifted,
+}
+
+/// How far an order is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+pub enum VerbState {
+    /// Being done.
+    Running {
+        /// What is done now.
+        text: Text,
+        /// Share done, 0 to 100, where it is known.
+        percent: Option<u8>,
+    },
+    /// Done.
+    Done,
+    /// Refused or failed; nothing was changed, or what was changed was brought back.
+    Failed {
+        /// Why, and what to do.
+        refusal: Box<Refusal>,
+    },
+}
+
+/// A line of evidence as a node writes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceLine {
+    /// Number on this node, growing without gaps.
+    pub serial: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What, such as `measure.begin` or `volume.destroy.end`.
+    pub act: String,
+    /// On which solution, if on one.
+    pub solution: Option<SolutionId>,
+    /// Details.
+    pub detail: Value,
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Runtimes and apps with state, build and size.
+    pub runtimes: Vec<RuntimeHealth>,
+    /// Pool use in bytes.
+    pub pool: PoolHealth,
+    /// Sandboxes that run.
+    pub sandboxes: u32,
+    /// Solutions that lie here and were wished by nobody.
+    pub strays: Vec<String>,
+    /// Whether the edge is connected, and the generation it has applied.
+    pub edge_generation: Option<u64>,
+}
+
+/// A runtime or app on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeHealth {
+    /// Its name.
+    pub name: String,
+    /// `absent`, `building`, `ready` or `failed`.
+    pub state: String,
+    /// What is being done, or why it failed.
+    pub text: String,
+    /// Build id of the newest ready build.
+    pub build: Option<String>,
+    /// Versions of the packages it was built from that matter: name → version.
+    pub packages: BTreeMap<String, String>,
+}
+
+/// A pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolHealth {
+    /// Bytes of data used.
+    pub data_used: u64,
+    /// Bytes of data there are.
+    pub data_total: u64,
+    /// Bytes of metadata used.
+    pub meta_used: u64,
+    /// Bytes of metadata there are.
+    pub meta_total: u64,
+    /// Errors the device or a scrub has shown.
+    pub errors: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_of_the_version_before_is_read() {
+        let line = r#"{"say":"wish","wish":{"solution":"0190f0a0-0000-7000-8000-000000000001","number":7,
+            "account":"0190f0a0-0000-7000-8000-000000000002","name":"shop","kind":"website","aim":"run","spec":{},
+            "epoch":1,"generation":3,"a_field_of_tomorrow":true}}"#;
+        let ToNode::Wish { wish } = serde_json::from_str(line).expect("it is read") else {
+            panic!("a wish")
+        };
+        assert_eq!((wish.generation, wish.retain_until), (3, None));
+    }
+}
