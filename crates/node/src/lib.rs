@@ -3,11 +3,19 @@
 //! The walls stand in [`volume`], [`sandbox`], [`port`] and [`runtime`]; `host` puts them behind the one seam that kinds see.
 //! Customers are served when control is gone and across a restart of this role: sandboxes are adopted, never restarted.
 
+pub mod ca;
+mod config;
 pub mod doctor;
 pub mod ground;
+mod lines;
 pub mod port;
+mod register;
+mod report;
+mod routes;
 pub mod runtime;
 pub mod sandbox;
+pub mod unpack;
 pub mod volume;
 
+pub use config::{Config, PoolSize};
 pub use ground::Ground;

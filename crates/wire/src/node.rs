@@ -85,6 +85,11 @@ pub enum ToNode {
     },
     /// All wishes, measures and open verbs were sent since the welcome; what the node holds beyond is a stray.
     ThatIsAll,
+    /// Control has kept the node's lines of evidence up to this one; the node may forget them.
+    EvidenceKept {
+        /// Serial of the line.
+        serial: u64,
+    },
     /// The answer to [`FromNode::Seen`], so that the node need not say it again.
     Noted {
         /// Which solution.

@@ -1,0 +1,68 @@
+//! A node's configuration, as a TOML file says it.
+
+use crate::Ground;
+use husorden_base::Bytes;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Everything a node is told from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The node's name, as control knows it.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Where the installation stands.
+    pub ground: Ground,
+    /// Control's unix socket.
+    pub control_socket: PathBuf,
+    /// The pool.
+    #[serde(default)]
+    pub pool: PoolSize,
+    /// Folder with the certificate authority for names that no public authority certifies.
+    pub ca: PathBuf,
+    /// The interface towards the world, in the node's network namespace.
+    #[serde(default)]
+    pub uplink: Option<String>,
+    /// Seconds between two sweeps over everything.
+    #[serde(default = "default_sweep_s")]
+    pub sweep_s: u64,
+}
+
+/// How large the pool file is when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolSize {
+    /// Size in bytes.
+    pub size: Bytes,
+}
+
+impl Default for PoolSize {
+    fn default() -> Self {
+        Self {
+            size: Bytes::gib(20),
+        }
+    }
+}
+
+impl Config {
+    /// The socket on which the edge finds this node.
+    #[must_use]
+    pub fn edge_socket(&self) -> PathBuf {
+        self.ground.run.join("node").join("edge.sock")
+    }
+
+    /// The socket for verbs on this machine that work with control dead.
+    #[must_use]
+    pub fn local_socket(&self) -> PathBuf {
+        self.ground.run.join("node").join("local.sock")
+    }
+}
+
+fn default_name() -> String {
+    "node-1".to_owned()
+}
+
+const fn default_sweep_s() -> u64 {
+    60
+}

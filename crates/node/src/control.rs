@@ -1,0 +1,166 @@
+//! The connection to control: opened by the node, kept open, opened again. Customers are served whether it stands or not.
+
+use crate::Node;
+use crate::register::WishError;
+use husorden_base::OrderId;
+use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION};
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Pause between two tries to reach control.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Lines of evidence sent at once.
+const EVIDENCE_LINES_MAX: usize = 500;
+
+/// What the node has to say to control; what can't be said now is said again after the next hello.
+#[derive(Default)]
+pub(crate) struct Voice {
+    lines: Mutex<Option<Sender<String>>>,
+}
+
+impl Voice {
+    /// Says a line if control is there. Nothing may depend on it having been heard.
+    pub(crate) fn say(&self, line: &FromNode) {
+        let text = serde_json::to_string(line).expect("plain data has a JSON form");
+        if let Some(lines) = self.lines.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            // A closed channel means the connection has just ended; the next hello tells control everything again.
+            let _ = lines.send(text);
+        }
+    }
+
+    fn set(&self, lines: Option<Sender<String>>) {
+        *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
+    }
+
+    /// Whether control is connected.
+    pub(crate) fn heard(&self) -> bool {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+/// Talks to control until the node ends.
+pub(crate) fn talk(node: &Arc<Node>) {
+    let mut silent = false;
+    while !node.ending() {
+        match converse(node) {
+            Ok(()) => {
+                info!("control closed the connection");
+                silent = false;
+            }
+            Err(error) if !silent => {
+                warn!(%error, "control is not reached; everything is served as it was wished last");
+                silent = true;
+            }
+            Err(_) => {}
+        }
+        node.voice.set(None);
+        std::thread::sleep(RETRY);
+    }
+}
+
+fn converse(node: &Arc<Node>) -> std::io::Result<()> {
+    let stream = UnixStream::connect(&node.config.control_socket)?;
+    let mut writer = stream.try_clone()?;
+    let (sender, receiver) = channel::<String>();
+    let hello = FromNode::Hello { version: VERSION, node: node.config.name.clone(), epoch: node.register.epoch() };
+    writeln!(writer, "{}", serde_json::to_string(&hello)?)?;
+    let writing = std::thread::Builder::new().name("to-control".to_owned()).spawn(move || {
+        for line in receiver {
+            if writer.write_all(line.as_bytes()).and_then(|()| writer.write_all(b"\n")).is_err() {
+                break;
+            }
+        }
+        let _ = writer.shutdown(Shutdown::Both);
+    })?;
+    node.voice.set(Some(sender));
+    let mut reader = BufReader::new(stream);
+    let mut wished = HashSet::new();
+    let mut line = Vec::new();
+    let result = loop {
+        line.clear();
+        let read = Read::by_ref(&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break Ok(());
+        }
+        match serde_json::from_slice::<ToNode>(&line) {
+            Ok(said) => hear(node, said, &mut wished),
+            Err(error) => warn!(%error, "control said something this version does not know"),
+        }
+    };
+    node.voice.set(None);
+    let _ = writing.join();
+    result
+}
+
+fn hear(node: &Arc<Node>, said: ToNode, wished: &mut HashSet<husorden_base::SolutionId>) {
+    match said {
+        ToNode::Welcome { version, epoch } => info!(version, epoch, "control is there"),
+        ToNode::Wish { wish } => {
+            let (solution, epoch, generation) = (wish.solution, wish.epoch, wish.generation);
+            wished.insert(solution);
+            match node.register.take_wish(*wish) {
+                Ok(changed) => {
+                    if changed {
+                        node.keeper.wake(solution);
+                    }
+                }
+                Err(error) => {
+                    let older = matches!(error, WishError::Older { .. });
+                    warn!(%solution, %error, "a wish was refused");
+                    node.voice.say(&FromNode::WishRefused { solution, epoch, generation, why: error.to_string() });
+                    if older {
+                        node.keeper.wake(solution);
+                    }
+                }
+            }
+        }
+        ToNode::Measure { measure } => {
+            // In a thread of its own: an account with a thousand solutions must not delay the next decision.
+            let node = Arc::clone(node);
+            drop(std::thread::spawn(move || crate::measures::take(&node, *measure)));
+        }
+        ToNode::Verb { order, solution, verb } => node.verbs.take(node, order, solution, verb),
+        ToNode::ThatIsAll => {
+            let strays = node.register.solutions().into_iter().filter(|(id, _, _)| !wished.contains(id)).map(|(id, _, _)| id).collect();
+            node.note_unwished(strays);
+            node.say_everything();
+        }
+        ToNode::EvidenceKept { serial } => {
+            if let Err(error) = node.register.evidence_kept(serial) {
+                warn!(%error, "kept evidence could not be let go");
+            }
+            say_evidence(node);
+        }
+        ToNode::Noted { solution, report } => node.reports.noted(solution, report),
+    }
+}
+
+/// Says the lines of evidence that control has not kept.
+pub(crate) fn say_evidence(node: &Node) {
+    if !node.voice.heard() {
+        return;
+    }
+    match node.register.evidence(EVIDENCE_LINES_MAX) {
+        Ok(lines) => lines.into_iter().for_each(|line| node.voice.say(&FromNode::Evidence(Box::new(line)))),
+        Err(error) => warn!(%error, "evidence could not be read"),
+    }
+}
+
+/// A connection that yields the bytes of an order; its writing half is closed, so whoever gets it can only read them.
+///
+/// # Errors
+/// When control is not reached.
+pub(crate) fn fetch(control: &Path, order: OrderId) -> std::io::Result<UnixStream> {
+    let mut stream = UnixStream::connect(control)?;
+    writeln!(stream, "{}", serde_json::to_string(&FromNode::Fetch { order })?)?;
+    stream.shutdown(Shutdown::Write)?;
+    Ok(stream)
+}

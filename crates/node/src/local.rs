@@ -1,0 +1,149 @@
+//! Verbs on this machine, over a socket only root may open: they work with control dead, and control hears of them later.
+
+use crate::{Node, measures};
+use husorden_base::MeasureId;
+use husorden_rules::{DecisionForm, Measure, Scope};
+use husorden_wire::node::FromNode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
+
+/// Longest request in bytes.
+const REQUEST_BYTES_MAX: u64 = 64 << 10;
+/// How long a request may take to arrive.
+const REQUEST_WAIT: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+enum Request {
+    Suspend { solution: String, clause: String, reasons: String },
+    Lift { solution: String },
+    Status,
+    Sweep,
+    Close,
+}
+
+/// Listens for verbs.
+///
+/// # Errors
+/// When the socket can't be bound.
+pub(crate) fn listen(node: &Arc<Node>, socket: &Path) -> std::io::Result<()> {
+    let listener = crate::lines::bind(socket, 0o600, None)?;
+    let node = Arc::clone(node);
+    std::thread::Builder::new().name("local".to_owned()).spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let node = Arc::clone(&node);
+            drop(std::thread::spawn(move || {
+                if let Err(error) = answer(&node, stream) {
+                    warn!(%error, "a local verb was not answered");
+                }
+            }));
+        }
+    })?;
+    Ok(())
+}
+
+fn answer(node: &Arc<Node>, stream: UnixStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(REQUEST_WAIT))?;
+    let mut line = String::new();
+    BufReader::new((&stream).take(REQUEST_BYTES_MAX)).read_line(&mut line)?;
+    let answer = match serde_json::from_str::<Request>(&line) {
+        Ok(request) => carry_out(node, request),
+        Err(error) => refusal(&format!("no verb of this node: {error}")),
+    };
+    writeln!(&stream, "{answer}")
+}
+
+fn carry_out(node: &Arc<Node>, request: Request) -> Value {
+    match request {
+        Request::Suspend { solution, clause, reasons } => suspend(node, &solution, clause, reasons),
+        Request::Lift { solution } => lift(node, &solution),
+        Request::Status => json!({ "ok": node.health() }),
+        Request::Sweep => match crate::sweep::find(node) {
+            Ok(odd) => json!({ "ok": odd }),
+            Err(error) => refusal(&error),
+        },
+        Request::Close => {
+            node.end();
+            json!({ "ok": "everything is being closed" })
+        }
+    }
+}
+
+fn suspend(node: &Arc<Node>, who: &str, clause: String, reasons: String) -> Value {
+    let Some(wish) = node.register.find(who) else { return unknown(who) };
+    let form = DecisionForm {
+        clause,
+        reasons,
+        scope: Scope::Solution { id: wish.solution },
+        access: husorden_rules::Access::default(),
+        fates: husorden_rules::Fates::default(),
+        ends: None,
+        silent_until: None,
+    };
+    let now = Timestamp::now();
+    let decision = match form.check(now) {
+        Ok(decision) => decision,
+        Err(refusal) => return json!({ "refusal": refusal }),
+    };
+    let id = MeasureId::new();
+    // Control gives the case its number; until then strangers see one that only this node can have given.
+    let suffix = id.to_string();
+    let measure = Measure {
+        id,
+        revision: 1,
+        case: None,
+        case_number: format!("N-{}", &suffix[suffix.len() - 8..]),
+        clause: decision.clause,
+        scope: decision.scope,
+        access: decision.access,
+        fates: decision.fates,
+        starts: now,
+        ends: None,
+        silent_until: None,
+        lifted: None,
+    };
+    // The reasons are part of the line that is written before the act, and of what control hears.
+    let told = json!({ "measure": measure, "reasons": decision.reasons });
+    if let Err(error) = node.register.witness("measure.taken-on-node", Some(wish.solution), told) {
+        return refusal(&error.to_string());
+    }
+    measures::take(node, measure.clone());
+    node.voice.say(&FromNode::MeasureTaken { measure: Box::new(measure.clone()), reasons: decision.reasons });
+    json!({ "ok": { "measure": measure.id, "case_number": measure.case_number, "solution": wish.solution, "name": wish.name } })
+}
+
+fn lift(node: &Arc<Node>, who: &str) -> Value {
+    let Some(wish) = node.register.find(who) else { return unknown(who) };
+    let now = Timestamp::now();
+    let here: Vec<Measure> = node
+        .register
+        .measures()
+        .into_iter()
+        .filter(|measure| measure.case.is_none() && measure.covers(wish.solution, wish.account) && measure.in_force(now))
+        .collect();
+    if here.is_empty() {
+        return refusal("no measure taken on this node holds it; one decided in a case is lifted there: husorden measure lift");
+    }
+    let ids: Vec<MeasureId> = here.iter().map(|measure| measure.id).collect();
+    for measure in here {
+        let lifted = Measure { revision: measure.revision + 1, lifted: Some(now), ..measure };
+        measures::take(node, lifted.clone());
+        node.voice.say(&FromNode::MeasureTaken { measure: Box::new(lifted), reasons: "lifted on the node".to_owned() });
+    }
+    json!({ "ok": { "lifted": ids } })
+}
+
+fn unknown(who: &str) -> Value {
+    refusal(&format!("no solution, or more than one, fits {who:?}; give its number: husorden node status lists them"))
+}
+
+fn refusal(why: &str) -> Value {
+    json!({ "refusal": { "title": { "da": "Det kunne ikke gøres", "en": "It could not be done" }, "detail": { "da": why, "en": why } } })
+}

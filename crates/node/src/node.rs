@@ -1,0 +1,269 @@
+//! The node itself: what it holds, and the few things its parts need from the whole.
+
+use crate::config::Config;
+use crate::control::Voice;
+use crate::keeper::{self, Keeper};
+use crate::port::Ports;
+use crate::register::Register;
+use crate::report::Reports;
+use crate::routes::Routes;
+use crate::runtime::Runtimes;
+use crate::sandbox::Sandboxes;
+use crate::verbs::Verbs;
+use crate::volume::{Pool, Volume};
+use crate::{control, measures};
+use husorden_base::{Number, SolutionId};
+use husorden_kinds::{Aim, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting};
+use husorden_wire::node::{
+    FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
+};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Everything a node holds. The walls know nothing of each other; they meet here.
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) register: Arc<Register>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) runtimes: Arc<Runtimes>,
+    pub(crate) ports: Arc<Ports>,
+    pub(crate) sandboxes: Arc<Sandboxes>,
+    pub(crate) keeper: Keeper,
+    pub(crate) verbs: Verbs,
+    pub(crate) reports: Reports,
+    pub(crate) voice: Voice,
+    /// Solutions that control did not name since its last hello: reported, never removed.
+    pub(crate) unwished: Mutex<Vec<SolutionId>>,
+    pub(crate) ending: AtomicBool,
+}
+
+impl Node {
+    /// Whether the node is on its way out.
+    pub(crate) fn ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// Asks the node to close everything and end.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// A solution's volume.
+    pub(crate) fn volume(&self, number: Number) -> Volume {
+        self.pool.volume(number)
+    }
+
+    /// What a kind plans from: the wish, under the measures in force at this moment.
+    pub(crate) fn order(&self, wish: &Wish) -> Order {
+        let now = Timestamp::now();
+        let held = self.register.held(wish.solution, wish.account, now);
+        let sealed = held.as_ref().is_some_and(|held| held.sealed);
+        Order {
+            solution: wish.solution,
+            number: wish.number,
+            aim: wish.aim,
+            spec: wish.spec.clone(),
+            credentials: wish.credentials.clone(),
+            closed: held.map(|held| held.case_number),
+            // A sealed solution does not expire: legal hold beats deletion.
+            expired: !sealed && wish.aim == Aim::Gone && wish.retain_until.is_some_and(|until| until <= now),
+        }
+    }
+
+    /// Second line behind the plan: what is held starts nothing and reaches nothing, whatever was planned.
+    pub(crate) fn enforce(&self, wish: &Wish, order: &Order) {
+        let held = order.closed.is_some();
+        self.sandboxes.hold(wish.number, held);
+        let result = if held { self.ports.close(wish.number) } else { self.ports.open_again(wish.number) };
+        if let Err(error) = result {
+            warn!(number = %wish.number, %error, "a port is not as the measures want it");
+        }
+    }
+
+    /// How long until the wish changes by itself: its retention ends.
+    pub(crate) fn until_due(&self, wish: &Wish) -> Option<Duration> {
+        let until = wish.retain_until.filter(|_| wish.aim == Aim::Gone)?;
+        let left = until.duration_since(Timestamp::now()).max(jiff::SignedDuration::from_secs(1));
+        Duration::try_from(left).ok()
+    }
+
+    /// Whether nothing is left of a solution whose time is over.
+    pub(crate) fn is_over(&self, order: &Order, sight: &Sight) -> bool {
+        order.aim == Aim::Gone && order.expired && sight.volume == VolumeSight::Absent && sight.services.is_empty()
+    }
+
+    /// Forgets a solution of which nothing is left, after control has been told.
+    pub(crate) fn bury(&self, wish: &Wish) {
+        if !self.voice.heard() {
+            // Control must hear of it first; the next sweep comes here again.
+            return;
+        }
+        info!(solution = %wish.solution, "nothing is left of it");
+        if let Err(error) = self.register.forget_wish(wish.solution) {
+            warn!(solution = %wish.solution, %error, "a wish could not be forgotten");
+        }
+        self.reports.forget(wish.solution);
+    }
+
+    /// Runs something while the solution's services are stopped and stay so; connections wait meanwhile.
+    pub(crate) fn quiet<T>(
+        &self,
+        number: Number,
+        work: impl FnOnce() -> Result<T, crate::volume::Error>,
+    ) -> Result<T, husorden_base::Refusal> {
+        let _pause = self.sandboxes.pause(number).map_err(|error| crate::verbs::ours(&error))?;
+        work().map_err(|error| crate::host::refused(&error))
+    }
+
+    /// Keeps and says what a pass has shown.
+    pub(crate) fn report(&self, wish: &Wish, outcome: &Outcome) {
+        let (sight, state, waiting) = match outcome {
+            Outcome::Settled(sight) => (Some(sight), SeenState::Settled, None),
+            Outcome::Waits(sight, waiting) => {
+                let state = match waiting {
+                    Waiting::Work { .. } => SeenState::Working,
+                    Waiting::Trouble { .. } => SeenState::Trouble,
+                };
+                (Some(sight), state, Some(waiting.clone()))
+            }
+            Outcome::Unfinished(sight) => (Some(sight), SeenState::Working, None),
+            Outcome::Blind(trouble) | Outcome::Failed(trouble) => {
+                (None, SeenState::Trouble, Some(Waiting::Trouble { text: trouble.text.clone() }))
+            }
+        };
+        let has_volume = sight.is_some_and(|sight| sight.volume != VolumeSight::Absent);
+        let volume = self.volume(wish.number);
+        let (usage, snapshots) = if has_volume {
+            let usage = volume.usage().ok().map(|usage| VolumeUsage {
+                live: usage.live,
+                snapshots: usage.snapshots,
+                limit: usage.limit,
+            });
+            let snapshots = volume.snapshots().unwrap_or_default();
+            let snapshots = snapshots
+                .into_iter()
+                .map(|snapshot| SnapshotSeen { id: snapshot.id, taken: snapshot.taken, label: snapshot.label, before: snapshot.before })
+                .collect();
+            (usage, snapshots)
+        } else {
+            (None, Vec::new())
+        };
+        let seen = Seen {
+            solution: wish.solution,
+            report: 0,
+            epoch: wish.epoch,
+            generation: wish.generation,
+            state,
+            waiting,
+            usage,
+            snapshots,
+            marks: sight.map(|sight| sight.marks.clone()).unwrap_or_default(),
+            services: sight.map(services).unwrap_or_default(),
+            at: Timestamp::now(),
+        };
+        if let Some(seen) = self.reports.news(seen) {
+            self.voice.say(&FromNode::Seen(Box::new(seen)));
+        }
+    }
+
+    /// After a hello: what control may have missed, or never knew.
+    pub(crate) fn say_everything(self: &Arc<Self>) {
+        for seen in self.reports.all() {
+            self.voice.say(&FromNode::Seen(Box::new(seen)));
+        }
+        for measure in self.register.measures().into_iter().filter(|measure| measure.case.is_none()) {
+            let reasons = "taken on the node while control was away".to_owned();
+            self.voice.say(&FromNode::MeasureTaken { measure: Box::new(measure), reasons });
+        }
+        control::say_evidence(self);
+        self.voice.say(&FromNode::Health(Box::new(self.health())));
+        keeper::sweep(self);
+    }
+
+    /// Notes what control did not name.
+    pub(crate) fn note_unwished(&self, solutions: Vec<SolutionId>) {
+        if !solutions.is_empty() {
+            warn!(count = solutions.len(), "solutions lie here that control did not name; they are kept and served");
+        }
+        *self.unwished.lock().unwrap_or_else(PoisonError::into_inner) = solutions;
+    }
+
+    /// How the node is.
+    pub(crate) fn health(&self) -> Health {
+        let pool = self.pool.health().map_or_else(
+            |error| {
+                warn!(%error, "the pool's health could not be read");
+                PoolHealth::default()
+            },
+            |health| PoolHealth {
+                data_used: health.data_used,
+                data_total: health.data_total,
+                meta_used: health.meta_used,
+                meta_total: health.meta_total,
+                errors: health.device_errors,
+            },
+        );
+        let runtimes = self
+            .runtimes
+            .list()
+            .into_iter()
+            .map(|entry| {
+                let (state, text) = match entry.sight {
+                    RuntimeSight::Absent => ("absent", String::new()),
+                    RuntimeSight::Building => ("building", entry.progress.unwrap_or_default()),
+                    RuntimeSight::Ready => ("ready", String::new()),
+                    RuntimeSight::Failed { reason } => ("failed", reason),
+                };
+                RuntimeHealth { name: entry.name.to_string(), state: state.to_owned(), text, build: entry.build, packages: entry.packages }
+            })
+            .collect();
+        let unwished = self.unwished.lock().unwrap_or_else(PoisonError::into_inner);
+        Health {
+            runtimes,
+            pool,
+            sandboxes: u32::try_from(self.sandboxes.running()).unwrap_or(u32::MAX),
+            strays: unwished.iter().map(ToString::to_string).collect(),
+            edge_generation: self.routes.applied(),
+        }
+    }
+
+    /// The clock of the node: measures that turn, health, evidence, and the sweep.
+    pub(crate) fn tick(self: &Arc<Self>) {
+        let mut since = Timestamp::now();
+        let mut round = 0_u64;
+        while !self.ending() {
+            std::thread::sleep(Duration::from_secs(1));
+            round += 1;
+            measures::look_after(self, since);
+            since = Timestamp::now();
+            if round.is_multiple_of(10) {
+                self.voice.say(&FromNode::Health(Box::new(self.health())));
+                control::say_evidence(self);
+            }
+            if round.is_multiple_of(self.config.sweep_s.max(1)) {
+                keeper::sweep(self);
+            }
+        }
+    }
+}
+
+fn services(sight: &Sight) -> BTreeMap<String, String> {
+    sight
+        .services
+        .iter()
+        .map(|(role, service)| {
+            let state = match &service.state {
+                ServiceState::Sleeping => "sleeping",
+                ServiceState::Running => "running",
+                ServiceState::Stopping => "stopping",
+                ServiceState::Failing { .. } => "failing",
+            };
+            (role.clone(), state.to_owned())
+        })
+        .collect()
+}

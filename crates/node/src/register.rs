@@ -1,0 +1,510 @@
+//! What a node must remember: wishes, measures, numbers, routes, ended verbs and its own lines of evidence.
+//!
+//! One file (redb) that survives a kill at any moment. What is acknowledged to anybody was synced first. Reads come from
+//! memory; 10,000 wishes are some tens of megabytes.
+
+use husorden_base::{AccountId, MeasureId, Number, OrderId, SolutionId};
+use husorden_kinds::Route;
+use husorden_rules::{Held, Measure, hold};
+use husorden_wire::node::{EvidenceLine, VerbState, Wish};
+use jiff::Timestamp;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const WISH: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("wish");
+const MEASURE: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("measure");
+const NUMBER: TableDefinition<'_, u32, u128> = TableDefinition::new("number");
+const ROUTE: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("route");
+const VERB: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("verb");
+const EVIDENCE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("evidence");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+/// Lines of evidence kept while control is away. At one act a second that is more than a week.
+const EVIDENCE_LINES_MAX: u64 = 1_000_000;
+
+/// How the register fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file could not be opened.
+    #[error("opening the node's register {path}")]
+    Open {
+        /// Where it lies.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// A read or write failed.
+    #[error("the node's register: {0}")]
+    Store(#[source] Box<redb::Error>),
+    /// A row does not read as what it should be.
+    #[error("a row of the node's register does not read")]
+    Row(#[from] serde_json::Error),
+}
+
+fn store(error: impl Into<redb::Error>) -> Error {
+    Error::Store(Box::new(error.into()))
+}
+
+/// Why a wish was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum WishError {
+    /// The node holds a newer one.
+    #[error("epoch {epoch} generation {generation} is held already")]
+    Older {
+        /// Epoch held.
+        epoch: u64,
+        /// Generation held.
+        generation: u64,
+    },
+    /// The number belongs to another solution, so uid, addresses and volume would be shared.
+    #[error("number {number} was given to {solution} before")]
+    NumberTaken {
+        /// The number.
+        number: Number,
+        /// Whose it is.
+        solution: SolutionId,
+    },
+    /// The kind is not one of this version.
+    #[error("kind {0:?} is unknown to this node")]
+    UnknownKind(String),
+    /// It could not be written down.
+    #[error(transparent)]
+    Register(#[from] Error),
+}
+
+#[derive(Default)]
+struct Memory {
+    wishes: HashMap<SolutionId, Wish>,
+    measures: BTreeMap<MeasureId, Measure>,
+    routes: BTreeMap<Number, Route>,
+    numbers: HashMap<Number, SolutionId>,
+    meta: HashMap<String, u64>,
+}
+
+/// The register.
+pub struct Register {
+    database: Database,
+    memory: Mutex<Memory>,
+}
+
+impl Register {
+    /// Opens the register, making it when there is none.
+    ///
+    /// # Errors
+    /// When the file can't be read as a register.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let open = |source: redb::Error| Error::Open {
+            path: path.display().to_string(),
+            source: Box::new(source),
+        };
+        let database = Database::create(path).map_err(|error| open(error.into()))?;
+        let transaction = database.begin_write().map_err(|error| open(error.into()))?;
+        {
+            transaction.open_table(WISH).map_err(store)?;
+            transaction.open_table(MEASURE).map_err(store)?;
+            transaction.open_table(NUMBER).map_err(store)?;
+            transaction.open_table(ROUTE).map_err(store)?;
+            transaction.open_table(VERB).map_err(store)?;
+            transaction.open_table(EVIDENCE).map_err(store)?;
+            transaction.open_table(META).map_err(store)?;
+        }
+        transaction.commit().map_err(store)?;
+        let memory = Self::load(&database)?;
+        Ok(Self {
+            database,
+            memory: Mutex::new(memory),
+        })
+    }
+
+    fn load(database: &Database) -> Result<Memory, Error> {
+        let read = database.begin_read().map_err(store)?;
+        let mut memory = Memory::default();
+        for row in read
+            .open_table(WISH)
+            .map_err(store)?
+            .iter()
+            .map_err(store)?
+        {
+            let wish: Wish = parse(row.map_err(store)?.1.value())?;
+            memory.wishes.insert(wish.solution, wish);
+        }
+        for row in read
+            .open_table(MEASURE)
+            .map_err(store)?
+            .iter()
+            .map_err(store)?
+        {
+            let measure: Measure = parse(row.map_err(store)?.1.value())?;
+            memory.measures.insert(measure.id, measure);
+        }
+        for row in read
+            .open_table(NUMBER)
+            .map_err(store)?
+            .iter()
+            .map_err(store)?
+        {
+            let (number, solution) = row.map_err(store)?;
+            if let Some(number) = Number::new(number.value()) {
+                memory
+                    .numbers
+                    .insert(number, SolutionId(uuid::Uuid::from_u128(solution.value())));
+            }
+        }
+        for row in read
+            .open_table(ROUTE)
+            .map_err(store)?
+            .iter()
+            .map_err(store)?
+        {
+            let (number, route) = row.map_err(store)?;
+            if let Some(number) = Number::new(number.value()) {
+                memory.routes.insert(number, parse(route.value())?);
+            }
+        }
+        for row in read
+            .open_table(META)
+            .map_err(store)?
+            .iter()
+            .map_err(store)?
+        {
+            let (key, value) = row.map_err(store)?;
+            memory.meta.insert(key.value().to_owned(), value.value());
+        }
+        Ok(memory)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&redb::WriteTransaction) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut transaction = self.database.begin_write().map_err(store)?;
+        transaction.set_durability(durability).map_err(store)?;
+        work(&transaction)?;
+        transaction.commit().map_err(store)
+    }
+
+    /// Takes a wish if it is newer than what is held. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// When it is older, can't be, or can't be written.
+    pub fn take_wish(&self, wish: Wish) -> Result<bool, WishError> {
+        if husorden_kinds::kind(&wish.kind).is_none() {
+            return Err(WishError::UnknownKind(wish.kind));
+        }
+        let mut memory = self.memory();
+        if let Some(held) = memory.wishes.get(&wish.solution) {
+            if *held == wish {
+                return Ok(false);
+            }
+            if (held.epoch, held.generation) > (wish.epoch, wish.generation) {
+                return Err(WishError::Older {
+                    epoch: held.epoch,
+                    generation: held.generation,
+                });
+            }
+        }
+        if let Some(owner) = memory.numbers.get(&wish.number)
+            && *owner != wish.solution
+        {
+            return Err(WishError::NumberTaken {
+                number: wish.number,
+                solution: *owner,
+            });
+        }
+        let row = text(&wish)?;
+        self.write(Durability::Immediate, |transaction| {
+            transaction
+                .open_table(WISH)
+                .map_err(store)?
+                .insert(wish.solution.0.as_u128(), row.as_slice())
+                .map_err(store)?;
+            transaction
+                .open_table(NUMBER)
+                .map_err(store)?
+                .insert(wish.number.get(), wish.solution.0.as_u128())
+                .map_err(store)?;
+            Ok(())
+        })?;
+        memory.numbers.insert(wish.number, wish.solution);
+        memory.wishes.insert(wish.solution, wish);
+        Ok(true)
+    }
+
+    /// Forgets the wish of a solution of which nothing is left. Its number stays taken for ever.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn forget_wish(&self, solution: SolutionId) -> Result<(), Error> {
+        let mut memory = self.memory();
+        self.write(Durability::Immediate, |transaction| {
+            transaction
+                .open_table(WISH)
+                .map_err(store)?
+                .remove(solution.0.as_u128())
+                .map_err(store)?;
+            Ok(())
+        })?;
+        memory.wishes.remove(&solution);
+        Ok(())
+    }
+
+    /// One wish.
+    #[must_use]
+    pub fn wish(&self, solution: SolutionId) -> Option<Wish> {
+        self.memory().wishes.get(&solution).cloned()
+    }
+
+    /// The wish of a solution by its number or its name, if exactly one fits.
+    #[must_use]
+    pub fn find(&self, who: &str) -> Option<Wish> {
+        let memory = self.memory();
+        let mut fits = memory.wishes.values().filter(|wish| {
+            wish.number.to_string() == who
+                || wish.name.as_str() == who
+                || wish.solution.to_string() == who
+        });
+        let first = fits.next()?;
+        fits.next().is_none().then(|| first.clone())
+    }
+
+    /// Every solution with its number and account.
+    #[must_use]
+    pub fn solutions(&self) -> Vec<(SolutionId, Number, AccountId)> {
+        self.memory()
+            .wishes
+            .values()
+            .map(|wish| (wish.solution, wish.number, wish.account))
+            .collect()
+    }
+
+    /// Takes a measure if its revision is newer. When this returns, it survives everything. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn take_measure(&self, measure: Measure) -> Result<bool, Error> {
+        let mut memory = self.memory();
+        if memory
+            .measures
+            .get(&measure.id)
+            .is_some_and(|held| held.revision >= measure.revision)
+        {
+            return Ok(false);
+        }
+        let row = text(&measure)?;
+        self.write(Durability::Immediate, |transaction| {
+            transaction
+                .open_table(MEASURE)
+                .map_err(store)?
+                .insert(measure.id.0.as_u128(), row.as_slice())
+                .map_err(store)?;
+            Ok(())
+        })?;
+        memory.measures.insert(measure.id, measure);
+        Ok(true)
+    }
+
+    /// One measure.
+    #[must_use]
+    pub fn measure(&self, id: MeasureId) -> Option<Measure> {
+        self.memory().measures.get(&id).cloned()
+    }
+
+    /// Every measure, also those that are over.
+    #[must_use]
+    pub fn measures(&self) -> Vec<Measure> {
+        self.memory().measures.values().cloned().collect()
+    }
+
+    /// What the measures in force mean for one solution.
+    #[must_use]
+    pub fn held(&self, solution: SolutionId, account: AccountId, now: Timestamp) -> Option<Held> {
+        hold(self.memory().measures.values(), solution, account, now)
+    }
+
+    /// Keeps a route, or forgets it. Not synced at once: a pass after a crash sets it again, and what a measure closes is
+    /// closed by the register of measures whatever the route says.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn keep_route(&self, number: Number, route: Option<&Route>) -> Result<(), Error> {
+        let row = route.map(text).transpose()?;
+        let mut memory = self.memory();
+        self.write(Durability::None, |transaction| {
+            let mut table = transaction.open_table(ROUTE).map_err(store)?;
+            match &row {
+                Some(row) => table.insert(number.get(), row.as_slice()).map_err(store)?,
+                None => table.remove(number.get()).map_err(store)?,
+            };
+            Ok(())
+        })?;
+        match route {
+            Some(route) => memory.routes.insert(number, route.clone()),
+            None => memory.routes.remove(&number),
+        };
+        Ok(())
+    }
+
+    /// One route.
+    #[must_use]
+    pub fn route(&self, number: Number) -> Option<Route> {
+        self.memory().routes.get(&number).cloned()
+    }
+
+    /// Every route.
+    #[must_use]
+    pub fn routes(&self) -> Vec<(Number, Route)> {
+        self.memory()
+            .routes
+            .iter()
+            .map(|(number, route)| (*number, route.clone()))
+            .collect()
+    }
+
+    /// Whose a number is.
+    #[must_use]
+    pub fn owner(&self, number: Number) -> Option<SolutionId> {
+        self.memory().numbers.get(&number).copied()
+    }
+
+    /// How a verb ended, so that it is not done twice.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn verb(&self, order: OrderId) -> Result<Option<VerbState>, Error> {
+        let read = self.database.begin_read().map_err(store)?;
+        let table = read.open_table(VERB).map_err(store)?;
+        let row = table.get(order.0.as_u128()).map_err(store)?;
+        row.map(|row| parse(row.value())).transpose()
+    }
+
+    /// Writes down how a verb ended.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn end_verb(&self, order: OrderId, state: &VerbState) -> Result<(), Error> {
+        let row = text(state)?;
+        self.write(Durability::Immediate, |transaction| {
+            transaction
+                .open_table(VERB)
+                .map_err(store)?
+                .insert(order.0.as_u128(), row.as_slice())
+                .map_err(store)?;
+            Ok(())
+        })
+    }
+
+    /// Writes a line of evidence before it returns it.
+    ///
+    /// # Errors
+    /// When it can't be written; the act it stands for must not be begun then.
+    pub fn witness(
+        &self,
+        act: &str,
+        solution: Option<SolutionId>,
+        detail: Value,
+    ) -> Result<EvidenceLine, Error> {
+        let mut memory = self.memory();
+        let serial = memory.meta.get("evidence").copied().unwrap_or(0) + 1;
+        let line = EvidenceLine {
+            serial,
+            at: Timestamp::now(),
+            act: act.to_owned(),
+            solution,
+            detail,
+        };
+        let row = text(&line)?;
+        self.write(Durability::Immediate, |transaction| {
+            let mut table = transaction.open_table(EVIDENCE).map_err(store)?;
+            table.insert(serial, row.as_slice()).map_err(store)?;
+            if serial > EVIDENCE_LINES_MAX {
+                table.remove(serial - EVIDENCE_LINES_MAX).map_err(store)?;
+            }
+            transaction
+                .open_table(META)
+                .map_err(store)?
+                .insert("evidence", serial)
+                .map_err(store)?;
+            Ok(())
+        })?;
+        memory.meta.insert("evidence".to_owned(), serial);
+        Ok(line)
+    }
+
+    /// Lines of evidence that control has not kept yet, oldest first.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn evidence(&self, lines_max: usize) -> Result<Vec<EvidenceLine>, Error> {
+        let read = self.database.begin_read().map_err(store)?;
+        let table = read.open_table(EVIDENCE).map_err(store)?;
+        let mut lines = Vec::new();
+        for row in table.iter().map_err(store)?.take(lines_max) {
+            lines.push(parse(row.map_err(store)?.1.value())?);
+        }
+        Ok(lines)
+    }
+
+    /// Control has kept the lines up to this one.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn evidence_kept(&self, serial: u64) -> Result<(), Error> {
+        self.write(Durability::None, |transaction| {
+            transaction
+                .open_table(EVIDENCE)
+                .map_err(store)?
+                .retain(|number, _| number > serial)
+                .map_err(store)?;
+            Ok(())
+        })
+    }
+
+    /// The highest epoch seen.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.memory()
+            .wishes
+            .values()
+            .map(|wish| wish.epoch)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// A generation for the edge's table at boot, far above all that were given before.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn boot_generation(&self) -> Result<u64, Error> {
+        let mut memory = self.memory();
+        let generation = memory.meta.get("edge").copied().unwrap_or(0) + (1 << 32);
+        self.write(Durability::Immediate, |transaction| {
+            transaction
+                .open_table(META)
+                .map_err(store)?
+                .insert("edge", generation)
+                .map_err(store)?;
+            Ok(())
+        })?;
+        memory.meta.insert("edge".to_owned(), generation);
+        Ok(generation)
+    }
+}
+
+fn text(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    Ok(serde_json::to_vec(value)?)
+}
+
+fn parse<T: DeserializeOwned>(row: &[u8]) -> Result<T, Error> {
+    Ok(serde_json::from_slice(row)?)
+}

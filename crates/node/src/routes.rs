@@ -1,0 +1,459 @@
+//! What the edge is told: the table of sites, kept current on every edge that is connected.
+//!
+//! The node listens; edges connect (normally one). A change is a line to each; `wait_applied` returns when every edge that is
+//! connected has said that the change is in force.
+
+use crate::Ground;
+use crate::ca::Ca;
+use crate::register::{self, Register};
+use husorden_base::site::{Certificate, Counts, FromEdge, Site, Standing, ToEdge};
+use husorden_base::{Domain, Number, SolutionId};
+use husorden_kinds::Route;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::{info, warn};
+
+/// Lines an edge may be behind before its connection is dropped; it comes back and takes the whole table.
+const EDGE_LINES_MAX: usize = 100_000;
+
+/// Longest line an edge may send, in bytes.
+const EDGE_LINE_BYTES_MAX: u64 = 1 << 20;
+
+struct Edge {
+    lines: Sender<Arc<str>>,
+    waiting: Arc<std::sync::atomic::AtomicUsize>,
+    applied: u64,
+}
+
+#[derive(Default)]
+struct State {
+    generation: u64,
+    sites: BTreeMap<Number, Site>,
+    edges: BTreeMap<u64, Edge>,
+    next_edge: u64,
+}
+
+/// The edge's table, as this node keeps it.
+pub struct Routes {
+    ground: Ground,
+    ca: Ca,
+    certificates: PathBuf,
+    register: Arc<Register>,
+    state: Mutex<State>,
+    applied: Condvar,
+}
+
+/// How a route could not be set.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The register.
+    #[error(transparent)]
+    Register(#[from] register::Error),
+    /// A certificate could not be made or written.
+    #[error("making the certificate for {domain}")]
+    Certificate {
+        /// For which name.
+        domain: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The socket.
+    #[error("listening for edges on {path}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Routes {
+    /// Loads what was routed before; what a measure holds is closed from the first line an edge reads.
+    ///
+    /// # Errors
+    /// When the register or the authority can't be read.
+    pub fn open(ground: &Ground, ca: Ca, register: Arc<Register>) -> Result<Self, Error> {
+        let certificates = ground.home.join("certificates");
+        let generation = register.boot_generation()?;
+        let routes = Self {
+            ground: ground.clone(),
+            ca,
+            certificates,
+            register: Arc::clone(&register),
+            state: Mutex::new(State {
+                generation,
+                ..State::default()
+            }),
+            applied: Condvar::new(),
+        };
+        let now = jiff::Timestamp::now();
+        for (number, mut route) in register.routes() {
+            let Some(wish) = register
+                .owner(number)
+                .and_then(|solution| register.wish(solution))
+            else {
+                continue;
+            };
+            if let Some(held) = register.held(wish.solution, wish.account, now) {
+                route.standing = Standing::Closed {
+                    case: held.case_number,
+                };
+            }
+            let site = routes.site(wish.solution, number, &route)?;
+            routes.lock().sites.insert(number, site);
+        }
+        Ok(routes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets one site's route and tells the edges. Returns the generation to wait for.
+    ///
+    /// # Errors
+    /// When it can't be kept or certified.
+    pub fn set(&self, solution: SolutionId, number: Number, route: &Route) -> Result<u64, Error> {
+        let site = self.site(solution, number, route)?;
+        self.register.keep_route(number, Some(route))?;
+        let mut state = self.lock();
+        if state.sites.get(&number) == Some(&site) {
+            return Ok(state.generation);
+        }
+        state.generation += 1;
+        let line = ToEdge::Set {
+            generation: state.generation,
+            site: Box::new(site.clone()),
+        };
+        state.sites.insert(number, site);
+        state.tell(&line);
+        Ok(state.generation)
+    }
+
+    /// Closes routes that are set, at once. Returns the generation to wait for.
+    ///
+    /// # Errors
+    /// When one can't be kept; those before it are closed.
+    pub fn close(&self, numbers: &[Number], case: &str) -> Result<u64, Error> {
+        let mut generation = self.lock().generation;
+        for number in numbers {
+            {
+                let mut state = self.lock();
+                let Some(site) = state.sites.get_mut(number) else {
+                    continue;
+                };
+                site.standing = Standing::Closed {
+                    case: case.to_owned(),
+                };
+                let site = Box::new(site.clone());
+                state.generation += 1;
+                generation = state.generation;
+                state.tell(&ToEdge::Set { generation, site });
+            }
+        }
+        // The edge has it; the register is told after, so that the first refused answer does not wait for the disk.
+        for number in numbers {
+            if let Some(mut route) = self.register.route(*number) {
+                route.standing = Standing::Closed {
+                    case: case.to_owned(),
+                };
+                self.register.keep_route(*number, Some(&route))?;
+            }
+        }
+        Ok(generation)
+    }
+
+    /// The edge forgets a site.
+    ///
+    /// # Errors
+    /// When it can't be kept.
+    pub fn drop_route(&self, solution: SolutionId, number: Number) -> Result<u64, Error> {
+        self.register.keep_route(number, None)?;
+        let mut state = self.lock();
+        if state.sites.remove(&number).is_some() {
+            state.generation += 1;
+            let line = ToEdge::Drop {
+                generation: state.generation,
+                solution,
+            };
+            state.tell(&line);
+        }
+        Ok(state.generation)
+    }
+
+    /// Digest of the route that is set.
+    #[must_use]
+    pub fn digest(&self, number: Number) -> Option<String> {
+        self.register.route(number).map(|route| route.digest())
+    }
+
+    /// Waits until every connected edge has applied a generation. False when none is connected or the time is up.
+    pub fn wait_applied(&self, generation: u64, time_max: Duration) -> bool {
+        let end = Instant::now() + time_max;
+        let mut state = self.lock();
+        loop {
+            if !state.edges.is_empty()
+                && state.edges.values().all(|edge| edge.applied >= generation)
+            {
+                return true;
+            }
+            let Some(left) = end.checked_duration_since(Instant::now()) else {
+                return false;
+            };
+            state = self
+                .applied
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// The lowest generation that a connected edge has applied; none when no edge is connected.
+    #[must_use]
+    pub fn applied(&self) -> Option<u64> {
+        self.lock().edges.values().map(|edge| edge.applied).min()
+    }
+
+    fn site(&self, solution: SolutionId, number: Number, route: &Route) -> Result<Site, Error> {
+        let folder = self
+            .ground
+            .pool("main")
+            .join("solutions")
+            .join(number.to_string())
+            .join("live")
+            .join(&route.folder);
+        let root = if route.docroot.is_empty() {
+            folder
+        } else {
+            folder.join(&route.docroot)
+        };
+        Ok(Site {
+            solution,
+            number,
+            domains: route.domains.clone(),
+            root,
+            handler: route.answer.handler(&self.ground.sockets(number)),
+            standing: route.standing.clone(),
+            certificate: self.certificate(number, route)?,
+            https_only: route.https_only,
+            body_bytes_max: route.body.0,
+        })
+    }
+
+    /// The certificate of a site: made when there is none for just these names, or when it is within a third of its end.
+    fn certificate(&self, number: Number, route: &Route) -> Result<Option<Certificate>, Error> {
+        // The local authority is held to names that nobody can own; for others the edge shows its default until a public
+        // authority has certified them.
+        let covered: Vec<Domain> =
+            route.domains.iter().filter(|domain| Ca::covers(domain)).cloned().collect();
+        let Some(domain) = covered.first() else {
+            return Ok(None);
+        };
+        let wrong = |source: Box<dyn std::error::Error + Send + Sync>| Error::Certificate {
+            domain: domain.to_string(),
+            source,
+        };
+        let names = covered.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let folder = self.certificates.join(number.to_string());
+        let (chain, key, listed) = (
+            folder.join("chain.pem"),
+            folder.join("key.pem"),
+            folder.join("names"),
+        );
+        let fresh = std::fs::metadata(&chain)
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|made| {
+                made.elapsed()
+                    .is_ok_and(|age| age < Duration::from_secs(60 * 86_400))
+            });
+        if !fresh || std::fs::read_to_string(&listed).ok().as_deref() != Some(names.as_str()) {
+            let (chain_pem, key_pem) = self
+                .ca
+                .issue(&covered)
+                .map_err(|error| wrong(Box::new(error)))?;
+            let write = || -> std::io::Result<()> {
+                std::fs::create_dir_all(&folder)?;
+                for (path, text) in [
+                    (&chain, chain_pem.as_bytes()),
+                    (&key, key_pem.as_bytes()),
+                    (&listed, names.as_bytes()),
+                ] {
+                    write_for_edge(path, text, self.ground.edge_gid)?;
+                }
+                chown(&folder, None, Some(self.ground.edge_gid))?;
+                std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o710))
+            };
+            write().map_err(|error| wrong(Box::new(error)))?;
+        }
+        let made = std::fs::metadata(&chain)
+            .and_then(|meta| meta.modified())
+            .map_err(|error| wrong(Box::new(error)))?;
+        let stamp = made
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_micros();
+        Ok(Some(Certificate {
+            chain,
+            key,
+            fingerprint: format!("{number}-{stamp}"),
+        }))
+    }
+
+    /// Listens for edges; each connection has a thread that reads and one that writes.
+    ///
+    /// # Errors
+    /// When the socket can't be bound.
+    pub fn listen(
+        self: &Arc<Self>,
+        socket: &Path,
+        counts: Sender<Vec<Counts>>,
+    ) -> Result<(), Error> {
+        let failed = |source| Error::Socket {
+            path: socket.to_owned(),
+            source,
+        };
+        let listener =
+            crate::lines::bind(socket, 0o660, Some(self.ground.edge_gid)).map_err(failed)?;
+        let routes = Arc::clone(self);
+        std::thread::Builder::new()
+            .name("edges".to_owned())
+            .spawn(move || routes.accept(&listener, &counts))
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    fn accept(self: &Arc<Self>, listener: &UnixListener, counts: &Sender<Vec<Counts>>) {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            let (routes, counts) = (Arc::clone(self), counts.clone());
+            let spawned = std::thread::Builder::new()
+                .name("edge".to_owned())
+                .spawn(move || {
+                    if let Err(error) = routes.serve(stream, &counts) {
+                        warn!(%error, "the connection of an edge ended");
+                    }
+                });
+            if let Err(error) = spawned {
+                warn!(%error, "no thread for an edge");
+            }
+        }
+    }
+
+    fn serve(&self, stream: UnixStream, counts: &Sender<Vec<Counts>>) -> std::io::Result<()> {
+        let mut writer = stream.try_clone()?;
+        let (sender, receiver) = channel::<Arc<str>>();
+        let waiting = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let writing = Arc::clone(&waiting);
+        std::thread::Builder::new()
+            .name("edge-writer".to_owned())
+            .spawn(move || write_lines(&mut writer, &receiver, &writing))?;
+        let mut reader = BufReader::new(stream);
+        let id = {
+            let mut state = self.lock();
+            state.next_edge += 1;
+            state.next_edge
+        };
+        let mut line = String::new();
+        let result = loop {
+            line.clear();
+            match reader.by_ref().take(EDGE_LINE_BYTES_MAX)
+                .read_line(&mut line)
+            {
+                Ok(0) => break Ok(()),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+            match serde_json::from_str::<FromEdge>(&line) {
+                Ok(FromEdge::Hello { generation } | FromEdge::Behind { generation }) => {
+                    let mut state = self.lock();
+                    info!(
+                        edge = id,
+                        generation,
+                        ours = state.generation,
+                        "an edge takes the table"
+                    );
+                    let whole = ToEdge::Table {
+                        generation: state.generation,
+                        sites: state.sites.values().cloned().collect(),
+                    };
+                    let edge = Edge {
+                        lines: sender.clone(),
+                        waiting: Arc::clone(&waiting),
+                        applied: 0,
+                    };
+                    edge.say(&whole);
+                    state.edges.insert(id, edge);
+                }
+                Ok(FromEdge::Applied { generation }) => {
+                    if let Some(edge) = self.lock().edges.get_mut(&id) {
+                        edge.applied = edge.applied.max(generation);
+                    }
+                    self.applied.notify_all();
+                }
+                Ok(FromEdge::Counts { sites }) => drop(counts.send(sites)),
+                Err(error) => {
+                    break Err(std::io::Error::new(std::io::ErrorKind::InvalidData, error));
+                }
+            }
+        };
+        self.lock().edges.remove(&id);
+        self.applied.notify_all();
+        result
+    }
+}
+
+impl State {
+    fn tell(&mut self, line: &ToEdge) {
+        self.edges.retain(|_, edge| edge.say(line));
+    }
+}
+
+impl Edge {
+    /// False when the edge no longer takes lines.
+    fn say(&self, line: &ToEdge) -> bool {
+        let mut text = serde_json::to_string(line).expect("plain data has a JSON form");
+        text.push('\n');
+        let waiting = self
+            .waiting
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        waiting < EDGE_LINES_MAX && self.lines.send(Arc::from(text)).is_ok()
+    }
+}
+
+fn write_lines(
+    writer: &mut UnixStream,
+    lines: &Receiver<Arc<str>>,
+    waiting: &std::sync::atomic::AtomicUsize,
+) {
+    while let Ok(line) = lines.recv() {
+        waiting.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        if writer.write_all(line.as_bytes()).is_err() {
+            break;
+        }
+    }
+    // A dropped edge must notice, so that it comes back for the whole table.
+    let _ = writer.shutdown(std::net::Shutdown::Both);
+}
+
+fn write_for_edge(path: &Path, text: &[u8], gid: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let fresh = path.with_extension("new");
+    let _ = std::fs::remove_file(&fresh);
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o640)
+        .open(&fresh)?;
+    chown(&fresh, None, Some(gid))?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
+}

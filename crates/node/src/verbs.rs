@@ -1,0 +1,191 @@
+//! Verbs: what control asks to be done once. Those of one solution are done one after the other, never beside a pass, and
+//! each is written down when it has ended, so that it is not done twice.
+
+use crate::Node;
+use husorden_base::{OrderId, Refusal, SolutionId, Text};
+use husorden_wire::node::{FromNode, Verb, VerbState, Wish};
+use serde_json::json;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tracing::warn;
+
+/// Verbs of one solution that may wait.
+const WAITING_MAX: usize = 100;
+
+#[derive(Default)]
+struct Desk {
+    waiting: HashMap<SolutionId, VecDeque<(OrderId, Verb)>>,
+    known: HashSet<OrderId>,
+    busy: HashSet<SolutionId>,
+}
+
+/// The desk where verbs wait.
+#[derive(Default)]
+pub(crate) struct Verbs {
+    desk: Mutex<Desk>,
+    freed: Condvar,
+}
+
+/// While it lives, nobody else works on the solution.
+pub(crate) struct Claim<'a> {
+    verbs: &'a Verbs,
+    solution: SolutionId,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.verbs.lock().busy.remove(&self.solution);
+        self.verbs.freed.notify_all();
+    }
+}
+
+impl Verbs {
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The solution for oneself, if nobody works on it.
+    pub(crate) fn claim(&self, solution: SolutionId) -> Option<Claim<'_>> {
+        self.lock().busy.insert(solution).then_some(Claim { verbs: self, solution })
+    }
+
+    fn claim_waiting(&self, solution: SolutionId) -> Claim<'_> {
+        let mut desk = self.lock();
+        while !desk.busy.insert(solution) {
+            desk = self.freed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+        }
+        Claim { verbs: self, solution }
+    }
+
+    /// Takes a verb from control; one that has ended is answered again, one that is known is not taken twice.
+    pub(crate) fn take(&self, node: &Arc<Node>, order: OrderId, solution: SolutionId, verb: Verb) {
+        match node.register.verb(order) {
+            Ok(Some(state)) => return node.voice.say(&FromNode::Progress { order, state }),
+            Ok(None) => {}
+            Err(error) => return warn!(%order, %error, "whether a verb was done could not be read; it waits for the next hello"),
+        }
+        let mut desk = self.lock();
+        if !desk.known.insert(order) {
+            return;
+        }
+        let queue = desk.waiting.entry(solution).or_default();
+        let first = queue.is_empty();
+        if queue.len() < WAITING_MAX {
+            queue.push_back((order, verb));
+        } else {
+            desk.known.remove(&order);
+            return;
+        }
+        if first {
+            let node = Arc::clone(node);
+            drop(std::thread::spawn(move || node.verbs.work(&node, solution)));
+        }
+    }
+
+    /// Does the verbs of one solution until none waits. The one being done stays at the head of the queue, so that a verb
+    /// which arrives meanwhile starts no second worker.
+    fn work(&self, node: &Arc<Node>, solution: SolutionId) {
+        loop {
+            let next = self.lock().waiting.get(&solution).and_then(|queue| queue.front().cloned());
+            let Some((order, verb)) = next else { break };
+            let state = {
+                let _claim = self.claim_waiting(solution);
+                node.register.wish(solution).map_or_else(
+                    || failed("unknown-solution", "Noden kender ikke løsningen", "The node does not know the solution"),
+                    |wish| carry_out(node, &wish, order, &verb),
+                )
+            };
+            if let Err(error) = node.register.end_verb(order, &state) {
+                warn!(%order, %error, "the end of a verb could not be written down");
+            }
+            node.voice.say(&FromNode::Progress { order, state });
+            node.keeper.wake(solution);
+            let mut desk = self.lock();
+            desk.known.remove(&order);
+            if let Some(queue) = desk.waiting.get_mut(&solution) {
+                queue.pop_front();
+                if queue.is_empty() {
+                    desk.waiting.remove(&solution);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> VerbState {
+    if let Some(held) = node.register.held(wish.solution, wish.account, jiff::Timestamp::now()) {
+        return VerbState::Failed {
+            refusal: Box::new(Refusal {
+                case: Some(held.case_number.clone()),
+                ..Refusal::new(
+                    "closed-by-measure",
+                    403,
+                    Text::new("Løsningen er lukket af en foranstaltning", "The solution is closed by a measure"),
+                    Text::new(
+                        format!("Sag {}: afgørelsen siger hvorfor, og hvordan man klager.", held.case_number),
+                        format!("Case {}: the decision says why, and how to complain.", held.case_number),
+                    ),
+                )
+            }),
+        };
+    }
+    let detail = json!({ "order": order, "verb": verb });
+    if let Err(error) = node.register.witness("verb.begin", Some(wish.solution), detail) {
+        warn!(%order, %error, "no line of evidence, so the verb is not begun");
+        return failed("no-evidence", "Bevislinjen kunne ikke skrives", "The line of evidence could not be written");
+    }
+    node.voice.say(&FromNode::Progress { order, state: VerbState::Running { text: doing(verb), percent: None } });
+    let volume = node.volume(wish.number);
+    let result = match verb {
+        Verb::Snapshot { snapshot, label, before } => {
+            volume.snapshot(*snapshot, label, before.as_deref()).map_err(|error| crate::host::refused(&error))
+        }
+        Verb::SnapshotDelete { snapshot } => volume.snapshot_delete(*snapshot).map_err(|error| crate::host::refused(&error)),
+        Verb::Restore { snapshot, before } => node.quiet(wish.number, || {
+            volume.snapshot(*before, "", Some("restore"))?;
+            volume.restore(*snapshot)
+        }),
+        Verb::Unpack { format, into, before, .. } => volume
+            .snapshot(*before, "", Some("unpack"))
+            .map_err(|error| crate::host::refused(&error))
+            .and_then(|()| crate::unpack::in_sandbox(node, wish, order, format, into)),
+        Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
+        Verb::Sleep => node.sandboxes.sleep(wish.number).map_err(|error| ours(&error)),
+    };
+    let state = match result {
+        Ok(()) => VerbState::Done,
+        Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },
+    };
+    if let Err(error) = node.register.witness("verb.end", Some(wish.solution), json!({ "order": order, "state": state })) {
+        warn!(%order, %error, "no line of evidence after a verb");
+    }
+    state
+}
+
+fn doing(verb: &Verb) -> Text {
+    match verb {
+        Verb::Snapshot { .. } => Text::new("Tager et øjebliksbillede", "Taking a snapshot"),
+        Verb::SnapshotDelete { .. } => Text::new("Sletter et øjebliksbillede", "Deleting a snapshot"),
+        Verb::Restore { .. } => Text::new("Gendanner fra et øjebliksbillede", "Restoring from a snapshot"),
+        Verb::Unpack { .. } => Text::new("Pakker arkivet ud", "Unpacking the archive"),
+        Verb::Wake => Text::new("Starter", "Starting"),
+        Verb::Sleep => Text::new("Stopper", "Stopping"),
+    }
+}
+
+fn failed(code: &str, da: &str, en: &str) -> VerbState {
+    VerbState::Failed {
+        refusal: Box::new(Refusal::new(code, 500, Text::new(da, en), Text::new("Prøv igen; intet er ændret.", "Try again; nothing was changed."))),
+    }
+}
+
+pub(crate) fn ours(error: &dyn std::error::Error) -> Refusal {
+    warn!(%error, "a verb failed");
+    Refusal::new(
+        "not-done",
+        500,
+        Text::new("Det lykkedes ikke på vores side", "It did not work on our side"),
+        Text::new("Prøv igen; virker det stadig ikke, så kontakt os.", "Try again; if it still does not work, contact us."),
+    )
+}
