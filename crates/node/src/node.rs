@@ -10,7 +10,7 @@ use crate::routes::Routes;
 use crate::runtime::Runtimes;
 use crate::sandbox::Sandboxes;
 use crate::verbs::Verbs;
-use crate::volume::{Pool, Volume};
+use crate::volume::{Pool, Volume, VolumeError, Why};
 use crate::{control, measures};
 use husorden_base::{Number, SolutionId};
 use husorden_kinds::{Aim, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting};
@@ -114,7 +114,7 @@ impl Node {
     pub(crate) fn quiet<T>(
         &self,
         number: Number,
-        work: impl FnOnce() -> Result<T, crate::volume::Error>,
+        work: impl FnOnce() -> Result<T, VolumeError>,
     ) -> Result<T, husorden_base::Refusal> {
         let _pause = self.sandboxes.pause(number).map_err(|error| crate::verbs::ours(&error))?;
         work().map_err(|error| crate::host::refused(&error))
@@ -140,14 +140,22 @@ impl Node {
         let volume = self.volume(wish.number);
         let (usage, snapshots) = if has_volume {
             let usage = volume.usage().ok().map(|usage| VolumeUsage {
-                live: usage.live,
-                snapshots: usage.snapshots,
-                limit: usage.limit,
+                live: usage.live.0,
+                snapshots: usage.snapshots.0,
+                limit: usage.limit.0,
             });
             let snapshots = volume.snapshots().unwrap_or_default();
             let snapshots = snapshots
                 .into_iter()
-                .map(|snapshot| SnapshotSeen { id: snapshot.id, taken: snapshot.taken, label: snapshot.label, before: snapshot.before })
+                .filter_map(|snapshot| {
+                    let before = match snapshot.why {
+                        Why::Customer => None,
+                        Why::Before { what } => Some(what),
+                        // It is no snapshot to choose: undoing the deletion brings it back.
+                        Why::Retained => return None,
+                    };
+                    Some(SnapshotSeen { id: snapshot.id, taken: snapshot.taken_at, label: snapshot.label.unwrap_or_default(), before })
+                })
                 .collect();
             (usage, snapshots)
         } else {
@@ -201,10 +209,10 @@ impl Node {
                 PoolHealth::default()
             },
             |health| PoolHealth {
-                data_used: health.data_used,
-                data_total: health.data_total,
-                meta_used: health.meta_used,
-                meta_total: health.meta_total,
+                data_used: health.data_used.0,
+                data_total: health.data_total.0,
+                meta_used: health.meta_used.0,
+                meta_total: health.meta_total.0,
                 errors: health.device_errors,
             },
         );

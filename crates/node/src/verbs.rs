@@ -2,6 +2,7 @@
 //! each is written down when it has ended, so that it is not done twice.
 
 use crate::Node;
+use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
 use husorden_wire::node::{FromNode, Verb, VerbState, Wish};
 use serde_json::json;
@@ -139,17 +140,21 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
     let volume = node.volume(wish.number);
     let result = match verb {
         Verb::Snapshot { snapshot, label, before } => {
-            volume.snapshot(*snapshot, label, before.as_deref()).map_err(|error| crate::host::refused(&error))
+            let why = before.as_ref().map_or(Why::Customer, |what| Why::Before { what: what.clone() });
+            let label = (!label.is_empty()).then(|| label.clone());
+            volume.snapshot(snapshot, why, label).map(drop).map_err(|error| crate::host::refused(&error))
         }
-        Verb::SnapshotDelete { snapshot } => volume.snapshot_delete(*snapshot).map_err(|error| crate::host::refused(&error)),
+        Verb::SnapshotDelete { snapshot } => {
+            volume.snapshot_delete(snapshot).map_err(|error| crate::host::refused(&error))
+        }
         Verb::Restore { snapshot, before } => node.quiet(wish.number, || {
-            volume.snapshot(*before, "", Some("restore"))?;
-            volume.restore(*snapshot)
+            volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
+            volume.restore(snapshot)
         }),
         Verb::Unpack { format, into, before, .. } => volume
-            .snapshot(*before, "", Some("unpack"))
+            .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)
             .map_err(|error| crate::host::refused(&error))
-            .and_then(|()| crate::unpack::in_sandbox(node, wish, order, format, into)),
+            .and_then(|_| crate::unpack::in_sandbox(node, wish, order, format, into)),
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.sleep(wish.number).map_err(|error| ours(&error)),
     };

@@ -1,0 +1,201 @@
+//! The walls behind the one seam that kinds see: a look, and a step.
+
+use crate::Node;
+use crate::sandbox::{Resolved, ResolvedBind};
+use crate::volume::{Volume, VolumeError};
+use husorden_base::{Refusal, SnapshotId, Text};
+use husorden_kinds::{Aim, Host, Network, Order, Place, Sandbox, Sight, Step, Trouble, VolumeSight};
+use husorden_wire::node::Wish;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tracing::{debug, warn};
+
+/// One solution's place on this node.
+pub(crate) struct Walls<'a> {
+    node: &'a Arc<Node>,
+    wish: &'a Wish,
+    order: &'a Order,
+    volume: Volume,
+}
+
+impl<'a> Walls<'a> {
+    pub(crate) fn new(node: &'a Arc<Node>, wish: &'a Wish, order: &'a Order) -> Self {
+        Self { node, wish, order, volume: node.volume(wish.number) }
+    }
+
+    /// Writes the line of evidence, acts, and completes it. What can't be witnessed is not done.
+    fn witnessed(&self, act: &str, detail: Value, work: impl FnOnce() -> Result<(), Trouble>) -> Result<(), Trouble> {
+        let register = &self.node.register;
+        let solution = Some(self.wish.solution);
+        register.witness(&format!("{act}.begin"), solution, detail.clone()).map_err(|error| ours("writing evidence", &error))?;
+        let result = work();
+        let told = json!({ "of": detail, "error": result.as_ref().err().map(|trouble| trouble.detail.clone()) });
+        register.witness(&format!("{act}.end"), solution, told).map_err(|error| ours("writing evidence", &error))?;
+        result
+    }
+}
+
+impl Host for Walls<'_> {
+    fn look(&mut self) -> Result<Sight, Trouble> {
+        let number = self.wish.number;
+        let volume = self.volume.look().map_err(|error| ours("looking at the volume", &error))?;
+        let marks = match volume {
+            VolumeSight::Live { .. } => self.volume.marks().map_err(|error| ours("reading the volume's marks", &error))?,
+            VolumeSight::Absent | VolumeSight::Retained => std::collections::BTreeMap::default(),
+        };
+        Ok(Sight {
+            volume,
+            marks,
+            services: self.node.sandboxes.services(number),
+            tasks: self.node.sandboxes.tasks(number),
+            port: self.node.ports.look(number).map_err(|error| ours("looking at the port", &error))?,
+            route: self.node.routes.digest(number),
+            runtimes: self.node.runtimes.sights(),
+        })
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), Trouble> {
+        debug!(number = %self.wish.number, step = %name(step), "step");
+        let (node, number) = (self.node, self.wish.number);
+        match step {
+            Step::Runtime { name } => node.runtimes.ensure(name).map_err(|error| ours("starting a build", &error)),
+            Step::VolumeCreate { limit, folders } => {
+                node.pool.admit().map_err(|error| trouble("making the volume", &error))?;
+                self.witnessed("volume.create", json!({ "limit": limit }), || {
+                    self.volume.create(*limit, folders).map_err(|error| trouble("making the volume", &error))
+                })
+            }
+            Step::VolumeLimit { limit } => self.volume.set_limit(*limit).map_err(|error| trouble("changing the volume's limit", &error)),
+            Step::VolumeRetain => self.witnessed("volume.retain", json!({ "until": self.wish.retain_until }), || {
+                let mix = self.wish.solution.0.as_u128() ^ u128::from(self.wish.generation);
+                // The same deletion has the same id, so that a crash half-way leaves one snapshot and not two.
+                let id = SnapshotId(uuid::Uuid::from_u128(mix));
+                self.volume.retain(&id).map_err(|error| trouble("retaining the volume", &error))
+            }),
+            Step::VolumeRevive => self.witnessed("volume.revive", json!({}), || {
+                self.volume.revive().map_err(|error| trouble("bringing the volume back", &error))
+            }),
+            Step::VolumeDestroy => {
+                if self.order.aim != Aim::Gone || !self.order.expired {
+                    return Err(Trouble::ours("a plan would destroy what is not gone and expired"));
+                }
+                self.witnessed("volume.destroy", json!({}), || {
+                    self.volume.destroy().map_err(|error| trouble("destroying the volume", &error))
+                })
+            }
+            Step::Task { task } => {
+                self.must_be_free("a task")?;
+                let resolved = resolve(node, self.wish, &task.sandbox)?;
+                node.sandboxes.task_start(number, task, resolved).map_err(|error| ours("starting a task", &error))
+            }
+            Step::TaskForget { name } => {
+                node.sandboxes.task_forget(number, name).map_err(|error| ours("forgetting a task", &error))
+            }
+            Step::Service { role, service } => {
+                self.must_be_free("a service")?;
+                let (again, wish, sandbox) = (Arc::downgrade(node), self.wish.clone(), service.sandbox.clone());
+                // Resolved at each start: a runtime may have been built anew, and the port is made when first needed.
+                let places = move || {
+                    let node = again.upgrade().ok_or_else(|| Trouble::ours("the node is ending"))?;
+                    resolve(&node, &wish, &sandbox)
+                };
+                node.sandboxes
+                    .set(number, role, service, Box::new(places))
+                    .map_err(|error| ours("setting a service", &error))
+            }
+            Step::ServiceDrop { role } => {
+                node.sandboxes.drop_service(number, role).map_err(|error| ours("dropping a service", &error))
+            }
+            Step::Port { port } => node.ports.set(number, port).map_err(|error| ours("setting the port", &error)),
+            Step::PortDrop => node.ports.drop(number).map_err(|error| ours("dropping the port", &error)),
+            Step::Route { route } => {
+                node.routes.set(self.wish.solution, number, route).map(drop).map_err(|error| ours("routing at the edge", &error))
+            }
+            Step::RouteDrop => {
+                node.routes.drop_route(self.wish.solution, number).map(drop).map_err(|error| ours("routing at the edge", &error))
+            }
+        }
+    }
+}
+
+impl Walls<'_> {
+    /// Second line behind the plan: nothing starts on what a measure holds.
+    fn must_be_free(&self, what: &str) -> Result<(), Trouble> {
+        if self.order.closed.is_some() {
+            return Err(Trouble::ours(format!("{what} was planned on a solution that a measure holds")));
+        }
+        Ok(())
+    }
+}
+
+/// A step's name for the log.
+fn name(step: &Step) -> String {
+    serde_json::to_value(step).ok().and_then(|value| value["do"].as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Where a sandbox's places are on this machine, now.
+pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Result<Resolved, Trouble> {
+    let number = wish.number;
+    let volume = node.volume(number);
+    let absent = |what: &str| Trouble::ours(format!("{what} is not on this node"));
+    let root = node.runtimes.path(&sandbox.runtime).ok_or_else(|| absent(sandbox.runtime.as_str()))?;
+    let mut binds = Vec::with_capacity(sandbox.binds.len());
+    for bind in &sandbox.binds {
+        let from: PathBuf = match &bind.from {
+            Place::Folder(name) => volume.folder(name),
+            Place::App(name) => node.runtimes.app(name).ok_or_else(|| absent(name))?,
+            Place::Template(name) => node.runtimes.template(name).ok_or_else(|| absent(name.as_str()))?,
+            Place::Sockets => node.config.ground.sockets(number),
+        };
+        binds.push(ResolvedBind { from, to: bind.to.clone(), write: bind.write });
+    }
+    let netns = match sandbox.network {
+        Network::Nothing => None,
+        Network::Port => Some(node.ports.ensure(number).map_err(|error| ours("making the port", &error))?),
+    };
+    Ok(Resolved { root, binds, netns, hostname: wish.name.to_string(), resolv_conf: String::new() })
+}
+
+/// Trouble that the platform must mend, with the error's causes for the log.
+pub(crate) fn ours(doing: &str, error: &dyn std::error::Error) -> Trouble {
+    Trouble::ours(format!("{doing}: {}", causes(error)))
+}
+
+/// As [`ours`], unless the wall refused for a reason the customer may know.
+fn trouble(doing: &str, error: &VolumeError) -> Trouble {
+    match error {
+        VolumeError::Refused(refusal) => Trouble { text: refusal.detail.clone(), detail: format!("{doing}: {refusal}") },
+        other => ours(doing, other),
+    }
+}
+
+/// A volume's error as a refusal to whoever asked for a verb.
+pub(crate) fn refused(error: &VolumeError) -> Refusal {
+    match error {
+        VolumeError::Refused(refusal) => (**refusal).clone(),
+        VolumeError::NoSnapshot(_, snapshot) => Refusal::not_found(&format!("snapshot {snapshot}")),
+        full if full.is_full() => Refusal::new(
+            "volume-full",
+            507,
+            Text::new("Løsningens plads er brugt op", "The solution's space is used up"),
+            Text::new("Slet noget, eller gør løsningen større. Intet er gået tabt.", "Delete something, or make the solution larger. Nothing was lost."),
+        ),
+        other => {
+            warn!(error = causes(other), "a verb failed on the volume");
+            crate::verbs::ours(other)
+        }
+    }
+}
+
+/// An error with everything behind it, in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
