@@ -1,1 +1,41 @@
-//! The volume wall: btrfs subvolumes in a pool, all of a solution in one quota group.
+//! The volume wall: btrfs subvolumes in a pool, everything of a solution under one limit.
+//!
+//! ```text
+//! <pool>/solutions/<number>/            holder, passable for the edge
+//!                     live/             what the solution has now; its folders belong to the solution's uid, its top to root
+//!                     live/marks/       what tasks have left; travels with snapshots
+//!                     snap/<id>         read-only snapshots, each with <id>.json beside it
+//!                     retained          while the live part is gone: which snapshot brings it back
+//! <pool>/runtimes|templates|apps/       see [`crate::runtime`]
+//! ```
+//!
+//! States of a volume, and who moves it:
+//!
+//! ```text
+//! absent --create, clone--> live --retain--> retained --destroy--> absent
+//!                            ^  ^---restore---|  |
+//!                            '-----revive--------'
+//! ```
+//!
+//! Invariants: `live` and every snapshot are members of the quota group 1/`number`. The holder is not: a full group refuses
+//! renames and new files, and the platform must be able to restore and delete in a full volume. Root touches only
+//! the levels drawn above, never a path that a customer can change. Everything is built under a name that starts with a dot, or as
+//! `live.new`, and renamed; what a crash leaves under such names goes when the pool is opened.
+
+pub(crate) mod btrfs;
+mod error;
+mod loopdev;
+mod pool;
+mod snapshot;
+#[allow(clippy::module_inception, reason = "the wall and the one thing on it share the name")]
+mod volume;
+
+pub use error::VolumeError;
+pub use pool::{Leftovers, Pool, PoolConfig, PoolHealth, QuotaMode, QuotaWish, Scrub, Source, leftovers};
+pub use snapshot::{SnapshotInfo, Why};
+pub use volume::{Usage, Volume};
+
+pub(crate) use error::run;
+
+#[cfg(test)]
+pub(crate) mod tests;

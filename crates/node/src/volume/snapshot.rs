@@ -1,0 +1,35 @@
+//! What is kept beside a snapshot.
+
+use husorden_base::SnapshotId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Why a snapshot was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum Why {
+    /// A customer asked for it.
+    Customer,
+    /// By the platform, before it did something that may lose data; undo brings this one back.
+    Before {
+        /// What, such as `restore`.
+        what: String,
+    },
+    /// By the platform, when the solution was deleted: kept for the retention time.
+    Retained,
+}
+
+/// A snapshot of a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotInfo {
+    /// Which.
+    pub id: SnapshotId,
+    /// When.
+    pub taken_at: Timestamp,
+    /// Why.
+    pub why: Why,
+    /// What its maker called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
