@@ -8,12 +8,15 @@
 //! To add a kind: a folder, a `mod` line and an entry in [`KINDS`].
 
 pub mod fake;
+#[cfg(test)]
+mod harness;
 pub mod host;
 pub mod order;
 pub mod pass;
 pub mod sandbox;
 pub mod sight;
 pub mod step;
+mod website;
 
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Order, Standing};
@@ -26,7 +29,7 @@ use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 
 /// Every kind there is. A closed list: what does not stand here does not exist.
-pub static KINDS: [&dyn Kind; 0] = [];
+pub static KINDS: [&dyn Kind; 1] = [&website::Website];
 
 /// The kind with this name.
 #[must_use]
@@ -61,6 +64,12 @@ pub trait Kind: Sync {
 
     /// Passwords that are made with the solution and shown once, as (name of the credential, user name).
     fn credentials(&self, spec: &Value) -> Vec<(String, String)>;
+
+    /// Where an uploaded archive is unpacked: the folder of the volume that holds the customer's files, and one for scratch
+    /// beside it. None when the kind takes no archives.
+    fn intake(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.
     fn destructive(&self, before: &Value, after: &Value) -> bool;
