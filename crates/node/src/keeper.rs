@@ -108,21 +108,22 @@ impl Queue {
     }
 }
 
-/// Starts the workers and the sweep.
+/// Starts the workers; they end when the node does.
 ///
 /// # Errors
 /// When a thread can't be made.
-pub(crate) fn start(node: &Arc<Node>) -> std::io::Result<()> {
-    for worker in 0..WORKERS {
-        let node = Arc::clone(node);
-        std::thread::Builder::new().name(format!("pass-{worker}")).spawn(move || {
-            while let Some(solution) = node.keeper.next(&node) {
-                let (pause, failed) = one(&node, solution);
-                node.keeper.ended(solution, pause, failed);
-            }
-        })?;
-    }
-    Ok(())
+pub(crate) fn start(node: &Arc<Node>) -> std::io::Result<Vec<std::thread::JoinHandle<()>>> {
+    (0..WORKERS)
+        .map(|worker| {
+            let node = Arc::clone(node);
+            std::thread::Builder::new().name(format!("pass-{worker}")).spawn(move || {
+                while let Some(solution) = node.keeper.next(&node) {
+                    let (pause, failed) = one(&node, solution);
+                    node.keeper.ended(solution, pause, failed);
+                }
+            })
+        })
+        .collect()
 }
 
 /// Puts every solution in the queue.

@@ -71,7 +71,10 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
         },
         Request::Close => {
             node.end();
-            json!({ "ok": "everything is being closed" })
+            while !node.closed.load(std::sync::atomic::Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            json!({ "ok": "everything is closed" })
         }
     }
 }

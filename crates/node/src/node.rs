@@ -40,6 +40,7 @@ pub(crate) struct Node {
     /// Solutions that control did not name since its last hello: reported, never removed.
     pub(crate) unwished: Mutex<Vec<SolutionId>>,
     pub(crate) ending: AtomicBool,
+    pub(crate) closed: AtomicBool,
 }
 
 impl Node {
@@ -238,6 +239,14 @@ impl Node {
             strays: unwished.iter().map(ToString::to_string).collect(),
             edge_generation: self.routes.applied(),
         }
+    }
+
+    /// Takes everything off the machine: sandboxes in an orderly way, then ports, then the pool. Data stays.
+    pub(crate) fn close(&self) -> Result<(), crate::Error> {
+        self.sandboxes.close().map_err(crate::failed("closing the sandboxes"))?;
+        self.ports.shut().map_err(crate::failed("closing the ports"))?;
+        self.runtimes.close();
+        self.pool.close().map_err(crate::failed("closing the pool"))
     }
 
     /// The clock of the node: measures that turn, health, evidence, and the sweep.
