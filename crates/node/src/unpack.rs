@@ -1,18 +1,11 @@
 //! Unpacking what a customer uploaded. It happens in a sandbox as the solution's uid, into a folder beside the site's files,
 //! and is moved into place only when every entry was fine: an archive that is refused has changed nothing.
 
-use crate::Node;
-use crate::sandbox::ResolvedBind;
-use husorden_base::{Bytes, OrderId, Refusal, Text};
-use husorden_kinds::{Bind, Kind, Limits, Network, Place, RuntimeSight, Sandbox, kind};
-use husorden_wire::node::Wish;
+use husorden_base::{Refusal, Text};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Entries an archive may have.
 const ENTRIES_MAX: u64 = 200_000;
@@ -310,7 +303,7 @@ fn clear(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn refuse(code: &str, why: &(String, String)) -> Refusal {
+pub(crate) fn refuse(code: &str, why: &(String, String)) -> Refusal {
     Refusal::new(
         code,
         422,
@@ -384,55 +377,9 @@ pub fn inside(format: &str, into: &str) -> io::Result<()> {
 }
 
 /// The site's files inside the sandbox.
-const INSIDE_FILES: &str = "/srv/files";
+pub(crate) const INSIDE_FILES: &str = "/srv/files";
 /// The scratch folder inside the sandbox.
-const INSIDE_SCRATCH: &str = "/srv/scratch";
-/// This binary inside the sandbox.
-const INSIDE_TOOL: &str = "/run/husorden-tool";
-/// Seconds an archive may take.
-const LIMIT_S: u32 = 1800;
-
-/// Fetches an order's archive from control and unpacks it in a sandbox. Root touches none of its bytes: the connection to
-/// control is the sandbox's standard input.
-pub(crate) fn in_sandbox(node: &Arc<Node>, wish: &Wish, order: OrderId, format: &str, into: &str) -> Result<(), Refusal> {
-    let Some((files, scratch)) = kind(&wish.kind).and_then(Kind::intake) else {
-        return Err(refuse("no-archives", &("Løsningen tager ikke imod arkiver".to_owned(), "The solution takes no archives".to_owned())));
-    };
-    let not_now = |error: &dyn std::error::Error| crate::verbs::ours(error);
-    let ready = node.runtimes.sights().into_iter().find(|(name, sight)| {
-        *sight == RuntimeSight::Ready && node.runtimes.path(name).is_some()
-    });
-    let Some((runtime, _)) = ready else {
-        return Err(not_now(&io::Error::other("no runtime is ready for the archive's sandbox")));
-    };
-    let folder = |name: &str, to: &str| Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true };
-    let sandbox = Sandbox {
-        runtime,
-        argv: [INSIDE_TOOL, "unpack", "--format", format, "--into", into].map(str::to_owned).to_vec(),
-        env: BTreeMap::new(),
-        cwd: "/".to_owned(),
-        binds: vec![folder(files, INSIDE_FILES), folder(scratch, INSIDE_SCRATCH)],
-        files: BTreeMap::new(),
-        limits: Limits { memory: Bytes::mib(256), cpu_percent: 100, pids: 16 },
-        network: Network::Nothing,
-    };
-    let mut resolved = crate::host::resolve(node, wish, &sandbox).map_err(|trouble| not_now(&trouble))?;
-    let tool = std::env::current_exe().map_err(|error| not_now(&error))?;
-    resolved.binds.push(ResolvedBind { from: tool, to: INSIDE_TOOL.to_owned(), write: false });
-    let archive = crate::control::fetch(&node.config.control_socket, order).map_err(|error| not_now(&error))?;
-    let output = node
-        .sandboxes
-        .run_once(wish.number, "unpack", &sandbox, &resolved, archive.into(), Duration::from_secs(LIMIT_S.into()))
-        .map_err(|error| not_now(&error))?;
-    match serde_json::from_slice::<Result<Unpacked, Refusal>>(&output) {
-        Ok(result) => result.map(drop),
-        Err(error) => {
-            tracing::warn!(output = %String::from_utf8_lossy(&output), "an archive's sandbox gave no answer");
-            Err(not_now(&error))
-        }
-    }
-}
-
+pub(crate) const INSIDE_SCRATCH: &str = "/srv/scratch";
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -154,7 +154,7 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         Verb::Unpack { format, into, before, .. } => volume
             .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)
             .map_err(|error| crate::host::refused(&error))
-            .and_then(|_| crate::unpack::in_sandbox(node, wish, order, format, into)),
+            .and_then(|_| crate::intake::take(node, wish, order, format, into)),
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.sleep(wish.number).map_err(|error| ours(&error)),
     };
