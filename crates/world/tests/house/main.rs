@@ -1,0 +1,58 @@
+//! The whole house on real engines. Each module is one story, with an installation of its own.
+
+mod faults;
+mod refusals;
+mod story;
+mod suspension;
+
+use husorden_world::{House, Who};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Longest a site may take to be made here: the machine may be busy building.
+pub(crate) const SITE: Duration = Duration::from_secs(120);
+/// Longest anything else may take.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// Makes a site and waits until it runs; returns the API's answer to its creation.
+pub(crate) fn site(house: &House, name: &str, spec: Value) -> Value {
+    let body = json!({ "kind": "website", "name": name, "spec": spec });
+    let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    house.wait_state(name, "running", SITE).expect("the site runs");
+    made.body
+}
+
+/// Uploads files into a site as a tar archive and waits until they are in place.
+pub(crate) fn upload(house: &House, name: &str, files: &[(&str, &[u8])]) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, contents) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, contents).expect("a file");
+    }
+    let tar = std::process::Command::new("tar").args(["-C"]).arg(folder.path()).args(["-cf", "-", "."]).output().expect("tar");
+    upload_raw(house, name, "tar", &tar.stdout)
+}
+
+/// Uploads an archive as it is and waits until the order has ended; returns the order.
+pub(crate) fn upload_raw(house: &House, name: &str, format: &str, archive: &[u8]) -> Value {
+    let path = format!("/v1/solutions/{name}/archive?format={format}");
+    let sent = house
+        .api_raw(Who::Account, "POST", &path, &[("content-type", "application/octet-stream")], archive)
+        .expect("the API answers");
+    assert_eq!(sent.status, 202, "{:?}", sent.body);
+    house.wait_order(sent.body["id"].as_str().expect("an id"), SITE).expect("the order ends")
+}
+
+/// The process ids that run for a role of a solution, from its cgroup.
+pub(crate) fn pids(house: &House, number: u64, role: &str) -> Vec<i32> {
+    ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]
+        .iter()
+        .filter_map(|root| {
+            let path = format!("{root}/husorden/{}/{number}/{role}/cgroup.procs", house.instance);
+            std::fs::read_to_string(path).ok()
+        })
+        .flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<i32>>())
+        .collect()
+}
