@@ -1,6 +1,7 @@
 //! A node's configuration, as a TOML file says it.
 
 use crate::Ground;
+use crate::port::Uplink;
 use husorden_base::Bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -21,9 +22,8 @@ pub struct Config {
     pub pool: PoolSize,
     /// Folder with the certificate authority for names that no public authority certifies.
     pub ca: PathBuf,
-    /// The interface towards the world, in the node's network namespace.
-    #[serde(default)]
-    pub uplink: Option<String>,
+    /// The link towards the world, in the node's network namespace.
+    pub uplink: Uplink,
     /// Seconds between two sweeps over everything.
     #[serde(default = "default_sweep_s")]
     pub sweep_s: u64,
