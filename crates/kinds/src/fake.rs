@@ -1,9 +1,11 @@
 //! A machine in memory, for the tests of the kinds: each step does to a [`Sight`] what the real walls do, and long work
-//! ends when the test says so. It can be told to crash before any step.
+//! ends when the test says so. It can be told to crash before any step, and it refuses what no wall could do: a sandbox on
+//! a runtime that is not built, work on a volume that is not there, a volume taken away under what runs on it.
 
 use crate::{
-    Host, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, Trouble, VolumeSight,
+    Host, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TaskSight, Trouble, VolumeSight,
 };
+use std::collections::BTreeMap;
 
 /// The machine in memory.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub struct Fake {
     pub fuse: Option<usize>,
     /// Task names that fail when they end.
     pub failing: Vec<String>,
+    /// Marks of what is retained; they come back with it.
+    pub kept: BTreeMap<String, String>,
     running: Vec<crate::Task>,
 }
 
@@ -23,38 +27,36 @@ impl Fake {
     /// A machine on which this stands.
     #[must_use]
     pub fn with(sight: Sight) -> Self {
-        Self {
-            sight,
-            ..Self::default()
-        }
+        Self { sight, ..Self::default() }
     }
 
-    /// Long work ends: builds are ready, tasks leave their marks or fail.
+    /// Long work ends: builds are ready and failed ones begin anew, tasks leave their marks or fail, services that failed
+    /// are tried again.
     pub fn time_passes(&mut self) {
         for runtime in self.sight.runtimes.values_mut() {
-            if *runtime == RuntimeSight::Building {
-                *runtime = RuntimeSight::Ready;
-            }
+            *runtime = match runtime {
+                RuntimeSight::Building | RuntimeSight::Ready => RuntimeSight::Ready,
+                RuntimeSight::Failed { .. } => RuntimeSight::Building,
+                RuntimeSight::Absent => RuntimeSight::Absent,
+            };
         }
         for task in std::mem::take(&mut self.running) {
             if self.failing.contains(&task.name) {
                 self.sight.tasks.insert(
                     task.name.clone(),
-                    TaskSight {
-                        digest: task.digest(),
-                        failed: Some("it failed".to_owned()),
-                    },
+                    TaskSight { digest: task.digest(), failed: Some("it failed".to_owned()) },
                 );
             } else {
                 self.sight.tasks.remove(&task.name);
-                self.sight
-                    .marks
-                    .insert(task.mark.0.clone(), task.mark.1.clone());
+                self.sight.marks.insert(task.mark.0.clone(), task.mark.1.clone());
             }
         }
         for service in self.sight.services.values_mut() {
-            if service.state == ServiceState::Stopping {
-                service.state = ServiceState::Sleeping;
+            match service.state {
+                ServiceState::Stopping | ServiceState::Failing { .. } => {
+                    service.state = ServiceState::Sleeping;
+                }
+                ServiceState::Sleeping | ServiceState::Running => {}
             }
         }
     }
@@ -66,6 +68,29 @@ impl Fake {
             self.sight.tasks.remove(&task.name);
         }
         self.sight.tasks.retain(|_, task| task.failed.is_some());
+    }
+
+    /// Whether everything a sandbox stands on is there.
+    fn stands(&self, sandbox: &Sandbox) -> Result<(), Trouble> {
+        let mut names = vec![sandbox.runtime.to_string()];
+        for bind in &sandbox.binds {
+            match &bind.from {
+                Place::App(name) => names.push(name.clone()),
+                Place::Template(name) => names.push(name.to_string()),
+                Place::Folder(_) | Place::Sockets => {}
+            }
+        }
+        for name in names {
+            let built =
+                self.sight.runtimes.iter().any(|(known, seen)| known.as_str() == name && *seen == RuntimeSight::Ready);
+            if !built {
+                return Err(Trouble::ours(format!("{name} is not built")));
+            }
+        }
+        if !matches!(self.sight.volume, VolumeSight::Live { .. }) {
+            return Err(Trouble::ours("there is no live volume to work on"));
+        }
+        Ok(())
     }
 }
 
@@ -81,38 +106,61 @@ impl Host for Fake {
             }
             *left -= 1;
         }
+        match step {
+            Step::Task { task } => self.stands(&task.sandbox)?,
+            Step::Service { service, .. } => self.stands(&service.sandbox)?,
+            _ => {}
+        }
         let sight = &mut self.sight;
         match step {
             Step::Runtime { name } => {
                 sight.runtimes.insert(name.clone(), RuntimeSight::Building);
             }
-            Step::VolumeCreate { limit, .. } => sight.volume = VolumeSight::Live { limit: *limit },
-            Step::VolumeLimit { limit } => sight.volume = VolumeSight::Live { limit: *limit },
+            Step::VolumeCreate { limit, .. } => match sight.volume {
+                VolumeSight::Retained => {
+                    return Err(Trouble::ours("a volume beside one that is retained"));
+                }
+                VolumeSight::Absent | VolumeSight::Live { .. } => {
+                    sight.volume = VolumeSight::Live { limit: *limit };
+                }
+            },
+            Step::VolumeLimit { limit } => match sight.volume {
+                VolumeSight::Live { .. } => sight.volume = VolumeSight::Live { limit: *limit },
+                VolumeSight::Absent | VolumeSight::Retained => {
+                    return Err(Trouble::ours("a limit for a volume that is not live"));
+                }
+            },
             Step::VolumeRetain => {
-                sight.volume = VolumeSight::Retained;
-                sight.marks.clear();
+                let at_work = !sight.services.is_empty() || !self.running.is_empty();
+                match sight.volume {
+                    VolumeSight::Live { .. } if at_work => {
+                        return Err(Trouble::ours("a volume taken away under what runs on it"));
+                    }
+                    VolumeSight::Live { .. } => {
+                        sight.volume = VolumeSight::Retained;
+                        self.kept = std::mem::take(&mut sight.marks);
+                    }
+                    VolumeSight::Retained => {}
+                    VolumeSight::Absent => {
+                        return Err(Trouble::ours("there is no volume to retain"));
+                    }
+                }
             }
-            Step::VolumeRevive => {
-                sight.volume = VolumeSight::Live {
-                    limit: husorden_base::Bytes(0),
-                };
-                sight.marks.insert("app".to_owned(), "revived".to_owned());
-            }
+            Step::VolumeRevive => match sight.volume {
+                VolumeSight::Retained => {
+                    sight.volume = VolumeSight::Live { limit: husorden_base::Bytes(0) };
+                    sight.marks = std::mem::take(&mut self.kept);
+                }
+                VolumeSight::Live { .. } => {}
+                VolumeSight::Absent => return Err(Trouble::ours("nothing is retained")),
+            },
             Step::VolumeDestroy => {
                 sight.volume = VolumeSight::Absent;
                 sight.marks.clear();
+                self.kept.clear();
             }
             Step::Task { task } => {
-                if sight.volume == VolumeSight::Absent || sight.volume == VolumeSight::Retained {
-                    return Err(Trouble::ours("a task without a volume"));
-                }
-                sight.tasks.insert(
-                    task.name.clone(),
-                    TaskSight {
-                        digest: task.digest(),
-                        failed: None,
-                    },
-                );
+                sight.tasks.insert(task.name.clone(), TaskSight { digest: task.digest(), failed: None });
                 self.running.push((**task).clone());
             }
             Step::TaskForget { name } => {
@@ -122,17 +170,9 @@ impl Host for Fake {
             Step::Service { role, service } => {
                 let state = match sight.services.get(role).map(|old| &old.state) {
                     Some(ServiceState::Running | ServiceState::Stopping) => ServiceState::Stopping,
-                    Some(ServiceState::Sleeping | ServiceState::Failing { .. }) | None => {
-                        ServiceState::Sleeping
-                    }
+                    Some(ServiceState::Sleeping | ServiceState::Failing { .. }) | None => ServiceState::Sleeping,
                 };
-                sight.services.insert(
-                    role.clone(),
-                    ServiceSight {
-                        digest: service.digest(),
-                        state,
-                    },
-                );
+                sight.services.insert(role.clone(), ServiceSight { digest: service.digest(), state });
             }
             Step::ServiceDrop { role } => {
                 sight.services.remove(role);

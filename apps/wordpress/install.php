@@ -1,0 +1,201 @@
+<?php
+// Installs WordPress into an empty site, once, as the site's own user: `php install.php < order.json`.
+//
+// It may be cut anywhere and run again. What it has begun it knows by a note in the site's folder, and it goes on only where
+// that note or a finished installation of its own stands; files that someone else put there are never touched. It asks
+// nothing of the network: the HTTP client of WordPress is shut for the time of the installation.
+declare(strict_types=1);
+
+const SOURCE = '/app/wordpress';
+const OWN = '/app/husorden';
+const ROOT = '/srv/www';
+const NOTE = ROOT . '/.husorden-installing';
+const FRESH = ROOT . '/.husorden-new';
+const CONFIG = ROOT . '/wp-config.php';
+const DONE = 'husorden_installed';
+
+function stop(string $da, string $en): never
+{
+    fwrite(STDERR, "$en\n$da\n");
+    exit(1);
+}
+
+set_error_handler(function (int $level, string $text, string $file, int $line): bool {
+    // WordPress itself raises notices on newer PHP; only what this script does must be without a flaw.
+    if ($file === __FILE__ && error_reporting() & $level) {
+        throw new ErrorException($text, 0, $level, $file, $line);
+    }
+    return false;
+});
+
+$order = json_decode((string) stream_get_contents(STDIN), true, 8, JSON_THROW_ON_ERROR);
+foreach (['url', 'title', 'user', 'email', 'language'] as $field) {
+    if (!is_string($order[$field] ?? null)) {
+        stop("Bestillingen mangler $field.", "The order lacks $field.");
+    }
+}
+
+if (!is_file(CONFIG)) {
+    place_files($order['language']);
+    write_config();
+}
+$_SERVER['HTTP_HOST'] = (string) parse_url($order['url'], PHP_URL_HOST);
+$_SERVER['HTTPS'] = 'on';
+$_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
+$_SERVER['REQUEST_METHOD'] = 'GET';
+$_SERVER['REQUEST_URI'] = '/';
+define('WP_INSTALLING', true);
+define('WP_SITEURL', $order['url']);
+ob_start();
+require ROOT . '/wp-load.php';
+require ABSPATH . 'wp-admin/includes/upgrade.php';
+add_filter('pre_http_request', fn () => new WP_Error('husorden', 'no network while installing'));
+add_filter('pre_wp_mail', '__return_false');
+install_database($order);
+ob_end_clean();
+if (is_file(NOTE)) {
+    unlink(NOTE);
+}
+echo "WordPress {$wp_version} is installed.\n";
+
+/** Puts the files in place: copied beside, moved in one by one, so that a half-copied file is never taken for a whole one. */
+function place_files(string $language): void
+{
+    $there = array_values(array_diff(scandir(ROOT), ['.', '..']));
+    if ($there !== [] && !is_file(NOTE)) {
+        stop(
+            'Mappen er ikke tom (' . implode(', ', array_slice($there, 0, 5)) . '): WordPress installeres ikke oven i andres filer.',
+            'The folder is not empty (' . implode(', ', array_slice($there, 0, 5)) . '): WordPress is not installed over other files.',
+        );
+    }
+    file_put_contents(NOTE, "WordPress is being installed; this file goes when it is done.\n");
+    remove(FRESH);
+    copy_tree(SOURCE, FRESH, $language);
+    @mkdir(FRESH . '/wp-content/mu-plugins', 0755, true);
+    @mkdir(FRESH . '/wp-content/uploads', 0755, true);
+    copy(OWN . '/mu-plugin.php', FRESH . '/wp-content/mu-plugins/husorden.php');
+    foreach (array_diff(scandir(FRESH), ['.', '..']) as $entry) {
+        remove(ROOT . '/' . $entry);
+        rename(FRESH . '/' . $entry, ROOT . '/' . $entry);
+    }
+    rmdir(FRESH);
+}
+
+/** Writes the configuration last and whole: while it is missing, the files are not yet in place. */
+function write_config(): void
+{
+    $lines = [
+        '<?php',
+        '// Written when the site was made. It is yours: change what you like.',
+        "define( 'DB_NAME', 'site' );",
+        "define( 'DB_USER', 'site' );",
+        '// The database knows the site by its user on the socket; there is no password to leak.',
+        "define( 'DB_PASSWORD', '' );",
+        "define( 'DB_HOST', 'localhost:/run/husorden/db.sock' );",
+        "define( 'DB_CHARSET', 'utf8mb4' );",
+        "define( 'DB_COLLATE', '' );",
+        '',
+    ];
+    foreach (['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE'] as $name) {
+        $lines[] = "define( '{$name}_KEY', '" . base64_encode(random_bytes(48)) . "' );";
+        $lines[] = "define( '{$name}_SALT', '" . base64_encode(random_bytes(48)) . "' );";
+    }
+    array_push(
+        $lines,
+        '',
+        "\$table_prefix = 'wp_';",
+        '',
+        "define( 'WP_DEBUG', false );",
+        "define( 'FS_METHOD', 'direct' );",
+        '// Code is changed by upload, not in the browser: a stolen log-in then rewrites no PHP.',
+        "define( 'DISALLOW_FILE_EDIT', true );",
+        '// Updates are made when you ask for them in the dashboard.',
+        "define( 'WP_AUTO_UPDATE_CORE', false );",
+        '// Scheduled work runs after an answer, in the same process (wp-content/mu-plugins/husorden.php).',
+        "defined( 'DISABLE_WP_CRON' ) || define( 'DISABLE_WP_CRON', true );",
+        '',
+        "if ( ! defined( 'ABSPATH' ) ) {",
+        "\tdefine( 'ABSPATH', __DIR__ . '/' );",
+        '}',
+        "require_once ABSPATH . 'wp-settings.php';",
+        '',
+    );
+    file_put_contents(CONFIG . '.new', implode("\n", $lines));
+    chmod(CONFIG . '.new', 0600);
+    rename(CONFIG . '.new', CONFIG);
+}
+
+/** Makes the tables and the first user. What an earlier try left half-made is dropped first. */
+function install_database(array $order): void
+{
+    global $wpdb, $wp_rewrite;
+    // Asked of the table itself: a dropped one must not be answered from a cache.
+    $wpdb->suppress_errors(true);
+    $done = $wpdb->get_var("SELECT option_value FROM {$wpdb->options} WHERE option_name = '" . DONE . "'");
+    $wpdb->suppress_errors(false);
+    if ($done !== null) {
+        return;
+    }
+    if (!is_file(NOTE)) {
+        stop(
+            'Mappen har allerede en wp-config.php, som ikke er lavet her: WordPress installeres ikke oven i den.',
+            'The folder already has a wp-config.php that was not made here: WordPress is not installed over it.',
+        );
+    }
+    if (!$wpdb->check_connection(false)) {
+        stop('Databasen svarer ikke.', 'The database does not answer.');
+    }
+    foreach ($wpdb->get_col("SHOW TABLES LIKE '" . $wpdb->esc_like($wpdb->prefix) . "%'") as $table) {
+        $wpdb->query("DROP TABLE `$table`");
+    }
+    wp_cache_flush();
+    $language = is_file(WP_LANG_DIR . "/{$order['language']}.mo") ? $order['language'] : '';
+    if ($language !== '') {
+        load_default_textdomain($language);
+        $GLOBALS['wp_locale'] = new WP_Locale();
+    }
+    // A password that nobody knows: the one the customer is shown is set afterwards, as a hash, by credential.php.
+    wp_install($order['title'], $order['user'], $order['email'], true, '', bin2hex(random_bytes(24)), $language);
+    update_option('siteurl', $order['url']);
+    update_option('home', $order['url']);
+    update_option('permalink_structure', '/%postname%/');
+    // Emptied, so that the first request makes them with everything loaded.
+    update_option('rewrite_rules', '');
+    $wp_rewrite->init();
+    if (!username_exists($order['user'])) {
+        stop('WordPress lavede ikke brugeren.', 'WordPress did not make the user.');
+    }
+    add_option(DONE, gmdate('c'), '', false);
+}
+
+/** Copies by sharing extents where the file system can, so that the copy costs the site no disk. Of the languages, one goes along. */
+function copy_tree(string $from, string $to, string $language): void
+{
+    $command = 'cp -R --reflink=auto ' . escapeshellarg($from) . ' ' . escapeshellarg($to) . ' 2>&1';
+    exec($command, $said, $code);
+    if ($code !== 0) {
+        $why = implode(' ', array_slice($said, 0, 3));
+        stop("Kunne ikke kopiere filerne: $why", "Could not copy the files: $why");
+    }
+    exec('chmod -R u+rwX,go+rX,go-w ' . escapeshellarg($to));
+    foreach (['wp-config.php', '.htaccess'] as $not_ours) {
+        remove("$to/$not_ours");
+    }
+    foreach (glob("$to/wp-content/languages/{,*/}*.{mo,po,json,php}", GLOB_BRACE) as $file) {
+        if (preg_match('/(^|-)' . preg_quote($language, '/') . '[-.]/', basename($file)) !== 1) {
+            unlink($file);
+        }
+    }
+}
+
+function remove(string $path): void
+{
+    if (is_dir($path) && !is_link($path)) {
+        foreach (array_diff(scandir($path), ['.', '..']) as $entry) {
+            remove("$path/$entry");
+        }
+        rmdir($path);
+    } elseif (is_link($path) || file_exists($path)) {
+        unlink($path);
+    }
+}

@@ -1,0 +1,412 @@
+//! PHP-FPM, MariaDB and the scripts of a website's tasks: the only file that names the engines' tools.
+//!
+//! Everything here is text and data made from the spec. Both servers are handed their listening socket as file descriptor 3:
+//! FPM is told of it by `FPM_SOCKETS`, MariaDB by systemd's `LISTEN_FDS`.
+
+use super::spec::{App, Database, Runtime, Spec};
+use crate::{Bind, Credential, Limits, Network, Place, Reach, Sandbox, Service, Task};
+use husorden_base::{Bytes, RuntimeName};
+use std::collections::BTreeMap;
+
+/// Folders of the volume: what is served; what PHP writes besides; the database's data, one folder a version.
+pub(super) const FOLDERS: [&str; 3] = ["db", "tmp", "www"];
+/// The role of PHP-FPM.
+pub(super) const PHP: &str = "php";
+/// The role of MariaDB.
+pub(super) const DB: &str = "db";
+/// The credential of the application's first user.
+pub(super) const ADMIN: &str = "admin";
+
+/// Marks that the tasks leave on the volume.
+pub(super) mod mark {
+    /// The database's version; after an upgrade also what it came from, until that is tidied away.
+    pub(in crate::website) const DB: &str = "db";
+    /// The runtime that serves.
+    pub(in crate::website) const RUNTIME: &str = "runtime";
+    /// The application that was installed.
+    pub(in crate::website) const APP: &str = "app";
+    /// Generation of the password that was set last.
+    pub(in crate::website) const CREDENTIAL: &str = "credential.admin";
+    /// The address that the application was told.
+    pub(in crate::website) const ADDRESS: &str = "address";
+    /// What a site without application began with.
+    pub(in crate::website) const CONTENT: &str = "content";
+}
+
+const WWW: &str = "/srv/www";
+const TMP: &str = "/srv/tmp";
+const SOCKETS: &str = "/run/husorden";
+const GENERATED: &str = "/etc/husorden";
+const SIGQUIT: i32 = 3;
+const SIGTERM: i32 = 15;
+/// Form fields and headers beside the upload itself.
+const UPLOAD_MARGIN_MB: u32 = 8;
+/// Longest that a request may hold up a change of settings.
+const DRAIN_S_MAX: u32 = 30;
+
+/// Largest request body: the largest upload, with room for the form around it.
+pub(super) fn body(spec: &Spec) -> Bytes {
+    Bytes::mib(u64::from(spec.php.upload_mb + UPLOAD_MARGIN_MB))
+}
+
+/// What the docroot is called inside the sandbox.
+pub(super) fn inner_root(spec: &Spec) -> String {
+    if spec.docroot.is_empty() { WWW.to_owned() } else { format!("{WWW}/{}", spec.docroot) }
+}
+
+/// The runtime that tasks run in where the site has none of its own.
+pub(super) fn toolbox(spec: &Spec) -> RuntimeName {
+    spec.runtime.catalogue().or(Runtime::Php84.catalogue()).expect("php-8.4 is in the catalogue")
+}
+
+/// PHP-FPM in this runtime.
+pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
+    let version = version(runtime);
+    let mut sandbox = php_sandbox(spec, runtime);
+    sandbox.argv = words(&[
+        &format!("/usr/sbin/php-fpm{version}"),
+        "--nodaemonize",
+        "--force-stderr",
+        "--fpm-config",
+        "/etc/husorden/fpm.conf",
+    ]);
+    sandbox.env.insert("FPM_SOCKETS".to_owned(), format!("{SOCKETS}/{PHP}.sock=3"));
+    Service { sandbox, reach: Reach::Edge, idle_stop_s: 300, stop_s: drain_s(spec) + 5, stop_signal: SIGQUIT }
+}
+
+/// MariaDB of this version.
+pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
+    let mut sandbox = db_sandbox(spec, database);
+    sandbox.argv = words(&["/usr/sbin/mariadbd", "--defaults-file=/etc/husorden/mariadb.cnf"]);
+    // The server is process 1 of its sandbox, and trusts the variables only when they name it.
+    sandbox.env.insert("LISTEN_FDS".to_owned(), "1".to_owned());
+    sandbox.env.insert("LISTEN_PID".to_owned(), "1".to_owned());
+    Service {
+        sandbox,
+        reach: Reach::Own,
+        // A little longer than PHP, so that the site's last requests never meet a database that is going.
+        idle_stop_s: 360,
+        stop_s: 60,
+        stop_signal: SIGTERM,
+    }
+}
+
+/// Copies the prepared database into the volume.
+pub(super) fn db_init(spec: &Spec, database: &RuntimeName) -> Task {
+    let mut sandbox = db_sandbox(spec, database);
+    script(&mut sandbox, "db-init.sh", include_str!("files/db-init.sh"));
+    sandbox.binds.push(Bind { from: Place::Template(database.clone()), to: "/template".to_owned(), write: false });
+    sandbox.env.insert("DB".to_owned(), database.to_string());
+    task("db-init", sandbox, (mark::DB, database.as_str()), 120)
+}
+
+/// Lifts the data of an older version to this one.
+pub(super) fn db_upgrade(spec: &Spec, from: &RuntimeName, to: &RuntimeName) -> Task {
+    let mut sandbox = db_sandbox(spec, to);
+    script(&mut sandbox, "db-upgrade.sh", include_str!("files/db-upgrade.sh"));
+    sandbox.env.insert("FROM".to_owned(), from.to_string());
+    sandbox.env.insert("DB".to_owned(), to.to_string());
+    let mark = format!("{to} from {from}");
+    task("db-upgrade", sandbox, (mark::DB, &mark), 1800)
+}
+
+/// Removes the data of older versions.
+pub(super) fn db_tidy(spec: &Spec, database: &RuntimeName) -> Task {
+    let mut sandbox = db_sandbox(spec, database);
+    script(&mut sandbox, "db-tidy.sh", include_str!("files/db-tidy.sh"));
+    sandbox.env.insert("DB".to_owned(), database.to_string());
+    task("db-tidy", sandbox, (mark::DB, database.as_str()), 120)
+}
+
+/// Puts a first page into an empty site.
+pub(super) fn welcome(spec: &Spec, runtime: &RuntimeName) -> Task {
+    let mut sandbox = php_sandbox(spec, runtime);
+    script(&mut sandbox, "welcome.sh", include_str!("files/welcome.sh"));
+    sandbox.files.insert(format!("{GENERATED}/welcome.html"), include_str!("files/welcome.html").to_owned());
+    let index = match spec.runtime {
+        Runtime::Static => "index.html",
+        Runtime::Php82 | Runtime::Php84 => "index.php",
+    };
+    sandbox.env.insert("INDEX".to_owned(), index.to_owned());
+    sandbox.env.insert("DOCROOT".to_owned(), spec.docroot.clone());
+    sandbox.network = Network::Nothing;
+    task("welcome", sandbox, (mark::CONTENT, "welcome"), 60)
+}
+
+/// Installs the application.
+pub(super) fn app_install(spec: &Spec, app: &App, runtime: &RuntimeName) -> Task {
+    let order = serde_json::json!({
+        "url": spec.address(),
+        "title": app.title,
+        "user": app.admin_user,
+        "email": app.admin_email,
+        "language": app.language.word(),
+    });
+    Task {
+        stdin: order.to_string(),
+        ..app_task(spec, app, runtime, ("app-install", "install.php"), (mark::APP, app.name.word()))
+    }
+}
+
+/// Sets the hash of the first user's password.
+pub(super) fn app_credential(spec: &Spec, app: &App, runtime: &RuntimeName, credential: &Credential) -> Task {
+    let order = serde_json::json!({"user": credential.username, "hash": credential.hash});
+    Task {
+        stdin: order.to_string(),
+        ..app_task(
+            spec,
+            app,
+            runtime,
+            ("credential-admin", "credential.php"),
+            (mark::CREDENTIAL, &credential.generation.to_string()),
+        )
+    }
+}
+
+/// Tells the application its address.
+pub(super) fn app_address(spec: &Spec, app: &App, runtime: &RuntimeName) -> Task {
+    let order = serde_json::json!({"url": spec.address()});
+    Task {
+        stdin: order.to_string(),
+        ..app_task(spec, app, runtime, ("app-address", "address.php"), (mark::ADDRESS, &spec.address()))
+    }
+}
+
+/// Tries a runtime with this site's settings and front page.
+pub(super) fn probe(spec: &Spec, runtime: &RuntimeName) -> Task {
+    let mut sandbox = php_sandbox(spec, runtime);
+    script(&mut sandbox, "probe.sh", include_str!("files/probe.sh"));
+    sandbox.files.insert(format!("{GENERATED}/probe.php"), include_str!("files/probe.php").to_owned());
+    let version = version(runtime);
+    sandbox.env.extend([
+        ("PHP".to_owned(), version.to_owned()),
+        ("MEMORY".to_owned(), format!("{}M", spec.php.memory_mb)),
+        ("SITE".to_owned(), spec.domains[0].to_string()),
+        ("ROOT".to_owned(), inner_root(spec)),
+    ]);
+    task("probe", sandbox, (mark::RUNTIME, runtime.as_str()), 90)
+}
+
+fn app_task(spec: &Spec, app: &App, runtime: &RuntimeName, (name, file): (&str, &str), mark: (&str, &str)) -> Task {
+    let mut sandbox = php_sandbox(spec, runtime);
+    sandbox.argv = words(&[
+        &format!("/usr/bin/php{}", version(runtime)),
+        "-d",
+        "memory_limit=256M",
+        "-d",
+        "display_errors=stderr",
+        &format!("/app/husorden/{file}"),
+    ]);
+    sandbox.binds.push(Bind { from: Place::App(app.name.word().to_owned()), to: "/app".to_owned(), write: false });
+    // The application's own code is at work here, before anyone has logged in: it has no errand on the net.
+    sandbox.network = Network::Nothing;
+    sandbox.limits.memory = sandbox.limits.memory.max(Bytes::mib(384));
+    task(name, sandbox, mark, 300)
+}
+
+fn php_sandbox(spec: &Spec, runtime: &RuntimeName) -> Sandbox {
+    let mut env = environment();
+    // The empty first part stands for the runtime's own folder.
+    env.insert("PHP_INI_SCAN_DIR".to_owned(), format!(":{GENERATED}/php"));
+    env.insert("TMPDIR".to_owned(), TMP.to_owned());
+    Sandbox {
+        runtime: runtime.clone(),
+        argv: Vec::new(),
+        env,
+        cwd: WWW.to_owned(),
+        binds: vec![folder("www", WWW), folder("tmp", TMP), sockets()],
+        files: BTreeMap::from([
+            (format!("{GENERATED}/fpm.conf"), fpm_conf(spec)),
+            (format!("{GENERATED}/php/90-site.ini"), php_ini()),
+            (format!("{GENERATED}/no-mail.sh"), include_str!("files/no-mail.sh").to_owned()),
+        ]),
+        limits: Limits {
+            memory: spec.memory,
+            cpu_percent: spec.cpu_percent,
+            // Each script may start a few programs; the rest is the master and a margin.
+            pids: 32 + 8 * spec.php.workers,
+        },
+        network: Network::Port,
+    }
+}
+
+fn db_sandbox(spec: &Spec, database: &RuntimeName) -> Sandbox {
+    Sandbox {
+        runtime: database.clone(),
+        argv: Vec::new(),
+        env: environment(),
+        cwd: "/srv/db".to_owned(),
+        binds: vec![folder("db", "/srv/db")],
+        files: BTreeMap::from([(format!("{GENERATED}/mariadb.cnf"), mariadb_cnf(spec, database))]),
+        limits: Limits { memory: Bytes::mib(384), cpu_percent: spec.cpu_percent, pids: 128 },
+        network: Network::Nothing,
+    }
+}
+
+/// The settings of FPM. What stands as `php_admin_value` cannot be lifted by a `.user.ini` or `ini_set`.
+pub(super) fn fpm_conf(spec: &Spec) -> String {
+    let php = spec.php;
+    let post_mb = php.upload_mb + UPLOAD_MARGIN_MB;
+    let drain_s = drain_s(spec);
+    format!(
+        "\
+[global]
+; Foreground, with stderr forced: the log goes to the node. The path is opened all the same.
+error_log = /dev/null
+log_level = notice
+process_control_timeout = {drain_s}s
+[site]
+; Must be what FPM_SOCKETS names, or FPM would make a socket of its own.
+listen = {SOCKETS}/{PHP}.sock
+pm = ondemand
+pm.max_children = {workers}
+pm.process_idle_timeout = 20s
+pm.max_requests = 1000
+request_terminate_timeout = {execution}s
+security.limit_extensions = .php
+catch_workers_output = yes
+decorate_workers_output = no
+clear_env = yes
+env[PATH] = /usr/bin:/bin
+env[HOME] = {TMP}
+env[TMPDIR] = {TMP}
+php_admin_value[memory_limit] = {memory}M
+php_admin_value[max_execution_time] = {execution}
+php_admin_value[max_input_time] = {execution}
+php_admin_value[upload_max_filesize] = {upload}M
+php_admin_value[post_max_size] = {post_mb}M
+php_admin_value[max_input_vars] = {vars}
+",
+        workers = php.workers,
+        execution = php.max_execution_s,
+        memory = php.memory_mb,
+        upload = php.upload_mb,
+        vars = php.max_input_vars,
+    )
+}
+
+/// Settings that PHP takes only when it starts, for FPM and for tasks alike.
+pub(super) fn php_ini() -> String {
+    format!(
+        "\
+expose_php = 0
+display_errors = 0
+log_errors = 1
+html_errors = 0
+; Errors go to the log, not to the visitor's side of FastCGI.
+fastcgi.logging = 0
+cgi.fix_pathinfo = 0
+zend.exception_ignore_args = 1
+allow_url_include = 0
+date.timezone = UTC
+upload_tmp_dir = {TMP}
+sys_temp_dir = {TMP}
+session.save_path = {TMP}
+session.gc_probability = 1
+session.gc_divisor = 1000
+session.cookie_httponly = 1
+session.use_strict_mode = 1
+sendmail_path = \"/bin/sh {GENERATED}/no-mail.sh\"
+mail.add_x_header = 0
+realpath_cache_size = 1M
+opcache.enable = 1
+opcache.memory_consumption = 64
+opcache.interned_strings_buffer = 8
+opcache.max_accelerated_files = 8000
+opcache.revalidate_freq = 2
+opcache.jit = disable
+opcache.jit_buffer_size = 0
+ffi.enable = 0
+"
+    )
+}
+
+/// The settings of MariaDB: one small site, one client, no network, no way to other files.
+pub(super) fn mariadb_cnf(spec: &Spec, database: &RuntimeName) -> String {
+    let connections = spec.php.workers + 10;
+    format!(
+        "\
+[mariadbd]
+datadir = /srv/db/{database}
+socket = {SOCKETS}/{DB}.sock
+pid-file = /tmp/mariadbd.pid
+tmpdir = /tmp
+skip-networking
+skip-name-resolve
+skip-symbolic-links
+skip-log-bin
+local-infile = OFF
+secure-file-priv = /tmp
+feedback = OFF
+performance-schema = OFF
+character-set-server = utf8mb4
+max-connections = {connections}
+max-allowed-packet = 32M
+thread-cache-size = 2
+thread-stack = 256K
+table-open-cache = 256
+table-definition-cache = 400
+open-files-limit = 4096
+query-cache-type = OFF
+query-cache-size = 0
+key-buffer-size = 1M
+aria-pagecache-buffer-size = 2M
+tmp-table-size = 8M
+max-heap-table-size = 8M
+sort-buffer-size = 512K
+innodb-buffer-pool-size = 24M
+innodb-log-file-size = 8M
+innodb-log-buffer-size = 2M
+innodb-temp-data-file-path = ibtmp1:4M:autoextend
+innodb-read-io-threads = 2
+innodb-write-io-threads = 2
+innodb-purge-threads = 1
+; The sandbox has no io_uring.
+innodb-use-native-aio = OFF
+"
+    )
+}
+
+fn drain_s(spec: &Spec) -> u32 {
+    spec.php.max_execution_s.min(DRAIN_S_MAX)
+}
+
+/// The part after the engine's name: `8.4` of `php-8.4`.
+fn version(runtime: &RuntimeName) -> &str {
+    runtime.as_str().split_once('-').map_or("", |(_, version)| version)
+}
+
+/// The database that the mark names, and whether an older one still lies beside it.
+pub(super) fn held(marks: &BTreeMap<String, String>) -> Option<(Database, bool)> {
+    let text = marks.get(mark::DB)?;
+    let name = text.split(' ').next().unwrap_or_default();
+    Some((Database::named(name)?, text.contains(' ')))
+}
+
+fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
+    Task { name: name.to_owned(), sandbox, stdin: String::new(), mark: (mark.0.to_owned(), mark.1.to_owned()), limit_s }
+}
+
+fn script(sandbox: &mut Sandbox, name: &str, text: &str) {
+    let path = format!("{GENERATED}/{name}");
+    sandbox.argv = words(&["/bin/sh", &path]);
+    sandbox.files.insert(path, text.to_owned());
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn environment() -> BTreeMap<String, String> {
+    [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn folder(name: &str, to: &str) -> Bind {
+    Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true }
+}
+
+fn sockets() -> Bind {
+    Bind { from: Place::Sockets, to: SOCKETS.to_owned(), write: false }
+}

@@ -1,0 +1,103 @@
+//! A website: PHP-FPM behind the edge, or files alone, with its own small MariaDB on the same volume, and WordPress if asked.
+//!
+//! ```text
+//!            VolumeCreate          db-init, app-install | welcome, probe             the look shows all of it
+//!   absent ───────────────▶ live ────────────────────────────────────────▶ ready ───────────────────────────▶ settled
+//!                             ▲                                             │ ▲
+//!                 VolumeRevive│                          a wish for another │ │ probe or db-upgrade left its mark,
+//!                             │                      runtime or database    ▼ │ or failed: what served before serves on
+//!   absent ◀────────────── retained ◀────────────────────────────────────── moving
+//!           VolumeDestroy            VolumeRetain, when the aim is gone
+//!           (gone, expired)
+//!
+//!   stopped, closed: from every state, the route first and then the services; data and port stay
+//! ```
+//!
+//! Invariants:
+//! - A step that destroys is planned under [`crate::Aim::Gone`] alone, and a volume is touched only after a look that showed
+//!   nothing at work on it.
+//! - No task and no service is planned while the site is closed or stopped.
+//! - What serves is what the marks name. A new runtime serves after its probe, a new database after its upgrade of a copy; a
+//!   failure of either leaves the old one serving.
+//! - The platform never reads or writes the site's files: installing, upgrading and probing are tasks of the site's own uid.
+//! - No password is kept: the database knows its user by the socket, and the application is handed a hash.
+
+mod engine;
+mod form;
+mod plan;
+mod reached;
+mod schema;
+mod spec;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Kind, Order, Plan, Sight};
+use husorden_base::{Bytes, FieldError, Text};
+use serde_json::Value;
+use spec::Spec;
+
+/// The kind `website`.
+pub(crate) struct Website;
+
+impl Kind for Website {
+    fn name(&self) -> &'static str {
+        "website"
+    }
+
+    fn title(&self) -> Text {
+        Text::new("Websted", "Website")
+    }
+
+    fn schema(&self) -> Value {
+        schema::schema()
+    }
+
+    fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
+        let spec = Spec::parse(form, before)?;
+        Ok(serde_json::to_value(spec).expect("a spec is plain data"))
+    }
+
+    fn claims(&self, spec: &Value) -> Vec<(&'static str, String)> {
+        stored(spec).map_or_else(Vec::new, |spec| {
+            let domains = spec.domains.into_iter();
+            domains.map(|domain| ("domain", domain.into())).collect()
+        })
+    }
+
+    fn volume(&self, spec: &Value) -> Bytes {
+        stored(spec).map_or(Bytes(0), |spec| spec.size)
+    }
+
+    fn credentials(&self, spec: &Value) -> Vec<(String, String)> {
+        stored(spec)
+            .and_then(|spec| spec.app)
+            .map(|app| (engine::ADMIN.to_owned(), app.admin_user))
+            .into_iter()
+            .collect()
+    }
+
+    fn intake(&self) -> Option<(&'static str, &'static str)> {
+        Some(("www", "tmp"))
+    }
+
+    fn destructive(&self, before: &Value, after: &Value) -> bool {
+        match (stored(before), stored(after)) {
+            (Some(before), Some(after)) => before.runtime != after.runtime || before.database != after.database,
+            _ => true,
+        }
+    }
+
+    fn plan(&self, order: &Order, sight: &Sight) -> Plan {
+        plan::plan(order, sight)
+    }
+
+    fn reached(&self, order: &Order, sight: &Sight) -> Result<(), String> {
+        reached::reached(order, sight)
+    }
+}
+
+fn stored(spec: &Value) -> Option<Spec> {
+    Spec::stored(spec).ok()
+}

@@ -1,0 +1,147 @@
+//! The form of a website as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
+
+use super::spec::{
+    CPU_PERCENT, DATABASES, DOMAINS_MAX, EXECUTION_S, INPUT_VARS, LANGUAGES, MEMORY, MEMORY_MB, RUNTIMES, SIZE,
+    UPLOAD_MB, WORKERS,
+};
+use husorden_base::Bytes;
+use serde_json::{Value, json};
+use std::ops::RangeInclusive;
+
+/// JSON Schema (2020-12) of the form.
+pub(super) fn schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "title": "Website",
+        "description": "A website with PHP and its own database, or of files alone.",
+        "x-da": {"title": "Websted", "description": "Et websted med PHP og sin egen database, eller af filer alene."},
+        "additionalProperties": false,
+        "required": ["domains"],
+        "properties": {
+            "domains": field(
+                json!({
+                    "type": "array", "minItems": 1, "maxItems": DOMAINS_MAX, "uniqueItems": true,
+                    "items": {"type": "string", "format": "idn-hostname", "maxLength": 253}
+                }),
+                ("Domains", "The names the site answers to, the main one first."),
+                ("Domæner", "De navne, webstedet svarer på, det vigtigste først."),
+            ),
+            "runtime": field(
+                json!({"enum": names(&RUNTIMES), "default": "php-8.4"}),
+                ("Runtime", "What answers requests. A change is tried on the front page before the site is moved."),
+                ("Miljø", "Det, der svarer på besøg. Et skift prøves på forsiden, før webstedet flyttes."),
+            ),
+            "database": field(
+                json!({"enum": names(&DATABASES)}),
+                ("Database", "The site's own database. It goes up in version, never down. WordPress gets the newest if nothing is said."),
+                ("Database", "Webstedets egen database. Den går op i version, aldrig ned. WordPress får den nyeste, hvis intet er sagt."),
+            ),
+            "app": field(
+                app(),
+                ("Application", "Installed once, when the site is made."),
+                ("Applikation", "Installeres én gang, når webstedet laves."),
+            ),
+            "docroot": field(
+                json!({"type": "string", "maxLength": 200, "default": "", "pattern": "^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/*)?$"}),
+                ("Document root", "The folder within the site that is shown to visitors, such as public. Empty is the whole site."),
+                ("Rodmappe", "Den mappe i webstedet, som vises for besøgende, såsom public. Tom er hele webstedet."),
+            ),
+            "https_only": field(
+                json!({"type": "boolean", "default": true}),
+                ("HTTPS only", "Visitors on plain HTTP are sent to HTTPS."),
+                ("Kun HTTPS", "Besøgende på almindelig HTTP sendes til HTTPS."),
+            ),
+            "php": field(
+                php(),
+                ("PHP", "Limits of PHP. The site's own settings cannot lift them."),
+                ("PHP", "Grænser for PHP. Webstedets egne indstillinger kan ikke hæve dem."),
+            ),
+            "size": field(
+                size(&SIZE, Bytes::gib(2)),
+                ("Disk", "Files, database and snapshots together."),
+                ("Plads", "Filer, database og øjebliksbilleder tilsammen."),
+            ),
+            "memory": field(
+                size(&MEMORY, Bytes::mib(512)),
+                ("Memory", "Memory of PHP as a whole. The database has its own."),
+                ("Hukommelse", "Hukommelse til PHP som helhed. Databasen har sin egen."),
+            ),
+            "cpu_percent": field(
+                number(&CPU_PERCENT, 100),
+                ("CPU", "Most CPU time, in percent of one core."),
+                ("CPU", "Højeste CPU-tid i procent af én kerne."),
+            ),
+        }
+    })
+}
+
+fn app() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "additionalProperties": false,
+        "required": ["name", "admin_email"],
+        "properties": {
+            "name": field(json!({"enum": ["wordpress"]}), ("Name", "Which application."), ("Navn", "Hvilken applikation.")),
+            "title": field(
+                json!({"type": "string", "minLength": 1, "maxLength": 100, "default": "Website"}),
+                ("Title", "What the site calls itself."),
+                ("Titel", "Hvad webstedet kalder sig selv."),
+            ),
+            "admin_email": field(
+                json!({"type": "string", "format": "email"}),
+                ("Mail address", "Of the first user."),
+                ("Mailadresse", "Den første brugers."),
+            ),
+            "admin_user": field(
+                json!({"type": "string", "pattern": "^[a-z0-9._-]{3,60}$", "default": "admin"}),
+                ("User name", "Of the first user; the password is made with the site and shown once."),
+                ("Brugernavn", "Den første brugers; adgangskoden laves med webstedet og vises én gang."),
+            ),
+            "language": field(
+                json!({"enum": names(&LANGUAGES), "default": "da_DK"}),
+                ("Language", "The language of the application."),
+                ("Sprog", "Applikationens sprog."),
+            ),
+        }
+    })
+}
+
+fn php() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "memory_mb": field(number(&MEMORY_MB, 128), ("Memory of a script", "MiB."), ("Hukommelse til et script", "MiB.")),
+            "max_execution_s": field(number(&EXECUTION_S, 60), ("Time of a script", "Seconds."), ("Tid til et script", "Sekunder.")),
+            "upload_mb": field(number(&UPLOAD_MB, 64), ("Largest upload", "MiB."), ("Største upload", "MiB.")),
+            "workers": field(number(&WORKERS, 4), ("Scripts at a time", "More wait their turn."), ("Scripts ad gangen", "Flere venter på tur.")),
+            "max_input_vars": field(number(&INPUT_VARS, 3000), ("Form fields", "The most in one form."), ("Formularfelter", "Flest i én formular.")),
+        }
+    })
+}
+
+fn field(mut schema: Value, (title, description): (&str, &str), da: (&str, &str)) -> Value {
+    schema["title"] = json!(title);
+    schema["description"] = json!(description);
+    schema["x-da"] = json!({"title": da.0, "description": da.1});
+    schema
+}
+
+fn number(range: &RangeInclusive<u32>, default: u32) -> Value {
+    json!({"type": "integer", "minimum": range.start(), "maximum": range.end(), "default": default})
+}
+
+/// A size is a number of bytes, or a text with a binary unit.
+fn size(range: &RangeInclusive<Bytes>, default: Bytes) -> Value {
+    json!({
+        "type": ["integer", "string"],
+        "minimum": range.start(), "maximum": range.end(),
+        "pattern": "^[0-9]+ ?([KMGT]i?)?B?$",
+        "default": default.to_string(),
+    })
+}
+
+fn names<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
+    words.iter().map(|(name, _)| *name).collect()
+}

@@ -1,0 +1,427 @@
+//! The spec of a website: what a customer may ask for, read strictly from a form.
+
+use super::form::Form;
+use husorden_base::{Bytes, Domain, FieldError, RuntimeName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::ops::RangeInclusive;
+
+/// The most domains one site answers to.
+pub(super) const DOMAINS_MAX: usize = 20;
+/// Disk, for files, database and snapshots together.
+pub(super) const SIZE: RangeInclusive<Bytes> = Bytes::mib(256)..=Bytes::gib(200);
+/// Memory of the PHP sandbox.
+pub(super) const MEMORY: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(16);
+/// CPU time of each sandbox, in percent of one core.
+pub(super) const CPU_PERCENT: RangeInclusive<u32> = 10..=800;
+/// Memory of one PHP script.
+pub(super) const MEMORY_MB: RangeInclusive<u32> = 32..=512;
+/// Time of one PHP script.
+pub(super) const EXECUTION_S: RangeInclusive<u32> = 1..=300;
+/// One upload.
+pub(super) const UPLOAD_MB: RangeInclusive<u32> = 1..=512;
+/// PHP scripts at the same time.
+pub(super) const WORKERS: RangeInclusive<u32> = 1..=20;
+/// Variables of one form.
+pub(super) const INPUT_VARS: RangeInclusive<u32> = 100..=20_000;
+
+/// Everything a website is asked to be. Stored as it stands, with every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    pub(super) domains: Vec<Domain>,
+    pub(super) runtime: Runtime,
+    pub(super) database: Database,
+    pub(super) app: Option<App>,
+    pub(super) docroot: String,
+    pub(super) https_only: bool,
+    pub(super) php: Php,
+    pub(super) size: Bytes,
+    pub(super) memory: Bytes,
+    pub(super) cpu_percent: u32,
+}
+
+/// What answers requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Runtime {
+    /// The edge alone, from files.
+    #[serde(rename = "static")]
+    Static,
+    /// PHP 8.2 of Debian 12.
+    #[serde(rename = "php-8.2")]
+    Php82,
+    /// PHP 8.4 of Debian 13.
+    #[serde(rename = "php-8.4")]
+    Php84,
+}
+
+/// The site's own database. The order is that of versions: a site goes up, never down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Database {
+    /// None.
+    #[serde(rename = "none")]
+    None,
+    /// MariaDB 10.11 of Debian 12.
+    #[serde(rename = "mariadb-10.11")]
+    MariaDb1011,
+    /// MariaDB 11.8 of Debian 13.
+    #[serde(rename = "mariadb-11.8")]
+    MariaDb118,
+}
+
+/// An application that the platform installs, once, when the site is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct App {
+    pub(super) name: AppName,
+    pub(super) title: String,
+    pub(super) admin_email: String,
+    pub(super) admin_user: String,
+    pub(super) language: AppLanguage,
+}
+
+/// An application of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AppName {
+    /// WordPress.
+    Wordpress,
+}
+
+/// A language that an application is installed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each is its own name")]
+pub(super) enum AppLanguage {
+    #[serde(rename = "da_DK")]
+    Danish,
+    #[serde(rename = "de_DE")]
+    German,
+    #[serde(rename = "en_US")]
+    English,
+    #[serde(rename = "nb_NO")]
+    Norwegian,
+    #[serde(rename = "sv_SE")]
+    Swedish,
+}
+
+/// Limits of PHP. The site's own settings cannot lift them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Php {
+    pub(super) memory_mb: u32,
+    pub(super) max_execution_s: u32,
+    pub(super) upload_mb: u32,
+    pub(super) workers: u32,
+    pub(super) max_input_vars: u32,
+}
+
+/// Words of the form, in the order they are shown.
+pub(super) const RUNTIMES: [(&str, Runtime); 3] =
+    [("static", Runtime::Static), ("php-8.2", Runtime::Php82), ("php-8.4", Runtime::Php84)];
+/// Words of the form, in the order they are shown.
+pub(super) const DATABASES: [(&str, Database); 3] =
+    [("none", Database::None), ("mariadb-10.11", Database::MariaDb1011), ("mariadb-11.8", Database::MariaDb118)];
+const APPS: [(&str, AppName); 1] = [("wordpress", AppName::Wordpress)];
+/// Words of the form, in the order they are shown.
+pub(super) const LANGUAGES: [(&str, AppLanguage); 5] = [
+    ("da_DK", AppLanguage::Danish),
+    ("de_DE", AppLanguage::German),
+    ("en_US", AppLanguage::English),
+    ("nb_NO", AppLanguage::Norwegian),
+    ("sv_SE", AppLanguage::Swedish),
+];
+
+fn word<T: PartialEq + Copy>(words: &[(&'static str, T)], of: T) -> &'static str {
+    words.iter().find(|(_, value)| *value == of).expect("every value of the enum stands in its list of words").0
+}
+
+impl Runtime {
+    /// The catalogue's name; none for `static`, which runs nothing.
+    pub(super) fn catalogue(self) -> Option<RuntimeName> {
+        (self != Self::Static).then(|| parsed(word(&RUNTIMES, self)))
+    }
+
+    /// The runtime with this catalogue name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        RUNTIMES.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
+impl Database {
+    /// The catalogue's name; none for `none`.
+    pub(super) fn catalogue(self) -> Option<RuntimeName> {
+        (self != Self::None).then(|| parsed(word(&DATABASES, self)))
+    }
+
+    /// The database with this catalogue name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        DATABASES.into_iter().find(|(known, value)| *known == name && *value != Self::None).map(|(_, value)| value)
+    }
+}
+
+impl AppName {
+    /// The catalogue's name.
+    pub(super) fn word(self) -> &'static str {
+        word(&APPS, self)
+    }
+}
+
+impl AppLanguage {
+    /// The name that applications know it by.
+    pub(super) fn word(self) -> &'static str {
+        word(&LANGUAGES, self)
+    }
+}
+
+fn parsed(name: &str) -> RuntimeName {
+    name.parse().expect("the words for runtimes are runtime names")
+}
+
+impl Spec {
+    /// Reads a stored spec.
+    pub(super) fn stored(value: &Value) -> Result<Self, serde_json::Error> {
+        Self::deserialize(value)
+    }
+
+    /// The main domain as an address.
+    pub(super) fn address(&self) -> String {
+        format!("https://{}", self.domains[0])
+    }
+
+    /// Reads a form. A field that the form does not name keeps its value from `before`, or takes its default.
+    pub(super) fn parse(form: &Value, before: Option<&Value>) -> Result<Self, Vec<FieldError>> {
+        let before = before.and_then(|value| Self::stored(value).ok());
+        let before = before.as_ref();
+        let mut form = Form::new(form, "");
+        let domains = domains(&mut form, before);
+        let runtime = form.choice("runtime", &RUNTIMES, before.map_or(Runtime::Php84, |spec| spec.runtime));
+        let app = app(&mut form, before);
+        let fitting = if app.is_some() { Database::MariaDb118 } else { Database::None };
+        let database = form.choice("database", &DATABASES, before.map_or(fitting, |spec| spec.database));
+        let docroot = docroot(&mut form, before);
+        let https_only = form.flag("https_only", before.is_none_or(|spec| spec.https_only));
+        let php = php(&mut form, before);
+        let size = form.bytes("size", SIZE, before.map_or(Bytes::gib(2), |spec| spec.size));
+        let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::mib(512), |spec| spec.memory));
+        let cpu_percent = form.number("cpu_percent", CPU_PERCENT, before.map_or(100, |spec| spec.cpu_percent));
+        let spec = Self { domains, runtime, database, app, docroot, https_only, php, size, memory, cpu_percent };
+        spec.fits_together(&mut form, before);
+        let wrong = form.finish();
+        if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
+    }
+
+    /// What is right by itself and wrong beside the rest.
+    fn fits_together(&self, form: &mut Form<'_>, before: Option<&Self>) {
+        if self.runtime == Runtime::Static && self.database != Database::None {
+            form.refuse(
+                "/database",
+                "Et statisk websted har ingen database: vælg \"none\".",
+                "A static site has no database: choose \"none\".",
+            );
+        }
+        if self.app.is_some() {
+            if self.runtime == Runtime::Static {
+                form.refuse(
+                    "/runtime",
+                    "WordPress kræver PHP: vælg php-8.4 eller php-8.2.",
+                    "WordPress needs PHP: choose php-8.4 or php-8.2.",
+                );
+            } else if self.database == Database::None {
+                form.refuse(
+                    "/database",
+                    "WordPress kræver en database: vælg mariadb-11.8.",
+                    "WordPress needs a database: choose mariadb-11.8.",
+                );
+            }
+            if !self.docroot.is_empty() {
+                form.refuse(
+                    "/docroot",
+                    "WordPress ligger øverst i mappen: lad feltet være tomt.",
+                    "WordPress lies at the top of the folder: leave the field empty.",
+                );
+            }
+        }
+        if u64::from(self.php.memory_mb) << 20 > self.memory.0 {
+            form.refuse(
+                "/php/memory_mb",
+                format!("Ét script kan ikke få mere hukommelse end hele webstedet har ({}).", self.memory),
+                format!("One script cannot have more memory than the whole site has ({}).", self.memory),
+            );
+        }
+        if before.is_some_and(|before| self.database != Database::None && self.database < before.database) {
+            form.refuse(
+                "/database",
+                "En database kan kun gå op i version. Fortryd til et øjebliksbillede fra før for at komme ned igen.",
+                "A database goes up in version only. Undo to a snapshot from before to come down again.",
+            );
+        }
+    }
+}
+
+fn domains(form: &mut Form<'_>, before: Option<&Spec>) -> Vec<Domain> {
+    let Some(value) = form.get("domains") else {
+        if let Some(before) = before.filter(|_| !form.names("domains")) {
+            return before.domains.clone();
+        }
+        form.refuse("/domains", "Mindst ét domæne skal nævnes.", "At least one domain is needed.");
+        return fallback();
+    };
+    let list = value.as_array().map_or(&[][..], Vec::as_slice);
+    if list.is_empty() || list.len() > DOMAINS_MAX {
+        form.refuse(
+            "/domains",
+            format!("Her ventes en liste med 1 til {DOMAINS_MAX} domæner."),
+            format!("A list of 1 to {DOMAINS_MAX} domains is expected here."),
+        );
+        return fallback();
+    }
+    let mut domains: Vec<Domain> = Vec::new();
+    for (index, item) in list.iter().enumerate() {
+        let pointer = format!("/domains/{index}");
+        match item.as_str().unwrap_or_default().parse::<Domain>() {
+            Err(why) => form.refuse(
+                &pointer,
+                "Her ventes et helt domænenavn, såsom www.shop.example; ingen jokertegn, porte eller stier.",
+                format!("That is no valid domain name: {why}."),
+            ),
+            Ok(domain) if domains.contains(&domain) => {
+                form.refuse(&pointer, format!("{domain} står her to gange."), format!("{domain} stands here twice."))
+            }
+            Ok(domain) => domains.push(domain),
+        }
+    }
+    domains
+}
+
+/// Stands in while the rest of a wrong form is read; such a form is refused.
+fn fallback() -> Vec<Domain> {
+    Vec::new()
+}
+
+fn docroot(form: &mut Form<'_>, before: Option<&Spec>) -> String {
+    let Some(text) = form.text("docroot") else {
+        return match before {
+            Some(before) if !form.names("docroot") => before.docroot.clone(),
+            _ => String::new(),
+        };
+    };
+    let trimmed = text.trim_matches('/');
+    let fine = trimmed.len() <= 200
+        && !text.starts_with('/')
+        && (trimmed.is_empty()
+            || trimmed.split('/').all(|part| {
+                !part.is_empty()
+                    && !part.starts_with('.')
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            }));
+    if !fine {
+        form.refuse(
+            "/docroot",
+            "Her ventes en mappe i webstedet, såsom public: bogstaver, tal, - _ . og /, højst 200 tegn og ingen del begyndt med punktum.",
+            "A folder in the site is expected here, such as public: letters, digits, - _ . and /, at most 200 characters, and no part begun with a dot.",
+        );
+    }
+    trimmed.to_owned()
+}
+
+fn php(form: &mut Form<'_>, before: Option<&Spec>) -> Php {
+    let default = before
+        .map_or(Php { memory_mb: 128, max_execution_s: 60, upload_mb: 64, workers: 4, max_input_vars: 3000 }, |spec| {
+            spec.php
+        });
+    let Some(value) = form.get("php") else {
+        return default;
+    };
+    let mut inner = Form::new(value, "/php");
+    let php = Php {
+        memory_mb: inner.number("memory_mb", MEMORY_MB, default.memory_mb),
+        max_execution_s: inner.number("max_execution_s", EXECUTION_S, default.max_execution_s),
+        upload_mb: inner.number("upload_mb", UPLOAD_MB, default.upload_mb),
+        workers: inner.number("workers", WORKERS, default.workers),
+        max_input_vars: inner.number("max_input_vars", INPUT_VARS, default.max_input_vars),
+    };
+    form.absorb(inner.finish());
+    php
+}
+
+fn app(form: &mut Form<'_>, before: Option<&Spec>) -> Option<App> {
+    let kept = before.and_then(|spec| spec.app.clone());
+    let named = form.names("app");
+    let value = form.get("app").filter(|value| value.as_str() != Some("none"));
+    let app = match value {
+        Some(value) => {
+            let mut inner = Form::new(value, "/app");
+            let app = read_app(&mut inner);
+            form.absorb(inner.finish());
+            app
+        }
+        None if named => None,
+        None => return kept,
+    };
+    if before.is_some() && app != kept {
+        form.refuse(
+            "/app",
+            "En applikation vælges, når webstedet laves; derefter er den webstedets egen. Lav et nyt websted for at vælge en anden.",
+            "An application is chosen when the site is made; from then on it is the site's own. Make a new site to choose another.",
+        );
+        return kept;
+    }
+    app
+}
+
+fn read_app(form: &mut Form<'_>) -> Option<App> {
+    if form.get("name").is_none() {
+        form.refuse(
+            "/name",
+            "Navnet på applikationen mangler: wordpress.",
+            "The application's name is missing: wordpress.",
+        );
+    }
+    let name = form.choice("name", &APPS, AppName::Wordpress);
+    let title = form.text("title").unwrap_or("Website").trim();
+    if title.is_empty() || title.chars().count() > 100 || title.chars().any(char::is_control) {
+        form.refuse(
+            "/title",
+            "En titel har 1 til 100 tegn på én linje.",
+            "A title has 1 to 100 characters on one line.",
+        );
+    }
+    let admin_email = form.text("admin_email").unwrap_or_default();
+    if !is_email(admin_email) {
+        form.refuse(
+            "/admin_email",
+            "Her ventes en mailadresse, såsom anna@shop.example.",
+            "A mail address is expected here, such as anna@shop.example.",
+        );
+    }
+    let admin_user = form.text("admin_user").unwrap_or("admin");
+    if !(3..=60).contains(&admin_user.len())
+        || !admin_user.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
+    {
+        form.refuse(
+            "/admin_user",
+            "Et brugernavn har 3 til 60 tegn af a-z, 0-9 og - _ .",
+            "A user name has 3 to 60 characters of a-z, 0-9 and - _ .",
+        );
+    }
+    let language = form.choice("language", &LANGUAGES, AppLanguage::Danish);
+    Some(App {
+        name,
+        title: title.to_owned(),
+        admin_email: admin_email.to_owned(),
+        admin_user: admin_user.to_owned(),
+        language,
+    })
+}
+
+/// Plain addresses only; whether one is read by anyone is not known here.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    (1..=64).contains(&local.len())
+        && local.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b))
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && domain.parse::<Domain>().is_ok_and(|parsed| parsed.as_str() == domain)
+}

@@ -1,0 +1,48 @@
+//! Tests of the website: forms, generated settings, and the plan from every small state.
+
+mod forms;
+mod settings;
+mod states;
+
+use super::Website;
+use crate::{Credential, Kind, Order};
+use husorden_base::{Number, SolutionId};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A spec from a form that holds.
+fn spec(form: &Value) -> Value {
+    Website.parse(form, None).expect("the form holds")
+}
+
+fn order(form: &Value) -> Order {
+    let spec = spec(form);
+    let credentials: BTreeMap<String, Credential> = Website
+        .credentials(&spec)
+        .into_iter()
+        .map(|(name, username)| {
+            let credential = Credential {
+                username,
+                hash: "$2y$10$abcdefghijklmnopqrstuuWXYZ0123456789abcdefghijklmnopqrs".to_owned(),
+                generation: 3,
+            };
+            (name, credential)
+        })
+        .collect();
+    Order {
+        solution: SolutionId(uuid::Uuid::nil()),
+        number: Number::new(7).expect("7 is a number"),
+        aim: crate::Aim::Run,
+        spec,
+        credentials,
+        closed: None,
+        expired: false,
+    }
+}
+
+fn wordpress() -> Value {
+    json!({
+        "domains": ["www.shop.example", "shop.example"],
+        "app": {"name": "wordpress", "title": "Shop", "admin_email": "anna@shop.example"},
+    })
+}
