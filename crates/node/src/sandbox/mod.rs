@@ -1,1 +1,525 @@
 //! The sandbox wall: OCI containers run by crun.
+//!
+//! [`Sandboxes`] keeps the services and tasks of every solution: services start at the first connection to their socket and
+//! stop when they have been idle; tasks run once. All of it lives on when the node dies: the next [`Sandboxes::open`]
+//! adopts what runs, by pidfd and with its listening socket, and restarts nothing.
+//!
+//! What is deliberately absent: a sandbox never has a capability, a host path that no [`Surroundings`] resolved, or a secret
+//! in its arguments or environment. What belongs to no service that was set is reported by [`Sandboxes::strays`], never killed.
+
+mod adopt;
+mod bundle;
+mod cgroup;
+mod command;
+mod crun;
+mod launch;
+mod process;
+mod reactor;
+mod seccomp;
+mod service;
+mod socket;
+mod spec;
+mod state;
+mod task;
+
+pub use bundle::BundleError;
+pub use cgroup::{CgroupError, Pressure, Usage};
+pub use command::{Command, Done};
+pub use crun::CrunError;
+pub use process::Exit;
+pub use socket::SocketError;
+pub use spec::{Resolved, ResolvedBind, SpecError};
+
+use crate::Ground;
+use bundle::Machine;
+use cgroup::Cgroups;
+use crun::Crun;
+use husorden_base::Number;
+use husorden_kinds::{Reach, Role, Sandbox, Service, ServiceSight, ServiceState, Task, TaskName, TaskSight};
+use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
+use state::{Key, Phase, Shared, Slot, TaskPhase, Which};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longest wait for the end of something that was told to end, so that a step stays within its two seconds.
+const END_WAIT: Duration = Duration::from_millis(1_500);
+
+/// How long [`Sandboxes::close`] waits for services to end by themselves.
+const CLOSE_WAIT: Duration = Duration::from_secs(30);
+
+/// Failures of a service in a row after which it is shown as failing even while it waits for the next connection.
+const FAILURES_SHOWN: u32 = 3;
+
+/// What the wall asks of the node around it.
+pub trait Surroundings: Send + Sync {
+    /// Where a sandbox's places are, and its network namespace, which may be made now. Called before each start, by the
+    /// thread that starts it.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    fn resolve(&self, number: Number, sandbox: &Sandbox) -> Result<Resolved, String>;
+
+    /// Leaves the mark of a task that has succeeded. Until it returns, the task is seen as running.
+    ///
+    /// # Errors
+    /// Why the mark could not be left; the task counts as failed then.
+    fn mark(&self, number: Number, task: &Task) -> Result<(), String>;
+
+    /// Something happened. Called in order by the thread that watches everything, so it must return at once.
+    fn event(&self, event: Event);
+}
+
+/// What happened to a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A service runs, so many milliseconds after somebody connected.
+    Started {
+        /// Whose.
+        number: Number,
+        /// Which.
+        role: Role,
+        /// From the connection to the program's first instruction.
+        cold_ms: u64,
+    },
+    /// A service's sandbox has ended.
+    Ended {
+        /// Whose.
+        number: Number,
+        /// Which.
+        role: Role,
+        /// How.
+        exit: Exit,
+        /// It had been told to.
+        expected: bool,
+        /// The kernel killed in it for want of memory.
+        out_of_memory: bool,
+        /// Its last words.
+        words: String,
+    },
+    /// The kernel killed processes of a service that goes on running.
+    OutOfMemory {
+        /// Whose.
+        number: Number,
+        /// Which.
+        role: Role,
+        /// How many.
+        kills: u64,
+    },
+    /// A task has ended.
+    TaskEnded {
+        /// Whose.
+        number: Number,
+        /// Which.
+        name: TaskName,
+        /// Why it failed, if it did.
+        failed: Option<String>,
+    },
+}
+
+/// What the wall could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A name that cannot be part of a path or a cgroup.
+    #[error("{0:?} is no role or task: 1 to 32 of a-z, 0-9 and hyphens are")]
+    Name(String),
+    /// A measure holds the solution.
+    #[error("solution {0} is held; nothing of it starts")]
+    Held(Number),
+    /// It was told to end and has not yet.
+    #[error("{0} has not ended yet")]
+    Ending(String),
+    /// There is nothing to run a command in.
+    #[error("{0} does not run")]
+    NotRunning(String),
+    /// A socket.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A configuration.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A cgroup.
+    #[error(transparent)]
+    Cgroup(CgroupError),
+    /// The tool.
+    #[error(transparent)]
+    Crun(CrunError),
+    /// The machine.
+    #[error("{what}")]
+    Machine {
+        /// What was being done.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// A solution's services and tasks as they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SandboxSight {
+    /// Services that are set.
+    pub services: BTreeMap<Role, ServiceSight>,
+    /// Tasks that run or have failed.
+    pub tasks: BTreeMap<TaskName, TaskSight>,
+}
+
+/// A sandbox that was adopted and belongs to no service that was set since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Whose.
+    pub number: Number,
+    /// Which.
+    pub role: Role,
+    /// Its first process; none when it has ended meanwhile.
+    pub pid: Option<u32>,
+}
+
+/// Every sandbox of one installation. Dropping it leaves what runs running, for the next node to adopt.
+pub struct Sandboxes {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sandboxes {
+    /// Opens the wall and adopts what an earlier node left running. This process becomes the parent of every sandbox.
+    ///
+    /// # Errors
+    /// When the machine lacks what sandboxes need.
+    pub fn open(ground: &Ground, house: Arc<dyn Surroundings>) -> Result<Self, SandboxError> {
+        let machine = |what| move |source| SandboxError::Machine { what, source };
+        set_child_subreaper(Some(getpid()))
+            .map_err(|error| machine("becoming the parent of sandboxes")(error.into()))?;
+        let cgroups = Cgroups::detect(ground.cgroup())?;
+        let crun =
+            Crun::new(ground.run.join("crun"), cgroups.hidden()).map_err(machine("making the state folder of crun"))?;
+        let facts = Machine { open_files_max: raise_open_files(), swap: cgroups.counts_swap() };
+        let shared = Shared::new(ground.clone(), house, crun, cgroups, facts, process::boot());
+        let shared = Arc::new(shared.map_err(machine("making the watch over sandboxes"))?);
+        shared.adopt();
+        let starts_max = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+        let threads =
+            reactor::spawn(&shared, starts_max).map_err(machine("starting the threads of the sandbox wall"))?;
+        Ok(Self { shared, threads })
+    }
+
+    /// Sets a service: its socket is there when this returns. One that runs on another setting is stopped gently; the next
+    /// connection starts it on this one.
+    ///
+    /// # Errors
+    /// When the socket cannot be made, or the service is still being dropped.
+    pub fn service_set(&self, number: Number, role: &str, service: &Service) -> Result<(), SandboxError> {
+        let key = key(number, role)?;
+        let mut state = self.shared.lock();
+        if state.services.get(&key).is_some_and(|slot| slot.leaving) {
+            return Err(SandboxError::Ending(key.1));
+        }
+        Ok(self.shared.set(&mut state, &key, service)?)
+    }
+
+    /// Takes a service and its socket away. What the edge reaches is killed; what only the solution itself reaches, a
+    /// database, is told to end and killed when its time is up.
+    ///
+    /// # Errors
+    /// When it has not ended within one and a half seconds; it goes on ending.
+    pub fn service_drop(&self, number: Number, role: &str) -> Result<(), SandboxError> {
+        let key = key(number, role)?;
+        let mut state = self.shared.lock();
+        self.shared
+            .drop_service(&mut state, &key)
+            .map_err(|source| SandboxError::Machine { what: "taking a socket away", source })?;
+        let gone = self.shared.wait_until(state, END_WAIT, |state| !state.services.contains_key(&key));
+        self.shared.tidy(&self.shared.lock(), number);
+        if gone { Ok(()) } else { Err(SandboxError::Ending(key.1)) }
+    }
+
+    /// Starts a task. The same one that already runs is left alone; one that failed runs again.
+    ///
+    /// # Errors
+    /// When the solution is held, or another setting of the task still runs: that one is ended.
+    pub fn task_start(&self, number: Number, task: &Task) -> Result<(), SandboxError> {
+        let key = key(number, &task.name)?;
+        let mut state = self.shared.lock();
+        if state.held.contains(&number) {
+            return Err(SandboxError::Held(number));
+        }
+        match state.tasks.get(&key) {
+            Some(slot) if !matches!(slot.phase, TaskPhase::Failed(_)) => {
+                if slot.digest == task.digest() && !slot.forgotten {
+                    return Ok(());
+                }
+                self.shared.forget_task(&mut state, &key);
+                return Err(SandboxError::Ending(key.1));
+            }
+            _ => self.shared.enter_task(&mut state, &key, task),
+        }
+        Ok(())
+    }
+
+    /// Ends a task if it runs, and forgets how it ended.
+    ///
+    /// # Errors
+    /// When it has not ended within one and a half seconds.
+    pub fn task_forget(&self, number: Number, name: &str) -> Result<(), SandboxError> {
+        let key = key(number, name)?;
+        let mut state = self.shared.lock();
+        self.shared.forget_task(&mut state, &key);
+        let gone = self.shared.wait_until(state, END_WAIT, |state| !state.tasks.contains_key(&key));
+        if gone { Ok(()) } else { Err(SandboxError::Ending(key.1)) }
+    }
+
+    /// A solution's services and tasks as they stand.
+    #[must_use]
+    pub fn sight(&self, number: Number) -> SandboxSight {
+        let state = self.shared.lock();
+        let services = state.services_of(number).map(|((_, role), slot)| {
+            let failing = || ServiceState::Failing { reason: slot.reason.clone() };
+            let state = match slot.phase {
+                _ if slot.leaving => ServiceState::Stopping,
+                Phase::Paused => failing(),
+                Phase::Sleeping | Phase::Queued if slot.failures >= FAILURES_SHOWN => failing(),
+                Phase::Sleeping | Phase::Queued if slot.listener.is_none() => failing(),
+                Phase::Sleeping | Phase::Queued => ServiceState::Sleeping,
+                Phase::Starting | Phase::Running(_) => ServiceState::Running,
+                Phase::Stopping(_) | Phase::Ending => ServiceState::Stopping,
+            };
+            (role.clone(), ServiceSight { digest: slot.digest.clone(), state })
+        });
+        let tasks = state.tasks_of(number).map(|((_, name), slot)| {
+            let failed = match &slot.phase {
+                TaskPhase::Failed(reason) => Some(reason.clone()),
+                _ => None,
+            };
+            (name.clone(), TaskSight { digest: slot.digest.clone(), failed })
+        });
+        SandboxSight { services: services.collect(), tasks: tasks.collect() }
+    }
+
+    /// What the edge has open with a service now. While it is above zero the service is not idle.
+    pub fn note_activity(&self, number: Number, role: &str, in_flight: u32) {
+        let mut state = self.shared.lock();
+        if let Some(slot) = state.services.get_mut(&(number, role.to_owned())) {
+            slot.in_flight = Some(in_flight);
+            if let Phase::Running(running) = &mut slot.phase {
+                running.active = std::time::Instant::now();
+            }
+        }
+    }
+
+    /// Holds a solution, or lets it go: while it is held nothing of it starts, and who connects is turned away at once.
+    pub fn hold(&self, number: Number, held: bool) {
+        let mut state = self.shared.lock();
+        if held {
+            state.held.insert(number);
+        } else {
+            state.held.remove(&number);
+        }
+    }
+
+    /// Freezes everything of a solution at once, or lets it go on. While it is frozen nothing of it starts; who connects
+    /// waits.
+    ///
+    /// # Errors
+    /// When the kernel does not do it in time; the solution counts as frozen then, and nothing starts.
+    pub fn freeze(&self, number: Number, frozen: bool) -> Result<(), SandboxError> {
+        let mut state = self.shared.lock();
+        if frozen {
+            state.frozen.insert(number);
+            // A start under way is let come to its end: crun itself would be frozen in the middle of it.
+            let started = |state: &state::State| {
+                state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting))
+                    && state.tasks_of(number).all(|(_, task)| !matches!(task.phase, TaskPhase::Starting))
+            };
+            self.shared.wait_until(state, END_WAIT, started);
+            return Ok(self.shared.cgroups.freeze(number, true)?);
+        }
+        self.shared.cgroups.freeze(number, false)?;
+        state.frozen.remove(&number);
+        let sleeping: Vec<Key> = state
+            .services_of(number)
+            .filter(|(_, slot)| matches!(slot.phase, Phase::Sleeping))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in sleeping {
+            self.shared.arm(&mut state, &key);
+        }
+        self.shared.tidy(&state, number);
+        Ok(())
+    }
+
+    /// Cuts a solution off, for a measure: holds it, freezes it so that nothing in it acts any more, kills what the edge
+    /// reaches and its tasks, and has the rest end gently.
+    ///
+    /// # Errors
+    /// When it could not be frozen or thawed; what is to be killed has been killed then all the same.
+    pub fn cut(&self, number: Number) -> Result<(), SandboxError> {
+        self.hold(number, true);
+        let frozen = self.shared.lock().occupied(number).then(|| self.freeze(number, true));
+        let mut state = self.shared.lock();
+        let running: Vec<(Key, Reach)> = state
+            .services_of(number)
+            .filter(|(_, slot)| slot.running().is_some())
+            .map(|(key, slot)| (key.clone(), slot.service.reach))
+            .collect();
+        for (key, reach) in &running {
+            self.shared.stop(&mut state, key, *reach == Reach::Edge);
+        }
+        let tasks: Vec<Key> = state.tasks_of(number).map(|(key, _)| key.clone()).collect();
+        for key in tasks {
+            self.shared.forget_task(&mut state, &key);
+        }
+        drop(state);
+        match frozen {
+            Some(Ok(())) => self.freeze(number, false),
+            Some(Err(error)) => self.freeze(number, false).and(Err(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a command inside a service's sandbox that runs, and waits for its end.
+    ///
+    /// # Errors
+    /// When the service does not run, or the command could not be started.
+    pub fn exec(&self, number: Number, role: &str, command: &Command) -> Result<Done, SandboxError> {
+        self.shared.command(&key(number, role)?, command)
+    }
+
+    /// What each service of a solution that runs uses.
+    #[must_use]
+    pub fn usage(&self, number: Number) -> BTreeMap<Role, Usage> {
+        let running: Vec<Role> = self
+            .shared
+            .lock()
+            .services_of(number)
+            .filter(|(_, slot)| slot.running().is_some())
+            .map(|((_, role), _)| role.clone())
+            .collect();
+        running
+            .into_iter()
+            // One that ends at this moment has no usage any more.
+            .filter_map(|role| Some((role.clone(), self.shared.cgroups.usage(number, &role).ok()?)))
+            .collect()
+    }
+
+    /// First process of a service that runs.
+    #[must_use]
+    pub fn pid(&self, number: Number, role: &str) -> Option<u32> {
+        let state = self.shared.lock();
+        Some(state.services.get(&(number, role.to_owned()))?.running()?.process.pid())
+    }
+
+    /// Solutions that have a sandbox now.
+    #[must_use]
+    pub fn occupied(&self) -> Vec<Number> {
+        let state = self.shared.lock();
+        let mut numbers: Vec<Number> =
+            state.services.keys().chain(state.tasks.keys()).map(|(number, _)| *number).collect();
+        numbers.dedup();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.retain(|number| state.occupied(*number));
+        numbers
+    }
+
+    /// What was adopted and has not been set since. Absent is not gone: it goes on until somebody says otherwise.
+    #[must_use]
+    pub fn strays(&self) -> Vec<Stray> {
+        let state = self.shared.lock();
+        let strays = state.services.iter().filter(|(_, slot)| !slot.claimed);
+        strays
+            .map(|((number, role), slot)| Stray {
+                number: *number,
+                role: role.clone(),
+                pid: slot.running().map(|running| running.process.pid()),
+            })
+            .collect()
+    }
+
+    /// Stops everything, what the edge reaches first and databases last, each gently while its time lasts, and leaves
+    /// nothing on the machine.
+    pub fn close(self) {
+        let shared = Arc::clone(&self.shared);
+        shared.lock().closing = true;
+        for last in [Reach::Edge, Reach::Own] {
+            let mut state = shared.lock();
+            let keys: Vec<Key> = state
+                .services
+                .iter()
+                .filter(|(_, slot)| slot.service.reach == last)
+                .map(|(key, _)| key.clone())
+                .collect();
+            for key in &keys {
+                self.shared.stop(&mut state, key, false);
+            }
+            let tasks: Vec<Key> = state.tasks.keys().cloned().collect();
+            for task in &tasks {
+                shared.forget_task(&mut state, task);
+            }
+            let quiet = |state: &state::State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
+            if !shared.wait_until(state, CLOSE_WAIT, quiet) {
+                tracing::warn!("some services did not end in time and are killed");
+            }
+        }
+        let keys: Vec<Key> = shared.lock().services.keys().cloned().collect();
+        for (number, role) in &keys {
+            if let Err(error) = self.service_drop(*number, role) {
+                tracing::warn!(%number, role, error = %causes(&error), "a service stays behind");
+            }
+        }
+        let state = shared.lock();
+        if !shared.wait_until(state, END_WAIT, |state| state.tasks.is_empty()) {
+            tracing::warn!("a task stays behind");
+        }
+        drop(self);
+        for (number, leaf) in shared.cgroups.list() {
+            if let Some(which) = Which::parse(&format!("{number}.{leaf}")) {
+                shared.clear(&which);
+            }
+            shared.tidy(&shared.lock(), number);
+        }
+        shared.cgroups.remove_all();
+    }
+}
+
+impl Drop for Sandboxes {
+    fn drop(&mut self) {
+        self.shared.lock().quit = true;
+        self.shared.wake();
+        self.shared.to_start.notify_all();
+        self.shared.to_clean.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn key(number: Number, name: &str) -> Result<Key, SandboxError> {
+    let fine = (1..=32).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if fine { Ok((number, name.to_owned())) } else { Err(SandboxError::Name(name.to_owned())) }
+}
+
+/// An error with everything that caused it, in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        text.push_str(": ");
+        text.push_str(&at.to_string());
+        cause = at.source();
+    }
+    text
+}
+
+/// Allows this process as many open files as it may allow itself, for it holds a socket for every service that sleeps; how
+/// many that are.
+fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        // It stays as it was where it is not allowed.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+    limit.maximum.unwrap_or(1 << 20)
+}

@@ -1,0 +1,150 @@
+//! The one file that knows the tool: crun.
+
+use super::launch::{self, Before};
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Longest text of crun's own that is kept.
+const LOG_BYTES_MAX: u64 = 4_096;
+
+/// What crun did not do.
+#[derive(Debug, thiserror::Error)]
+pub enum CrunError {
+    /// It could not be run at all.
+    #[error("running crun")]
+    Spawn(#[source] io::Error),
+    /// It said no.
+    #[error("crun {verb} failed: {said}")]
+    Failed {
+        /// What it was to do.
+        verb: &'static str,
+        /// Its words.
+        said: String,
+    },
+}
+
+/// The tool with this installation's state.
+#[derive(Debug)]
+pub(crate) struct Crun {
+    state: PathBuf,
+    /// On hybrid machines: the v2 tree, with which crun refuses to work.
+    hide: Option<CString>,
+    /// Keeps descriptor 3 taken in this process, so that nothing else is found there when a child puts a listener on it.
+    _reserved: OwnedFd,
+}
+
+/// A sandbox to start.
+pub(crate) struct Start<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) bundle: &'a Path,
+    pub(crate) pid_file: &'a Path,
+    pub(crate) log: &'a Path,
+    pub(crate) stdin: Stdio,
+    pub(crate) stdout: Stdio,
+    pub(crate) stderr: Stdio,
+    /// What the sandbox finds on descriptor 3.
+    pub(crate) listener: Option<BorrowedFd<'a>>,
+    /// The cgroup to be in from the first instruction.
+    pub(crate) join: Option<File>,
+}
+
+impl Crun {
+    pub(crate) fn new(state: PathBuf, hide: Option<&Path>) -> io::Result<Self> {
+        fs::create_dir_all(&state)?;
+        let null = File::open("/dev/null")?;
+        let hide = hide.map(|path| CString::new(path.as_os_str().as_encoded_bytes())).transpose()?;
+        Ok(Self { state, hide, _reserved: rustix::io::fcntl_dupfd_cloexec(&null, launch::LISTENER_FD)? })
+    }
+
+    /// Starts a sandbox and gives the pid of its first process, which becomes a child of this process when crun has ended.
+    pub(crate) fn run(&self, start: Start<'_>) -> Result<u32, CrunError> {
+        let listener = start
+            .listener
+            .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, launch::LISTENER_FD + 1))
+            .transpose()
+            .map_err(|error| CrunError::Spawn(error.into()))?;
+        let mut command = self.command(Some(start.log));
+        command.arg("run").arg("--detach").arg("--bundle").arg(start.bundle);
+        command.arg("--pid-file").arg(start.pid_file);
+        if listener.is_some() {
+            command.arg("--preserve-fds=1");
+        }
+        command.arg(start.id);
+        command.stdin(start.stdin).stdout(start.stdout).stderr(start.stderr);
+        launch::prepare(&mut command, Before { join: start.join, hide: self.hide.clone(), listener });
+        let status = command.status().map_err(CrunError::Spawn)?;
+        let pid = fs::read_to_string(start.pid_file).ok().and_then(|text| text.trim().parse().ok());
+        match pid {
+            Some(pid) if status.success() => Ok(pid),
+            _ => Err(CrunError::Failed { verb: "run", said: said(start.log) }),
+        }
+    }
+
+    /// Forgets a sandbox, and ends it if it still runs. One that is unknown is forgotten already.
+    pub(crate) fn delete(&self, id: &str) -> Result<(), CrunError> {
+        if !self.state.join(id).exists() {
+            return Ok(());
+        }
+        let mut command = self.command(None);
+        command.args(["delete", "--force", id]).stdin(Stdio::null());
+        launch::prepare(&mut command, Before { hide: self.hide.clone(), ..Before::default() });
+        let output = command.output().map_err(CrunError::Spawn)?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(CrunError::Failed { verb: "delete", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+        }
+    }
+
+    /// Starts a command inside a sandbox that runs. What is returned is crun, which ends as the command does.
+    pub(crate) fn exec(
+        &self,
+        id: &str,
+        process: &Path,
+        pid_file: &Path,
+        join: Option<File>,
+        stdin: Stdio,
+    ) -> Result<Child, CrunError> {
+        let mut command = self.command(None);
+        command.arg("exec").arg("--process").arg(process).arg("--pid-file").arg(pid_file).arg(id);
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        launch::prepare(&mut command, Before { join, hide: self.hide.clone(), listener: None });
+        command.spawn().map_err(CrunError::Spawn)
+    }
+
+    /// Every sandbox crun knows of here.
+    pub(crate) fn list(&self) -> Vec<String> {
+        fs::read_dir(&self.state)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    }
+
+    fn command(&self, log: Option<&Path>) -> Command {
+        let mut command = Command::new("crun");
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.arg("--root").arg(&self.state).arg("--cgroup-manager=cgroupfs");
+        if let Some(log) = log {
+            command.arg("--log").arg(log);
+        }
+        command
+    }
+}
+
+fn said(log: &Path) -> String {
+    let mut text = String::new();
+    if let Ok(file) = File::open(log) {
+        // What cannot be read as text is left out: it is only shown.
+        let _ = io::Read::read_to_string(&mut io::Read::take(file, LOG_BYTES_MAX), &mut text);
+    }
+    match text.trim() {
+        "" => "it gave no reason".to_owned(),
+        text => text.to_owned(),
+    }
+}
