@@ -1,1 +1,112 @@
 //! The command line: the same API as everybody.
+//!
+//! A folder a noun, a file a verb. No kind of solution is named here: what a kind can be told comes from the API's own list
+//! of kinds, so that a new kind needs no new command.
+
+mod account;
+pub mod api;
+mod case;
+mod context;
+mod credential;
+mod event;
+mod failure;
+mod kind;
+mod lists;
+mod order;
+mod output;
+mod snapshot;
+mod solution;
+mod wait;
+
+pub use context::{API_PORT, Globals, language};
+pub use failure::Failure;
+pub use output::Format;
+
+use std::process::ExitCode;
+
+/// Every noun of the API.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Solutions of every kind
+    #[command(subcommand)]
+    Solution(solution::Verb),
+    /// Snapshots of a solution
+    #[command(subcommand)]
+    Snapshot(snapshot::Verb),
+    /// Archives: put files into a solution
+    #[command(subcommand)]
+    Archive(solution::archive::Verb),
+    /// Passwords of a solution
+    #[command(subcommand)]
+    Credential(credential::Verb),
+    /// Work that was asked for, and how far it is
+    #[command(subcommand)]
+    Order(order::Verb),
+    /// What happened
+    #[command(subcommand)]
+    Event(event::Verb),
+    /// Accounts (staff)
+    #[command(subcommand)]
+    Account(account::Verb),
+    /// Tokens for the API
+    #[command(subcommand)]
+    Token(account::token::Verb),
+    /// Cases under the house rules (staff)
+    #[command(subcommand)]
+    Case(case::Verb),
+    /// What decisions ordered
+    #[command(subcommand)]
+    Measure(lists::Measures),
+    /// The record of who did what (staff)
+    #[command(subcommand)]
+    Evidence(lists::EvidenceVerb),
+    /// Kinds of solutions there are
+    Kinds,
+    /// Who I am to the API
+    Me,
+    /// The API's description (OpenAPI 3.1)
+    Openapi,
+    /// `<KIND> create|change|list|schema`: any kind of the API's list, with its own flags
+    #[command(external_subcommand)]
+    Kind(Vec<String>),
+}
+
+/// Nodes, which stand under a verb of their own in the binary.
+pub use lists::nodes;
+
+/// Carries a command out and says how it went.
+#[must_use]
+pub fn run(globals: &Globals, command: Command) -> ExitCode {
+    let result = globals.context().and_then(|context| match command {
+        Command::Solution(verb) => verb.run(&context),
+        Command::Snapshot(verb) => verb.run(&context),
+        Command::Archive(verb) => verb.run(&context),
+        Command::Credential(verb) => verb.run(&context),
+        Command::Order(verb) => verb.run(&context),
+        Command::Event(verb) => verb.run(&context),
+        Command::Account(verb) => verb.run(&context),
+        Command::Token(verb) => verb.run(&context),
+        Command::Case(verb) => verb.run(&context),
+        Command::Measure(verb) => verb.run(&context),
+        Command::Evidence(verb) => verb.run(&context),
+        Command::Kinds => kind::list(&context),
+        Command::Me => lists::me(&context),
+        Command::Openapi => lists::openapi(&context),
+        Command::Kind(words) => kind::run(context, words),
+    });
+    finish(result)
+}
+
+/// Says what went wrong, and gives the exit status.
+pub(crate) fn finish(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            #[allow(clippy::print_stderr, reason = "the command line says what went wrong")]
+            {
+                eprint!("{}", output::plain(&failure.text(language(), &kind::flag)));
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `husorden token`: tokens for the API. A new one is shown once, on standard output, for a file and not for a screen.
+
+use crate::api::{Ask, segment};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::lists::pages;
+use crate::output::{self, Row};
+use husorden_wire::api::{Token, TokenCreate};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+/// What can be done with tokens.
+#[derive(Debug, clap::Subcommand)]
+pub enum Verb {
+    /// List tokens; the tokens themselves are not kept
+    #[command(visible_alias = "ls")]
+    List,
+    /// Make a token and show it once
+    Create {
+        /// What it is for
+        label: String,
+        /// It only reads
+        #[arg(long)]
+        read_only: bool,
+        /// For this account (staff); without it staff make a staff token
+        #[arg(long)]
+        account: Option<String>,
+        /// When it ends, as 2027-01-31T12:00:00Z
+        #[arg(long)]
+        expires: Option<Timestamp>,
+    },
+    /// End a token; whoever uses it is refused from then on
+    Delete {
+        /// Its id
+        token: String,
+    },
+}
+
+impl Verb {
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::List => output::list(context.format, &pages::<Token>(context, "/v1/tokens")?),
+            Self::Create { label, read_only, account, expires } => {
+                let form = TokenCreate { label, read_only, account, expires };
+                let token: Token = context.api.post("/v1/tokens", &form)?;
+                output::one(context.format, token.token.as_deref().unwrap_or(&token.id), &token)
+            }
+            Self::Delete { token } => {
+                context.confirm(&format!(
+                    "{} {token} {}",
+                    context.word("Nøglen", "The token"),
+                    context.word(
+                        "ophører med det samme. Det kan ikke fortrydes; en ny kan laves.",
+                        "ends at once. This cannot be undone; another can be made."
+                    )
+                ))?;
+                let path = format!("/v1/tokens/{}", segment(&token));
+                let _: Value = context.api.ask(&Ask::new(Method::DELETE, &path))?;
+                let done = context.word("ophørt", "ended");
+                output::done(context.format, &token, &json!({ "id": token }), &format!("{token}: {done}"))
+            }
+        }
+    }
+}
+
+impl Row for Token {
+    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "reads", "created", "expires"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.clone(),
+            self.label.clone(),
+            self.role.clone(),
+            if self.read_only { "only" } else { "and writes" }.to_owned(),
+            output::moment(self.created),
+            output::dash(self.expires.map(output::moment).as_deref()),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.id.clone()
+    }
+}

@@ -1,0 +1,117 @@
+//! `husorden case decide`: a decision that orders a measure.
+
+use crate::api::segment;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::wait::{self, Far};
+use crate::{output, solution};
+use husorden_wire::api::{Case, Measure};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// A decision.
+#[derive(Debug, clap::Args)]
+pub struct Decide {
+    /// The case's id
+    case: String,
+    /// The clause that is broken [default: the case's]
+    #[arg(long)]
+    clause: Option<String>,
+    /// Why, for the account holder to read
+    #[arg(long, required_unless_present = "reasons_file", conflicts_with = "reasons_file")]
+    reasons: Option<String>,
+    /// File with the reasons
+    #[arg(long, value_name = "FILE")]
+    reasons_file: Option<PathBuf>,
+    /// What is held [default: what the case is on]: the whole account rather than one solution
+    #[arg(long)]
+    whole_account: bool,
+    /// What the account may still do
+    #[arg(long, value_parser = ["full", "decision", "data-out", "none"], default_value = "decision")]
+    access: String,
+    /// When it ends by itself, as 2027-01-31T12:00:00Z
+    #[arg(long)]
+    ends: Option<Timestamp>,
+}
+
+impl Decide {
+    pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
+        let case: Case = super::get(context, &self.case)?;
+        let reasons = match (&self.reasons, &self.reasons_file) {
+            (Some(reasons), _) => reasons.clone(),
+            (None, Some(path)) => {
+                std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?
+            }
+            (None, None) => String::new(),
+        };
+        let held = match (&case.solution, self.whole_account) {
+            (Some(solution), false) => {
+                let solution = solution::get(context, solution)?;
+                (json!({ "of": "solution", "id": solution.id }), solution.name)
+            }
+            _ => (
+                json!({ "of": "account", "id": case.account }),
+                format!("{} {}", context.word("hele kontoen", "the whole account"), case.account),
+            ),
+        };
+        context.confirm(&format!(
+            "{} {}: {} {}",
+            context.word("Sag", "Case"),
+            case.number,
+            held.1,
+            context.word(
+                "lukkes: åbne forbindelser afbrydes, og besøgende ser kun, at der er lukket, og sagens nummer. Data beholdes. Ophæves med `husorden measure lift`.",
+                "will be closed: open connections are cut, and visitors see only that it is closed and the case number. Data is kept. `husorden measure lift` opens it again.",
+            )
+        ))?;
+        let mut form = json!({
+            "clause": self.clause.as_ref().unwrap_or(&case.clause),
+            "reasons": reasons,
+            "scope": held.0,
+            "access": self.access,
+        });
+        if let (Some(ends), Some(fields)) = (self.ends, form.as_object_mut()) {
+            fields.insert("ends".to_owned(), json!(ends.to_string()));
+        }
+        let path = format!("/v1/cases/{}/decisions", segment(&case.id));
+        let answer: Value = context.api.post(&path, &form)?;
+        let measure = measure_of(answer)?;
+        let measure = in_force(context, &case.id, measure, "in-force")?;
+        let what = format!("{} {}: {}", context.word("foranstaltning", "measure"), measure.id, measure.state);
+        output::done(context.format, &measure.id, &measure, &what)
+    }
+}
+
+/// The measure in an answer: the answer itself, or the newest of the case that was answered.
+pub(super) fn measure_of(answer: Value) -> Result<Measure, Failure> {
+    let odd = |error: serde_json::Error| Failure::Odd(format!("the API answered something else than agreed: {error}"));
+    if answer.get("measures").is_some() {
+        let case: Case = serde_json::from_value(answer).map_err(odd)?;
+        case.measures
+            .into_iter()
+            .max_by_key(|measure| measure.starts)
+            .ok_or_else(|| Failure::Odd("the API answered a case without a measure".to_owned()))
+    } else {
+        serde_json::from_value(answer).map_err(odd)
+    }
+}
+
+/// Waits until a measure was seen in a state on the node, for being decided is not being carried out.
+pub(super) fn in_force(context: &Context, case: &str, measure: Measure, state: &str) -> Result<Measure, Failure> {
+    if context.wait_s_max.is_none() {
+        return Ok(measure);
+    }
+    let id = measure.id.clone();
+    let look = || {
+        let case: Case = super::get(context, case)?;
+        case.measures
+            .into_iter()
+            .find(|measure| measure.id == id)
+            .ok_or_else(|| Failure::Odd(format!("the case no longer has measure {id}")))
+    };
+    let far = |measure: &Measure| {
+        if measure.state == state { Far::There } else { Far::Working(measure.state.clone(), None) }
+    };
+    wait::until(context, context.word("foranstaltning", "measure"), look, far)
+}

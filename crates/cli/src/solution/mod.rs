@@ -1,0 +1,105 @@
+//! `husorden solution`: what holds for solutions of every kind.
+
+pub(crate) mod archive;
+mod change;
+mod delete;
+mod list;
+mod run;
+
+use crate::api::segment;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{self, Row};
+use husorden_base::Bytes;
+use husorden_wire::api::Solution;
+
+/// What can be done with a solution of any kind.
+#[derive(Debug, clap::Subcommand)]
+pub enum Verb {
+    /// List solutions
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    /// Show one with all there is to say
+    Show {
+        /// Its name or id
+        solution: String,
+    },
+    /// Start it after a stop
+    Start(run::Which),
+    /// Stop it: data is kept, nothing is served
+    Stop(run::Which),
+    /// Bring back what the last destructive change or deletion took
+    Undo(run::Which),
+    /// Start its services now rather than at the first request
+    Wake(run::Which),
+    /// Stop its services until the next request
+    Sleep(run::Which),
+    /// Delete it; it can be undone until the retention time is over
+    Delete(delete::Delete),
+    /// Set its labels
+    Label(change::Label),
+    /// Give it another name
+    Rename(change::Rename),
+    /// Refuse its deletion
+    Protect(run::Which),
+    /// Allow its deletion again
+    Unprotect(run::Which),
+}
+
+pub(crate) use list::List;
+pub(crate) use run::show;
+
+impl Verb {
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::List(list) => list.run(context),
+            Self::Show { solution } => {
+                let solution = get(context, &solution)?;
+                output::one(context.format, &solution.name, &solution)
+            }
+            Self::Start(which) => which.run(context, run::Act::Start),
+            Self::Stop(which) => which.run(context, run::Act::Stop),
+            Self::Undo(which) => which.run(context, run::Act::Undo),
+            Self::Wake(which) => which.run(context, run::Act::Wake),
+            Self::Sleep(which) => which.run(context, run::Act::Sleep),
+            Self::Delete(delete) => delete.run(context),
+            Self::Label(label) => label.run(context),
+            Self::Rename(rename) => rename.run(context),
+            Self::Protect(which) => change::protect(context, &which.solution, true),
+            Self::Unprotect(which) => change::protect(context, &which.solution, false),
+        }
+    }
+}
+
+/// The path of a solution, by name or id.
+pub(crate) fn path(solution: &str) -> String {
+    format!("/v1/solutions/{}", segment(solution))
+}
+
+/// One solution.
+pub(crate) fn get(context: &Context, solution: &str) -> Result<Solution, Failure> {
+    context.api.get(&path(solution))
+}
+
+impl Row for Solution {
+    const COLUMNS: &'static [&'static str] = &["name", "kind", "state", "disk", "created", "message"];
+
+    fn cells(&self) -> Vec<String> {
+        let disk = self.usage.as_ref().map(|usage| {
+            let size = |key| Bytes(usage.get(key).copied().unwrap_or(0)).to_string();
+            format!("{} / {}", size("live"), size("limit"))
+        });
+        vec![
+            self.name.clone(),
+            self.kind.clone(),
+            self.state.clone(),
+            output::dash(disk.as_deref()),
+            output::moment(self.created),
+            output::dash(self.message.as_deref()),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}

@@ -1,0 +1,73 @@
+//! `husorden solution start`, `stop`, `undo`, `wake` and `sleep`: things done to a solution as a whole.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::{output, wait};
+use husorden_wire::api::{Order, Solution};
+use serde_json::{Value, json};
+
+/// Which solution.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// Its name or id
+    pub(crate) solution: String,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Start,
+    Stop,
+    Undo,
+    Wake,
+    Sleep,
+}
+
+impl Act {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Undo => "undo",
+            Self::Wake => "wake",
+            Self::Sleep => "sleep",
+        }
+    }
+}
+
+impl Which {
+    pub(crate) fn run(&self, context: &Context, act: Act) -> Result<(), Failure> {
+        let name = &self.solution;
+        let question = match act {
+            Act::Stop => Some(context.word(
+                "stoppes: den svarer ikke, før den startes igen. Data beholdes. Fortrydes med `husorden solution start`.",
+                "will be stopped: it answers nothing until it is started again. Data is kept. `husorden solution start` brings it back.",
+            )),
+            Act::Undo => Some(context.word(
+                "bringes tilbage til før den seneste destruktive ændring. Tilstanden nu gemmes først som øjebliksbillede.",
+                "will be brought back to before the last destructive change. Its state now is kept as a snapshot first.",
+            )),
+            Act::Start | Act::Wake | Act::Sleep => None,
+        };
+        if let Some(question) = question {
+            context.confirm(&format!("{name} {question}"))?;
+        }
+        let answer: Value = context.api.post(&format!("{}/{}", super::path(name), act.word()), &json!({}))?;
+        show(context, answer)
+    }
+}
+
+/// Waits for what was asked and shows where it ended. The API answers with an order where a node does something once, and
+/// with the solution where its aim changed.
+pub(crate) fn show(context: &Context, answer: Value) -> Result<(), Failure> {
+    let odd = |error: serde_json::Error| Failure::Odd(format!("the API answered something else than agreed: {error}"));
+    if answer.get("verb").is_some() {
+        let order: Order = serde_json::from_value(answer).map_err(odd)?;
+        let order = wait::order(context, order)?;
+        output::done(context.format, &order.id, &order, &format!("{}: {}", order.verb, order.state))
+    } else {
+        let solution: Solution = serde_json::from_value(answer).map_err(odd)?;
+        let solution = wait::solution(context, solution)?;
+        output::done(context.format, &solution.name, &solution, &format!("{}: {}", solution.name, solution.state))
+    }
+}
