@@ -6,8 +6,8 @@
 // nothing of the network: the HTTP client of WordPress is shut for the time of the installation.
 declare(strict_types=1);
 
-const SOURCE = '/app/wordpress';
-const OWN = '/app/husorden';
+const SOURCE = '/srv/app/wordpress';
+const OWN = '/srv/app/husorden';
 const ROOT = '/srv/www';
 const NOTE = ROOT . '/.husorden-installing';
 const FRESH = ROOT . '/.husorden-new';

@@ -36,7 +36,9 @@ pub(super) mod mark {
 const WWW: &str = "/srv/www";
 const TMP: &str = "/srv/tmp";
 const SOCKETS: &str = "/run/husorden";
-const GENERATED: &str = "/etc/husorden";
+/// Where the servers say they listen. A label: what they listen on is handed to them, and they may try to remove it when they end.
+const LISTEN: &str = "/run";
+const GENERATED: &str = "/run/conf";
 const SIGQUIT: i32 = 3;
 const SIGTERM: i32 = 15;
 /// Form fields and headers beside the upload itself.
@@ -68,16 +70,16 @@ pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
         "--nodaemonize",
         "--force-stderr",
         "--fpm-config",
-        "/etc/husorden/fpm.conf",
+        "/run/conf/fpm.conf",
     ]);
-    sandbox.env.insert("FPM_SOCKETS".to_owned(), format!("{SOCKETS}/{PHP}.sock=3"));
+    sandbox.env.insert("FPM_SOCKETS".to_owned(), format!("{LISTEN}/{PHP}.sock=3"));
     Service { sandbox, reach: Reach::Edge, idle_stop_s: 300, stop_s: drain_s(spec) + 5, stop_signal: SIGQUIT }
 }
 
 /// MariaDB of this version.
 pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
     let mut sandbox = db_sandbox(spec, database);
-    sandbox.argv = words(&["/usr/sbin/mariadbd", "--defaults-file=/etc/husorden/mariadb.cnf"]);
+    sandbox.argv = words(&["/usr/sbin/mariadbd", "--defaults-file=/run/conf/mariadb.cnf"]);
     // The server is process 1 of its sandbox, and trusts the variables only when they name it.
     sandbox.env.insert("LISTEN_FDS".to_owned(), "1".to_owned());
     sandbox.env.insert("LISTEN_PID".to_owned(), "1".to_owned());
@@ -95,7 +97,7 @@ pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
 pub(super) fn db_init(spec: &Spec, database: &RuntimeName) -> Task {
     let mut sandbox = db_sandbox(spec, database);
     script(&mut sandbox, "db-init.sh", include_str!("files/db-init.sh"));
-    sandbox.binds.push(Bind { from: Place::Template(database.clone()), to: "/template".to_owned(), write: false });
+    sandbox.binds.push(Bind { from: Place::Template(database.clone()), to: "/srv/template".to_owned(), write: false });
     sandbox.env.insert("DB".to_owned(), database.to_string());
     task("db-init", sandbox, (mark::DB, database.as_str()), 120)
 }
@@ -195,9 +197,9 @@ fn app_task(spec: &Spec, app: &App, runtime: &RuntimeName, (name, file): (&str, 
         "memory_limit=256M",
         "-d",
         "display_errors=stderr",
-        &format!("/app/husorden/{file}"),
+        &format!("/srv/app/husorden/{file}"),
     ]);
-    sandbox.binds.push(Bind { from: Place::App(app.name.word().to_owned()), to: "/app".to_owned(), write: false });
+    sandbox.binds.push(Bind { from: Place::App(app.name.word().to_owned()), to: "/srv/app".to_owned(), write: false });
     // The application's own code is at work here, before anyone has logged in: it has no errand on the net.
     sandbox.network = Network::Nothing;
     sandbox.limits.memory = sandbox.limits.memory.max(Bytes::mib(384));
@@ -257,7 +259,7 @@ log_level = notice
 process_control_timeout = {drain_s}s
 [site]
 ; Must be what FPM_SOCKETS names, or FPM would make a socket of its own.
-listen = {SOCKETS}/{PHP}.sock
+listen = {LISTEN}/{PHP}.sock
 pm = ondemand
 pm.max_children = {workers}
 pm.process_idle_timeout = 20s
@@ -328,7 +330,7 @@ pub(super) fn mariadb_cnf(spec: &Spec, database: &RuntimeName) -> String {
         "\
 [mariadbd]
 datadir = /srv/db/{database}
-socket = {SOCKETS}/{DB}.sock
+socket = {LISTEN}/{DB}.sock
 pid-file = /tmp/mariadbd.pid
 tmpdir = /tmp
 skip-networking

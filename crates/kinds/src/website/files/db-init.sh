@@ -3,6 +3,6 @@ set -eu
 cd /srv/db
 [ -d "$DB" ] && exit 0
 rm -rf "$DB.new"
-cp -R --reflink=auto /template/data "$DB.new"
+cp -R --reflink=auto /srv/template/data "$DB.new"
 chmod -R go-rwx "$DB.new"
 mv "$DB.new" "$DB"

@@ -8,7 +8,7 @@ if [ ! -d "$FROM" ]; then
 fi
 rm -rf "$DB" "$DB.new"
 cp -R --reflink=auto "$FROM" "$DB.new"
-mariadbd --defaults-file=/etc/husorden/mariadb.cnf --datadir="/srv/db/$DB.new" --socket=/tmp/upgrade.sock --skip-grant-tables &
+mariadbd --defaults-file=/run/conf/mariadb.cnf --datadir="/srv/db/$DB.new" --socket=/tmp/upgrade.sock --skip-grant-tables &
 server=$!
 until mariadb --socket=/tmp/upgrade.sock --execute='SELECT 1' > /dev/null 2>&1; do
     kill -0 "$server" || exit 1

@@ -3,7 +3,7 @@ set -eu
 cd /srv/www
 rm -f .husorden-welcome
 [ -z "$(find . ! -type d -print -quit)" ] || exit 0
-cp /etc/husorden/welcome.html .husorden-welcome
+cp /run/conf/welcome.html .husorden-welcome
 chmod 0644 .husorden-welcome
 mkdir -p "./$DOCROOT"
 mv .husorden-welcome "./$DOCROOT/$INDEX"

@@ -21,7 +21,7 @@ fn limits_of_php_are_beyond_the_reach_of_the_site() {
         json!({"memory_mb": 200, "max_execution_s": 20, "upload_mb": 30, "workers": 3, "max_input_vars": 1234});
     let text = engine::fpm_conf(&read(&form));
     for line in [
-        "listen = /run/husorden/php.sock",
+        "listen = /run/php.sock",
         "pm = ondemand",
         "pm.max_children = 3",
         "process_control_timeout = 20s",
@@ -42,7 +42,7 @@ fn limits_of_php_are_beyond_the_reach_of_the_site() {
         "cgi.fix_pathinfo = 0",
         "session.save_path = /srv/tmp",
         "upload_tmp_dir = /srv/tmp",
-        "sendmail_path = \"/bin/sh /etc/husorden/no-mail.sh\"",
+        "sendmail_path = \"/bin/sh /run/conf/no-mail.sh\"",
         "opcache.enable = 1",
     ] {
         has_line(&ini, line);
@@ -57,7 +57,7 @@ fn the_database_has_no_network_and_no_way_to_other_files() {
     let text = engine::mariadb_cnf(&spec, &name);
     for line in [
         "datadir = /srv/db/mariadb-11.8",
-        "socket = /run/husorden/db.sock",
+        "socket = /run/db.sock",
         "skip-networking",
         "local-infile = OFF",
         "secure-file-priv = /tmp",
@@ -80,11 +80,11 @@ fn php_is_given_its_socket_and_nothing_of_the_database_but_its_socket() {
     let name = spec.runtime.catalogue().expect("it has PHP");
     let service = engine::php(&spec, &name);
     assert_eq!(service.sandbox.argv[0], "/usr/sbin/php-fpm8.4");
-    assert_eq!(service.sandbox.env["FPM_SOCKETS"], "/run/husorden/php.sock=3");
+    assert_eq!(service.sandbox.env["FPM_SOCKETS"], "/run/php.sock=3");
     let writes: Vec<&Place> = service.sandbox.binds.iter().filter(|bind| bind.write).map(|bind| &bind.from).collect();
     assert_eq!(writes, [&Place::Folder("www".to_owned()), &Place::Folder("tmp".to_owned())]);
     let listen = format!("listen = {}", service.sandbox.env["FPM_SOCKETS"].trim_end_matches("=3"));
-    has_line(&service.sandbox.files["/etc/husorden/fpm.conf"], &listen);
+    has_line(&service.sandbox.files["/run/conf/fpm.conf"], &listen);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn no_secret_is_on_a_command_line_and_every_script_is_given_along() {
     for task in &tasks {
         let open = serde_json::to_string(&(&task.sandbox, &task.mark)).expect("plain data");
         assert!(!open.contains(&credential.hash), "{}", task.name);
-        for word in task.sandbox.argv.iter().filter(|word| word.starts_with("/etc/husorden/")) {
+        for word in task.sandbox.argv.iter().filter(|word| word.starts_with("/run/conf/")) {
             assert!(task.sandbox.files.contains_key(word), "{} lacks {word}", task.name);
         }
     }
