@@ -1,1 +1,656 @@
 //! The port wall: a routed link in a network namespace of its own, under nftables.
+//!
+//! Each solution has a namespace with one link, `eth0` in it and `p<number>` on the node's side, an internal IPv4 and IPv6
+//! address, and routes to them; nothing is bridged. One table `inet husorden` judges all ports by sets keyed by the link,
+//! so that the cost of a packet and of a change does not grow with the number of ports. The wish for a port is written to
+//! a file at once; the machine's part is made when a sandbox first needs it. All of it is done by messages to the kernel,
+//! fit to be done again; only the base table is written by the `nft` tool, once at each start.
+//!
+//! What is deliberately absent: no bridge, no proxy ARP (the neighbours of both ends are written down for good), no rule
+//! per port, no process per port.
+
+mod conntrack;
+pub(crate) mod link;
+pub(crate) mod netlink;
+pub(crate) mod netns;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::Count;
+
+use crate::Ground;
+use conntrack::Opened;
+use husorden_base::Number;
+use husorden_kinds::Port;
+use ipnet::IpNet;
+use link::{Links, Pair};
+use netlink::Socket;
+use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use table::{Element, GROUP, Set, Shown, Table};
+
+/// The gateway every port sends to; no address of the node, only a name for its end of the link.
+const GATEWAY4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+/// The same for IPv6.
+const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+/// Hardware address of the node's end of every link: each is a segment of its own, so one serves all.
+const NODE_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 0, 1];
+/// Hardware address of the solution's end of every link.
+const PORT_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 0, 2];
+/// The solution's end of the link.
+const INNER: &str = "eth0";
+/// Entries in one allow-list.
+pub const ALLOW_ENTRIES_MAX: usize = 1000;
+/// A change is tried again this often when somebody else changes the ruleset at the same moment.
+const CHANGE_TRIES_MAX: usize = 50;
+
+/// What went wrong on this wall.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel refused.
+    #[error("{doing}")]
+    Kernel {
+        /// What was being done.
+        doing: String,
+        /// What the kernel said.
+        source: Errno,
+    },
+    /// A file or tool could not be used.
+    #[error("{doing} {path}", path = .path.display())]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// To which.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// A record on disk is not what this wall wrote.
+    #[error("reading the record {path}", path = .path.display())]
+    Record {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The nft tool refused the base table.
+    #[error("writing the base table: {0}")]
+    Nft(String),
+    /// There is no port with this number.
+    #[error("no port is set for solution {0}")]
+    NotSet(Number),
+    /// The allow-list is longer than [`ALLOW_ENTRIES_MAX`].
+    #[error("an allow-list of {0} entries; at most {ALLOW_ENTRIES_MAX} are taken")]
+    AllowTooLong(usize),
+    /// The link to the world is not there.
+    #[error("there is no network link {0} here")]
+    NoUplink(LinkName),
+    /// No free range was found for the node's own link.
+    #[error("every range for the node's link is in use on this machine")]
+    NoRange,
+}
+
+impl Error {
+    pub(crate) fn kernel(doing: impl FnOnce() -> String) -> impl FnOnce(Errno) -> Self {
+        |source| Self::Kernel { doing: doing(), source }
+    }
+
+    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::File { doing, path, source }
+    }
+}
+
+/// The name of a network link: 1 to 15 of letters, digits, `-`, `_` and `.`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LinkName(String);
+
+impl LinkName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LinkName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fine = (1..=15).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && !matches!(text, "." | "..");
+        if fine {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("{text:?} is no name of a network link, such as eth0"))
+        }
+    }
+}
+
+impl TryFrom<String> for LinkName {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<LinkName> for String {
+    fn from(name: LinkName) -> Self {
+        name.0
+    }
+}
+
+impl std::fmt::Display for LinkName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The node's way to the world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uplink {
+    /// The link that the default route goes by.
+    pub interface: LinkName,
+    /// The platform's own addresses, which no port may reach; private ranges and this node's addresses never are reached.
+    #[serde(default)]
+    pub refuse: Vec<IpNet>,
+}
+
+/// What a port has done since its machine part was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Sent by the solution and let through.
+    pub sent: Count,
+    /// Let through to the solution.
+    pub received: Count,
+    /// Sent by the solution and refused.
+    pub refused_out: Count,
+    /// Sought at the solution and refused.
+    pub refused_in: Count,
+    /// Sent by the solution with an address that is not its own, and dropped.
+    pub spoofed: Count,
+    /// Attempts to reach TCP port 25, refused.
+    pub mail: Count,
+}
+
+/// What stands of all ports, for a sweep. Each place is told by itself, so that what lacks its counterpart is seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Wishes on disk.
+    pub records: BTreeSet<Number>,
+    /// Network namespaces of this installation.
+    pub namespaces: BTreeSet<Number>,
+    /// Links on the node's side.
+    pub links: BTreeSet<Number>,
+    /// Elements in the table's sets.
+    pub elements: BTreeSet<Number>,
+    /// Held by a measure.
+    pub closed: BTreeSet<Number>,
+}
+
+/// The port wall of one node.
+#[derive(Debug)]
+pub struct Ports {
+    ground: Ground,
+    mtu: u32,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    links: Links,
+    table: Table,
+    shown: Shown,
+    /// The wishes on disk.
+    wished: BTreeMap<Number, Port>,
+    /// Ports whose machine part this process has made or brought in order; what is inside changes only through us.
+    made: BTreeSet<Number>,
+}
+
+impl Ports {
+    /// Takes the wall over in the calling thread's network namespace: writes the base table and adopts what stands.
+    ///
+    /// # Errors
+    /// When the uplink is missing, or the kernel or the nft tool refuses.
+    pub fn open(ground: &Ground, uplink: &Uplink) -> Result<Self, Error> {
+        let mut links = Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))?;
+        let socket =
+            Socket::open(SockProtocol::NetlinkNetFilter).map_err(Error::kernel(|| "opening nfnetlink".to_owned()))?;
+        let up = links
+            .find(uplink.interface.as_str())
+            .map_err(Error::kernel(|| format!("finding {}", uplink.interface)))?
+            .ok_or_else(|| Error::NoUplink(uplink.interface.clone()))?;
+        // The table stands before anything is forwarded.
+        Table::write_base(uplink)?;
+        let accepts = format!("ipv6/conf/{}/accept_ra", uplink.interface);
+        if netns::get(&accepts).as_deref() == Some("1") {
+            // A machine that forwards no longer listens to routers unless told so with a 2.
+            netns::set(&accepts, "2")?;
+        }
+        netns::set("ipv4/ip_forward", "1")?;
+        netns::set("ipv6/conf/all/forwarding", "1")?;
+        let folder = ground.run.join("ports");
+        let wished = read_records(&folder)?;
+        let mut table = Table { socket };
+        let shown = table.show().map_err(Error::kernel(|| "listing the table".to_owned()))?;
+        Ok(Self {
+            ground: ground.clone(),
+            mtu: up.mtu,
+            inner: Mutex::new(Inner { links, table, shown, wished, made: BTreeSet::new() }),
+        })
+    }
+
+    /// Sets what a port lets through. The wish is on disk when this returns, and in force if the machine part stands;
+    /// connections that are no longer allowed are cut.
+    ///
+    /// # Errors
+    /// When the list is too long, the wish cannot be written, or the kernel refuses.
+    pub fn set(&self, number: Number, port: &Port) -> Result<(), Error> {
+        if port.allow.len() > ALLOW_ENTRIES_MAX {
+            return Err(Error::AllowTooLong(port.allow.len()));
+        }
+        let mut inner = self.lock();
+        self.write_record(number, port)?;
+        inner.wished.insert(number, port.clone());
+        if self.machine_part(&mut inner, number)? != Part::None {
+            self.make(&mut inner, number, port)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the machine part if it is not there or not whole; the namespace that a sandbox is to join.
+    ///
+    /// # Errors
+    /// When no port is set, or the kernel refuses.
+    pub fn ensure(&self, number: Number) -> Result<PathBuf, Error> {
+        let mut inner = self.lock();
+        let port = inner.wished.get(&number).cloned().ok_or(Error::NotSet(number))?;
+        let whole = inner.made.contains(&number)
+            && self.machine_part(&mut inner, number)? == Part::Whole
+            && inner.shown.ports.get(&number) == Some(&table::elements(number, &port));
+        if !whole {
+            self.make(&mut inner, number, &port)?;
+        }
+        Ok(netns::path(&self.ground.netns(number)))
+    }
+
+    /// The digest of the port as it is in force; where no sandbox has needed it yet, of the wish. `None` where there is
+    /// none, and where what is in force is not what was wished: setting it again mends it.
+    ///
+    /// # Errors
+    /// When something could not be seen.
+    pub fn look(&self, number: Number) -> Result<Option<String>, Error> {
+        let mut inner = self.lock();
+        let Some(port) = inner.wished.get(&number).cloned() else {
+            return Ok(None);
+        };
+        let fine = match self.machine_part(&mut inner, number)? {
+            Part::None => true,
+            Part::Some => false,
+            Part::Whole => inner.shown.ports.get(&number) == Some(&table::elements(number, &port)),
+        };
+        Ok(fine.then(|| port.digest()))
+    }
+
+    /// Takes a port away, machine part and wish. A measure's mark stays until [`Ports::open_again`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn drop(&self, number: Number) -> Result<(), Error> {
+        let mut inner = self.lock();
+        inner.made.remove(&number);
+        inner.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
+        netns::remove(&self.ground.netns(number))?;
+        inner.bring(number, None)?;
+        // The wish goes last: as long as it stands, what is left is known to be ours.
+        let path = self.record_path(number);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Error::file("removing", &path)(error));
+            }
+            _ => {}
+        }
+        inner.wished.remove(&number);
+        Ok(())
+    }
+
+    /// Closes a port for a measure: nothing passes any more either way, and its open connections are forgotten. It need
+    /// not be set or made; what is made later is closed too.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn close(&self, number: Number) -> Result<(), Error> {
+        let mut inner = self.lock();
+        let mark = Element::of(Set::Closed, number);
+        inner.settle(number, |shown| (shown.closed.insert(number)).then_some((vec![mark.clone()], vec![])))?;
+        inner.forget(number, Opened::Either)
+    }
+
+    /// Opens a port again after a measure.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn open_again(&self, number: Number) -> Result<(), Error> {
+        let mark = Element::of(Set::Closed, number);
+        self.lock().settle(number, |shown| (shown.closed.remove(&number)).then_some((vec![], vec![mark.clone()])))
+    }
+
+    /// What every port with a machine part has done since it was made.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn counters(&self) -> Result<BTreeMap<Number, Counters>, Error> {
+        let meters = self.lock().table.meters().map_err(Error::kernel(|| "reading the counters".to_owned()))?;
+        let named = |[sent, received, refused_out, refused_in, spoofed, mail]: [Count; 6]| Counters {
+            sent,
+            received,
+            refused_out,
+            refused_in,
+            spoofed,
+            mail,
+        };
+        Ok(meters.into_iter().map(|(number, counts)| (number, named(counts))).collect())
+    }
+
+    /// Everything that stands, place by place.
+    ///
+    /// # Errors
+    /// When something could not be seen.
+    pub fn list(&self) -> Result<Standing, Error> {
+        let mut inner = self.lock();
+        let links = inner.links.all().map_err(Error::kernel(|| "listing links".to_owned()))?;
+        inner.refresh()?;
+        Ok(Standing {
+            records: inner.wished.keys().copied().collect(),
+            namespaces: self.namespaces()?,
+            links: links.iter().filter(|link| link.group == GROUP).filter_map(|link| number_of(&link.name)).collect(),
+            elements: inner.shown.ports.keys().copied().collect(),
+            closed: inner.shown.closed.clone(),
+        })
+    }
+
+    /// Removes every port, every wish and the table: the end of the installation's run on this machine.
+    ///
+    /// # Errors
+    /// When the kernel refuses; what was removed until then stays removed, and it may be called again.
+    pub fn shut(self) -> Result<(), Error> {
+        let standing = self.list()?;
+        self.lock().links.remove_group(GROUP).map_err(Error::kernel(|| "removing the links".to_owned()))?;
+        // No link is left, so the table has nothing to judge; taken as a whole it goes at once.
+        self.lock().table.remove().map_err(Error::kernel(|| "removing the table".to_owned()))?;
+        for number in standing.namespaces {
+            netns::remove(&self.ground.netns(number))?;
+        }
+        let folder = self.ground.run.join("ports");
+        fs::remove_dir_all(&folder).map_err(Error::file("removing", &folder))
+    }
+
+    fn namespaces(&self) -> Result<BTreeSet<Number>, Error> {
+        let found = netns::list(&format!("hus-{}-", self.ground.instance))?;
+        Ok(found.iter().filter_map(|name| parse_number(name)).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // What a panic left half done is what the kernel shows, and that is looked at again.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much of the machine part stands, by three cheap questions.
+    fn machine_part(&self, inner: &mut Inner, number: Number) -> Result<Part, Error> {
+        inner.refresh()?;
+        let link =
+            inner.links.find(&link_name(number)).map_err(Error::kernel(|| format!("finding the link of {number}")))?;
+        let name = self.ground.netns(number);
+        let stands = [
+            netns::exists(&name),
+            link.as_ref().is_some_and(|link| link.up && link.group == GROUP),
+            inner.shown.ports.contains_key(&number),
+        ];
+        Ok(if stands == [true; 3] {
+            Part::Whole
+        } else if stands == [false; 3] && link.is_none() && !netns::path(&name).exists() {
+            Part::None
+        } else {
+            Part::Some
+        })
+    }
+
+    /// Brings the machine part to what is wished, from whatever stands of it.
+    fn make(&self, inner: &mut Inner, number: Number, port: &Port) -> Result<(), Error> {
+        inner.made.remove(&number);
+        // The elements come first, so that a link is judged from its first packet.
+        inner.bring(number, Some(port))?;
+        let name = self.ground.netns(number);
+        netns::make(&name)?;
+        let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
+        let mut inside = netns::within(&name, || {
+            quiet()?;
+            Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))
+        })?;
+        let outer_name = link_name(number);
+        let mut outer = inner.links.find(&outer_name).map_err(kernel("finding the link"))?;
+        let mut end = inside.find(INNER).map_err(kernel("finding the link"))?;
+        let paired = match (&outer, &end) {
+            (Some(outer), Some(end)) => outer.peer == end.index && end.peer == outer.index && outer.group == GROUP,
+            _ => false,
+        };
+        if !paired {
+            if outer.is_some() {
+                inner.links.remove(&outer_name).map_err(kernel("removing the torn link"))?;
+            }
+            inside.remove(INNER).map_err(kernel("removing the torn link"))?;
+            let pair = Pair {
+                here: &outer_name,
+                there: INNER,
+                here_mac: NODE_MAC,
+                there_mac: PORT_MAC,
+                mtu: self.mtu,
+                group: GROUP,
+            };
+            let path = netns::path(&name);
+            let file = fs::File::open(&path).map_err(Error::file("opening", &path))?;
+            inner.links.pair(&pair, file.as_fd()).map_err(kernel("making the link"))?;
+            outer = inner.links.find(&outer_name).map_err(kernel("finding the link"))?;
+            end = inside.find(INNER).map_err(kernel("finding the link"))?;
+        }
+        let (Some(outer), Some(end)) = (outer, end) else {
+            return Err(kernel("finding both ends of the link")(Errno::ENODEV));
+        };
+        let loopback = inside.find("lo").map_err(kernel("finding the loopback"))?.map_or(1, |link| link.index);
+        inner.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
+        inside.run(inner_messages(number, end.index, loopback)).map_err(kernel("setting the inner end"))?;
+        link::wait_carries(&mut inner.links, &outer_name)
+            .and_then(|()| link::wait_carries(&mut inside, INNER))
+            .map_err(kernel("waiting for the link"))?;
+        inner.made.insert(number);
+        Ok(())
+    }
+
+    fn record_path(&self, number: Number) -> PathBuf {
+        self.ground.run.join("ports").join(format!("{number}.json"))
+    }
+
+    fn write_record(&self, number: Number, port: &Port) -> Result<(), Error> {
+        let path = self.record_path(number);
+        let fresh = path.with_extension("new");
+        let bytes = serde_json::to_vec(port).expect("plain data has a JSON form");
+        fs::write(&fresh, bytes).map_err(Error::file("writing", &fresh))?;
+        fs::rename(&fresh, &path).map_err(Error::file("putting in place", &path))
+    }
+}
+
+/// Every wish on disk; the folder is made if it is not there.
+fn read_records(folder: &Path) -> Result<BTreeMap<Number, Port>, Error> {
+    fs::create_dir_all(folder).map_err(Error::file("making", folder))?;
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(Error::file("reading", folder))? {
+        let path = entry.map_err(Error::file("reading", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        // What else lies there is a wish that was being written when the node ended.
+        let Some(number) = name.and_then(|name| name.strip_suffix(".json")).and_then(parse_number) else {
+            continue;
+        };
+        let bytes = fs::read(&path).map_err(Error::file("reading", &path))?;
+        let port = serde_json::from_slice(&bytes).map_err(|source| Error::Record { path, source })?;
+        found.insert(number, port);
+    }
+    Ok(found)
+}
+
+/// How much of a port's machine part stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    None,
+    Some,
+    Whole,
+}
+
+impl Inner {
+    /// Lists the table again if anybody has changed the ruleset since.
+    fn refresh(&mut self) -> Result<(), Error> {
+        let kernel = || Error::kernel(|| "listing the table".to_owned());
+        if self.table.generation().map_err(kernel())? != self.shown.generation {
+            self.shown = self.table.show().map_err(kernel())?;
+        }
+        Ok(())
+    }
+
+    /// Makes a change that is worked out from what the table shows, as one transaction. The closure brings what is shown
+    /// to what it will be, and says what to add and what to remove; none where nothing need be done.
+    fn settle(
+        &mut self,
+        number: Number,
+        mut change: impl FnMut(&mut Shown) -> Option<(Vec<Element>, Vec<Element>)>,
+    ) -> Result<(), Error> {
+        let kernel = || Error::kernel(move || format!("changing the table for {number}"));
+        for _ in 0..CHANGE_TRIES_MAX {
+            self.refresh()?;
+            let seen_at = self.shown.generation;
+            let Some((add, remove)) = change(&mut self.shown) else {
+                return Ok(());
+            };
+            match self.table.change(&add, &remove, Some(seen_at)) {
+                Ok(()) => {
+                    // Ours was the next generation; if it is a later one by now, the next refresh lists again.
+                    self.shown.generation = seen_at.wrapping_add(1);
+                    return Ok(());
+                }
+                // Somebody came before us, or what was shown was not so: what is shown is no longer known.
+                Err(errno) => {
+                    self.shown = self.table.show().map_err(kernel())?;
+                    if !matches!(errno, Errno::ERESTART | Errno::ENOENT | Errno::EEXIST) {
+                        return Err(kernel()(errno));
+                    }
+                }
+            }
+        }
+        Err(kernel()(Errno::EBUSY))
+    }
+
+    /// Brings a port's elements to these, and cuts the connections that are no longer allowed.
+    fn bring(&mut self, number: Number, port: Option<&Port>) -> Result<(), Error> {
+        let wanted = &port.map_or_else(BTreeSet::new, |port| table::elements(number, port));
+        let mut narrowed = BTreeSet::new();
+        self.settle(number, |shown| {
+            let has = shown.ports.remove(&number).unwrap_or_default();
+            if !wanted.is_empty() {
+                shown.ports.insert(number, wanted.clone());
+            }
+            let add: Vec<_> = wanted.difference(&has).cloned().collect();
+            let remove: Vec<_> = has.difference(wanted).cloned().collect();
+            narrowed = remove.iter().map(|element| element.set).collect();
+            (!add.is_empty() || !remove.is_empty()).then_some((add, remove))
+        })?;
+        if narrowed.contains(&Set::Outbound) {
+            self.forget(number, Opened::Outward)?;
+        }
+        if narrowed.contains(&Set::Allow4) || narrowed.contains(&Set::Allow6) {
+            let allow = port.map_or(&[][..], |port| &port.allow);
+            conntrack::forget_inward(&mut self.table.socket, number, |from, to| {
+                allow.iter().any(|(tcp, net)| *tcp == to && net.contains(&from))
+            })
+            .map_err(Error::kernel(|| format!("cutting what {number} no longer allows")))?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, number: Number, opened: Opened) -> Result<(), Error> {
+        conntrack::forget(&mut self.table.socket, number, opened)
+            .map_err(Error::kernel(|| format!("forgetting the connections of {number}")))
+    }
+}
+
+/// What a port's namespace is told before it has a link: nothing is taken from the link's other end on trust.
+fn quiet() -> Result<(), Error> {
+    for (key, value) in [
+        ("ipv4/ip_forward", "0"),
+        ("ipv4/conf/all/accept_redirects", "0"),
+        ("ipv6/conf/all/forwarding", "0"),
+        ("ipv6/conf/all/accept_ra", "0"),
+        ("ipv6/conf/default/accept_ra", "0"),
+        ("ipv6/conf/default/addr_gen_mode", "1"),
+    ] {
+        netns::set(key, value)?;
+    }
+    Ok(())
+}
+
+fn inner_messages(number: Number, end: i32, loopback: i32) -> Vec<link::Message> {
+    let mut messages = vec![link::up(loopback), link::up(end)];
+    for (own, gateway) in
+        [(IpAddr::from(number.ipv4()), IpAddr::from(GATEWAY4)), (IpAddr::from(number.ipv6()), IpAddr::from(GATEWAY6))]
+    {
+        let everywhere = IpNet::new_assert(
+            if own.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() },
+            0,
+        );
+        messages.push(link::address(end, own, host_net(own).prefix_len()));
+        messages.push(link::neighbour(end, gateway, NODE_MAC));
+        messages.push(link::route(end, host_net(gateway), None));
+        messages.push(link::route(end, everywhere, Some(gateway)));
+    }
+    messages
+}
+
+fn outer_messages(number: Number, outer: i32) -> Vec<link::Message> {
+    let mut messages = vec![link::no_own_address(outer), link::up(outer)];
+    for own in [IpAddr::from(number.ipv4()), IpAddr::from(number.ipv6())] {
+        messages.push(link::neighbour(outer, own, PORT_MAC));
+        messages.push(link::route(outer, host_net(own), None));
+    }
+    messages
+}
+
+/// The net that holds one address alone.
+pub(crate) fn host_net(address: IpAddr) -> IpNet {
+    IpNet::from(address)
+}
+
+/// The node's end of a port's link.
+fn link_name(number: Number) -> String {
+    format!("p{number}")
+}
+
+/// The port a link's name belongs to.
+fn number_of(link: &str) -> Option<Number> {
+    parse_number(link.strip_prefix('p')?)
+}
+
+/// A number written as this wall writes it, and no other way.
+fn parse_number(text: &str) -> Option<Number> {
+    let number = Number::new(text.parse().ok()?)?;
+    (number.to_string() == text).then_some(number)
+}
