@@ -55,6 +55,8 @@ pub enum Place {
     App(String),
     /// What a runtime prepared once for its solutions to copy, read-only.
     Template(RuntimeName),
+    /// The platform's own program, read-only.
+    Tool,
     /// The solution's sockets, read-only; a connection to a sleeping service wakes it.
     Sockets,
 }

@@ -14,6 +14,7 @@ mod command;
 mod crun;
 mod launch;
 mod process;
+mod quiet;
 mod reactor;
 mod seccomp;
 mod service;
@@ -27,6 +28,7 @@ pub use cgroup::{CgroupError, Pressure, Usage};
 pub use command::{Command, Done};
 pub use crun::CrunError;
 pub use process::Exit;
+pub use quiet::Quiet;
 pub use socket::SocketError;
 pub use spec::{Resolved, ResolvedBind, SpecError};
 
@@ -40,7 +42,8 @@ use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, 
 use state::{Key, Phase, Shared, Slot, TaskPhase, Which};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -179,7 +182,7 @@ pub struct Stray {
 /// Every sandbox of one installation. Dropping it leaves what runs running, for the next node to adopt.
 pub struct Sandboxes {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Sandboxes {
@@ -201,7 +204,7 @@ impl Sandboxes {
         let starts_max = 2 * std::thread::available_parallelism().map_or(1, usize::from);
         let threads =
             reactor::spawn(&shared, starts_max).map_err(machine("starting the threads of the sandbox wall"))?;
-        Ok(Self { shared, threads })
+        Ok(Self { shared, threads: Mutex::new(threads) })
     }
 
     /// Sets a service: its socket is there when this returns. One that runs on another setting is stopped gently; the next
@@ -239,6 +242,14 @@ impl Sandboxes {
     /// # Errors
     /// When the solution is held, or another setting of the task still runs: that one is ended.
     pub fn task_start(&self, number: Number, task: &Task) -> Result<(), SandboxError> {
+        self.task_start_with(number, task, None)
+    }
+
+    /// As [`Sandboxes::task_start`], with something open for standard input in place of the task's own text.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::task_start`].
+    pub fn task_start_with(&self, number: Number, task: &Task, stdin: Option<OwnedFd>) -> Result<(), SandboxError> {
         let key = key(number, &task.name)?;
         let mut state = self.shared.lock();
         if state.held.contains(&number) {
@@ -252,7 +263,7 @@ impl Sandboxes {
                 self.shared.forget_task(&mut state, &key);
                 return Err(SandboxError::Ending(key.1));
             }
-            _ => self.shared.enter_task(&mut state, &key, task),
+            _ => self.shared.enter_task(&mut state, &key, task, stdin),
         }
         Ok(())
     }
@@ -336,14 +347,7 @@ impl Sandboxes {
         }
         self.shared.cgroups.freeze(number, false)?;
         state.frozen.remove(&number);
-        let sleeping: Vec<Key> = state
-            .services_of(number)
-            .filter(|(_, slot)| matches!(slot.phase, Phase::Sleeping))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in sleeping {
-            self.shared.arm(&mut state, &key);
-        }
+        self.shared.listen_again(&mut state, number);
         self.shared.tidy(&state, number);
         Ok(())
     }
@@ -438,7 +442,7 @@ impl Sandboxes {
 
     /// Stops everything, what the edge reaches first and databases last, each gently while its time lasts, and leaves
     /// nothing on the machine.
-    pub fn close(self) {
+    pub fn close(&self) {
         let shared = Arc::clone(&self.shared);
         shared.lock().closing = true;
         for last in [Reach::Edge, Reach::Own] {
@@ -471,7 +475,7 @@ impl Sandboxes {
         if !shared.wait_until(state, END_WAIT, |state| state.tasks.is_empty()) {
             tracing::warn!("a task stays behind");
         }
-        drop(self);
+        self.end();
         for (number, leaf) in shared.cgroups.list() {
             if let Some(which) = Which::parse(&format!("{number}.{leaf}")) {
                 shared.clear(&which);
@@ -482,16 +486,24 @@ impl Sandboxes {
     }
 }
 
-impl Drop for Sandboxes {
-    fn drop(&mut self) {
+impl Sandboxes {
+    /// Ends the threads of the wall.
+    fn end(&self) {
         self.shared.lock().quit = true;
         self.shared.wake();
         self.shared.to_start.notify_all();
         self.shared.to_clean.notify_all();
-        for thread in self.threads.drain(..) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             // A thread that panicked has said so itself.
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for Sandboxes {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

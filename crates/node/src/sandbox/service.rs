@@ -12,6 +12,7 @@ use super::process::{self, Process};
 use super::socket;
 use super::state::{Chore, Key, Phase, Running, Shared, Slot, State, Tail, Target, Which, timespec};
 use super::{Event, causes};
+use husorden_base::Number;
 use husorden_kinds::{Reach, Sandbox, Service};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chown, fcntl_getfl, fcntl_setfl, mknodat};
@@ -139,6 +140,18 @@ impl Shared {
         if let Some(slot) = state.services.get_mut(key) {
             slot.armed = armed.ok();
             slot.listener = Some(listener);
+        }
+    }
+
+    /// Watches the sockets of a solution's sleeping services again, after something kept it from starting.
+    pub(crate) fn listen_again(&self, state: &mut State, number: Number) {
+        let sleeping: Vec<Key> = state
+            .services_of(number)
+            .filter(|(_, slot)| matches!(slot.phase, Phase::Sleeping))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in sleeping {
+            self.arm(state, &key);
         }
     }
 

@@ -170,6 +170,8 @@ impl Slot {
 pub(crate) struct TaskSlot {
     pub(crate) task: Arc<Task>,
     pub(crate) digest: String,
+    /// Something open for its standard input, in place of its own text.
+    pub(crate) stdin: Option<OwnedFd>,
     pub(crate) phase: TaskPhase,
     pub(crate) tail: Tail,
     pub(crate) timed_out: bool,
@@ -258,6 +260,8 @@ pub(crate) struct State {
     pub(crate) held: BTreeSet<Number>,
     /// Solutions that stand still.
     pub(crate) frozen: BTreeSet<Number>,
+    /// Solutions whose services end and are not started again until their volume has been worked on.
+    pub(crate) quiet: BTreeSet<Number>,
     pub(crate) starts: VecDeque<Which>,
     pub(crate) chores: VecDeque<Chore>,
     pub(crate) events: VecDeque<Event>,
@@ -270,7 +274,8 @@ pub(crate) struct State {
 impl State {
     /// Whether something of the solution may start now.
     pub(crate) fn may_start(&self, number: Number) -> bool {
-        !self.closing && !self.quit && !self.held.contains(&number) && !self.frozen.contains(&number)
+        let halted = [&self.held, &self.frozen, &self.quiet].into_iter().any(|set| set.contains(&number));
+        !self.closing && !self.quit && !halted
     }
 
     /// Whether the solution has a sandbox, or one on its way.

@@ -17,11 +17,12 @@ const OUTPUT_BYTES_MAX: usize = 16 << 10;
 
 impl Shared {
     /// Enters a task that is to run.
-    pub(crate) fn enter_task(&self, state: &mut State, key: &Key, task: &Task) {
+    pub(crate) fn enter_task(&self, state: &mut State, key: &Key, task: &Task, stdin: Option<OwnedFd>) {
         state.tasks.insert(
             key.clone(),
             TaskSlot {
                 digest: task.digest(),
+                stdin,
                 task: Arc::new(task.clone()),
                 phase: TaskPhase::Queued,
                 tail: Tail::new(OUTPUT_BYTES_MAX),
@@ -49,7 +50,7 @@ impl Shared {
             return;
         }
         slot.phase = TaskPhase::Starting;
-        let task = slot.task.clone();
+        let (task, stdin) = (slot.task.clone(), slot.stdin.take());
         drop(state);
 
         let mut output = None;
@@ -59,7 +60,10 @@ impl Shared {
             fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;
             output = Some(reader);
             Ok(Streams {
-                stdin: held_in_memory(&task.stdin)?.into(),
+                stdin: match stdin {
+                    Some(open) => open.into(),
+                    None => held_in_memory(&task.stdin)?.into(),
+                },
                 stdout: writer.try_clone()?.into(),
                 stderr: writer.into(),
                 listener: None,

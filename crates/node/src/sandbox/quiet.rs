@@ -1,0 +1,69 @@
+//! Quiet: a solution's services stand still while its volume is worked on, and whoever connects waits.
+
+use super::state::{Key, Phase, Slot, State};
+use super::{CLOSE_WAIT, SandboxError, Sandboxes, socket};
+use husorden_base::Number;
+use husorden_kinds::Reach;
+use std::os::unix::net::UnixStream;
+
+/// While it lives nothing of the solution runs or starts, and who connects waits in the listener's queue.
+pub struct Quiet<'a> {
+    sandboxes: &'a Sandboxes,
+    number: Number,
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        let mut state = self.sandboxes.shared.lock();
+        state.quiet.remove(&self.number);
+        self.sandboxes.shared.listen_again(&mut state, self.number);
+    }
+}
+
+impl Sandboxes {
+    /// Stops a solution's services gently and keeps them stopped while what is returned lives.
+    ///
+    /// # Errors
+    /// When one has not ended in time; everything goes on then.
+    pub fn quiet(&self, number: Number) -> Result<Quiet<'_>, SandboxError> {
+        self.shared.lock().quiet.insert(number);
+        let quiet = Quiet { sandboxes: self, number };
+        let started = |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting));
+        self.shared.wait_until(self.shared.lock(), CLOSE_WAIT, started);
+        // What the edge reaches goes first, so that a database is not taken from under a page that is being made.
+        for reach in [Reach::Edge, Reach::Own] {
+            let mut state = self.shared.lock();
+            let keys: Vec<Key> = state
+                .services_of(number)
+                .filter(|(_, slot)| slot.service.reach == reach && slot.running().is_some())
+                .map(|(key, _)| key.clone())
+                .collect();
+            for key in &keys {
+                self.shared.stop(&mut state, key, false);
+            }
+            let resting = |state: &State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
+            if !self.shared.wait_until(state, CLOSE_WAIT, resting) {
+                return Err(SandboxError::Ending(format!("solution {number}")));
+            }
+        }
+        Ok(quiet)
+    }
+
+    /// Starts a solution's services now, by connecting to them as a request would.
+    ///
+    /// # Errors
+    /// When the solution is held, or a socket is not there.
+    pub fn wake(&self, number: Number) -> Result<(), SandboxError> {
+        let state = self.shared.lock();
+        if state.held.contains(&number) {
+            return Err(SandboxError::Held(number));
+        }
+        let keys: Vec<Key> = state.services_of(number).map(|(key, _)| key.clone()).collect();
+        drop(state);
+        for (number, role) in keys {
+            let path = socket::path(&self.shared.ground.sockets(number), &role);
+            drop(UnixStream::connect(path).map_err(|source| SandboxError::Machine { what: "waking a service", source })?);
+        }
+        Ok(())
+    }
+}
