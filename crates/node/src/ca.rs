@@ -6,9 +6,8 @@
 
 use husorden_base::Domain;
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    NameConstraints,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -27,14 +26,7 @@ const NAMES_MAX: usize = 100;
 /// Clocks differ: certificates are valid from so long before they were made.
 const SKEW_HOURS: u64 = 24;
 /// The last labels of names the root may certify.
-const SPACES: [&str; 6] = [
-    "test",
-    "example",
-    "invalid",
-    "localhost",
-    "internal",
-    "home.arpa",
-];
+const SPACES: [&str; 6] = ["test", "example", "invalid", "localhost", "internal", "home.arpa"];
 
 /// A certificate authority in a folder: `root.pem` for all to read, `root.key` for root alone.
 #[derive(Debug)]
@@ -81,11 +73,7 @@ impl Ca {
     /// # Errors
     /// When the folder cannot be read or written.
     pub fn open_or_make(dir: &Path) -> Result<Self, CaError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(dir)
-            .map_err(file("making the folder", dir))?;
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(file("making the folder", dir))?;
         let lock_path = dir.join(".lock");
         let lock = File::create(&lock_path).map_err(file("opening the lock", &lock_path))?;
         lock.lock().map_err(file("taking the lock", &lock_path))?;
@@ -99,9 +87,7 @@ impl Ca {
         let key_pem = match held(&key_path)? {
             Some(pem) => pem,
             None => {
-                let pem = KeyPair::generate()
-                    .map_err(make("the root"))?
-                    .serialize_pem();
+                let pem = KeyPair::generate().map_err(make("the root"))?.serialize_pem();
                 put(&key_path, &pem, 0o600)?;
                 pem
             }
@@ -110,19 +96,12 @@ impl Ca {
             Some(pem) => pem,
             None => {
                 let key = KeyPair::from_pem(&key_pem).map_err(make("the root"))?;
-                let pem = root_params()
-                    .self_signed(&key)
-                    .map_err(make("the root"))?
-                    .pem();
+                let pem = root_params().self_signed(&key).map_err(make("the root"))?.pem();
                 put(&root_path, &pem, 0o644)?;
                 pem
             }
         };
-        Ok(Self {
-            root_path,
-            root_pem,
-            key_pem: husorden_base::Secret::new(key_pem),
-        })
+        Ok(Self { root_path, root_pem, key_pem: husorden_base::Secret::new(key_pem) })
     }
 
     /// Where the root's certificate lies; this is what a visitor is asked to trust.
@@ -134,12 +113,9 @@ impl Ca {
     /// Whether the root may certify a name.
     #[must_use]
     pub fn covers(domain: &Domain) -> bool {
-        SPACES.into_iter().any(|space| {
-            domain
-                .as_str()
-                .strip_suffix(space)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
+        SPACES
+            .into_iter()
+            .any(|space| domain.as_str().strip_suffix(space).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
     }
 
     /// A certificate for these names: the chain in PEM, leaf first, and the key in PEM.
@@ -157,13 +133,9 @@ impl Ca {
         let root_key = KeyPair::from_pem(self.key_pem.reveal()).map_err(make(names))?;
         let issuer = Issuer::new(root_params(), root_key);
 
-        let mut params = CertificateParams::new(
-            domains
-                .iter()
-                .map(|domain| domain.as_str().to_owned())
-                .collect::<Vec<_>>(),
-        )
-        .map_err(make(names))?;
+        let mut params =
+            CertificateParams::new(domains.iter().map(|domain| domain.as_str().to_owned()).collect::<Vec<_>>())
+                .map_err(make(names))?;
         // The subject is left empty: a common name has at most 64 characters, and clients look at the alternative names.
         params.distinguished_name = DistinguishedName::new();
         params.is_ca = IsCa::ExplicitNoCa;
@@ -173,10 +145,7 @@ impl Ca {
         let key = KeyPair::generate().map_err(make(names))?;
         hold_for(&mut params, LEAF_DAYS);
         let leaf = params.signed_by(&key, &issuer).map_err(make(names))?;
-        Ok((
-            format!("{}{}", leaf.pem(), self.root_pem),
-            key.serialize_pem(),
-        ))
+        Ok((format!("{}{}", leaf.pem(), self.root_pem), key.serialize_pem()))
     }
 }
 
@@ -184,9 +153,7 @@ impl Ca {
 fn root_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Husorden local authority");
+    params.distinguished_name.push(DnType::CommonName, "Husorden local authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let addresses = [
@@ -207,9 +174,7 @@ fn root_params() -> CertificateParams {
 
 /// Makes it valid from a little before now until `days` from now.
 fn hold_for(params: &mut CertificateParams, days: u64) {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + Duration::from_secs(now.saturating_sub(SKEW_HOURS * 3600));
     params.not_after = epoch + Duration::from_secs(now + days * 24 * 3600);
@@ -224,34 +189,20 @@ fn put(path: &Path, text: &str, mode: u32) -> Result<(), CaError> {
         }
         Ok(()) | Err(_) => {}
     }
-    let mut handle = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&fresh)
-        .map_err(file("making", &fresh))?;
-    handle
-        .write_all(text.as_bytes())
-        .and_then(|()| handle.sync_all())
-        .map_err(file("writing", &fresh))?;
+    let mut handle =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(&fresh).map_err(file("making", &fresh))?;
+    handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).map_err(file("writing", &fresh))?;
     fs::rename(&fresh, path).map_err(file("putting in place", path))
 }
 
 fn file(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> CaError {
     let path = path.to_owned();
-    move |source| CaError::File {
-        doing,
-        path: path.clone(),
-        source,
-    }
+    move |source| CaError::File { doing, path: path.clone(), source }
 }
 
 fn make(names: &str) -> impl Fn(rcgen::Error) -> CaError {
     let names = names.to_owned();
-    move |source| CaError::Make {
-        names: names.clone(),
-        source,
-    }
+    move |source| CaError::Make { names: names.clone(), source }
 }
 
 #[cfg(test)]
@@ -300,42 +251,25 @@ mod tests {
     fn a_leaf_verifies_against_the_root_by_another_reader() {
         let dir = Folder::new();
         let ca = Ca::open_or_make(dir.path()).expect("an authority");
-        let mode = fs::metadata(dir.path().join("root.key"))
-            .expect("the key")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(dir.path().join("root.key")).expect("the key").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
 
         let again = Ca::open_or_make(dir.path()).expect("the same authority");
         assert_eq!(again.root_pem, ca.root_pem);
-        let (chain, key) = again
-            .issue(&[domain("blog.demo-sites.test"), domain("shop.example")])
-            .expect("a leaf");
+        let (chain, key) = again.issue(&[domain("blog.demo-sites.test"), domain("shop.example")]).expect("a leaf");
         assert!(key.contains("PRIVATE KEY"));
-        assert!(matches!(
-            again.issue(&[domain("shop.dk")]),
-            Err(CaError::Outside(_))
-        ));
+        assert!(matches!(again.issue(&[domain("shop.dk")]), Err(CaError::Outside(_))));
         assert!(matches!(again.issue(&[]), Err(CaError::Count(0))));
 
         let leaf = dir.path().join("leaf.pem");
         fs::write(&leaf, chain).expect("the leaf is written");
         let verify = |name: &str| {
             let output = Command::new("openssl")
-                .args([
-                    "verify",
-                    "-x509_strict",
-                    "-verify_hostname",
-                    name,
-                    "-CAfile",
-                ])
+                .args(["verify", "-x509_strict", "-verify_hostname", name, "-CAfile"])
                 .args([ca.root_path(), &leaf])
                 .output()
                 .expect("openssl runs");
-            (
-                output.status.success(),
-                String::from_utf8_lossy(&output.stderr).into_owned(),
-            )
+            (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
         };
         assert_eq!(verify("shop.example"), (true, String::new()));
         assert!(!verify("other.example").0);

@@ -2,7 +2,7 @@
 
 use crate::Ground;
 use crate::port::Uplink;
-use husorden_base::Bytes;
+use crate::volume::Source;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -17,9 +17,8 @@ pub struct Config {
     pub ground: Ground,
     /// Control's unix socket.
     pub control_socket: PathBuf,
-    /// The pool.
-    #[serde(default)]
-    pub pool: PoolSize,
+    /// What the pool stands on.
+    pub pool: Source,
     /// Folder with the certificate authority for names that no public authority certifies.
     pub ca: PathBuf,
     /// The link towards the world, in the node's network namespace.
@@ -27,22 +26,6 @@ pub struct Config {
     /// Seconds between two sweeps over everything.
     #[serde(default = "default_sweep_s")]
     pub sweep_s: u64,
-}
-
-/// How large the pool file is when it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoolSize {
-    /// Size in bytes.
-    pub size: Bytes,
-}
-
-impl Default for PoolSize {
-    fn default() -> Self {
-        Self {
-            size: Bytes::gib(20),
-        }
-    }
 }
 
 impl Config {

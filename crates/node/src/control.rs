@@ -129,7 +129,13 @@ fn hear(node: &Arc<Node>, said: ToNode, wished: &mut HashSet<husorden_base::Solu
         }
         ToNode::Verb { order, solution, verb } => node.verbs.take(node, order, solution, verb),
         ToNode::ThatIsAll => {
-            let strays = node.register.solutions().into_iter().filter(|(id, _, _)| !wished.contains(id)).map(|(id, _, _)| id).collect();
+            let strays = node
+                .register
+                .solutions()
+                .into_iter()
+                .filter(|(id, _, _)| !wished.contains(id))
+                .map(|(id, _, _)| id)
+                .collect();
             node.note_unwished(strays);
             node.say_everything();
         }

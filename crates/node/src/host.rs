@@ -28,7 +28,9 @@ impl<'a> Walls<'a> {
     fn witnessed(&self, act: &str, detail: Value, work: impl FnOnce() -> Result<(), Trouble>) -> Result<(), Trouble> {
         let register = &self.node.register;
         let solution = Some(self.wish.solution);
-        register.witness(&format!("{act}.begin"), solution, detail.clone()).map_err(|error| ours("writing evidence", &error))?;
+        register
+            .witness(&format!("{act}.begin"), solution, detail.clone())
+            .map_err(|error| ours("writing evidence", &error))?;
         let result = work();
         let told = json!({ "of": detail, "error": result.as_ref().err().map(|trouble| trouble.detail.clone()) });
         register.witness(&format!("{act}.end"), solution, told).map_err(|error| ours("writing evidence", &error))?;
@@ -41,14 +43,17 @@ impl Host for Walls<'_> {
         let number = self.wish.number;
         let volume = self.volume.look().map_err(|error| ours("looking at the volume", &error))?;
         let marks = match volume {
-            VolumeSight::Live { .. } => self.volume.marks().map_err(|error| ours("reading the volume's marks", &error))?,
+            VolumeSight::Live { .. } => {
+                self.volume.marks().map_err(|error| ours("reading the volume's marks", &error))?
+            }
             VolumeSight::Absent | VolumeSight::Retained => std::collections::BTreeMap::default(),
         };
+        let sandboxes = self.node.sandboxes.sight(number);
         Ok(Sight {
             volume,
             marks,
-            services: self.node.sandboxes.services(number),
-            tasks: self.node.sandboxes.tasks(number),
+            services: sandboxes.services,
+            tasks: sandboxes.tasks,
             port: self.node.ports.look(number).map_err(|error| ours("looking at the port", &error))?,
             route: self.node.routes.digest(number),
             runtimes: self.node.runtimes.sights(),
@@ -66,7 +71,9 @@ impl Host for Walls<'_> {
                     self.volume.create(*limit, folders).map_err(|error| trouble("making the volume", &error))
                 })
             }
-            Step::VolumeLimit { limit } => self.volume.set_limit(*limit).map_err(|error| trouble("changing the volume's limit", &error)),
+            Step::VolumeLimit { limit } => {
+                self.volume.set_limit(*limit).map_err(|error| trouble("changing the volume's limit", &error))
+            }
             Step::VolumeRetain => self.witnessed("volume.retain", json!({ "until": self.wish.retain_until }), || {
                 let mix = self.wish.solution.0.as_u128() ^ u128::from(self.wish.generation);
                 // The same deletion has the same id, so that a crash half-way leaves one snapshot and not two.
@@ -86,35 +93,30 @@ impl Host for Walls<'_> {
             }
             Step::Task { task } => {
                 self.must_be_free("a task")?;
-                let resolved = resolve(node, self.wish, &task.sandbox)?;
-                node.sandboxes.task_start(number, task, resolved).map_err(|error| ours("starting a task", &error))
+                node.sandboxes.task_start(number, task).map_err(|error| ours("starting a task", &error))
             }
             Step::TaskForget { name } => {
                 node.sandboxes.task_forget(number, name).map_err(|error| ours("forgetting a task", &error))
             }
             Step::Service { role, service } => {
                 self.must_be_free("a service")?;
-                let (again, wish, sandbox) = (Arc::downgrade(node), self.wish.clone(), service.sandbox.clone());
-                // Resolved at each start: a runtime may have been built anew, and the port is made when first needed.
-                let places = move || {
-                    let node = again.upgrade().ok_or_else(|| Trouble::ours("the node is ending"))?;
-                    resolve(&node, &wish, &sandbox)
-                };
-                node.sandboxes
-                    .set(number, role, service, Box::new(places))
-                    .map_err(|error| ours("setting a service", &error))
+                node.sandboxes.service_set(number, role, service).map_err(|error| ours("setting a service", &error))
             }
             Step::ServiceDrop { role } => {
-                node.sandboxes.drop_service(number, role).map_err(|error| ours("dropping a service", &error))
+                node.sandboxes.service_drop(number, role).map_err(|error| ours("dropping a service", &error))
             }
             Step::Port { port } => node.ports.set(number, port).map_err(|error| ours("setting the port", &error)),
-            Step::PortDrop => node.ports.drop(number).map_err(|error| ours("dropping the port", &error)),
-            Step::Route { route } => {
-                node.routes.set(self.wish.solution, number, route).map(drop).map_err(|error| ours("routing at the edge", &error))
-            }
-            Step::RouteDrop => {
-                node.routes.drop_route(self.wish.solution, number).map(drop).map_err(|error| ours("routing at the edge", &error))
-            }
+            Step::PortDrop => node.ports.remove(number).map_err(|error| ours("dropping the port", &error)),
+            Step::Route { route } => node
+                .routes
+                .set(self.wish.solution, number, route)
+                .map(drop)
+                .map_err(|error| ours("routing at the edge", &error)),
+            Step::RouteDrop => node
+                .routes
+                .drop_route(self.wish.solution, number)
+                .map(drop)
+                .map_err(|error| ours("routing at the edge", &error)),
         }
     }
 }
@@ -146,6 +148,9 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
             Place::Folder(name) => volume.folder(name),
             Place::App(name) => node.runtimes.app(name).ok_or_else(|| absent(name))?,
             Place::Template(name) => node.runtimes.template(name).ok_or_else(|| absent(name.as_str()))?,
+            Place::Tool => {
+                std::env::current_exe().map_err(|error| ours("finding the platform's own program", &error))?
+            }
             Place::Sockets => node.config.ground.sockets(number),
         };
         binds.push(ResolvedBind { from, to: bind.to.clone(), write: bind.write });
@@ -165,7 +170,9 @@ pub(crate) fn ours(doing: &str, error: &dyn std::error::Error) -> Trouble {
 /// As [`ours`], unless the wall refused for a reason the customer may know.
 fn trouble(doing: &str, error: &VolumeError) -> Trouble {
     match error {
-        VolumeError::Refused(refusal) => Trouble { text: refusal.detail.clone(), detail: format!("{doing}: {refusal}") },
+        VolumeError::Refused(refusal) => {
+            Trouble { text: refusal.detail.clone(), detail: format!("{doing}: {refusal}") }
+        }
         other => ours(doing, other),
     }
 }
@@ -179,7 +186,10 @@ pub(crate) fn refused(error: &VolumeError) -> Refusal {
             "volume-full",
             507,
             Text::new("Løsningens plads er brugt op", "The solution's space is used up"),
-            Text::new("Slet noget, eller gør løsningen større. Intet er gået tabt.", "Delete something, or make the solution larger. Nothing was lost."),
+            Text::new(
+                "Slet noget, eller gør løsningen større. Intet er gået tabt.",
+                "Delete something, or make the solution larger. Nothing was lost.",
+            ),
         ),
         other => {
             warn!(error = causes(other), "a verb failed on the volume");

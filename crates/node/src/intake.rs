@@ -1,10 +1,9 @@
 //! Taking an uploaded archive in: fetched from control, unpacked by [`crate::unpack`] in a sandbox as the solution's uid.
 
 use crate::Node;
-use crate::sandbox::ResolvedBind;
-use crate::unpack::{INSIDE_FILES, INSIDE_SCRATCH, Unpacked, refuse};
+use crate::unpack::{INSIDE_FILES, INSIDE_SCRATCH, refuse};
 use husorden_base::{Bytes, OrderId, Refusal};
-use husorden_kinds::{Bind, Kind, Limits, Network, Place, RuntimeSight, Sandbox, kind};
+use husorden_kinds::{Bind, Kind, Limits, Network, Place, RuntimeSight, Sandbox, Task, TaskSight, kind};
 use husorden_wire::node::Wish;
 use std::collections::BTreeMap;
 use std::io;
@@ -15,17 +14,24 @@ use std::time::Duration;
 const INSIDE_TOOL: &str = "/run/husorden-tool";
 /// Seconds an archive may take.
 const LIMIT_S: u32 = 1800;
+/// Pause between two looks at it.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Fetches an order's archive from control and unpacks it in a sandbox. Root touches none of its bytes: the connection to
 /// control is the sandbox's standard input.
 pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, format: &str, into: &str) -> Result<(), Refusal> {
     let Some((files, scratch)) = kind(&wish.kind).and_then(Kind::intake) else {
-        return Err(refuse("no-archives", &("Løsningen tager ikke imod arkiver".to_owned(), "The solution takes no archives".to_owned())));
+        return Err(refuse(
+            "no-archives",
+            &("Løsningen tager ikke imod arkiver".to_owned(), "The solution takes no archives".to_owned()),
+        ));
     };
     let not_now = |error: &dyn std::error::Error| crate::verbs::ours(error);
-    let ready = node.runtimes.sights().into_iter().find(|(name, sight)| {
-        *sight == RuntimeSight::Ready && node.runtimes.path(name).is_some()
-    });
+    let ready = node
+        .runtimes
+        .sights()
+        .into_iter()
+        .find(|(name, sight)| *sight == RuntimeSight::Ready && node.runtimes.path(name).is_some());
     let Some((runtime, _)) = ready else {
         return Err(not_now(&io::Error::other("no runtime is ready for the archive's sandbox")));
     };
@@ -35,25 +41,51 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, format: &str, 
         argv: [INSIDE_TOOL, "unpack", "--format", format, "--into", into].map(str::to_owned).to_vec(),
         env: BTreeMap::new(),
         cwd: "/".to_owned(),
-        binds: vec![folder(files, INSIDE_FILES), folder(scratch, INSIDE_SCRATCH)],
+        binds: vec![
+            folder(files, INSIDE_FILES),
+            folder(scratch, INSIDE_SCRATCH),
+            Bind { from: Place::Tool, to: INSIDE_TOOL.to_owned(), write: false },
+        ],
         files: BTreeMap::new(),
         limits: Limits { memory: Bytes::mib(256), cpu_percent: 100, pids: 16 },
         network: Network::Nothing,
     };
-    let mut resolved = crate::host::resolve(node, wish, &sandbox).map_err(|trouble| not_now(&trouble))?;
-    let tool = std::env::current_exe().map_err(|error| not_now(&error))?;
-    resolved.binds.push(ResolvedBind { from: tool, to: INSIDE_TOOL.to_owned(), write: false });
+    let task = Task {
+        name: "unpack".to_owned(),
+        sandbox,
+        stdin: String::new(),
+        // Says on the volume which archive it holds; a node that died after this does not unpack it twice.
+        mark: ("unpacked".to_owned(), order.to_string()),
+        limit_s: LIMIT_S,
+    };
+    let volume = node.volume(wish.number);
+    let unpacked = || volume.marks().is_ok_and(|marks| marks.get("unpacked") == Some(&order.to_string()));
+    if unpacked() {
+        return Ok(());
+    }
     let archive = crate::control::fetch(&node.config.control_socket, order).map_err(|error| not_now(&error))?;
-    let output = node
-        .sandboxes
-        .run_once(wish.number, "unpack", &sandbox, &resolved, archive.into(), Duration::from_secs(LIMIT_S.into()))
-        .map_err(|error| not_now(&error))?;
-    match serde_json::from_slice::<Result<Unpacked, Refusal>>(&output) {
-        Ok(result) => result.map(drop),
-        Err(error) => {
-            tracing::warn!(output = %String::from_utf8_lossy(&output), "an archive's sandbox gave no answer");
-            Err(not_now(&error))
+    node.sandboxes.task_start_with(wish.number, &task, Some(archive.into())).map_err(|error| not_now(&error))?;
+    loop {
+        std::thread::sleep(LOOK_PAUSE);
+        let sight = node.sandboxes.sight(wish.number).tasks.remove(&task.name);
+        match sight {
+            Some(TaskSight { failed: None, .. }) => {}
+            Some(TaskSight { failed: Some(reason), .. }) => {
+                node.sandboxes.task_forget(wish.number, &task.name).map_err(|error| not_now(&error))?;
+                return Err(said(&reason));
+            }
+            None if unpacked() => return Ok(()),
+            None => return Err(not_now(&io::Error::other("the archive's task ended and left no mark"))),
         }
     }
 }
 
+/// What the tool said when it refused: its last words are the refusal as JSON.
+fn said(reason: &str) -> Refusal {
+    let refusal = reason.find('{').and_then(|start| serde_json::from_str(&reason[start..]).ok());
+    refusal.unwrap_or_else(|| {
+        tracing::warn!(reason, "an archive's sandbox gave no answer");
+        let why = ("Udpakningen blev afbrudt".to_owned(), "Unpacking was cut short".to_owned());
+        refuse("archive-unpack", &why)
+    })
+}

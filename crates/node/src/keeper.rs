@@ -66,9 +66,15 @@ impl Keeper {
                     queue.running.insert(solution);
                     return Some(solution);
                 }
-                Some((when, _)) => queue = self.changed.wait_timeout(queue, when - now).unwrap_or_else(PoisonError::into_inner).0,
+                Some((when, _)) => {
+                    queue = self.changed.wait_timeout(queue, when - now).unwrap_or_else(PoisonError::into_inner).0
+                }
                 None => {
-                    queue = self.changed.wait_timeout(queue, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner).0;
+                    queue = self
+                        .changed
+                        .wait_timeout(queue, Duration::from_secs(1))
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
                 }
             }
         }

@@ -6,17 +6,117 @@
 
 pub mod ca;
 mod config;
+mod control;
 pub mod doctor;
 pub mod ground;
+mod host;
+mod house;
+mod intake;
+mod keeper;
 mod lines;
+mod local;
+mod measures;
+pub mod network;
+mod node;
 pub mod port;
 mod register;
 mod report;
 mod routes;
 pub mod runtime;
 pub mod sandbox;
+mod sweep;
 pub mod unpack;
+mod verbs;
 pub mod volume;
 
-pub use config::{Config, PoolSize};
+pub use config::Config;
 pub use ground::Ground;
+pub(crate) use node::Node;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// How a node fails to start.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {why}")]
+pub struct Error {
+    doing: &'static str,
+    why: String,
+}
+
+fn failed<E: std::error::Error>(doing: &'static str) -> impl FnOnce(E) -> Error {
+    move |error| Error { doing, why: host::causes(&error) }
+}
+
+/// Runs a node until it is asked over its local socket to close everything. A signal ends it at once and leaves what runs
+/// running: the next node adopts it.
+///
+/// # Errors
+/// When a wall can't be opened.
+pub fn run(config: Config) -> Result<(), Error> {
+    let ground = config.ground.clone();
+    std::fs::create_dir_all(ground.home.join("node")).map_err(failed("making the node's folder"))?;
+    let register = Arc::new(
+        register::Register::open(&ground.home.join("node").join("register.redb"))
+            .map_err(failed("opening the register"))?,
+    );
+    let pool_config = volume::PoolConfig {
+        name: "main".to_owned(),
+        source: config.pool.clone(),
+        quota: volume::QuotaWish::default(),
+    };
+    let pool = volume::Pool::open(&ground, &pool_config).map_err(failed("opening the pool"))?;
+    let runtimes = runtime::Runtimes::open(&ground, pool.root()).map_err(failed("opening the runtimes"))?;
+    let ports = port::Ports::open(&ground, &config.uplink).map_err(failed("opening the ports"))?;
+    let house = Arc::new(house::House::default());
+    let sandboxes = sandbox::Sandboxes::open(&ground, Arc::<house::House>::clone(&house))
+        .map_err(failed("opening the sandboxes"))?;
+    let ca = ca::Ca::open_or_make(&config.ca).map_err(failed("opening the certificate authority"))?;
+    let routes = routes::Routes::open(&ground, ca, Arc::clone(&register)).map_err(failed("opening the routes"))?;
+    let (edge_socket, local_socket) = (config.edge_socket(), config.local_socket());
+    let node = Arc::new(Node {
+        config,
+        register,
+        routes: Arc::new(routes),
+        pool,
+        runtimes: Arc::new(runtimes),
+        ports: Arc::new(ports),
+        sandboxes: Arc::new(sandboxes),
+        keeper: keeper::Keeper::default(),
+        verbs: verbs::Verbs::default(),
+        reports: report::Reports::default(),
+        voice: control::Voice::default(),
+        unwished: std::sync::Mutex::default(),
+        ending: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
+    });
+    house.enter(&node);
+    // Before anything listens: what a measure holds is held.
+    measures::hold_all(&node);
+    let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
+    keeper::sweep(&node);
+    let (counts, counted) = channel();
+    node.routes.listen(&edge_socket, counts).map_err(failed("listening for edges"))?;
+    local::listen(&node, &local_socket).map_err(failed("listening for local verbs"))?;
+    let activity = Arc::clone(&node);
+    std::thread::spawn(move || {
+        for site in counted.into_iter().flatten() {
+            activity.note_activity(&site);
+        }
+    });
+    let talking = Arc::clone(&node);
+    std::thread::spawn(move || control::talk(&talking));
+    tracing::info!(node = node.config.name, "the node is there");
+    node.tick();
+    for worker in workers {
+        // A worker that panicked has been logged; everything is closed all the same.
+        drop(worker.join());
+    }
+    let result = node.close();
+    node.closed.store(true, Ordering::Relaxed);
+    // Whoever asked for this gets the answer before the process is gone.
+    std::thread::sleep(Duration::from_millis(200));
+    result
+}

@@ -129,10 +129,14 @@ fn lift(node: &Arc<Node>, who: &str) -> Value {
         .register
         .measures()
         .into_iter()
-        .filter(|measure| measure.case.is_none() && measure.covers(wish.solution, wish.account) && measure.in_force(now))
+        .filter(|measure| {
+            measure.case.is_none() && measure.covers(wish.solution, wish.account) && measure.in_force(now)
+        })
         .collect();
     if here.is_empty() {
-        return refusal("no measure taken on this node holds it; one decided in a case is lifted there: husorden measure lift");
+        return refusal(
+            "no measure taken on this node holds it; one decided in a case is lifted there: husorden measure lift",
+        );
     }
     let ids: Vec<MeasureId> = here.iter().map(|measure| measure.id).collect();
     for measure in here {

@@ -90,7 +90,11 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
     } else {
         warn!(measure = %measure.id, at_edge, whole, "kept, but not in force everywhere; tried again at the next sweep");
     }
-    if let Err(error) = node.register.witness("measure.close.end", solution, json!({ "measure": measure.id, "in_force": whole && at_edge })) {
+    if let Err(error) = node.register.witness(
+        "measure.close.end",
+        solution,
+        json!({ "measure": measure.id, "in_force": whole && at_edge }),
+    ) {
         warn!(%error, "no line of evidence after a measure");
     }
     for wish in covered {
@@ -110,7 +114,9 @@ fn open(node: &Arc<Node>, measure: &Measure, covered: &[Wish], now: Timestamp) {
         }
         node.keeper.wake(wish.solution);
     }
-    if let Err(error) = node.register.witness("measure.lift", None, json!({ "measure": measure.id, "solutions": covered.len() })) {
+    if let Err(error) =
+        node.register.witness("measure.lift", None, json!({ "measure": measure.id, "solutions": covered.len() }))
+    {
         warn!(%error, "no line of evidence of a lift");
     }
     say(node, measure.id, measure.revision, MeasureState::Lifted);

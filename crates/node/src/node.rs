@@ -13,6 +13,7 @@ use crate::verbs::Verbs;
 use crate::volume::{Pool, Volume, VolumeError, Why};
 use crate::{control, measures};
 use husorden_base::{Number, SolutionId};
+use husorden_kinds::step::Answer;
 use husorden_kinds::{Aim, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting};
 use husorden_wire::node::{
     FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
@@ -117,7 +118,7 @@ impl Node {
         number: Number,
         work: impl FnOnce() -> Result<T, VolumeError>,
     ) -> Result<T, husorden_base::Refusal> {
-        let _pause = self.sandboxes.pause(number).map_err(|error| crate::verbs::ours(&error))?;
+        let _quiet = self.sandboxes.quiet(number).map_err(|error| crate::verbs::ours(&error))?;
         work().map_err(|error| crate::host::refused(&error))
     }
 
@@ -155,7 +156,12 @@ impl Node {
                         // It is no snapshot to choose: undoing the deletion brings it back.
                         Why::Retained => return None,
                     };
-                    Some(SnapshotSeen { id: snapshot.id, taken: snapshot.taken_at, label: snapshot.label.unwrap_or_default(), before })
+                    Some(SnapshotSeen {
+                        id: snapshot.id,
+                        taken: snapshot.taken_at,
+                        label: snapshot.label.unwrap_or_default(),
+                        before,
+                    })
                 })
                 .collect();
             (usage, snapshots)
@@ -177,6 +183,14 @@ impl Node {
         };
         if let Some(seen) = self.reports.news(seen) {
             self.voice.say(&FromNode::Seen(Box::new(seen)));
+        }
+    }
+
+    /// What the edge has open with a site's service. The edge counts by site, and one service of a site is the edge's.
+    pub(crate) fn note_activity(&self, counts: &husorden_base::site::Counts) {
+        let Some(number) = Number::new(counts.number) else { return };
+        if let Some(Answer::Php { role, .. }) = self.register.route(number).map(|route| route.answer) {
+            self.sandboxes.note_activity(number, &role, counts.in_flight);
         }
     }
 
@@ -228,14 +242,20 @@ impl Node {
                     RuntimeSight::Ready => ("ready", String::new()),
                     RuntimeSight::Failed { reason } => ("failed", reason),
                 };
-                RuntimeHealth { name: entry.name.to_string(), state: state.to_owned(), text, build: entry.build, packages: entry.packages }
+                RuntimeHealth {
+                    name: entry.name.to_string(),
+                    state: state.to_owned(),
+                    text,
+                    build: entry.build,
+                    packages: entry.packages,
+                }
             })
             .collect();
         let unwished = self.unwished.lock().unwrap_or_else(PoisonError::into_inner);
         Health {
             runtimes,
             pool,
-            sandboxes: u32::try_from(self.sandboxes.running()).unwrap_or(u32::MAX),
+            sandboxes: u32::try_from(self.sandboxes.occupied().len()).unwrap_or(u32::MAX),
             strays: unwished.iter().map(ToString::to_string).collect(),
             edge_generation: self.routes.applied(),
         }
@@ -243,10 +263,10 @@ impl Node {
 
     /// Takes everything off the machine: sandboxes in an orderly way, then ports, then the pool. Data stays.
     pub(crate) fn close(&self) -> Result<(), crate::Error> {
-        self.sandboxes.close().map_err(crate::failed("closing the sandboxes"))?;
+        self.sandboxes.close();
         self.ports.shut().map_err(crate::failed("closing the ports"))?;
         self.runtimes.close();
-        self.pool.close().map_err(crate::failed("closing the pool"))
+        self.pool.release().map_err(crate::failed("closing the pool"))
     }
 
     /// The clock of the node: measures that turn, health, evidence, and the sweep.

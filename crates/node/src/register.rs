@@ -29,7 +29,7 @@ const EVIDENCE_LINES_MAX: u64 = 1_000_000;
 
 /// How the register fails.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file could not be opened.
     #[error("opening the node's register {path}")]
     Open {
@@ -53,7 +53,7 @@ fn store(error: impl Into<redb::Error>) -> Error {
 
 /// Why a wish was not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum WishError {
+pub(crate) enum WishError {
     /// The node holds a newer one.
     #[error("epoch {epoch} generation {generation} is held already")]
     Older {
@@ -88,7 +88,7 @@ struct Memory {
 }
 
 /// The register.
-pub struct Register {
+pub(crate) struct Register {
     database: Database,
     memory: Mutex<Memory>,
 }
@@ -98,11 +98,8 @@ impl Register {
     ///
     /// # Errors
     /// When the file can't be read as a register.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let open = |source: redb::Error| Error::Open {
-            path: path.display().to_string(),
-            source: Box::new(source),
-        };
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let open = |source: redb::Error| Error::Open { path: path.display().to_string(), source: Box::new(source) };
         let database = Database::create(path).map_err(|error| open(error.into()))?;
         let transaction = database.begin_write().map_err(|error| open(error.into()))?;
         {
@@ -116,63 +113,33 @@ impl Register {
         }
         transaction.commit().map_err(store)?;
         let memory = Self::load(&database)?;
-        Ok(Self {
-            database,
-            memory: Mutex::new(memory),
-        })
+        Ok(Self { database, memory: Mutex::new(memory) })
     }
 
     fn load(database: &Database) -> Result<Memory, Error> {
         let read = database.begin_read().map_err(store)?;
         let mut memory = Memory::default();
-        for row in read
-            .open_table(WISH)
-            .map_err(store)?
-            .iter()
-            .map_err(store)?
-        {
+        for row in read.open_table(WISH).map_err(store)?.iter().map_err(store)? {
             let wish: Wish = parse(row.map_err(store)?.1.value())?;
             memory.wishes.insert(wish.solution, wish);
         }
-        for row in read
-            .open_table(MEASURE)
-            .map_err(store)?
-            .iter()
-            .map_err(store)?
-        {
+        for row in read.open_table(MEASURE).map_err(store)?.iter().map_err(store)? {
             let measure: Measure = parse(row.map_err(store)?.1.value())?;
             memory.measures.insert(measure.id, measure);
         }
-        for row in read
-            .open_table(NUMBER)
-            .map_err(store)?
-            .iter()
-            .map_err(store)?
-        {
+        for row in read.open_table(NUMBER).map_err(store)?.iter().map_err(store)? {
             let (number, solution) = row.map_err(store)?;
             if let Some(number) = Number::new(number.value()) {
-                memory
-                    .numbers
-                    .insert(number, SolutionId(uuid::Uuid::from_u128(solution.value())));
+                memory.numbers.insert(number, SolutionId(uuid::Uuid::from_u128(solution.value())));
             }
         }
-        for row in read
-            .open_table(ROUTE)
-            .map_err(store)?
-            .iter()
-            .map_err(store)?
-        {
+        for row in read.open_table(ROUTE).map_err(store)?.iter().map_err(store)? {
             let (number, route) = row.map_err(store)?;
             if let Some(number) = Number::new(number.value()) {
                 memory.routes.insert(number, parse(route.value())?);
             }
         }
-        for row in read
-            .open_table(META)
-            .map_err(store)?
-            .iter()
-            .map_err(store)?
-        {
+        for row in read.open_table(META).map_err(store)?.iter().map_err(store)? {
             let (key, value) = row.map_err(store)?;
             memory.meta.insert(key.value().to_owned(), value.value());
         }
@@ -198,7 +165,7 @@ impl Register {
     ///
     /// # Errors
     /// When it is older, can't be, or can't be written.
-    pub fn take_wish(&self, wish: Wish) -> Result<bool, WishError> {
+    pub(crate) fn take_wish(&self, wish: Wish) -> Result<bool, WishError> {
         if husorden_kinds::kind(&wish.kind).is_none() {
             return Err(WishError::UnknownKind(wish.kind));
         }
@@ -208,19 +175,13 @@ impl Register {
                 return Ok(false);
             }
             if (held.epoch, held.generation) > (wish.epoch, wish.generation) {
-                return Err(WishError::Older {
-                    epoch: held.epoch,
-                    generation: held.generation,
-                });
+                return Err(WishError::Older { epoch: held.epoch, generation: held.generation });
             }
         }
         if let Some(owner) = memory.numbers.get(&wish.number)
             && *owner != wish.solution
         {
-            return Err(WishError::NumberTaken {
-                number: wish.number,
-                solution: *owner,
-            });
+            return Err(WishError::NumberTaken { number: wish.number, solution: *owner });
         }
         let row = text(&wish)?;
         self.write(Durability::Immediate, |transaction| {
@@ -245,14 +206,10 @@ impl Register {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn forget_wish(&self, solution: SolutionId) -> Result<(), Error> {
+    pub(crate) fn forget_wish(&self, solution: SolutionId) -> Result<(), Error> {
         let mut memory = self.memory();
         self.write(Durability::Immediate, |transaction| {
-            transaction
-                .open_table(WISH)
-                .map_err(store)?
-                .remove(solution.0.as_u128())
-                .map_err(store)?;
+            transaction.open_table(WISH).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
             Ok(())
         })?;
         memory.wishes.remove(&solution);
@@ -261,18 +218,16 @@ impl Register {
 
     /// One wish.
     #[must_use]
-    pub fn wish(&self, solution: SolutionId) -> Option<Wish> {
+    pub(crate) fn wish(&self, solution: SolutionId) -> Option<Wish> {
         self.memory().wishes.get(&solution).cloned()
     }
 
     /// The wish of a solution by its number or its name, if exactly one fits.
     #[must_use]
-    pub fn find(&self, who: &str) -> Option<Wish> {
+    pub(crate) fn find(&self, who: &str) -> Option<Wish> {
         let memory = self.memory();
         let mut fits = memory.wishes.values().filter(|wish| {
-            wish.number.to_string() == who
-                || wish.name.as_str() == who
-                || wish.solution.to_string() == who
+            wish.number.to_string() == who || wish.name.as_str() == who || wish.solution.to_string() == who
         });
         let first = fits.next()?;
         fits.next().is_none().then(|| first.clone())
@@ -280,25 +235,17 @@ impl Register {
 
     /// Every solution with its number and account.
     #[must_use]
-    pub fn solutions(&self) -> Vec<(SolutionId, Number, AccountId)> {
-        self.memory()
-            .wishes
-            .values()
-            .map(|wish| (wish.solution, wish.number, wish.account))
-            .collect()
+    pub(crate) fn solutions(&self) -> Vec<(SolutionId, Number, AccountId)> {
+        self.memory().wishes.values().map(|wish| (wish.solution, wish.number, wish.account)).collect()
     }
 
     /// Takes a measure if its revision is newer. When this returns, it survives everything. Returns whether anything changed.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn take_measure(&self, measure: Measure) -> Result<bool, Error> {
+    pub(crate) fn take_measure(&self, measure: Measure) -> Result<bool, Error> {
         let mut memory = self.memory();
-        if memory
-            .measures
-            .get(&measure.id)
-            .is_some_and(|held| held.revision >= measure.revision)
-        {
+        if memory.measures.get(&measure.id).is_some_and(|held| held.revision >= measure.revision) {
             return Ok(false);
         }
         let row = text(&measure)?;
@@ -316,19 +263,19 @@ impl Register {
 
     /// One measure.
     #[must_use]
-    pub fn measure(&self, id: MeasureId) -> Option<Measure> {
+    pub(crate) fn measure(&self, id: MeasureId) -> Option<Measure> {
         self.memory().measures.get(&id).cloned()
     }
 
     /// Every measure, also those that are over.
     #[must_use]
-    pub fn measures(&self) -> Vec<Measure> {
+    pub(crate) fn measures(&self) -> Vec<Measure> {
         self.memory().measures.values().cloned().collect()
     }
 
     /// What the measures in force mean for one solution.
     #[must_use]
-    pub fn held(&self, solution: SolutionId, account: AccountId, now: Timestamp) -> Option<Held> {
+    pub(crate) fn held(&self, solution: SolutionId, account: AccountId, now: Timestamp) -> Option<Held> {
         hold(self.memory().measures.values(), solution, account, now)
     }
 
@@ -337,7 +284,7 @@ impl Register {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn keep_route(&self, number: Number, route: Option<&Route>) -> Result<(), Error> {
+    pub(crate) fn keep_route(&self, number: Number, route: Option<&Route>) -> Result<(), Error> {
         let row = route.map(text).transpose()?;
         let mut memory = self.memory();
         self.write(Durability::None, |transaction| {
@@ -357,23 +304,19 @@ impl Register {
 
     /// One route.
     #[must_use]
-    pub fn route(&self, number: Number) -> Option<Route> {
+    pub(crate) fn route(&self, number: Number) -> Option<Route> {
         self.memory().routes.get(&number).cloned()
     }
 
     /// Every route.
     #[must_use]
-    pub fn routes(&self) -> Vec<(Number, Route)> {
-        self.memory()
-            .routes
-            .iter()
-            .map(|(number, route)| (*number, route.clone()))
-            .collect()
+    pub(crate) fn routes(&self) -> Vec<(Number, Route)> {
+        self.memory().routes.iter().map(|(number, route)| (*number, route.clone())).collect()
     }
 
     /// Whose a number is.
     #[must_use]
-    pub fn owner(&self, number: Number) -> Option<SolutionId> {
+    pub(crate) fn owner(&self, number: Number) -> Option<SolutionId> {
         self.memory().numbers.get(&number).copied()
     }
 
@@ -381,7 +324,7 @@ impl Register {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn verb(&self, order: OrderId) -> Result<Option<VerbState>, Error> {
+    pub(crate) fn verb(&self, order: OrderId) -> Result<Option<VerbState>, Error> {
         let read = self.database.begin_read().map_err(store)?;
         let table = read.open_table(VERB).map_err(store)?;
         let row = table.get(order.0.as_u128()).map_err(store)?;
@@ -392,14 +335,10 @@ impl Register {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn end_verb(&self, order: OrderId, state: &VerbState) -> Result<(), Error> {
+    pub(crate) fn end_verb(&self, order: OrderId, state: &VerbState) -> Result<(), Error> {
         let row = text(state)?;
         self.write(Durability::Immediate, |transaction| {
-            transaction
-                .open_table(VERB)
-                .map_err(store)?
-                .insert(order.0.as_u128(), row.as_slice())
-                .map_err(store)?;
+            transaction.open_table(VERB).map_err(store)?.insert(order.0.as_u128(), row.as_slice()).map_err(store)?;
             Ok(())
         })
     }
@@ -408,7 +347,7 @@ impl Register {
     ///
     /// # Errors
     /// When it can't be written; the act it stands for must not be begun then.
-    pub fn witness(
+    pub(crate) fn witness(
         &self,
         act: &str,
         solution: Option<SolutionId>,
@@ -416,13 +355,7 @@ impl Register {
     ) -> Result<EvidenceLine, Error> {
         let mut memory = self.memory();
         let serial = memory.meta.get("evidence").copied().unwrap_or(0) + 1;
-        let line = EvidenceLine {
-            serial,
-            at: Timestamp::now(),
-            act: act.to_owned(),
-            solution,
-            detail,
-        };
+        let line = EvidenceLine { serial, at: Timestamp::now(), act: act.to_owned(), solution, detail };
         let row = text(&line)?;
         self.write(Durability::Immediate, |transaction| {
             let mut table = transaction.open_table(EVIDENCE).map_err(store)?;
@@ -430,11 +363,7 @@ impl Register {
             if serial > EVIDENCE_LINES_MAX {
                 table.remove(serial - EVIDENCE_LINES_MAX).map_err(store)?;
             }
-            transaction
-                .open_table(META)
-                .map_err(store)?
-                .insert("evidence", serial)
-                .map_err(store)?;
+            transaction.open_table(META).map_err(store)?.insert("evidence", serial).map_err(store)?;
             Ok(())
         })?;
         memory.meta.insert("evidence".to_owned(), serial);
@@ -445,7 +374,7 @@ impl Register {
     ///
     /// # Errors
     /// When they can't be read.
-    pub fn evidence(&self, lines_max: usize) -> Result<Vec<EvidenceLine>, Error> {
+    pub(crate) fn evidence(&self, lines_max: usize) -> Result<Vec<EvidenceLine>, Error> {
         let read = self.database.begin_read().map_err(store)?;
         let table = read.open_table(EVIDENCE).map_err(store)?;
         let mut lines = Vec::new();
@@ -459,41 +388,28 @@ impl Register {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn evidence_kept(&self, serial: u64) -> Result<(), Error> {
+    pub(crate) fn evidence_kept(&self, serial: u64) -> Result<(), Error> {
         self.write(Durability::None, |transaction| {
-            transaction
-                .open_table(EVIDENCE)
-                .map_err(store)?
-                .retain(|number, _| number > serial)
-                .map_err(store)?;
+            transaction.open_table(EVIDENCE).map_err(store)?.retain(|number, _| number > serial).map_err(store)?;
             Ok(())
         })
     }
 
     /// The highest epoch seen.
     #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.memory()
-            .wishes
-            .values()
-            .map(|wish| wish.epoch)
-            .max()
-            .unwrap_or(0)
+    pub(crate) fn epoch(&self) -> u64 {
+        self.memory().wishes.values().map(|wish| wish.epoch).max().unwrap_or(0)
     }
 
     /// A generation for the edge's table at boot, far above all that were given before.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn boot_generation(&self) -> Result<u64, Error> {
+    pub(crate) fn boot_generation(&self) -> Result<u64, Error> {
         let mut memory = self.memory();
         let generation = memory.meta.get("edge").copied().unwrap_or(0) + (1 << 32);
         self.write(Durability::Immediate, |transaction| {
-            transaction
-                .open_table(META)
-                .map_err(store)?
-                .insert("edge", generation)
-                .map_err(store)?;
+            transaction.open_table(META).map_err(store)?.insert("edge", generation).map_err(store)?;
             Ok(())
         })?;
         memory.meta.insert("edge".to_owned(), generation);

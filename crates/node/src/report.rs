@@ -35,19 +35,13 @@ impl Reports {
                 (None, None) => true,
                 (Some(_), None) | (None, Some(_)) => false,
             };
-            let comparable = Seen {
-                report: seen.report,
-                at: seen.at,
-                usage: seen.usage,
-                ..old.clone()
-            };
+            let comparable = Seen { report: seen.report, at: seen.at, usage: seen.usage, ..old.clone() };
             if same_usage && comparable == seen {
                 return None;
             }
         }
         // Numbers start at the clock, so that a restarted node's are above those it gave before.
-        kept.last =
-            (kept.last + 1).max(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0));
+        kept.last = (kept.last + 1).max(u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0));
         seen.report = kept.last;
         kept.reports.insert(seen.solution, (seen.clone(), false));
         Some(seen)
@@ -76,10 +70,6 @@ impl Reports {
 
     /// A solution of which nothing is left.
     pub(crate) fn forget(&self, solution: SolutionId) {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .reports
-            .remove(&solution);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).reports.remove(&solution);
     }
 }

@@ -40,7 +40,7 @@ struct State {
 }
 
 /// The edge's table, as this node keeps it.
-pub struct Routes {
+pub(crate) struct Routes {
     ground: Ground,
     ca: Ca,
     certificates: PathBuf,
@@ -51,7 +51,7 @@ pub struct Routes {
 
 /// How a route could not be set.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The register.
     #[error(transparent)]
     Register(#[from] register::Error),
@@ -80,7 +80,7 @@ impl Routes {
     ///
     /// # Errors
     /// When the register or the authority can't be read.
-    pub fn open(ground: &Ground, ca: Ca, register: Arc<Register>) -> Result<Self, Error> {
+    pub(crate) fn open(ground: &Ground, ca: Ca, register: Arc<Register>) -> Result<Self, Error> {
         let certificates = ground.home.join("certificates");
         let generation = register.boot_generation()?;
         let routes = Self {
@@ -88,24 +88,16 @@ impl Routes {
             ca,
             certificates,
             register: Arc::clone(&register),
-            state: Mutex::new(State {
-                generation,
-                ..State::default()
-            }),
+            state: Mutex::new(State { generation, ..State::default() }),
             applied: Condvar::new(),
         };
         let now = jiff::Timestamp::now();
         for (number, mut route) in register.routes() {
-            let Some(wish) = register
-                .owner(number)
-                .and_then(|solution| register.wish(solution))
-            else {
+            let Some(wish) = register.owner(number).and_then(|solution| register.wish(solution)) else {
                 continue;
             };
             if let Some(held) = register.held(wish.solution, wish.account, now) {
-                route.standing = Standing::Closed {
-                    case: held.case_number,
-                };
+                route.standing = Standing::Closed { case: held.case_number };
             }
             let site = routes.site(wish.solution, number, &route)?;
             routes.lock().sites.insert(number, site);
@@ -121,7 +113,7 @@ impl Routes {
     ///
     /// # Errors
     /// When it can't be kept or certified.
-    pub fn set(&self, solution: SolutionId, number: Number, route: &Route) -> Result<u64, Error> {
+    pub(crate) fn set(&self, solution: SolutionId, number: Number, route: &Route) -> Result<u64, Error> {
         let site = self.site(solution, number, route)?;
         self.register.keep_route(number, Some(route))?;
         let mut state = self.lock();
@@ -129,10 +121,7 @@ impl Routes {
             return Ok(state.generation);
         }
         state.generation += 1;
-        let line = ToEdge::Set {
-            generation: state.generation,
-            site: Box::new(site.clone()),
-        };
+        let line = ToEdge::Set { generation: state.generation, site: Box::new(site.clone()) };
         state.sites.insert(number, site);
         state.tell(&line);
         Ok(state.generation)
@@ -142,7 +131,7 @@ impl Routes {
     ///
     /// # Errors
     /// When one can't be kept; those before it are closed.
-    pub fn close(&self, numbers: &[Number], case: &str) -> Result<u64, Error> {
+    pub(crate) fn close(&self, numbers: &[Number], case: &str) -> Result<u64, Error> {
         let mut generation = self.lock().generation;
         for number in numbers {
             {
@@ -150,9 +139,7 @@ impl Routes {
                 let Some(site) = state.sites.get_mut(number) else {
                     continue;
                 };
-                site.standing = Standing::Closed {
-                    case: case.to_owned(),
-                };
+                site.standing = Standing::Closed { case: case.to_owned() };
                 let site = Box::new(site.clone());
                 state.generation += 1;
                 generation = state.generation;
@@ -162,9 +149,7 @@ impl Routes {
         // The edge has it; the register is told after, so that the first refused answer does not wait for the disk.
         for number in numbers {
             if let Some(mut route) = self.register.route(*number) {
-                route.standing = Standing::Closed {
-                    case: case.to_owned(),
-                };
+                route.standing = Standing::Closed { case: case.to_owned() };
                 self.register.keep_route(*number, Some(&route))?;
             }
         }
@@ -175,15 +160,12 @@ impl Routes {
     ///
     /// # Errors
     /// When it can't be kept.
-    pub fn drop_route(&self, solution: SolutionId, number: Number) -> Result<u64, Error> {
+    pub(crate) fn drop_route(&self, solution: SolutionId, number: Number) -> Result<u64, Error> {
         self.register.keep_route(number, None)?;
         let mut state = self.lock();
         if state.sites.remove(&number).is_some() {
             state.generation += 1;
-            let line = ToEdge::Drop {
-                generation: state.generation,
-                solution,
-            };
+            let line = ToEdge::Drop { generation: state.generation, solution };
             state.tell(&line);
         }
         Ok(state.generation)
@@ -191,50 +173,35 @@ impl Routes {
 
     /// Digest of the route that is set.
     #[must_use]
-    pub fn digest(&self, number: Number) -> Option<String> {
+    pub(crate) fn digest(&self, number: Number) -> Option<String> {
         self.register.route(number).map(|route| route.digest())
     }
 
     /// Waits until every connected edge has applied a generation. False when none is connected or the time is up.
-    pub fn wait_applied(&self, generation: u64, time_max: Duration) -> bool {
+    pub(crate) fn wait_applied(&self, generation: u64, time_max: Duration) -> bool {
         let end = Instant::now() + time_max;
         let mut state = self.lock();
         loop {
-            if !state.edges.is_empty()
-                && state.edges.values().all(|edge| edge.applied >= generation)
-            {
+            if !state.edges.is_empty() && state.edges.values().all(|edge| edge.applied >= generation) {
                 return true;
             }
             let Some(left) = end.checked_duration_since(Instant::now()) else {
                 return false;
             };
-            state = self
-                .applied
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.applied.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// The lowest generation that a connected edge has applied; none when no edge is connected.
     #[must_use]
-    pub fn applied(&self) -> Option<u64> {
+    pub(crate) fn applied(&self) -> Option<u64> {
         self.lock().edges.values().map(|edge| edge.applied).min()
     }
 
     fn site(&self, solution: SolutionId, number: Number, route: &Route) -> Result<Site, Error> {
-        let folder = self
-            .ground
-            .pool("main")
-            .join("solutions")
-            .join(number.to_string())
-            .join("live")
-            .join(&route.folder);
-        let root = if route.docroot.is_empty() {
-            folder
-        } else {
-            folder.join(&route.docroot)
-        };
+        let folder =
+            self.ground.pool("main").join("solutions").join(number.to_string()).join("live").join(&route.folder);
+        let root = if route.docroot.is_empty() { folder } else { folder.join(&route.docroot) };
         Ok(Site {
             solution,
             number,
@@ -252,8 +219,7 @@ impl Routes {
     fn certificate(&self, number: Number, route: &Route) -> Result<Option<Certificate>, Error> {
         // The local authority is held to names that nobody can own; for others the edge shows its default until a public
         // authority has certified them.
-        let covered: Vec<Domain> =
-            route.domains.iter().filter(|domain| Ca::covers(domain)).cloned().collect();
+        let covered: Vec<Domain> = route.domains.iter().filter(|domain| Ca::covers(domain)).cloned().collect();
         let Some(domain) = covered.first() else {
             return Ok(None);
         };
@@ -263,29 +229,17 @@ impl Routes {
         };
         let names = covered.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         let folder = self.certificates.join(number.to_string());
-        let (chain, key, listed) = (
-            folder.join("chain.pem"),
-            folder.join("key.pem"),
-            folder.join("names"),
-        );
+        let (chain, key, listed) = (folder.join("chain.pem"), folder.join("key.pem"), folder.join("names"));
         let fresh = std::fs::metadata(&chain)
             .and_then(|meta| meta.modified())
-            .is_ok_and(|made| {
-                made.elapsed()
-                    .is_ok_and(|age| age < Duration::from_secs(60 * 86_400))
-            });
+            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age < Duration::from_secs(60 * 86_400)));
         if !fresh || std::fs::read_to_string(&listed).ok().as_deref() != Some(names.as_str()) {
-            let (chain_pem, key_pem) = self
-                .ca
-                .issue(&covered)
-                .map_err(|error| wrong(Box::new(error)))?;
+            let (chain_pem, key_pem) = self.ca.issue(&covered).map_err(|error| wrong(Box::new(error)))?;
             let write = || -> std::io::Result<()> {
                 std::fs::create_dir_all(&folder)?;
-                for (path, text) in [
-                    (&chain, chain_pem.as_bytes()),
-                    (&key, key_pem.as_bytes()),
-                    (&listed, names.as_bytes()),
-                ] {
+                for (path, text) in
+                    [(&chain, chain_pem.as_bytes()), (&key, key_pem.as_bytes()), (&listed, names.as_bytes())]
+                {
                     write_for_edge(path, text, self.ground.edge_gid)?;
                 }
                 chown(&folder, None, Some(self.ground.edge_gid))?;
@@ -293,35 +247,19 @@ impl Routes {
             };
             write().map_err(|error| wrong(Box::new(error)))?;
         }
-        let made = std::fs::metadata(&chain)
-            .and_then(|meta| meta.modified())
-            .map_err(|error| wrong(Box::new(error)))?;
-        let stamp = made
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_micros();
-        Ok(Some(Certificate {
-            chain,
-            key,
-            fingerprint: format!("{number}-{stamp}"),
-        }))
+        let made =
+            std::fs::metadata(&chain).and_then(|meta| meta.modified()).map_err(|error| wrong(Box::new(error)))?;
+        let stamp = made.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_micros();
+        Ok(Some(Certificate { chain, key, fingerprint: format!("{number}-{stamp}") }))
     }
 
     /// Listens for edges; each connection has a thread that reads and one that writes.
     ///
     /// # Errors
     /// When the socket can't be bound.
-    pub fn listen(
-        self: &Arc<Self>,
-        socket: &Path,
-        counts: Sender<Vec<Counts>>,
-    ) -> Result<(), Error> {
-        let failed = |source| Error::Socket {
-            path: socket.to_owned(),
-            source,
-        };
-        let listener =
-            crate::lines::bind(socket, 0o660, Some(self.ground.edge_gid)).map_err(failed)?;
+    pub(crate) fn listen(self: &Arc<Self>, socket: &Path, counts: Sender<Vec<Counts>>) -> Result<(), Error> {
+        let failed = |source| Error::Socket { path: socket.to_owned(), source };
+        let listener = crate::lines::bind(socket, 0o660, Some(self.ground.edge_gid)).map_err(failed)?;
         let routes = Arc::clone(self);
         std::thread::Builder::new()
             .name("edges".to_owned())
@@ -334,13 +272,11 @@ impl Routes {
         for stream in listener.incoming() {
             let Ok(stream) = stream else { continue };
             let (routes, counts) = (Arc::clone(self), counts.clone());
-            let spawned = std::thread::Builder::new()
-                .name("edge".to_owned())
-                .spawn(move || {
-                    if let Err(error) = routes.serve(stream, &counts) {
-                        warn!(%error, "the connection of an edge ended");
-                    }
-                });
+            let spawned = std::thread::Builder::new().name("edge".to_owned()).spawn(move || {
+                if let Err(error) = routes.serve(stream, &counts) {
+                    warn!(%error, "the connection of an edge ended");
+                }
+            });
             if let Err(error) = spawned {
                 warn!(%error, "no thread for an edge");
             }
@@ -364,9 +300,7 @@ impl Routes {
         let mut line = String::new();
         let result = loop {
             line.clear();
-            match reader.by_ref().take(EDGE_LINE_BYTES_MAX)
-                .read_line(&mut line)
-            {
+            match reader.by_ref().take(EDGE_LINE_BYTES_MAX).read_line(&mut line) {
                 Ok(0) => break Ok(()),
                 Ok(_) => {}
                 Err(error) => break Err(error),
@@ -374,21 +308,10 @@ impl Routes {
             match serde_json::from_str::<FromEdge>(&line) {
                 Ok(FromEdge::Hello { generation } | FromEdge::Behind { generation }) => {
                     let mut state = self.lock();
-                    info!(
-                        edge = id,
-                        generation,
-                        ours = state.generation,
-                        "an edge takes the table"
-                    );
-                    let whole = ToEdge::Table {
-                        generation: state.generation,
-                        sites: state.sites.values().cloned().collect(),
-                    };
-                    let edge = Edge {
-                        lines: sender.clone(),
-                        waiting: Arc::clone(&waiting),
-                        applied: 0,
-                    };
+                    info!(edge = id, generation, ours = state.generation, "an edge takes the table");
+                    let whole =
+                        ToEdge::Table { generation: state.generation, sites: state.sites.values().cloned().collect() };
+                    let edge = Edge { lines: sender.clone(), waiting: Arc::clone(&waiting), applied: 0 };
                     edge.say(&whole);
                     state.edges.insert(id, edge);
                 }
@@ -421,18 +344,12 @@ impl Edge {
     fn say(&self, line: &ToEdge) -> bool {
         let mut text = serde_json::to_string(line).expect("plain data has a JSON form");
         text.push('\n');
-        let waiting = self
-            .waiting
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let waiting = self.waiting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         waiting < EDGE_LINES_MAX && self.lines.send(Arc::from(text)).is_ok()
     }
 }
 
-fn write_lines(
-    writer: &mut UnixStream,
-    lines: &Receiver<Arc<str>>,
-    waiting: &std::sync::atomic::AtomicUsize,
-) {
+fn write_lines(writer: &mut UnixStream, lines: &Receiver<Arc<str>>, waiting: &std::sync::atomic::AtomicUsize) {
     while let Ok(line) = lines.recv() {
         waiting.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         if writer.write_all(line.as_bytes()).is_err() {
@@ -447,11 +364,7 @@ fn write_for_edge(path: &Path, text: &[u8], gid: u32) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let fresh = path.with_extension("new");
     let _ = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(&fresh)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(&fresh)?;
     chown(&fresh, None, Some(gid))?;
     file.write_all(text)?;
     file.sync_all()?;

@@ -41,7 +41,7 @@ pub(crate) fn find(node: &Node) -> Result<Found, String> {
     let volumes: BTreeSet<Number> = node.pool.numbers().map_err(|error| text(&error))?.into_iter().collect();
     let groups: BTreeSet<Number> = node.pool.groups().map_err(|error| text(&error))?.into_iter().collect();
     let ports = node.ports.list().map_err(|error| text(&error))?;
-    let sandboxes: BTreeSet<Number> = node.sandboxes.numbers().into_iter().collect();
+    let sandboxes: BTreeSet<Number> = node.sandboxes.occupied().into_iter().collect();
     let routes: BTreeSet<Number> = node.register.routes().into_iter().map(|(number, _)| number).collect();
     let mut odd = Vec::new();
     let mut match_up = |wall, what, these: &BTreeSet<Number>, those: &BTreeSet<Number>| {
@@ -62,7 +62,7 @@ pub(crate) fn find(node: &Node) -> Result<Found, String> {
         solutions: wished.len(),
         volumes: volumes.len(),
         ports: ports.namespaces.len(),
-        sandboxes: node.sandboxes.running(),
+        sandboxes: sandboxes.len(),
         odd,
     })
 }

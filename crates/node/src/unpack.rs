@@ -43,9 +43,7 @@ impl std::str::FromStr for Format {
             "zip" => Ok(Self::Zip),
             "tar" => Ok(Self::Tar),
             "tar.gz" | "tgz" => Ok(Self::TarGz),
-            other => Err(format!(
-                "{other:?} is no archive format: zip, tar or tar.gz"
-            )),
+            other => Err(format!("{other:?} is no archive format: zip, tar or tar.gz")),
         }
     }
 }
@@ -67,15 +65,11 @@ pub fn unpack(
     let into = inner_path(into.trim_matches('/')).map_err(|why| refuse("archive-folder", &why))?;
     let stage = root.join(format!(".unpack-{}", std::process::id()));
     let spooled = spool(archive, scratch).map_err(|error| system(&error))?;
-    clear(&stage)
-        .and_then(|()| fs::create_dir(&stage))
-        .map_err(|error| system(&error))?;
+    clear(&stage).and_then(|()| fs::create_dir(&stage)).map_err(|error| system(&error))?;
     let result = stage_all(format, spooled, &stage).and_then(|done| {
         let target = root.join(&into);
         collisions(&stage, &target)?;
-        fs::create_dir_all(&target)
-            .and_then(|()| move_all(&stage, &target))
-            .map_err(|error| system(&error))?;
+        fs::create_dir_all(&target).and_then(|()| move_all(&stage, &target)).map_err(|error| system(&error))?;
         Ok(done)
     });
     let cleared = clear(&stage);
@@ -86,11 +80,7 @@ pub fn unpack(
 
 fn spool(archive: &mut dyn Read, scratch: &Path) -> io::Result<File> {
     let path = scratch.join(format!(".archive-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
     // Nameless from here on: whatever ends this process, the space is given back.
     fs::remove_file(&path)?;
     io::copy(archive, &mut file)?;
@@ -100,25 +90,14 @@ fn spool(archive: &mut dyn Read, scratch: &Path) -> io::Result<File> {
 
 fn stage_all(format: Format, archive: File, stage: &Path) -> Result<Unpacked, Refusal> {
     let size = archive.metadata().map_err(|error| system(&error))?.len();
-    let mut intake = Intake {
-        stage,
-        size,
-        entries: 0,
-        done: Unpacked::default(),
-    };
+    let mut intake = Intake { stage, size, entries: 0, done: Unpacked::default() };
     match format {
         Format::Zip => zip(archive, &mut intake)?,
         Format::Tar => tar(archive, &mut intake)?,
         Format::TarGz => tar(flate2::read::MultiGzDecoder::new(archive), &mut intake)?,
     }
     if intake.entries == 0 {
-        return Err(refuse(
-            "archive-empty",
-            &(
-                "Arkivet er tomt".to_owned(),
-                "The archive is empty".to_owned(),
-            ),
-        ));
+        return Err(refuse("archive-empty", &("Arkivet er tomt".to_owned(), "The archive is empty".to_owned())));
     }
     Ok(intake.done)
 }
@@ -134,14 +113,9 @@ impl Intake<'_> {
     fn entry(&mut self, name: &str) -> Result<PathBuf, Refusal> {
         self.entries += 1;
         if self.entries > ENTRIES_MAX {
-            let why = (
-                "Arkivet har for mange filer".to_owned(),
-                "The archive has too many files".to_owned(),
-            );
-            return Err(refuse("archive-entries", &why).with_limit(
-                format!("more than {ENTRIES_MAX}"),
-                format!("{ENTRIES_MAX} entries"),
-            ));
+            let why = ("Arkivet har for mange filer".to_owned(), "The archive has too many files".to_owned());
+            return Err(refuse("archive-entries", &why)
+                .with_limit(format!("more than {ENTRIES_MAX}"), format!("{ENTRIES_MAX} entries")));
         }
         inner_path(name).map_err(|why| refuse("archive-path", &why))
     }
@@ -164,19 +138,15 @@ impl Intake<'_> {
                 break;
             }
             self.done.bytes += read as u64;
-            if self.done.bytes > RATIO_FREE_BYTES
-                && self.done.bytes > self.size.saturating_mul(RATIO_MAX)
-            {
+            if self.done.bytes > RATIO_FREE_BYTES && self.done.bytes > self.size.saturating_mul(RATIO_MAX) {
                 let why = (
                     "Arkivet fylder urimeligt meget, når det pakkes ud".to_owned(),
                     "The archive grows beyond reason when it is unpacked".to_owned(),
                 );
                 let measured = format!("more than {} bytes out of {}", self.done.bytes, self.size);
-                return Err(refuse("archive-bomb", &why)
-                    .with_limit(measured, format!("{RATIO_MAX} times its size")));
+                return Err(refuse("archive-bomb", &why).with_limit(measured, format!("{RATIO_MAX} times its size")));
             }
-            file.write_all(&block[..read])
-                .map_err(|error| system(&error))?;
+            file.write_all(&block[..read]).map_err(|error| system(&error))?;
         }
         self.done.files += 1;
         Ok(())
@@ -204,13 +174,10 @@ fn tar(archive: impl Read, intake: &mut Intake<'_>) -> Result<(), Refusal> {
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(|error| damaged(&error))? {
         let mut entry = entry.map_err(|error| damaged(&error))?;
-        let name =
-            String::from_utf8(entry.path_bytes().into_owned()).map_err(|error| damaged(&error))?;
+        let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|error| damaged(&error))?;
         match entry.header().entry_type() {
             tar::EntryType::Directory => intake.folder(&name)?,
-            tar::EntryType::Regular | tar::EntryType::Continuous => {
-                intake.file(&name, &mut entry)?
-            }
+            tar::EntryType::Regular | tar::EntryType::Continuous => intake.file(&name, &mut entry)?,
             tar::EntryType::XGlobalHeader => {}
             tar::EntryType::Symlink | tar::EntryType::Link => return Err(link(&name)),
             _ => {
@@ -229,10 +196,7 @@ fn tar(archive: impl Read, intake: &mut Intake<'_>) -> Result<(), Refusal> {
 fn inner_path(name: &str) -> Result<PathBuf, (String, String)> {
     let wrong = |da: &str, en: &str| (format!("{name:?} {da}"), format!("{name:?} {en}"));
     if name.contains('\0') || name.contains('\\') {
-        return Err(wrong(
-            "har tegn, som ikke kan stå i et filnavn",
-            "has characters that no file name may have",
-        ));
+        return Err(wrong("har tegn, som ikke kan stå i et filnavn", "has characters that no file name may have"));
     }
     let mut path = PathBuf::new();
     for part in Path::new(name).components() {
@@ -243,10 +207,7 @@ fn inner_path(name: &str) -> Result<PathBuf, (String, String)> {
             }
             Component::CurDir => {}
             Component::ParentDir => {
-                return Err(wrong(
-                    "peger ud af mappen med ..",
-                    "leads out of the folder by ..",
-                ));
+                return Err(wrong("peger ud af mappen med ..", "leads out of the folder by .."));
             }
             Component::RootDir | Component::Prefix(_) => {
                 return Err(wrong("er en absolut sti", "is an absolute path"));
@@ -307,73 +268,46 @@ pub(crate) fn refuse(code: &str, why: &(String, String)) -> Refusal {
     Refusal::new(
         code,
         422,
-        Text::new(
-            "Arkivet blev ikke pakket ud",
-            "The archive was not unpacked",
-        ),
-        Text::new(
-            format!("{}. Intet er ændret.", why.0),
-            format!("{}. Nothing was changed.", why.1),
-        ),
+        Text::new("Arkivet blev ikke pakket ud", "The archive was not unpacked"),
+        Text::new(format!("{}. Intet er ændret.", why.0), format!("{}. Nothing was changed.", why.1)),
     )
 }
 
 fn link(name: &str) -> Refusal {
-    let why = (
-        format!("{name:?} er et link; pak filerne selv"),
-        format!("{name:?} is a link; pack the files themselves"),
-    );
+    let why =
+        (format!("{name:?} er et link; pak filerne selv"), format!("{name:?} is a link; pack the files themselves"));
     refuse("archive-link", &why)
 }
 
 fn damaged(error: &dyn std::error::Error) -> Refusal {
     refuse(
         "archive-damaged",
-        &(
-            format!("Arkivet kan ikke læses: {error}"),
-            format!("The archive can't be read: {error}"),
-        ),
+        &(format!("Arkivet kan ikke læses: {error}"), format!("The archive can't be read: {error}")),
     )
 }
 
 fn system(error: &io::Error) -> Refusal {
-    if matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    ) {
+    if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return Refusal::new(
             "volume-full",
             507,
-            Text::new(
-                "Der er ikke plads til arkivet",
-                "There is no room for the archive",
-            ),
+            Text::new("Der er ikke plads til arkivet", "There is no room for the archive"),
             Text::new(
                 "Slet noget, eller gør løsningen større. Intet er ændret.",
                 "Delete something, or make the solution larger. Nothing was changed.",
             ),
         );
     }
-    refuse(
-        "archive-unpack",
-        &(
-            format!("Systemet svarede: {error}"),
-            format!("The system answered: {error}"),
-        ),
-    )
+    refuse("archive-unpack", &(format!("Systemet svarede: {error}"), format!("The system answered: {error}")))
 }
 
-/// The part that runs inside: reads the archive from standard input, answers on standard output with one line of JSON.
+/// The part that runs inside: reads the archive from standard input. A refusal is its last words, as JSON.
 ///
 /// # Errors
-/// When the answer can't be written.
-pub fn inside(format: &str, into: &str) -> io::Result<()> {
-    let result = format
-        .parse::<Format>()
-        .map_err(|why| refuse("archive-format", &(why.clone(), why)))
-        .and_then(|format| unpack(format, &mut io::stdin().lock(), Path::new(INSIDE_FILES), into, Path::new(INSIDE_SCRATCH)));
-    serde_json::to_writer(io::stdout().lock(), &result)?;
-    Ok(())
+/// The refusal.
+pub fn inside(format: &str, into: &str) -> Result<Unpacked, Refusal> {
+    let format: Format = format.parse().map_err(|why: String| refuse("archive-format", &(why.clone(), why)))?;
+    unpack(format, &mut io::stdin().lock(), Path::new(INSIDE_FILES), into, Path::new(INSIDE_SCRATCH))
 }
 
 /// The site's files inside the sandbox.
@@ -402,23 +336,15 @@ mod tests {
         builder.into_inner().expect("a tar")
     }
 
-    fn check(
-        format: Format,
-        archive: &[u8],
-        into: &str,
-    ) -> (Result<Unpacked, String>, Vec<String>) {
+    fn check(format: Format, archive: &[u8], into: &str) -> (Result<Unpacked, String>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         let (root, scratch) = (folder.path().join("www"), folder.path().join("tmp"));
         fs::create_dir_all(root.join("kept")).expect("www");
         fs::create_dir_all(&scratch).expect("tmp");
         fs::write(root.join("kept/a.txt"), "before").expect("a file");
-        let result = unpack(format, &mut io::Cursor::new(archive), &root, into, &scratch)
-            .map_err(|refusal| refusal.code);
-        assert_eq!(
-            fs::read_dir(&scratch).expect("tmp").count(),
-            0,
-            "nothing is left in the scratch folder"
-        );
+        let result =
+            unpack(format, &mut io::Cursor::new(archive), &root, into, &scratch).map_err(|refusal| refusal.code);
+        assert_eq!(fs::read_dir(&scratch).expect("tmp").count(), 0, "nothing is left in the scratch folder");
         let mut files = Vec::new();
         list(&root, &root, &mut files);
         files.sort();
@@ -430,14 +356,7 @@ mod tests {
             if entry.file_type().expect("a type").is_dir() {
                 list(root, &entry.path(), files);
             } else {
-                files.push(
-                    entry
-                        .path()
-                        .strip_prefix(root)
-                        .expect("beneath")
-                        .display()
-                        .to_string(),
-                );
+                files.push(entry.path().strip_prefix(root).expect("beneath").display().to_string());
             }
         }
     }
@@ -446,10 +365,7 @@ mod tests {
 
     #[test]
     fn a_good_archive_lands_beside_what_is_there() {
-        let archive = tarball(&[
-            ("./index.html", FILE, b"hello"),
-            ("kept/b.txt", FILE, b"new"),
-        ]);
+        let archive = tarball(&[("./index.html", FILE, b"hello"), ("kept/b.txt", FILE, b"new")]);
         let (result, files) = check(Format::Tar, &archive, "");
         assert_eq!(result, Ok(Unpacked { files: 2, bytes: 8 }));
         assert_eq!(files, ["index.html", "kept/a.txt", "kept/b.txt"]);
@@ -466,36 +382,18 @@ mod tests {
             (("a/../../b", FILE, b"x".as_slice()), "archive-path"),
             (("/etc/passwd", FILE, b"x".as_slice()), "archive-path"),
             (("a\\b", FILE, b"x".as_slice()), "archive-path"),
-            (
-                ("link", tar::EntryType::Symlink, b"".as_slice()),
-                "archive-link",
-            ),
-            (
-                ("hard", tar::EntryType::Link, b"".as_slice()),
-                "archive-link",
-            ),
-            (
-                ("pipe", tar::EntryType::Fifo, b"".as_slice()),
-                "archive-type",
-            ),
+            (("link", tar::EntryType::Symlink, b"".as_slice()), "archive-link"),
+            (("hard", tar::EntryType::Link, b"".as_slice()), "archive-link"),
+            (("pipe", tar::EntryType::Fifo, b"".as_slice()), "archive-type"),
             (("kept", FILE, b"x".as_slice()), "archive-collision"),
         ] {
             let (result, files) = check(Format::Tar, &tarball(&[fine, bad]), "");
             assert_eq!(result, Err(code.to_owned()), "{bad:?}");
             assert_eq!(files, ["kept/a.txt"], "{bad:?}");
         }
-        assert_eq!(
-            check(Format::Zip, b"no zip at all", "").0,
-            Err("archive-damaged".to_owned())
-        );
-        assert_eq!(
-            check(Format::Tar, &[0; 1024], "").0,
-            Err("archive-empty".to_owned())
-        );
-        assert_eq!(
-            check(Format::Tar, &tarball(&[fine]), "../up").0,
-            Err("archive-folder".to_owned())
-        );
+        assert_eq!(check(Format::Zip, b"no zip at all", "").0, Err("archive-damaged".to_owned()));
+        assert_eq!(check(Format::Tar, &[0; 1024], "").0, Err("archive-empty".to_owned()));
+        assert_eq!(check(Format::Tar, &tarball(&[fine]), "../up").0, Err("archive-folder".to_owned()));
     }
 
     #[test]
@@ -504,31 +402,17 @@ mod tests {
             let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
             let options = zip::write::SimpleFileOptions::default();
             if link {
-                writer
-                    .add_symlink(name, "/etc/passwd", options)
-                    .expect("a link");
+                writer.add_symlink(name, "/etc/passwd", options).expect("a link");
             } else {
                 writer.start_file(name, options).expect("a file");
                 writer.write_all(contents).expect("its contents");
             }
             writer.finish().expect("a zip").into_inner()
         };
-        assert_eq!(
-            check(Format::Zip, &zipped("a/b.txt", b"hi", false), "").0,
-            Ok(Unpacked { files: 1, bytes: 2 })
-        );
-        assert_eq!(
-            check(Format::Zip, &zipped("../b.txt", b"hi", false), "").0,
-            Err("archive-path".to_owned())
-        );
-        assert_eq!(
-            check(Format::Zip, &zipped("l", b"", true), "").0,
-            Err("archive-link".to_owned())
-        );
+        assert_eq!(check(Format::Zip, &zipped("a/b.txt", b"hi", false), "").0, Ok(Unpacked { files: 1, bytes: 2 }));
+        assert_eq!(check(Format::Zip, &zipped("../b.txt", b"hi", false), "").0, Err("archive-path".to_owned()));
+        assert_eq!(check(Format::Zip, &zipped("l", b"", true), "").0, Err("archive-link".to_owned()));
         let zeros = vec![0; 80 << 20];
-        assert_eq!(
-            check(Format::Zip, &zipped("bomb", &zeros, false), "").0,
-            Err("archive-bomb".to_owned())
-        );
+        assert_eq!(check(Format::Zip, &zipped("bomb", &zeros, false), "").0, Err("archive-bomb".to_owned()));
     }
 }

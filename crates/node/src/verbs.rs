@@ -63,7 +63,9 @@ impl Verbs {
         match node.register.verb(order) {
             Ok(Some(state)) => return node.voice.say(&FromNode::Progress { order, state }),
             Ok(None) => {}
-            Err(error) => return warn!(%order, %error, "whether a verb was done could not be read; it waits for the next hello"),
+            Err(error) => {
+                return warn!(%order, %error, "whether a verb was done could not be read; it waits for the next hello");
+            }
         }
         let mut desk = self.lock();
         if !desk.known.insert(order) {
@@ -156,13 +158,15 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
             .map_err(|error| crate::host::refused(&error))
             .and_then(|_| crate::intake::take(node, wish, order, format, into)),
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
-        Verb::Sleep => node.sandboxes.sleep(wish.number).map_err(|error| ours(&error)),
+        Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
     };
     let state = match result {
         Ok(()) => VerbState::Done,
         Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },
     };
-    if let Err(error) = node.register.witness("verb.end", Some(wish.solution), json!({ "order": order, "state": state })) {
+    if let Err(error) =
+        node.register.witness("verb.end", Some(wish.solution), json!({ "order": order, "state": state }))
+    {
         warn!(%order, %error, "no line of evidence after a verb");
     }
     state
@@ -181,7 +185,12 @@ fn doing(verb: &Verb) -> Text {
 
 fn failed(code: &str, da: &str, en: &str) -> VerbState {
     VerbState::Failed {
-        refusal: Box::new(Refusal::new(code, 500, Text::new(da, en), Text::new("Prøv igen; intet er ændret.", "Try again; nothing was changed."))),
+        refusal: Box::new(Refusal::new(
+            code,
+            500,
+            Text::new(da, en),
+            Text::new("Prøv igen; intet er ændret.", "Try again; nothing was changed."),
+        )),
     }
 }
 
@@ -191,6 +200,9 @@ pub(crate) fn ours(error: &dyn std::error::Error) -> Refusal {
         "not-done",
         500,
         Text::new("Det lykkedes ikke på vores side", "It did not work on our side"),
-        Text::new("Prøv igen; virker det stadig ikke, så kontakt os.", "Try again; if it still does not work, contact us."),
+        Text::new(
+            "Prøv igen; virker det stadig ikke, så kontakt os.",
+            "Try again; if it still does not work, contact us.",
+        ),
     )
 }

@@ -13,6 +13,7 @@ const NEW_LINK: u16 = 16;
 const DELETE_LINK: u16 = 17;
 const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
+const GET_ADDRESS: u16 = 22;
 const NEW_ROUTE: u16 = 24;
 const GET_ROUTE: u16 = 26;
 const NEW_NEIGHBOUR: u16 = 28;
@@ -81,6 +82,24 @@ impl Links {
     pub(crate) fn all(&mut self) -> Result<Vec<Link>, Errno> {
         let answers = self.0.list(&Message::new(GET_LINK, 0, &link_head(0, 0, 0)))?;
         Ok(answers.iter().filter_map(|body| read_link(body)).collect())
+    }
+
+    /// The addresses of a link, each with the length of its net.
+    pub(crate) fn addresses(&mut self, index: i32) -> Result<Vec<(IpAddr, u8)>, Errno> {
+        let mut found = Vec::new();
+        for body in self.0.list(&Message::new(GET_ADDRESS, 0, &[0; 8]))? {
+            let Some((head, attributes)) = body.split_first_chunk::<8>() else {
+                continue;
+            };
+            // On a link with a far end the own address is the local one (2); IPv6 may show it as the other (1) only.
+            let own = attribute(attributes, 2).or_else(|| attribute(attributes, 1));
+            if i32::from_ne_bytes([head[4], head[5], head[6], head[7]]) == index
+                && let Some(address) = own.and_then(read_address)
+            {
+                found.push((address, head[1]));
+            }
+        }
+        Ok(found)
     }
 
     /// Every route's destination, the default ones not.

@@ -309,7 +309,7 @@ impl Ports {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn drop(&self, number: Number) -> Result<(), Error> {
+    pub fn remove(&self, number: Number) -> Result<(), Error> {
         let mut inner = self.lock();
         inner.made.remove(&number);
         inner.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
@@ -386,7 +386,7 @@ impl Ports {
     ///
     /// # Errors
     /// When the kernel refuses; what was removed until then stays removed, and it may be called again.
-    pub fn shut(self) -> Result<(), Error> {
+    pub fn shut(&self) -> Result<(), Error> {
         let standing = self.list()?;
         self.lock().links.remove_group(GROUP).map_err(Error::kernel(|| "removing the links".to_owned()))?;
         // No link is left, so the table has nothing to judge; taken as a whole it goes at once.

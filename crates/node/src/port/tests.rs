@@ -366,7 +366,7 @@ fn closing_cuts_what_is_open() {
         let ports = house.ports();
         ports.ensure(one).unwrap();
         assert!(connect(&from, address(OUTSIDE4), 7000).is_err());
-        ports.drop(one).unwrap();
+        ports.remove(one).unwrap();
         ports.set(one, &port).unwrap();
         ports.ensure(one).unwrap();
         assert!(connect(&from, address(OUTSIDE4), 7000).is_err());
@@ -443,9 +443,9 @@ fn whatever_stands_is_brought_to_what_is_wished() {
         let all = BTreeSet::from([one]);
         let standing = ports.list().unwrap();
         assert_eq!([&standing.records, &standing.namespaces, &standing.links, &standing.elements], [&all; 4]);
-        ports.drop(one).unwrap();
+        ports.remove(one).unwrap();
         assert_eq!(ports.list().unwrap(), Standing::default());
-        ports.drop(one).unwrap();
+        ports.remove(one).unwrap();
         ports.set(one, &outbound()).unwrap();
         ports.ensure(one).unwrap();
         ports.shut().unwrap();

@@ -1,1 +1,116 @@
-//! The runtime wall: immutable subvolumes built from the catalogue.
+//! The runtime wall: immutable subvolumes built from the catalogue, and apps that are installed from.
+//!
+//! ```text
+//! <pool>/runtimes/<name>@<build>     a root to run in            with <name>@<build>.json beside it
+//! <pool>/templates/<name>@<build>    what solutions copy
+//! <pool>/apps/<name>@<build>         files to install            with <name>@<build>.json beside it
+//! <cache>/<name>@<recipe>.…          the same as streams, for the next pool
+//! ```
+//!
+//! States of an entry, and who moves it:
+//!
+//! ```text
+//! absent --ensure--> building --the worker--> ready
+//!                     ^    |
+//!          a pause ---'    '--the worker--> failed
+//! ```
+//!
+//! One build runs at a time, on a thread of its own. A node that dies takes it along; what it left is swept when the shelf is next opened.
+//! A build is never changed: a patch is a new one beside it.
+
+mod app;
+mod build;
+mod catalogue;
+mod copy;
+mod mirror;
+mod shelf;
+mod template;
+mod tools;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use catalogue::{
+    AppRecipe, Archive, CatalogueError, DebianSource, Recipe, RuntimeRecipe, Suite, TemplateRecipe, UrlSource, What,
+    read,
+};
+pub use shelf::Build;
+pub use worker::{Entry, Runtimes};
+
+use crate::volume::VolumeError;
+use std::io;
+
+/// The parts that a build can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Runtime,
+    Template,
+    App,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Runtime, Self::Template, Self::App];
+
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Runtime => "runtimes",
+            Self::Template => "templates",
+            Self::App => "apps",
+        }
+    }
+}
+
+/// A build that did not work, or a shelf that could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The kernel said no.
+    #[error("{doing}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// A tool failed.
+    #[error("{tool} failed: {said}")]
+    Tool {
+        /// Which.
+        tool: String,
+        /// The end of what it said.
+        said: String,
+    },
+    /// The machine or the recipe lacks something.
+    #[error("{0}")]
+    Machine(String),
+    /// The node is on its way out.
+    #[error("the build was called off")]
+    Stopped,
+    /// There is no such entry.
+    #[error("{0} is not in the catalogue")]
+    Unknown(husorden_base::RuntimeName),
+    /// The catalogue does not hold.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The pool said no.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+}
+
+impl BuildError {
+    fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing: doing.into(), source }
+    }
+
+    /// The whole chain on one line, for people.
+    fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
+        }
+        text
+    }
+}

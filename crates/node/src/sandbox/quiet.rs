@@ -62,7 +62,10 @@ impl Sandboxes {
         drop(state);
         for (number, role) in keys {
             let path = socket::path(&self.shared.ground.sockets(number), &role);
-            drop(UnixStream::connect(path).map_err(|source| SandboxError::Machine { what: "waking a service", source })?);
+            drop(
+                UnixStream::connect(path)
+                    .map_err(|source| SandboxError::Machine { what: "waking a service", source })?,
+            );
         }
         Ok(())
     }

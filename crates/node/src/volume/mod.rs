@@ -36,6 +36,8 @@ pub use snapshot::{SnapshotInfo, Why};
 pub use volume::{Usage, Volume};
 
 pub(crate) use error::run;
+pub(crate) use pool::destroy_subvolume;
+pub(crate) use volume::{open_folder, send};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -5,13 +5,14 @@ use super::{VolumeError, loopdev, run};
 use crate::Ground;
 use husorden_base::{Bytes, Number, Refusal, Text};
 use jiff::Timestamp;
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// From this share of data or metadata on, a pool takes no new volumes.
 const FULL_PERCENT: u64 = 85;
@@ -111,14 +112,14 @@ pub struct Scrub {
 pub struct Pool {
     name: String,
     root: PathBuf,
-    top: File,
+    top: Mutex<Arc<File>>,
     pub(super) fsid: String,
     quota: QuotaMode,
     pub(super) edge_gid: u32,
     loop_device: Option<PathBuf>,
     scrub_file: PathBuf,
     scrubbing: Mutex<Option<std::thread::JoinHandle<()>>>,
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 impl Pool {
@@ -150,14 +151,14 @@ impl Pool {
         let pool = Arc::new(Self {
             name: config.name.clone(),
             root,
-            top,
+            top: Mutex::new(Arc::new(top)),
             fsid,
             quota,
             edge_gid: ground.edge_gid,
             loop_device,
             scrub_file: state.join(format!("{}.scrub.json", config.name)),
             scrubbing: Mutex::new(None),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         });
         // Other parts of the platform stand in folders of their own here; the edge passes through to what it serves.
         fs::set_permissions(&pool.root, fs::Permissions::from_mode(0o755))
@@ -171,28 +172,35 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Unmounts and detaches. Fails while anything in it is in use. Dropping a pool leaves it mounted, for what runs in it.
+    /// Unmounts and detaches. Fails while anything in it is in use, and may then be called again. What is called on the pool
+    /// afterwards fails. Dropping a pool without this leaves it mounted, for what runs in it.
     ///
     /// # Errors
     /// When the pool is busy.
-    pub fn close(self: Arc<Self>) -> Result<(), VolumeError> {
-        btrfs::scrub_cancel(&self.top).map_err(VolumeError::io("calling the scrub off"))?;
-        let running = self.scrubbing.lock().map(|mut running| running.take()).unwrap_or_default();
-        if let Some(thread) = running {
-            thread.join().map_err(|_| VolumeError::Strange("the scrub's thread died".to_owned()))?;
+    pub fn release(&self) -> Result<(), VolumeError> {
+        let doing = || format!("closing pool {}", self.name);
+        match btrfs::scrub_cancel(self.top()) {
+            // Closed already.
+            Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => return Ok(()),
+            other => other.map_err(VolumeError::io(doing()))?,
         }
-        let (root, loop_device, name) = (self.root.clone(), self.loop_device.clone(), self.name.clone());
-        Arc::try_unwrap(self)
-            .map_err(|_| VolumeError::Strange(format!("pool {name} is still in use by this node")))
-            .map(|pool| {
-                drop(pool.top);
-                pool._lock
-            })
-            .and_then(|_lock_until_detached| {
-                nix::mount::umount2(&root, MntFlags::UMOUNT_NOFOLLOW)
-                    .map_err(|errno| VolumeError::io(format!("unmounting {}", root.display()))(errno.into()))?;
-                loop_device.as_deref().map_or(Ok(()), loopdev::detach)
-            })
+        let running = self.scrubbing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if running.is_some_and(|thread| thread.join().is_err()) {
+            return Err(VolumeError::Strange("the scrub's thread died".to_owned()));
+        }
+        // An open handle would keep the pool mounted; one of nothing takes its place.
+        let nothing = Arc::new(File::open("/dev/null").map_err(VolumeError::io(doing()))?);
+        *self.top.lock().unwrap_or_else(PoisonError::into_inner) = nothing;
+        if let Err(errno) = nix::mount::umount2(&self.root, MntFlags::UMOUNT_NOFOLLOW) {
+            let top = File::open(&self.root).map_err(VolumeError::io(doing()))?;
+            *self.top.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(top);
+            return Err(VolumeError::io(doing())(errno.into()));
+        }
+        if let Some(device) = &self.loop_device {
+            loopdev::detach(device)?;
+        }
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
 
     /// Its name.
@@ -284,10 +292,10 @@ impl Pool {
     /// # Errors
     /// When the kernel does not say.
     pub fn health(&self) -> Result<PoolHealth, VolumeError> {
-        let spaces = btrfs::spaces(&self.top).map_err(VolumeError::io("reading the pool's space"))?;
-        let (size, given) = btrfs::device(&self.top).map_err(VolumeError::io("reading the pool's device"))?;
-        let device_errors = btrfs::device_errors(&self.top).map_err(VolumeError::io("reading the device's errors"))?;
-        let stat = nix::sys::statvfs::fstatvfs(&self.top)
+        let spaces = btrfs::spaces(self.top()).map_err(VolumeError::io("reading the pool's space"))?;
+        let (size, given) = btrfs::device(self.top()).map_err(VolumeError::io("reading the pool's device"))?;
+        let device_errors = btrfs::device_errors(self.top()).map_err(VolumeError::io("reading the device's errors"))?;
+        let stat = nix::sys::statvfs::fstatvfs(self.top())
             .map_err(|errno| VolumeError::io("reading the pool's flags")(errno.into()))?;
         let free = size.saturating_sub(given);
         let mut health = PoolHealth {
@@ -322,11 +330,11 @@ impl Pool {
     /// # Errors
     /// When it cannot be begun.
     pub fn scrub(&self) -> Result<(), VolumeError> {
-        let mut running = self.scrubbing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut running = self.scrubbing.lock().unwrap_or_else(PoisonError::into_inner);
         if running.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Ok(());
         }
-        let top = self.top.try_clone().map_err(VolumeError::io("beginning a scrub"))?;
+        let top = self.top();
         let mut scrub = Scrub {
             started: Timestamp::now(),
             ended: None,
@@ -364,11 +372,12 @@ impl Pool {
     /// # Errors
     /// When the device refuses.
     pub fn sync(&self) -> Result<(), VolumeError> {
-        btrfs::sync(&self.top).map_err(VolumeError::io("committing the pool"))
+        btrfs::sync(self.top()).map_err(VolumeError::io("committing the pool"))
     }
 
-    pub(super) const fn top(&self) -> &File {
-        &self.top
+    /// The handle that the kernel is called on. After [`Pool::release`] it is one of nothing, and every call fails with ENOTTY.
+    pub(super) fn top(&self) -> Arc<File> {
+        Arc::clone(&self.top.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn solutions(&self) -> PathBuf {
@@ -390,7 +399,7 @@ impl Pool {
     fn sweep(self: &Arc<Self>) -> Result<(), VolumeError> {
         for name in self.solution_entries()? {
             if name.starts_with('.') {
-                destroy_subvolume(&self.top, &self.solutions().join(name))?;
+                destroy_subvolume(&self.top(), &self.solutions().join(name))?;
             } else if let Some(number) = name.parse().ok().and_then(Number::new) {
                 self.volume(number).sweep()?;
             }
@@ -409,7 +418,7 @@ impl Pool {
         }
         for number in self.groups()? {
             if !self.solutions().join(number.to_string()).exists()
-                && let Err(error) = btrfs::group_remove(&self.top, btrfs::level1(number.get()))
+                && let Err(error) = btrfs::group_remove(self.top(), btrfs::level1(number.get()))
             {
                 // Busy until the kernel's cleaner has been by; the next sweep finds it again.
                 tracing::debug!(%number, %error, "group not removed yet");

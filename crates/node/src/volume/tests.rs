@@ -250,7 +250,7 @@ fn what_a_crash_leaves_is_swept_and_nothing_else() {
     assert_eq!((sees(&volume, "a").as_str(), volume.snapshots().expect("a list").len()), ("one", 1));
     // And from nothing but the file: unmounted and detached, as after a boot.
     drop(volume);
-    pool.close().expect("a close");
+    pool.release().expect("a close");
     assert_eq!(leftovers(&place.ground).expect("leftovers"), Leftovers::default());
     let pool = place.pool(400);
     assert_eq!(pool.quota_mode(), QuotaMode::Simple);
@@ -262,7 +262,7 @@ fn a_pool_is_held_by_one_node() {
     let place = Place::new();
     let pool = place.pool(300);
     assert!(matches!(Pool::open(&place.ground, &place.config(300)), Err(VolumeError::Held(_))));
-    pool.close().expect("a close");
+    pool.release().expect("a close");
     place.pool(300);
 }
 
@@ -410,7 +410,7 @@ fn a_scrub_finds_what_a_disk_has_spoilt() {
     let scrub = health.last_scrub.expect("a scrub");
     assert!((scrub.errors, scrub.failed) == (0, None) && scrub.bytes.0 > 8 << 20, "{}", scrub.bytes);
     drop(volume);
-    pool.close().expect("a close");
+    pool.release().expect("a close");
     // Spoil one block of the file's data in the pool's file: the pattern is known, so it is easily found.
     let path = place.ground.home.join("main.pool");
     let bytes = fs::read(&path).expect("the pool's file");

@@ -183,7 +183,7 @@ impl Volume {
         let doing = || format!("making the volume of solution {}", self.number);
         let name = format!(".new-{}", self.number);
         let fresh = self.pool.solutions().join(&name);
-        destroy_subvolume(self.pool.top(), &fresh)?;
+        destroy_subvolume(&self.pool.top(), &fresh)?;
         if self.group().is_some() {
             btrfs::group_create(self.pool.top(), btrfs::level1(self.number.get())).map_err(VolumeError::io(doing()))?;
             self.set_limit(limit)?;
@@ -201,7 +201,7 @@ impl Volume {
             open_folder(&self.pool.solutions())?.sync_all()
         })();
         built.map_err(|error| {
-            let _ = destroy_subvolume(self.pool.top(), &fresh);
+            let _ = destroy_subvolume(&self.pool.top(), &fresh);
             VolumeError::io(doing())(error)
         })
     }
@@ -307,7 +307,7 @@ impl Volume {
         if self.retained()?.as_ref() == Some(id) && !self.there(LIVE)? {
             return Err(VolumeError::Strange(format!("snapshot {id} is all that is left of solution {}", self.number)));
         }
-        destroy_subvolume(self.pool.top(), &self.snapshot_path(id))?;
+        destroy_subvolume(&self.pool.top(), &self.snapshot_path(id))?;
         remove_file(&self.note(id)).map_err(VolumeError::io(format!("deleting snapshot {id}")))
     }
 
@@ -326,11 +326,11 @@ impl Volume {
             .map_err(|errno| VolumeError::io(doing())(errno.into()))?;
         holder.sync_all().map_err(VolumeError::io(doing()))?;
         // From here on `live.new` is what was; a death before this line leaves it to the sweep.
-        destroy_subvolume(self.pool.top(), &self.holder.join(LIVE_NEW))
+        destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW))
     }
 
     fn make_live_new(&self, source: &File) -> io::Result<()> {
-        destroy_subvolume(self.pool.top(), &self.holder.join(LIVE_NEW))
+        destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW))
             .map_err(|error| io::Error::other(error.to_string()))?;
         btrfs::snapshot(open_folder(&self.holder)?, LIVE_NEW, source, false, self.group())
     }
@@ -350,7 +350,7 @@ impl Volume {
         write_whole(&self.holder.join(".retained"), &self.holder.join(RETAINED), id.to_string().as_bytes())
             .and_then(|()| open_folder(&self.holder)?.sync_all())
             .map_err(VolumeError::io(doing()))?;
-        destroy_subvolume(self.pool.top(), &self.holder.join(LIVE))
+        destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE))
     }
 
     /// Brings the live part back from what was retained. One that is live stays so. The snapshot is kept.
@@ -377,10 +377,10 @@ impl Volume {
     pub fn destroy(&self) -> Result<(), VolumeError> {
         let doing = || format!("destroying the volume of solution {}", self.number);
         let going = self.pool.solutions().join(format!(".gone-{}", self.number));
-        destroy_subvolume(self.pool.top(), &going)?;
+        destroy_subvolume(&self.pool.top(), &going)?;
         if self.there("")? {
             fs::rename(&self.holder, &going).map_err(VolumeError::io(doing()))?;
-            destroy_subvolume(self.pool.top(), &going)?;
+            destroy_subvolume(&self.pool.top(), &going)?;
         }
         self.pool.sweep_groups()
     }
@@ -397,7 +397,7 @@ impl Volume {
     /// Takes away what a death left half made.
     pub(super) fn sweep(&self) -> Result<(), VolumeError> {
         if self.there(LIVE_NEW)? {
-            destroy_subvolume(self.pool.top(), &self.holder.join(LIVE_NEW))?;
+            destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW))?;
         }
         let names = self.snap_entries()?;
         let snap = self.holder.join(SNAP);
@@ -487,7 +487,7 @@ impl Volume {
 }
 
 /// Opens a folder of the platform's own; a link in its place is refused.
-pub(super) fn open_folder(path: &Path) -> io::Result<File> {
+pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::NOFOLLOW;
     OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }

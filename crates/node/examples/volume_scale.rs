@@ -1,0 +1,127 @@
+//! The bench `volume.scale`: so many volumes, cloned from one template, each with rewrites and a snapshot per simulated day, the newest 14
+//! kept; how much longer day 7 takes than day 1. Also what a look at each costs.
+//! `volume_scale [VOLUMES] [DAYS] [FOLDER]`; one line of JSON per result, as the other benches print them.
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "what it shows is what it is for")]
+
+use husorden_base::{Bytes, Number, SnapshotId};
+use husorden_node::Ground;
+use husorden_node::volume::{Pool, PoolConfig, QuotaWish, Source, Volume, Why};
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+const KEPT: usize = 14;
+const FILES: usize = 400;
+const FILE_BYTES: usize = 6 * 1024;
+const REWRITES_A_DAY: usize = 3;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let count: u32 = args.next().map_or(Ok(1000), |text| text.parse())?;
+    let days: usize = args.next().map_or(Ok(7), |text| text.parse())?;
+    let folder = PathBuf::from(args.next().unwrap_or_else(|| "/var/tmp/husorden-volume-scale".to_owned()));
+    let ground = Ground {
+        instance: "scale".to_owned(),
+        home: folder.join("home"),
+        run: folder.join("run"),
+        cache: folder.join("cache"),
+        catalogue: folder.clone(),
+        edge_gid: 0,
+    };
+    let config = PoolConfig {
+        name: "main".to_owned(),
+        source: Source::File { path: ground.home.join("main.pool"), size: Bytes::gib(16) },
+        quota: QuotaWish::Best,
+    };
+    let pool = Pool::open(&ground, &config)?;
+    let worked = bench(&pool, count, days);
+    pool.release()?;
+    fs::remove_dir_all(&folder)?;
+    worked
+}
+
+fn bench(pool: &Arc<Pool>, count: u32, days: usize) -> Result<(), Box<dyn Error>> {
+    let volumes = make(pool, count)?;
+    let mut kept: Vec<Vec<SnapshotId>> = vec![Vec::new(); volumes.len()];
+    // The volumes begin as old ones are: with all the snapshots that are ever kept.
+    for _ in 0..KEPT {
+        day(pool, &volumes, &mut kept)?;
+    }
+    let mut took = Vec::new();
+    for number in 1..=days {
+        let seconds = day(pool, &volumes, &mut kept)?;
+        eprintln!("day {number}: {seconds:.1} s");
+        took.push(seconds);
+    }
+    let (first, last) = (took[0], took[took.len() - 1]);
+    line(
+        "volume.scale",
+        last / first,
+        &format!("{count} volumes × {KEPT} snapshots, {:?}; day {days} over day 1", pool.quota_mode()),
+    );
+    let before = cpu()?;
+    for volume in &volumes {
+        volume.look()?;
+        volume.marks()?;
+    }
+    let each = (cpu()? - before) / volumes.len() as f64;
+    line("volume.look", each * 10_000.0, "CPU seconds for a look at 10,000 volumes");
+    Ok(())
+}
+
+/// A template with files as a small site has them, and its clones.
+fn make(pool: &Arc<Pool>, count: u32) -> Result<Vec<Volume>, Box<dyn Error>> {
+    let number = |number| Number::new(number).ok_or("no such number");
+    let template = pool.volume(number(1)?);
+    template.create(Bytes::gib(1), &["www".to_owned()])?;
+    for file in 0..FILES {
+        fs::write(template.folder("www").join(file.to_string()), text(file))?;
+    }
+    let id = SnapshotId::new();
+    template.snapshot(&id, Why::Customer, None)?;
+    let began = Instant::now();
+    let mut volumes = Vec::new();
+    for n in 0..count {
+        let volume = pool.volume(number(2 + n)?);
+        volume.clone_from(&template, &id, Bytes::gib(1))?;
+        volumes.push(volume);
+    }
+    line("volume.clone", began.elapsed().as_secs_f64() * 1000.0 / f64::from(count), "ms each");
+    Ok(volumes)
+}
+
+/// One day of all volumes: rewrites, a snapshot, and the oldest snapshot goes. The commit at its end is part of it.
+fn day(pool: &Arc<Pool>, volumes: &[Volume], kept: &mut [Vec<SnapshotId>]) -> Result<f64, Box<dyn Error>> {
+    let began = Instant::now();
+    for (n, (volume, kept)) in volumes.iter().zip(kept.iter_mut()).enumerate() {
+        for rewrite in 0..REWRITES_A_DAY {
+            fs::write(volume.folder("www").join(((n * 7 + rewrite * 131) % FILES).to_string()), text(n + rewrite))?;
+        }
+        let id = SnapshotId::new();
+        volume.snapshot(&id, Why::Customer, None)?;
+        kept.push(id);
+        if kept.len() > KEPT {
+            volume.snapshot_delete(&kept.remove(0))?;
+        }
+    }
+    pool.sync()?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+fn text(seed: usize) -> Vec<u8> {
+    (0..FILE_BYTES).map(|i| ((i + seed).wrapping_mul(2_654_435_761) >> 11) as u8).collect()
+}
+
+fn line(name: &str, value: f64, note: &str) {
+    println!("{}", serde_json::json!({ "name": name, "ours": value, "peer": null, "peer_name": null, "note": note }));
+}
+
+/// CPU seconds that this process has used.
+fn cpu() -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string(Path::new("/proc/self/stat"))?;
+    let after = stat.rsplit_once(')').ok_or("no such line")?.1;
+    let ticks: f64 = after.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
+    Ok(ticks / 100.0)
+}

@@ -1,0 +1,40 @@
+//! A template: what a runtime prepares once, for all its solutions to copy. Made by an unprivileged uid inside the runtime, without network.
+
+use super::BuildError;
+use super::tools::{Tools, contained};
+use std::path::Path;
+
+/// Far below the solutions' uids and far above Debian's.
+const UID: u32 = 999_999;
+
+/// Runs inside the private namespaces: builds the small world that the script sees, and drops every right before it.
+/// `$1` is the runtime, `$2` the template, `$3` the script, `$4` the uid.
+const WORLD: &str = r#"
+set -eu
+mount --bind "$1" /mnt
+cd /mnt
+mount -t proc -o nosuid,nodev,noexec proc proc
+mount -t tmpfs -o mode=0755,size=64k,nosuid,noexec tmpfs dev
+mknod -m 666 dev/null c 1 3
+mknod -m 666 dev/zero c 1 5
+mknod -m 666 dev/random c 1 8
+mknod -m 666 dev/urandom c 1 9
+mount -t tmpfs -o mode=1777,size=256m,nosuid,nodev tmpfs tmp
+mount -t tmpfs -o mode=1777,size=16m,nosuid,nodev tmpfs run
+mount --bind "$2" srv
+chown "$4:$4" srv
+printf 'root:x:0:0::/:/usr/sbin/nologin\nsite:x:%s:%s::/nonexistent:/bin/sh\n' "$4" "$4" > run/passwd
+printf '%s\n' "$3" > run/template.sh
+mount --bind run/passwd etc/passwd
+hostname localhost
+exec chroot /mnt setpriv --reuid "$4" --regid "$4" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 sh /run/template.sh
+"#;
+
+/// Makes a template in an empty folder.
+pub(super) fn make(runtime: &Path, template: &Path, script: &str, tools: Tools<'_>) -> Result<(), BuildError> {
+    let mut command = contained("unshare");
+    command.args(["--net", "--uts", "--ipc", "--", "sh", "-c", WORLD, "sh"]);
+    command.arg(runtime).arg(template).arg(script).arg(UID.to_string());
+    tools.run("the template's script", &mut command)
+}
