@@ -142,9 +142,5 @@ impl Task {
 
 pub(crate) fn digest(value: &impl Serialize) -> String {
     let text = serde_json::to_vec(value).expect("plain data has a JSON form");
-    Sha256::digest(text)
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }

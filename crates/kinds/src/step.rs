@@ -138,11 +138,7 @@ impl Answer {
     pub fn handler(&self, sockets: &std::path::Path) -> Handler {
         match self {
             Self::Static => Handler::Static,
-            Self::Php {
-                role,
-                inner_root,
-                front_controller,
-            } => Handler::Php {
+            Self::Php { role, inner_root, front_controller } => Handler::Php {
                 socket: sockets.join(format!("{role}.sock")),
                 inner_root: inner_root.clone(),
                 front_controller: front_controller.clone(),

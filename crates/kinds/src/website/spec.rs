@@ -88,20 +88,14 @@ pub(super) enum AppName {
     Wordpress,
 }
 
-/// A language that an application is installed in.
+/// A language that an application is installed in: those that the catalogue keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each is its own name")]
 pub(super) enum AppLanguage {
     #[serde(rename = "da_DK")]
     Danish,
-    #[serde(rename = "de_DE")]
-    German,
     #[serde(rename = "en_US")]
     English,
-    #[serde(rename = "nb_NO")]
-    Norwegian,
-    #[serde(rename = "sv_SE")]
-    Swedish,
 }
 
 /// Limits of PHP. The site's own settings cannot lift them.
@@ -123,13 +117,8 @@ pub(super) const DATABASES: [(&str, Database); 3] =
     [("none", Database::None), ("mariadb-10.11", Database::MariaDb1011), ("mariadb-11.8", Database::MariaDb118)];
 const APPS: [(&str, AppName); 1] = [("wordpress", AppName::Wordpress)];
 /// Words of the form, in the order they are shown.
-pub(super) const LANGUAGES: [(&str, AppLanguage); 5] = [
-    ("da_DK", AppLanguage::Danish),
-    ("de_DE", AppLanguage::German),
-    ("en_US", AppLanguage::English),
-    ("nb_NO", AppLanguage::Norwegian),
-    ("sv_SE", AppLanguage::Swedish),
-];
+pub(super) const LANGUAGES: [(&str, AppLanguage); 2] =
+    [("da_DK", AppLanguage::Danish), ("en_US", AppLanguage::English)];
 
 fn word<T: PartialEq + Copy>(words: &[(&'static str, T)], of: T) -> &'static str {
     words.iter().find(|(_, value)| *value == of).expect("every value of the enum stands in its list of words").0

@@ -9,7 +9,7 @@ use crate::harness::{Lacks, Start, Tally, arrives, live, rests_in_trouble, survi
 use crate::{
     Aim, Kind, Order, Outcome, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight, pass,
 };
-use husorden_base::{Bytes, site};
+use husorden_base::{Bytes, RuntimeName, site};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -104,10 +104,13 @@ fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
     ]
 }
 
+type Around = (BTreeMap<RuntimeName, RuntimeSight>, Option<String>, Option<String>);
+
+/// A way to forget steps, with its name.
+type Forgets = (&'static str, fn(&Step) -> bool);
+
 /// Catalogue, port and route, which do not depend on each other's past: a few mixtures stand for all.
-fn surroundings(
-    order: &Order,
-) -> Vec<(BTreeMap<husorden_base::RuntimeName, RuntimeSight>, Option<String>, Option<String>)> {
+fn surroundings(order: &Order) -> Vec<Around> {
     let all = |seen: RuntimeSight| -> BTreeMap<_, _> {
         CATALOGUE.into_iter().map(|name| (name.parse().expect("a catalogue name"), seen.clone())).collect()
     };
@@ -137,7 +140,8 @@ fn starts(order: &Order) -> Vec<Start> {
         for services in all_services(order) {
             for tasks in all_tasks() {
                 // Nothing works where there is no volume.
-                if !is_live && !(services.is_empty() && tasks.is_empty()) {
+                let at_work = !services.is_empty() || !tasks.is_empty();
+                if at_work && !is_live {
                     continue;
                 }
                 for (runtimes, port, route) in surroundings(order) {
@@ -189,7 +193,7 @@ fn the_aim_is_reached_from_every_small_state_cut_anywhere() {
 
 #[test]
 fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
-    let forgets: [(&str, fn(&Step) -> bool); 22] = [
+    let forgets: [Forgets; 22] = [
         ("runtime", |step| matches!(step, Step::Runtime { .. })),
         ("volume-create", |step| matches!(step, Step::VolumeCreate { .. })),
         ("volume-limit", |step| matches!(step, Step::VolumeLimit { .. })),
