@@ -8,14 +8,17 @@ use husorden_base::{Bytes, RuntimeName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Builds of one entry that the cache keeps: installations of different versions may share it.
 const KEPT_MAX: usize = 3;
+/// How often one who waits for another's build asks whether it is through.
+const HOLD_ASK_MS: u64 = 200;
 
 /// A finished build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +99,7 @@ impl Shelf {
                     .rsplit_once('@')
                     .is_some_and(|(_, id)| id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit()));
                 if unfinished || (ours && !noted) {
-                    destroy_subvolume(&self.top()?, &path)?;
+                    destroy_subvolume(&*self.top()?, &path)?;
                 }
             }
         }
@@ -141,7 +144,7 @@ impl Shelf {
     /// An empty subvolume to build in.
     pub(super) fn fresh(&self, part: Part, name: &RuntimeName) -> Result<PathBuf, BuildError> {
         let path = self.fresh_path(part, name);
-        destroy_subvolume(&self.top()?, &path)?;
+        destroy_subvolume(&*self.top()?, &path)?;
         let folder = self.root.join(part.folder());
         open_folder(&folder)
             .and_then(|folder| btrfs::subvol_create(folder, &format!(".new-{name}"), None))
@@ -169,7 +172,7 @@ impl Shelf {
             let (from, to) = (self.fresh_path(part, &build.name), self.path(part, build));
             if to.exists() {
                 // The same recipe with the same versions: what is there may be in use, and is as good.
-                destroy_subvolume(&self.top()?, &from)?;
+                destroy_subvolume(&*self.top()?, &from)?;
             } else {
                 fs::rename(&from, &to).map_err(BuildError::io(doing()))?;
             }
@@ -185,10 +188,26 @@ impl Shelf {
         fs::remove_file(&note).map_err(BuildError::io(format!("removing {}", note.display())))?;
         for part in Part::ALL {
             if part == main || (build.template && part == Part::Template) {
-                destroy_subvolume(&self.top()?, &self.path(part, build))?;
+                destroy_subvolume(&*self.top()?, &self.path(part, build))?;
             }
         }
         Ok(())
+    }
+
+    /// Waits for an entry's place in the cache: installations that share it build each thing once, and never write the same file.
+    pub(super) fn hold(&self, name: &RuntimeName, tools: Tools<'_>) -> Result<File, BuildError> {
+        let path = self.cache.join(format!("{name}.lock"));
+        let doing = || format!("locking {}", path.display());
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.map_err(BuildError::io(doing()))?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(HOLD_ASK_MS)),
+                Err(TryLockError::Error(error)) => return Err(BuildError::io(doing())(error)),
+            }
+            tools.go_on()?;
+        }
     }
 
     fn cached(&self, recipe: &str, name: &RuntimeName, what: &str) -> PathBuf {
@@ -268,7 +287,7 @@ impl Shelf {
         let template = build.template.then_some(Part::Template);
         for part in [main].into_iter().chain(template) {
             tools.go_on()?;
-            destroy_subvolume(&self.top()?, &self.fresh_path(part, name))?;
+            destroy_subvolume(&*self.top()?, &self.fresh_path(part, name))?;
             let file = self.cached(recipe, name, &format!("{}.zst", part.folder()));
             let mut zstd = bound("zstd");
             zstd.args(["-q", "-dc"]).arg(&file).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(tools.open_log()?);

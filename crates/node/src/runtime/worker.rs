@@ -368,6 +368,7 @@ impl Inner {
             What::Runtime(_) => Part::Runtime,
             What::App(_) => Part::App,
         };
+        let _held = self.shelf.hold(&recipe.name, tools)?;
         if from_cache {
             match self.shelf.fetch(main, &recipe.digest, &recipe.name, tools) {
                 Ok(Some(build)) => {
