@@ -22,11 +22,14 @@
 //! - The platform never reads or writes the site's files: installing, upgrading and probing are tasks of the site's own uid.
 //! - No password is kept: the database knows its user by the socket, and the application is handed a hash.
 
+mod app;
 mod engine;
 mod form;
 mod plan;
 mod reached;
+mod run;
 mod schema;
+mod settings;
 mod spec;
 mod words;
 

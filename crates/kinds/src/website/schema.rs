@@ -1,8 +1,8 @@
 //! The form of a website as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
 
+use super::app::LANGUAGES;
 use super::spec::{
-    CPU_PERCENT, DATABASES, DOMAINS_MAX, EXECUTION_S, INPUT_VARS, LANGUAGES, MEMORY, MEMORY_MB, RUNTIMES, SIZE,
-    UPLOAD_MB, WORKERS,
+    CPU_PERCENT, DATABASES, DOMAINS_MAX, EXECUTION_S, INPUT_VARS, MEMORY, MEMORY_MB, RUNTIMES, SIZE, UPLOAD_MB, WORKERS,
 };
 use husorden_base::Bytes;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Tests of the website: forms, generated settings, and the plan from every small state.
 
 mod forms;
+mod moves;
 mod settings;
 mod states;
 

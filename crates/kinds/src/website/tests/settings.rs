@@ -1,7 +1,7 @@
 //! The settings that are generated for the engines, and what the sandboxes are given.
 
-use super::super::engine;
 use super::super::spec::Spec;
+use super::super::{engine, settings};
 use super::{order, wordpress};
 use crate::{Network, Place, Reach};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn limits_of_php_are_beyond_the_reach_of_the_site() {
     let mut form = wordpress();
     form["php"] =
         json!({"memory_mb": 200, "max_execution_s": 20, "upload_mb": 30, "workers": 3, "max_input_vars": 1234});
-    let text = engine::fpm_conf(&read(&form));
+    let text = settings::fpm_conf(&read(&form));
     for line in [
         "listen = /run/php.sock",
         "pm = ondemand",
@@ -37,7 +37,7 @@ fn limits_of_php_are_beyond_the_reach_of_the_site() {
         has_line(&text, line);
     }
     assert!(!text.contains("php_value"), "a php_value can be lifted");
-    let ini = engine::php_ini();
+    let ini = settings::php_ini();
     for line in [
         "cgi.fix_pathinfo = 0",
         "session.save_path = /srv/tmp",
@@ -54,7 +54,7 @@ fn limits_of_php_are_beyond_the_reach_of_the_site() {
 fn the_database_has_no_network_and_no_way_to_other_files() {
     let spec = read(&wordpress());
     let name = spec.database.catalogue().expect("WordPress has a database");
-    let text = engine::mariadb_cnf(&spec, &name);
+    let text = settings::mariadb_cnf(&spec, &name);
     for line in [
         "datadir = /srv/db/mariadb-11.8",
         "socket = /run/db.sock",
