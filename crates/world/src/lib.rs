@@ -1,6 +1,8 @@
 //! Tests of the whole house: an installation of its own per test, driven as people drive it: by the binary, the API over
 //! HTTP, and curl against the edge.
 
+pub mod bench;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs;
@@ -151,7 +153,13 @@ impl House {
     /// When no answer comes.
     pub fn api(&self, who: Who, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
         let body = body.map(Value::to_string);
-        self.api_raw(who, method, path, &[("content-type", "application/json")], body.as_deref().unwrap_or("").as_bytes())
+        self.api_raw(
+            who,
+            method,
+            path,
+            &[("content-type", "application/json")],
+            body.as_deref().unwrap_or("").as_bytes(),
+        )
     }
 
     /// Asks the API with headers and a body of one's own.
@@ -174,9 +182,14 @@ impl House {
         }
         let mut response = agent.run(request.body(body.to_vec())?).with_context(|| format!("{method} {path}"))?;
         let status = response.status().as_u16();
-        let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).map(|tag| tag.trim_matches('"').to_owned());
+        let etag = response
+            .headers()
+            .get("etag")
+            .and_then(|tag| tag.to_str().ok())
+            .map(|tag| tag.trim_matches('"').to_owned());
         let text = response.body_mut().read_to_string()?;
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        let body =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
         Ok(Answer { status, etag, body })
     }
 
@@ -202,9 +215,15 @@ impl House {
     pub fn curl(&self, domain: &str, path: &str) -> Command {
         let edge = self.status["addresses"]["edge"].as_str().unwrap_or_default();
         let mut curl = Command::new("curl");
-        curl.args(["--resolve", &format!("{domain}:443:{edge}"), "--resolve", &format!("{domain}:80:{edge}"), "--cacert"])
-            .arg(self.status["ca"].as_str().unwrap_or_default())
-            .arg(format!("https://{domain}{path}"));
+        curl.args([
+            "--resolve",
+            &format!("{domain}:443:{edge}"),
+            "--resolve",
+            &format!("{domain}:80:{edge}"),
+            "--cacert",
+        ])
+        .arg(self.status["ca"].as_str().unwrap_or_default())
+        .arg(format!("https://{domain}{path}"));
         curl
     }
 
@@ -321,11 +340,12 @@ impl Drop for House {
     }
 }
 
-/// The binary that was built beside the tests.
+/// The binary that was built beside this one: tests lie one folder deeper than programs.
 fn binary() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("the folder of the build")?;
-    let binary = folder.join("husorden");
+    let own = std::env::current_exe()?;
+    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("husorden"));
+    let binary =
+        beside.clone().find(|binary| binary.exists()).or_else(|| beside.last()).context("the build's folder")?;
     if !binary.exists() {
         bail!("{} is not built: run the tests with --workspace", binary.display());
     }

@@ -43,7 +43,11 @@ fn a_hundred_deaths_leave_nothing_odd() {
 
 /// The node dies during a download and while PHP runs: neither notices.
 fn adoption(house: &House) {
-    let made = site(house, "adopt", json!({ "domains": ["adopt.demo-sites.test"], "runtime": "php-8.4" , "database": "mariadb-11.8" }));
+    let made = site(
+        house,
+        "adopt",
+        json!({ "domains": ["adopt.demo-sites.test"], "runtime": "php-8.4" , "database": "mariadb-11.8" }),
+    );
     let number = made["solution"]["number"].as_u64().expect("a number");
     let body = vec![b'x'; 8 << 20];
     let script = b"<?php $db = new mysqli(null, 'site', '', 'site', 0, '/run/husorden/db.sock'); echo $db->query('select 40 + 2')->fetch_row()[0];";
@@ -63,7 +67,9 @@ fn adoption(house: &House) {
     assert_eq!(ask(), "42", "served while the node is away");
     house.wait_reborn("node", old).expect("it is back");
     assert_eq!(ask(), "42");
-    assert!(!before.0.is_empty() && before.0.iter().all(|pid| pids(house, number, "php").contains(pid) || !is_master(*pid)));
+    assert!(
+        !before.0.is_empty() && before.0.iter().all(|pid| pids(house, number, "php").contains(pid) || !is_master(*pid))
+    );
     assert_eq!(pids(house, number, "db"), before.1, "the database runs under the same process id");
     let done = download.wait_with_output().expect("curl ends");
     assert_eq!(text(&done.stdout), body.len().to_string(), "the download was whole");
@@ -71,7 +77,8 @@ fn adoption(house: &House) {
 
 /// A master is the first process of its sandbox; its workers come and go.
 fn is_master(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")))
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")))
 }
 
 /// Something that a customer does; it may fail, for control may be away.
@@ -81,7 +88,8 @@ fn act(house: &House, dice: &mut Dice, alive: &mut Vec<String>, death: usize) {
         0 | 1 if alive.len() < 12 => {
             let name = format!("chaos{death}");
             let runtime = if dice.below(2) == 0 { "static" } else { "php-8.4" };
-            let spec = json!({ "domains": [format!("{name}.demo-sites.test")], "runtime": runtime, "database": "none" });
+            let spec =
+                json!({ "domains": [format!("{name}.demo-sites.test")], "runtime": runtime, "database": "none" });
             let body = json!({ "kind": "website", "name": name, "spec": spec });
             if ask("POST", "/v1/solutions", Some(&body)).is_some_and(|answer| answer.status == 201) {
                 alive.push(name);
@@ -107,7 +115,10 @@ fn settle(house: &House) {
         let items = list.body["items"].as_array().cloned().unwrap_or_default();
         let restless: Vec<&Value> = items
             .iter()
-            .filter(|item| !matches!(item["state"].as_str(), Some("running" | "stopped" | "deleted")) || item["generation"] != item["seen_generation"])
+            .filter(|item| {
+                !matches!(item["state"].as_str(), Some("running" | "stopped" | "deleted"))
+                    || item["generation"] != item["seen_generation"]
+            })
             .collect();
         if restless.is_empty() && !items.is_empty() {
             return;

@@ -31,7 +31,12 @@ pub(crate) fn upload(house: &House, name: &str, files: &[(&str, &[u8])]) -> Valu
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(path, contents).expect("a file");
     }
-    let tar = std::process::Command::new("tar").args(["-C"]).arg(folder.path()).args(["-cf", "-", "."]).output().expect("tar");
+    let tar = std::process::Command::new("tar")
+        .args(["-C"])
+        .arg(folder.path())
+        .args(["-cf", "-", "."])
+        .output()
+        .expect("tar");
     upload_raw(house, name, "tar", &tar.stdout)
 }
 

@@ -10,9 +10,16 @@ use std::time::{Duration, Instant};
 fn bad_input_is_named_at_its_field_and_bad_code_hurts_nobody() {
     let house = House::up("refuse").expect("the house comes up");
     forms(&house);
-    site(&house, "bad", json!({ "domains": ["bad.demo-sites.test"], "runtime": "php-8.4", "database": "none", "size": 300 << 20 }));
+    site(
+        &house,
+        "bad",
+        json!({ "domains": ["bad.demo-sites.test"], "runtime": "php-8.4", "database": "none", "size": 300 << 20 }),
+    );
     site(&house, "good", json!({ "domains": ["good.demo-sites.test"], "runtime": "php-8.4", "database": "none" }));
-    assert_eq!(upload(&house, "good", &[("secret.txt", b"only mine"), ("index.php", b"<?php echo 'fine';")])["state"], "done");
+    assert_eq!(
+        upload(&house, "good", &[("secret.txt", b"only mine"), ("index.php", b"<?php echo 'fine';")])["state"],
+        "done"
+    );
     archives(&house);
     links_and_hidden_files(&house);
     loops_and_memory(&house);
@@ -64,9 +71,12 @@ fn archives(house: &House) {
     let escape = shell("cd $(mktemp -d) && touch x && tar -cPf - --transform 's,x,../../escape,' x");
     let link = shell("cd $(mktemp -d) && ln -s /etc/passwd l && tar -cf - l");
     let bomb = shell("cd $(mktemp -d) && head -c 100M /dev/zero >z && tar -czf - z");
-    for (archive, format, code) in
-        [(escape, "tar", "archive-path"), (link, "tar", "archive-link"), (bomb, "tar.gz", "archive-bomb"), (b"junk".to_vec(), "zip", "archive-damaged")]
-    {
+    for (archive, format, code) in [
+        (escape, "tar", "archive-path"),
+        (link, "tar", "archive-link"),
+        (bomb, "tar.gz", "archive-bomb"),
+        (b"junk".to_vec(), "zip", "archive-damaged"),
+    ] {
         let order = upload_raw(house, "bad", format, &archive);
         assert_eq!(order["state"], "failed", "{code}: {order}");
         let message = order["message"].as_str().unwrap_or_default();
@@ -77,18 +87,27 @@ fn archives(house: &House) {
 
 /// Code on one site makes links to a neighbour's file; neither the edge nor PHP gets there.
 fn links_and_hidden_files(house: &House) {
-    let neighbour = house.api(Who::Account, "GET", "/v1/solutions/good", None).expect("the API answers").body["number"].clone();
+    let neighbour =
+        house.api(Who::Account, "GET", "/v1/solutions/good", None).expect("the API answers").body["number"].clone();
     let run = format!("/run/husorden/{}/pools/main/solutions/{neighbour}/live/www/secret.txt", house.instance);
     let script = format!(
         "<?php @symlink('{run}', __DIR__.'/a.txt'); @symlink('../../../{neighbour}/live/www/secret.txt', __DIR__.'/b.txt'); @symlink('/etc/passwd', __DIR__.'/c.txt'); echo @file_get_contents('{run}') === false ? 'shut' : 'open';"
     );
-    let files: &[(&str, &[u8])] = &[("links.php", script.as_bytes()), (".env", b"SECRET=1"), ("sub/.git/config", b"x"), ("wp-config.php", b"<?php 'x';")];
+    let files: &[(&str, &[u8])] = &[
+        ("links.php", script.as_bytes()),
+        (".env", b"SECRET=1"),
+        ("sub/.git/config", b"x"),
+        ("wp-config.php", b"<?php 'x';"),
+    ];
     assert_eq!(upload(house, "bad", files)["state"], "done");
     assert_eq!(house.get("bad.demo-sites.test", "/links.php", &[]).expect("curl runs").body, "shut");
     for path in ["/a.txt", "/b.txt", "/c.txt", "/.env", "/sub/.git/config", "/wp-config.php", "/..%2f..%2fetc/passwd"] {
         let page = house.get("bad.demo-sites.test", path, &["--path-as-is"]).expect("curl runs");
         assert!(matches!(page.status, 400 | 403 | 404), "{path}: {page:?}");
-        assert!(!page.body.contains("only mine") && !page.body.contains("root:") && !page.body.contains("SECRET"), "{path}");
+        assert!(
+            !page.body.contains("only mine") && !page.body.contains("root:") && !page.body.contains("SECRET"),
+            "{path}"
+        );
     }
     assert_eq!(house.get("good.demo-sites.test", "/secret.txt", &[]).expect("curl runs").body, "only mine");
 }
@@ -101,7 +120,10 @@ fn loops_and_memory(house: &House) {
     ];
     assert_eq!(upload(house, "bad", files)["state"], "done");
     let change = json!({ "spec": { "php": { "max_execution_s": 2 } } });
-    assert_eq!(house.api(Who::Account, "PATCH", "/v1/solutions/bad", Some(&change)).expect("the API answers").status, 200);
+    assert_eq!(
+        house.api(Who::Account, "PATCH", "/v1/solutions/bad", Some(&change)).expect("the API answers").status,
+        200
+    );
     house.wait_state("bad", "running", SITE).expect("it is changed");
     let begun = Instant::now();
     let endless = house.get("bad.demo-sites.test", "/loop.php", &[]).expect("curl runs");
@@ -143,9 +165,21 @@ fn slow_headers(house: &House) {
 /// A site fills its volume: it gets an error it can read, and what was there stays; room made is room.
 fn full_volume(house: &House) {
     let script = b"<?php $n = 0; $f = fopen(__DIR__.'/big.bin', 'w'); $block = random_bytes(1 << 20); while ($n < 600) { if (@fwrite($f, $block) !== strlen($block) || !@fflush($f)) { break; } $n++; } echo $n < 600 ? 'full' : 'endless';";
-    let files: &[(&str, &[u8])] = &[("fill.php", script), ("free.php", b"<?php echo unlink(__DIR__.'/big.bin') ? 'freed' : 'kept';")];
+    let files: &[(&str, &[u8])] =
+        &[("fill.php", script), ("free.php", b"<?php echo unlink(__DIR__.'/big.bin') ? 'freed' : 'kept';")];
     assert_eq!(upload(house, "bad", files)["state"], "done");
-    assert_eq!(house.api(Who::Account, "PATCH", "/v1/solutions/bad", Some(&json!({ "spec": { "php": { "max_execution_s": 60 } } }))).expect("the API answers").status, 200);
+    assert_eq!(
+        house
+            .api(
+                Who::Account,
+                "PATCH",
+                "/v1/solutions/bad",
+                Some(&json!({ "spec": { "php": { "max_execution_s": 60 } } }))
+            )
+            .expect("the API answers")
+            .status,
+        200
+    );
     house.wait_state("bad", "running", SITE).expect("it is changed");
     assert_eq!(house.get("bad.demo-sites.test", "/fill.php", &[]).expect("curl runs").body, "full");
     // Asleep and woken with a full volume it still answers.
@@ -154,7 +188,10 @@ fn full_volume(house: &House) {
     assert_eq!(house.get("bad.demo-sites.test", "/ok.php", &[]).expect("curl runs").body, "still here");
     let order = upload_raw(house, "bad", "tar", &tar_of_random(64 << 20));
     assert_eq!(order["state"], "failed", "{order}");
-    assert!(order["message"].as_str().is_some_and(|message| message.contains("room") || message.contains("space")), "{order}");
+    assert!(
+        order["message"].as_str().is_some_and(|message| message.contains("room") || message.contains("space")),
+        "{order}"
+    );
     assert_eq!(house.get("bad.demo-sites.test", "/free.php", &[]).expect("curl runs").body, "freed");
 }
 

@@ -14,8 +14,10 @@ fn a_newcomer_gets_a_working_house_and_gets_rid_of_it() {
     let front = house.get("blog.demo-sites.test", "/", &[]).expect("curl runs");
     assert_eq!(front.status, 200, "{front:?}");
     assert!(front.body.contains("/wp-content/themes/"), "the theme is named: {}", front.body);
-    let style = front.body.split("/wp-content/themes/").nth(1).and_then(|rest| rest.split('/').next()).expect("a theme");
-    let sheet = house.get("blog.demo-sites.test", &format!("/wp-content/themes/{style}/style.css"), &[]).expect("curl runs");
+    let style =
+        front.body.split("/wp-content/themes/").nth(1).and_then(|rest| rest.split('/').next()).expect("a theme");
+    let sheet =
+        house.get("blog.demo-sites.test", &format!("/wp-content/themes/{style}/style.css"), &[]).expect("curl runs");
     assert_eq!((sheet.status, sheet.body.contains("Theme Name")), (200, true));
     log_in(&house, "blog.demo-sites.test");
 
@@ -109,13 +111,17 @@ fn moved_to_another_runtime(house: &House) {
     let etag = format!("\"{}\"", now.etag.expect("an etag"));
     let change = json!({ "spec": { "runtime": "php-8.4" } }).to_string();
     let headers = [("content-type", "application/json"), ("if-match", etag.as_str())];
-    let changed = house.api_raw(Who::Account, "PATCH", "/v1/solutions/older", &headers, change.as_bytes()).expect("the API answers");
+    let changed = house
+        .api_raw(Who::Account, "PATCH", "/v1/solutions/older", &headers, change.as_bytes())
+        .expect("the API answers");
     assert_eq!(changed.status, 200, "{:?}", changed.body);
     house.wait_state("older", "running", SITE).expect("it runs on the new one");
     let version = || house.get("older.demo-sites.test", "/v.php", &[]).expect("curl runs").body;
     assert!(version().starts_with("8.4."), "{}", version());
     // Two writers at once: the second, who saw the older state, is told.
-    let stale = house.api_raw(Who::Account, "PATCH", "/v1/solutions/older", &headers, change.as_bytes()).expect("the API answers");
+    let stale = house
+        .api_raw(Who::Account, "PATCH", "/v1/solutions/older", &headers, change.as_bytes())
+        .expect("the API answers");
     assert_eq!(stale.status, 412, "{:?}", stale.body);
 }
 

@@ -10,8 +10,10 @@ const WHY: &str = "The site answered requests with a page that asks visitors for
 #[test]
 fn a_measure_holds_over_everything() {
     let house = House::up("measure").expect("the house comes up");
-    let made = site(&house, "shop", json!({ "domains": ["shop.demo-sites.test"], "runtime": "php-8.4", "database": "none" }));
-    let (id, number) = (made["solution"]["id"].as_str().expect("an id"), made["solution"]["number"].as_u64().expect("a number"));
+    let made =
+        site(&house, "shop", json!({ "domains": ["shop.demo-sites.test"], "runtime": "php-8.4", "database": "none" }));
+    let (id, number) =
+        (made["solution"]["id"].as_str().expect("an id"), made["solution"]["number"].as_u64().expect("a number"));
     let slow = b"<?php header('Content-Type: text/plain'); while (ob_get_level()) ob_end_flush(); for ($i = 0; $i < 600; $i++) { echo \"tick $i\\n\"; flush(); usleep(100000); }";
     let files: &[(&str, &[u8])] = &[("index.php", b"<?php echo 'open for business';"), ("slow.php", slow)];
     assert_eq!(upload(&house, "shop", files)["state"], "done");
@@ -25,7 +27,8 @@ fn a_measure_holds_over_everything() {
 }
 
 fn decide(house: &House, scope: &Value) -> Value {
-    let target = if scope["of"] == "account" { json!({ "account": scope["id"] }) } else { json!({ "solution": scope["id"] }) };
+    let target =
+        if scope["of"] == "account" { json!({ "account": scope["id"] }) } else { json!({ "solution": scope["id"] }) };
     let mut case = json!({ "clause": "network.attack", "facts": "Seen by two banks." });
     case.as_object_mut().expect("an object").extend(target.as_object().expect("an object").clone());
     let opened = house.api(Who::Staff, "POST", "/v1/cases", Some(&case)).expect("the API answers");
@@ -47,7 +50,8 @@ fn wait_measure(house: &House, measure: &str, state: &str) -> Value {
     let end = Instant::now() + SOON;
     loop {
         let list = house.api(Who::Staff, "GET", "/v1/measures", None).expect("the API answers");
-        let found = list.body["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == measure)).cloned();
+        let found =
+            list.body["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == measure)).cloned();
         match found {
             Some(found) if found["state"] == state => return found,
             other if Instant::now() > end => panic!("the measure is not {state}: {other:?}"),
@@ -84,7 +88,11 @@ fn cut_while_open(house: &House, solution: &str, number: u64) -> Value {
     }
     let refused = house.api(Who::Account, "POST", "/v1/solutions/shop/start", None).expect("the API answers");
     assert_eq!(refused.status, 403, "{:?}", refused.body);
-    assert!(refused.body["refusal"]["clause"].is_string() && refused.body["refusal"]["complain"].is_string(), "{:?}", refused.body);
+    assert!(
+        refused.body["refusal"]["clause"].is_string() && refused.body["refusal"]["complain"].is_string(),
+        "{:?}",
+        refused.body
+    );
     measure
 }
 
@@ -142,19 +150,22 @@ fn with_control_dead(house: &House) {
     let pid = nix::unistd::Pid::from_raw(control);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("it is stopped");
     wait_open(house);
-    let taken = house.run(&["node", "suspend", "shop", "--clause", "network.attack", "--reasons", WHY]).expect("it runs");
+    let taken =
+        house.run(&["node", "suspend", "shop", "--clause", "network.attack", "--reasons", WHY]).expect("it runs");
     assert!(taken.status.success(), "{}{}", text(&taken.stdout), text(&taken.stderr));
     assert_closed(house);
     let lifted = house.run(&["node", "lift", "shop"]).expect("it runs");
     assert!(lifted.status.success(), "{}{}", text(&lifted.stdout), text(&lifted.stderr));
     wait_open(house);
-    let taken = house.run(&["node", "suspend", "shop", "--clause", "network.attack", "--reasons", WHY]).expect("it runs");
+    let taken =
+        house.run(&["node", "suspend", "shop", "--clause", "network.attack", "--reasons", WHY]).expect("it runs");
     assert!(taken.status.success(), "{}{}", text(&taken.stdout), text(&taken.stderr));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).expect("it goes on");
     let end = Instant::now() + SOON;
     loop {
         let list = house.api(Who::Staff, "GET", "/v1/measures", None).expect("the API answers");
-        let heard = list.body["items"].as_array().is_some_and(|items| items.iter().any(|item| item["state"] == "in-force"));
+        let heard =
+            list.body["items"].as_array().is_some_and(|items| items.iter().any(|item| item["state"] == "in-force"));
         if heard {
             break;
         }
