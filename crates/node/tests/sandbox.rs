@@ -306,14 +306,7 @@ fn a_service_starts_at_the_first_connection_and_is_walled_in() {
     assert!(look("echo > /etc/x").contains("Read-only"), "the runtime cannot be written");
     assert!(look("busybox ifconfig lo").contains("UP LOOPBACK"));
     assert_eq!(look("busybox ifconfig -a | busybox grep -c HWaddr"), "0\n", "loopback is the only interface");
-    assert_eq!(look("busybox ps -o pid | busybox wc -l | busybox tr -d ' '").lines().count(), 1);
-    assert!(
-        look("busybox kill -9 2; busybox cat /proc/cmdline > /dev/null; busybox ls /proc | busybox grep -c '^[0-9]'")
-            .trim()
-            .len()
-            == 1,
-        "own processes only"
-    );
+    assert_eq!(look("cd /proc; echo [0-9]*").split(' ').count(), 2, "the service and this shell are all it sees");
 
     let refused = wall
         .exec(number(7), "web", &Command { argv: vec!["/bin/echo_service".into(), "probe".into()], ..shell("") })
@@ -440,7 +433,7 @@ fn a_crash_is_noticed_and_the_next_connection_starts_it_anew() {
     let before = site.ask(7, "web", "hello").unwrap();
     assert_eq!(site.ask(7, "web", "crash"), None);
     until("the crash is told", || {
-        site.house.saw(|event| matches!(event, Event::Ended { exit: Exit::Signal(6), expected: false, .. }))
+        site.house.saw(|event| matches!(event, Event::Ended { exit: Exit::Signal(_), expected: false, .. }))
     });
     let after = site.ask(7, "web", "hello").unwrap();
     assert_ne!(before, after);
@@ -645,8 +638,7 @@ fn sandboxes_outlive_the_node() {
     let slow = site.connect(7, "web");
     wall.service_set(number(7), "web", &changed).unwrap();
     assert!(ask(slow, "slow").is_some());
-    until("it runs anew", || {
-        wall.pid(number(7), "web").is_some_and(|now| now != pid) || site.ask(7, "web", "hello").is_none()
-    });
+    assert!(site.ask(7, "web", "hello").is_some());
+    until("it runs anew", || wall.pid(number(7), "web").is_some_and(|now| now != pid));
     site.close(wall);
 }

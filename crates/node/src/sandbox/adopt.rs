@@ -1,7 +1,7 @@
 //! What a node finds when it starts: sandboxes of the node before it, which go on running, and rests, which go.
 
 use super::causes;
-use super::process::Process;
+use super::process::{self, Process};
 use super::service::open_ear;
 use super::state::{Shared, Slot, Which};
 use std::collections::BTreeSet;
@@ -41,7 +41,13 @@ impl Shared {
         else {
             return false;
         };
-        let Some(process) = Process::find(record.pid, record.start_ticks) else { return false };
+        // A node that died in the middle of a start knew neither pid nor time; the tool's word and the cgroup say as much.
+        let (pid, ticks) = match record.pid {
+            0 => bundle.pid().map_or((0, 0), |pid| (pid, process::start_ticks(pid).unwrap_or(0))),
+            pid => (pid, record.start_ticks),
+        };
+        let holds = |process: &Process| self.cgroups.holds(key.0, &key.1, process.pid());
+        let Some(process) = Process::find(pid, ticks).filter(holds) else { return false };
         let listener = self.take_listener(&process, record.socket);
         if listener.is_none() {
             tracing::warn!(

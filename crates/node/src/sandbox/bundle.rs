@@ -50,9 +50,9 @@ pub(crate) struct Record {
     pub(crate) role: String,
     /// What runs.
     pub(crate) service: Service,
-    /// The first process.
+    /// The first process; zero while it is being started.
     pub(crate) pid: u32,
-    /// When that process started, in clock ticks since boot: a pid that was given out again differs here.
+    /// When that process started, in clock ticks since boot: a pid that was given out again differs here. Zero with the pid.
     pub(crate) start_ticks: u64,
     /// The boot it belongs to.
     pub(crate) boot: String,
@@ -137,6 +137,11 @@ impl Bundle {
     /// The record, if there is one that can be read.
     pub(crate) fn record(&self) -> Option<Record> {
         serde_json::from_slice(&fs::read(self.folder.join("record.json")).ok()?).ok()
+    }
+
+    /// The first process, as the tool wrote it down.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()
     }
 
     pub(crate) fn remove(&self) -> io::Result<()> {

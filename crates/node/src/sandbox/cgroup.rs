@@ -145,6 +145,13 @@ impl Cgroups {
             .map_err(|source| CgroupError::File { path, source })
     }
 
+    /// Whether a process is in a sandbox's cgroup.
+    pub(crate) fn holds(&self, number: Number, leaf: &str, pid: u32) -> bool {
+        let pid = pid.to_string();
+        read(&self.core_of(number).join(leaf).join("cgroup.procs"))
+            .is_ok_and(|text| text.lines().any(|line| line == pid))
+    }
+
     /// Kills everything in a sandbox's cgroup and waits until it is empty. No cgroup is an empty one.
     pub(crate) fn kill(&self, number: Number, leaf: &str) -> Result<(), CgroupError> {
         let folder = self.core_of(number).join(leaf);

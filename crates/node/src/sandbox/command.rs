@@ -3,7 +3,7 @@
 use super::cgroup::CgroupError;
 use super::crun::CrunError;
 use super::process::Process;
-use super::state::{Key, Phase, Shared, Which, timespec};
+use super::state::{Key, Phase, Shared, State, Which, timespec};
 use super::task::held_in_memory;
 use super::{SandboxError, spec};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -50,6 +50,10 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 impl Shared {
     /// Runs a command beside a service, as the same uid with the same limits.
     pub(crate) fn command(&self, key: &Key, command: &Command) -> Result<Done, SandboxError> {
+        // A service may answer before its start is entered here.
+        let starting =
+            |state: &State| state.services.get(key).is_some_and(|slot| matches!(slot.phase, Phase::Starting));
+        self.wait_until(self.lock(), command.limit, |state| !starting(state));
         let mut state = self.lock();
         let may = state.may_start(key.0);
         let slot = state.services.get_mut(key).filter(|slot| may && matches!(slot.phase, Phase::Running(_)));

@@ -1,6 +1,7 @@
 //! The one file that knows the tool: crun.
 
 use super::launch::{self, Before};
+use super::process;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
@@ -41,6 +42,9 @@ pub(crate) struct Crun {
 pub(crate) struct Start<'a> {
     pub(crate) id: &'a str,
     pub(crate) bundle: &'a Path,
+    pub(crate) cgroup: &'a str,
+    /// Ends whatever is in that cgroup, after a start that failed half way.
+    pub(crate) end: &'a dyn Fn(),
     pub(crate) pid_file: &'a Path,
     pub(crate) log: &'a Path,
     pub(crate) stdin: Stdio,
@@ -76,11 +80,16 @@ impl Crun {
         command.arg(start.id);
         command.stdin(start.stdin).stdout(start.stdout).stderr(start.stderr);
         launch::prepare(&mut command, Before { join: start.join, hide: self.hide.clone(), listener });
-        let status = command.status().map_err(CrunError::Spawn)?;
+        let mut child = command.spawn().map_err(CrunError::Spawn)?;
+        let status = child.wait().map_err(CrunError::Spawn)?;
         let pid = fs::read_to_string(start.pid_file).ok().and_then(|text| text.trim().parse().ok());
         match pid {
             Some(pid) if status.success() => Ok(pid),
-            _ => Err(CrunError::Failed { verb: "run", said: said(start.log) }),
+            _ => {
+                (start.end)();
+                process::bury(child.id(), start.cgroup);
+                Err(CrunError::Failed { verb: "run", said: said(start.log) })
+            }
         }
     }
 

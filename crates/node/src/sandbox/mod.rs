@@ -359,7 +359,8 @@ impl Sandboxes {
     /// When it could not be frozen or thawed; what is to be killed has been killed then all the same.
     pub fn cut(&self, number: Number) -> Result<(), SandboxError> {
         self.hold(number, true);
-        let frozen = self.shared.lock().occupied(number).then(|| self.freeze(number, true));
+        let occupied = self.shared.lock().occupied(number);
+        let frozen = occupied.then(|| self.freeze(number, true));
         let mut state = self.shared.lock();
         let running: Vec<(Key, Reach)> = state
             .services_of(number)

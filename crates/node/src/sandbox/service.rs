@@ -95,8 +95,14 @@ impl Shared {
         self.cgroups.kill(number, &leaf)?;
         bundle.write(sandbox, number, &resolved, &self.cgroups.name(number, &leaf), self.machine)?;
         let streams = streams(&bundle)?;
+        let cgroup = self.cgroups.name(number, &leaf);
         let pid = self.crun.run(Start {
             id: &id,
+            cgroup: &cgroup,
+            end: &|| {
+                // What cannot be ended now is ended before the next start.
+                let _ = self.cgroups.kill(number, &leaf);
+            },
             bundle: bundle.folder(),
             pid_file: &bundle.pid_file(),
             log: &bundle.log(),
@@ -254,9 +260,20 @@ impl Shared {
     ) -> Result<(Process, File), LaunchError> {
         let which = Which::Service(key.clone());
         let mut ear = None;
+        let mut record = Record {
+            number: key.0,
+            role: key.1.clone(),
+            service: service.clone(),
+            pid: 0,
+            start_ticks: 0,
+            boot: self.boot.clone(),
+            socket: listener.map_or(0, socket::inode),
+        };
         let process = self.launch(&which, &service.sandbox, |bundle| {
             let (mouth, reader) = speaking_tube(&bundle.words(), key.0.uid())?;
             ear = Some(reader);
+            // Before the start, so that a node that dies in the middle of it leaves something to adopt.
+            bundle.write_record(&record).map_err(io::Error::other)?;
             if let Some(listener) = listener {
                 // An earlier run may have changed how the socket, which is the same one, behaves.
                 fcntl_setfl(listener, fcntl_getfl(listener)? - OFlags::NONBLOCK)?;
@@ -269,15 +286,8 @@ impl Shared {
             })
         });
         let process = process.map_err(|error| with_words(error, ear.as_mut()))?;
-        let record = Record {
-            number: key.0,
-            role: key.1.clone(),
-            service: service.clone(),
-            pid: process.pid(),
-            start_ticks: process::start_ticks(process.pid()).unwrap_or(0),
-            boot: self.boot.clone(),
-            socket: listener.map_or(0, socket::inode),
-        };
+        record.pid = process.pid();
+        record.start_ticks = process::start_ticks(process.pid()).unwrap_or(0);
         let ear = ear.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
         match self.bundle(&which).write_record(&record) {
             Ok(()) => Ok((process, ear)),
