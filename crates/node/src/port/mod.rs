@@ -27,6 +27,7 @@ use ipnet::IpNet;
 use link::{Links, Pair};
 use netlink::Socket;
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::SockProtocol;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -490,6 +491,21 @@ impl Ports {
         fs::write(&fresh, bytes).map_err(Error::file("writing", &fresh))?;
         fs::rename(&fresh, &path).map_err(Error::file("putting in place", &path))
     }
+}
+
+/// Whether this kernel takes the wall's table and links, tried in a network namespace that ends with the trial.
+pub(crate) fn try_out() -> Result<(), Error> {
+    netns::on_own_thread(|| {
+        unshare(CloneFlags::CLONE_NEWNET).map_err(Error::kernel(|| "making a network namespace".to_owned()))?;
+        let uplink = Uplink { interface: LinkName(INNER.to_owned()), refuse: Vec::new() };
+        Table::write_base(&uplink)?;
+        let own = Path::new("/proc/thread-self/ns/net");
+        let file = fs::File::open(own).map_err(Error::file("opening", own))?;
+        let pair = Pair { here: "p1", there: INNER, here_mac: NODE_MAC, there_mac: PORT_MAC, mtu: 1500, group: GROUP };
+        Links::open()
+            .and_then(|mut links| links.pair(&pair, file.as_fd()))
+            .map_err(Error::kernel(|| "making a pair of links".to_owned()))
+    })
 }
 
 /// Every wish on disk; the folder is made if it is not there.

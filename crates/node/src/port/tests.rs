@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "timings are printed, and a test may panic")]
 
 use super::*;
-use nix::sched::{CloneFlags, unshare};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -405,7 +404,8 @@ fn whatever_stands_is_brought_to_what_is_wished() {
         assert!(still_talks(stream), "adopted");
 
         // What a crash between any two steps leaves, and what a foreign hand breaks.
-        let breaks: [(&str, &dyn Fn(&Ports)); 5] = [
+        type Break<'a> = &'a dyn Fn(&Ports);
+        let breaks: [(&str, Break<'_>); 5] = [
             ("link gone", &|ports| {
                 ports.lock().links.remove("p1").unwrap();
             }),

@@ -1,1 +1,0 @@
-//! What this machine can do and lacks, with the remedy.
