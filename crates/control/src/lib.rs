@@ -1,1 +1,40 @@
 //! The API, the house rules' register and the assignment of solutions to nodes.
+//!
+//! Control is unprivileged and holds no state of its own: everything is in PostgreSQL, behind three doors ([`doors`]). It
+//! never names a kind: the list of kinds is a parameter. [`routes`] is the one table of the API; [`nodes`] speaks with the
+//! nodes; [`jobs`] does what was promised in a transaction; [`events`] wakes whoever waits for a change.
+
+pub mod bootstrap;
+pub mod config;
+pub mod doors;
+pub mod embedded;
+pub mod fault;
+pub mod routes;
+
+mod account;
+mod answer;
+mod app;
+mod bucket;
+mod caller;
+mod case;
+mod events;
+mod form;
+mod gate;
+mod http;
+mod jobs;
+mod merge;
+mod nodes;
+mod openapi;
+mod order;
+mod server;
+mod solution;
+mod spool;
+mod state;
+mod store;
+mod texts;
+mod token;
+mod undo;
+
+pub use app::{App, Kinds};
+pub use config::{Config, Database, Limits};
+pub use server::{Running, StartError, run, start};

@@ -1,0 +1,96 @@
+//! What every handler and task of control shares. Few fields: domain verbs are free functions that take what they need.
+
+use crate::bucket::Buckets;
+use crate::config::Config;
+use crate::doors::Doors;
+use husorden_kinds::Kind;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// The kinds there are.
+pub type Kinds = &'static [&'static dyn Kind];
+
+/// What every handler and task shares.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    kinds: Kinds,
+    doors: Doors,
+    changes: watch::Sender<u64>,
+    buckets: Buckets,
+    streams: Arc<Semaphore>,
+    document: std::sync::OnceLock<String>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.inner.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Puts the parts together; nothing runs yet.
+    #[must_use]
+    pub fn new(config: Config, kinds: Kinds, doors: Doors) -> Self {
+        let limits = &config.limits;
+        let buckets = Buckets::new(limits.requests_per_second_max, limits.requests_burst_max);
+        let streams = Arc::new(Semaphore::new(limits.streams_max));
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                kinds,
+                doors,
+                changes: watch::Sender::new(0),
+                buckets,
+                streams,
+                document: std::sync::OnceLock::new(),
+            }),
+        }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The doors to the database.
+    #[must_use]
+    pub fn doors(&self) -> &Doors {
+        &self.inner.doors
+    }
+
+    pub(crate) fn kinds(&self) -> Kinds {
+        self.inner.kinds
+    }
+
+    pub(crate) fn kind(&self, name: &str) -> Option<&'static dyn Kind> {
+        self.inner.kinds.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.inner.buckets
+    }
+
+    pub(crate) fn streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.inner.streams)
+    }
+
+    /// Something was committed. Carries no data: whoever waits reads the database again.
+    pub(crate) fn wake(&self) {
+        self.inner.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// The OpenAPI text, made once.
+    pub(crate) fn document(&self, make: impl FnOnce() -> String) -> &str {
+        self.inner.document.get_or_init(make)
+    }
+}

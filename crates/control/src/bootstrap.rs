@@ -1,0 +1,122 @@
+//! What `husorden up` does on the owner's connection before anybody has a token: first accounts, first tokens, a new epoch.
+
+use crate::doors::{DoorError, owner};
+use crate::token;
+use husorden_base::{AccountId, Language, Secret, TokenId};
+use sqlx::PgConnection;
+
+pub use crate::doors::migrate;
+
+/// Why bootstrap failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// The owner's connection could not be had.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// A statement failed.
+    #[error("{doing}: {source}")]
+    Sql {
+        /// What was done.
+        doing: &'static str,
+        /// Why it failed.
+        source: sqlx::Error,
+    },
+}
+
+/// A connection as the owner.
+#[derive(Debug)]
+pub struct Bootstrap(PgConnection);
+
+impl Bootstrap {
+    /// Connects as the owner; the database must have been migrated.
+    ///
+    /// # Errors
+    /// When the database does not let us in.
+    pub async fn connect(database: &crate::config::Database) -> Result<Self, BootstrapError> {
+        Ok(Self(owner(database).await?))
+    }
+
+    /// The account with this name, made if it is not there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ensure_account(&mut self, name: &str, language: Language) -> Result<AccountId, BootstrapError> {
+        let language = crate::account::language_word(language);
+        sqlx::query("insert into account (id, name, language) values ($1, $2, $3) on conflict (name) do nothing")
+            .bind(AccountId::new().0)
+            .bind(name)
+            .bind(language)
+            .execute(&mut self.0)
+            .await
+            .map_err(|source| BootstrapError::Sql { doing: "making an account", source })?;
+        sqlx::query_scalar("select id from account where name = $1")
+            .bind(name)
+            .fetch_one(&mut self.0)
+            .await
+            .map(AccountId)
+            .map_err(|source| BootstrapError::Sql { doing: "reading an account", source })
+    }
+
+    /// A fresh token with this label, for an account or, with none, for staff; an earlier one with the same label dies.
+    /// Only its hash is kept, so a token that was lost can only be replaced.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ensure_token(&mut self, account: Option<AccountId>, label: &str) -> Result<Secret, BootstrapError> {
+        let role = if account.is_some() { token::Role::Account } else { token::Role::Staff };
+        let secret = token::generate(role);
+        let sql = |doing| move |source| BootstrapError::Sql { doing, source };
+        sqlx::query(
+            "update token set revoked = now() where label = $1 and account is not distinct from $2 and revoked is null",
+        )
+        .bind(label)
+        .bind(account.map(|account| account.0))
+        .execute(&mut self.0)
+        .await
+        .map_err(sql("ending an earlier token"))?;
+        sqlx::query("insert into token (id, digest, role, account, label) values ($1, $2, $3, $4, $5)")
+            .bind(TokenId::new().0)
+            .bind(token::digest(secret.reveal()).to_vec())
+            .bind(role.word())
+            .bind(account.map(|account| account.0))
+            .bind(label)
+            .execute(&mut self.0)
+            .await
+            .map_err(sql("making a token"))?;
+        Ok(secret)
+    }
+
+    /// Whether this token opens the door still; for who kept one and wonders whether a new one is needed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn token_holds(&mut self, secret: &Secret) -> Result<bool, BootstrapError> {
+        sqlx::query_scalar("select exists (select from token where digest = $1 and revoked is null and (expires is null or expires > now()))")
+            .bind(token::digest(secret.reveal()).to_vec())
+            .fetch_one(&mut self.0)
+            .await
+            .map_err(|source| BootstrapError::Sql {
+                doing: "looking for a token",
+                source,
+            })
+    }
+
+    /// Raises the epoch after control was restored from a backup, once a staff member has confirmed it: the nodes take this
+    /// control's wishes again from here on, though they have seen newer ones of the control that was lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn raise_epoch(&mut self) -> Result<u64, BootstrapError> {
+        let sql = |source| BootstrapError::Sql { doing: "raising the epoch", source };
+        let epoch: i64 = sqlx::query_scalar(
+            "with p as (update platform set epoch = epoch + 1 returning epoch),
+                  s as (update solution set epoch = p.epoch from p returning 1),
+                  e as (insert into evidence (ended, who, act, before) select now(), 'platform', 'epoch.raised', jsonb_build_object('epoch', epoch) from p)
+             select epoch from p",
+        )
+        .fetch_one(&mut self.0)
+        .await
+        .map_err(sql)?;
+        Ok(epoch.unsigned_abs())
+    }
+}

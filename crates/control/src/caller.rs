@@ -1,0 +1,172 @@
+//! Who asks: found from the token by the gate, and what it means for the transactions of the request.
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::doors::{ReadTx, StaffTx, TenantTx};
+use crate::fault::Fault;
+use crate::store;
+use crate::store::event::NewEvent;
+use crate::store::evidence::NewEvidence;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use husorden_base::{AccountId, Language, Refusal, Text, TokenId};
+use husorden_wire::api;
+use std::sync::Arc;
+
+/// What a caller is.
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    Staff,
+    Account(api::Account),
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) token: TokenId,
+    pub(crate) who: Who,
+    pub(crate) read_only: bool,
+    pub(crate) language: Language,
+    /// The idempotency key of the request and the digest of what was asked.
+    pub(crate) key: Option<Arc<Key>>,
+}
+
+/// An idempotency key with the digest of the request it came with.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) key: String,
+    pub(crate) digest: [u8; 32],
+}
+
+impl Caller {
+    pub(crate) const fn is_staff(&self) -> bool {
+        matches!(self.who, Who::Staff)
+    }
+
+    /// The account, for callers that belong to one.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        match &self.who {
+            Who::Staff => None,
+            Who::Account(account) => account.id.parse().ok(),
+        }
+    }
+
+    /// As events say it.
+    pub(crate) const fn by(&self) -> &'static str {
+        match self.who {
+            Who::Staff => "staff",
+            Who::Account(_) => "account",
+        }
+    }
+
+    /// As evidence says it.
+    pub(crate) fn signature(&self) -> String {
+        format!("{}:{}", self.by(), self.token)
+    }
+
+    /// A transaction that shows the caller what it may see.
+    pub(crate) async fn read(&self, app: &App) -> Result<ReadTx, Fault> {
+        Ok(match self.account() {
+            Some(account) => ReadTx::Tenant(app.doors().tenant(account).await?),
+            None => ReadTx::Staff(app.doors().staff().await?),
+        })
+    }
+
+    /// The account that something new is made in: the caller's, or the one that staff name.
+    pub(crate) async fn account_for(&self, app: &App, named: Option<&str>) -> Result<AccountId, Fault> {
+        match (self.account(), named) {
+            (Some(own), None) => Ok(own),
+            (Some(own), Some(named)) if matches!(&self.who, Who::Account(a) if a.id == named || a.name == named) => {
+                Ok(own)
+            }
+            (Some(_), Some(_)) => Err(Refusal::field(
+                "/account",
+                Text::new("Kun personale vælger konto", "Only staff choose the account"),
+            )
+            .into()),
+            (None, Some(named)) => {
+                let mut tx = app.doors().staff().await?;
+                crate::account::named(tx.conn(), named, "/account").await
+            }
+            (None, None) => Err(Refusal::field(
+                "/account",
+                Text::new("Personale skal nævne kontoen", "Staff must name the account"),
+            )
+            .into()),
+        }
+    }
+}
+
+/// What a change leaves behind besides its rows, written at its very end: see the trigger on events.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    evidence: Vec<NewEvidence>,
+    events: Vec<NewEvent>,
+}
+
+impl Trail {
+    pub(crate) fn evidence(&mut self, line: NewEvidence) {
+        self.evidence.push(line);
+    }
+
+    pub(crate) fn event(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    async fn write(
+        self,
+        conn: &mut sqlx::PgConnection,
+        caller: &Caller,
+        account: Option<AccountId>,
+        answer: &Answer,
+    ) -> Result<(), Fault> {
+        if let Some(key) = &caller.key {
+            store::idempotency::keep(conn, caller.token, key, account, answer).await?;
+        }
+        for line in &self.evidence {
+            store::evidence::insert(conn, &caller.signature(), line).await?;
+        }
+        for event in &self.events {
+            store::event::insert(conn, caller.by(), event).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a change of one account: what it leaves behind and the answer's copy are written, all is committed, who waits
+    /// is woken.
+    pub(crate) async fn finish(
+        self,
+        app: &App,
+        caller: &Caller,
+        mut tx: TenantTx,
+        answer: Answer,
+    ) -> Result<Answer, Fault> {
+        let account = tx.account();
+        self.write(tx.conn(), caller, Some(account), &answer).await?;
+        tx.commit().await?;
+        app.wake();
+        Ok(answer)
+    }
+
+    /// The same for a change by staff.
+    pub(crate) async fn finish_staff(
+        self,
+        app: &App,
+        caller: &Caller,
+        mut tx: StaffTx,
+        answer: Answer,
+    ) -> Result<Answer, Fault> {
+        self.write(tx.conn(), caller, None, &answer).await?;
+        tx.commit().await?;
+        app.wake();
+        Ok(answer)
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Fault> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| crate::gate::no_token().into())
+    }
+}

@@ -1,0 +1,99 @@
+//! Configuration of control: where it listens, where its database and spool lie, and its limits.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Configuration of control.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the API listens. Loopback, unless `behind_tls_proxy` says that somebody else does TLS.
+    pub listen: SocketAddr,
+    /// The API listens on an address that others reach, because a proxy that does TLS stands before it.
+    #[serde(default)]
+    pub behind_tls_proxy: bool,
+    /// The unix socket that nodes of this machine connect to.
+    pub node_socket: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// Folder for uploads on their way to a node.
+    pub spool: PathBuf,
+    /// The node that new solutions are put on.
+    #[serde(default = "default_node")]
+    pub default_node: String,
+    /// For how many days a deletion can be undone.
+    #[serde(default = "retention_days")]
+    pub retention_days: u16,
+    /// Limits.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Folder of PostgreSQL's unix socket.
+    pub socket_dir: PathBuf,
+    /// Name of the database.
+    #[serde(default = "database_name")]
+    pub name: String,
+}
+
+/// What one caller or one message may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest JSON body of a request, in bytes.
+    pub body_bytes_max: usize,
+    /// Largest head of a request, in bytes.
+    pub header_bytes_max: usize,
+    /// Largest archive, in bytes.
+    pub archive_bytes_max: u64,
+    /// Longest time for the head of a request, in seconds.
+    pub header_wait_s_max: u64,
+    /// Requests per second a token may make in the long run.
+    pub requests_per_second_max: u32,
+    /// Requests a token may make at once.
+    pub requests_burst_max: u32,
+    /// Connections to the API.
+    pub connections_max: usize,
+    /// Streams of events that are open at once.
+    pub streams_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1 << 20,
+            header_bytes_max: 32 << 10,
+            archive_bytes_max: 2 << 30,
+            header_wait_s_max: 15,
+            requests_per_second_max: 50,
+            requests_burst_max: 200,
+            connections_max: 2_000,
+            streams_max: 256,
+        }
+    }
+}
+
+impl Database {
+    /// A database behind the socket in this folder, with the usual name.
+    #[must_use]
+    pub fn at(socket_dir: impl Into<PathBuf>) -> Self {
+        Self { socket_dir: socket_dir.into(), name: database_name() }
+    }
+}
+
+fn default_node() -> String {
+    "local".to_owned()
+}
+
+fn database_name() -> String {
+    "husorden".to_owned()
+}
+
+const fn retention_days() -> u16 {
+    7
+}

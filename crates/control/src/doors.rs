@@ -1,0 +1,243 @@
+//! The three doors to the database. Each is a role of its own that owns nothing; what each may do stands in the migrations.
+//!
+//! A connection of the tenant door is had only as a [`TenantTx`], which is bound to one account for the length of one
+//! transaction; with none bound, row-level security shows no rows.
+
+use crate::config::Database;
+use crate::embedded::options;
+use husorden_base::AccountId;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, SqlSafeStr, Transaction};
+use std::time::Duration;
+
+/// A role of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Owns tables and functions; used by migrations and by `husorden up` when it makes the first tokens.
+    Owner,
+    /// The rows of one account.
+    Tenant,
+    /// Metadata of all accounts.
+    Staff,
+    /// Named functions only.
+    System,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Tenant, Self::Staff, Self::System];
+    /// The roles control runs as.
+    pub const DOORS: [Self; 3] = [Self::Tenant, Self::Staff, Self::System];
+
+    /// Its name in PostgreSQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "husorden_owner",
+            Self::Tenant => "husorden_tenant",
+            Self::Staff => "husorden_staff",
+            Self::System => "husorden_system",
+        }
+    }
+}
+
+/// Why the doors could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The database did not let us in.
+    #[error("connecting to the database as {role}: {source}")]
+    Connect {
+        /// As whom.
+        role: &'static str,
+        /// Why not.
+        source: sqlx::Error,
+    },
+    /// The role could pass by row-level security.
+    #[error("{0} is a superuser, may bypass row-level security or owns tables: control does not start on such a role")]
+    TooMuch(&'static str),
+    /// A migration failed.
+    #[error("bringing the database to this release's shape: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// The pools of the three doors. They are private: see [`Doors::tenant`], [`Doors::staff`] and `system`.
+#[derive(Debug)]
+pub struct Doors {
+    tenant: PgPool,
+    staff: PgPool,
+    system: PgPool,
+}
+
+/// A transaction bound to one account.
+#[derive(Debug)]
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    account: AccountId,
+}
+
+/// A transaction of the staff door.
+#[derive(Debug)]
+pub struct StaffTx {
+    tx: Transaction<'static, Postgres>,
+}
+
+/// A transaction that reads, for whoever asks: the same statements show an account its own rows and staff all of them.
+#[derive(Debug)]
+pub enum ReadTx {
+    /// Bound to one account.
+    Tenant(TenantTx),
+    /// Sees all accounts.
+    Staff(StaffTx),
+}
+
+impl Doors {
+    /// Opens the doors and makes sure that none of them is wider than it should be.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or a role has rights it must not have.
+    pub async fn open(database: &Database) -> Result<Self, DoorError> {
+        Ok(Self {
+            tenant: pool(database, Role::Tenant, 8).await?,
+            staff: pool(database, Role::Staff, 6).await?,
+            system: pool(database, Role::System, 8).await?,
+        })
+    }
+
+    /// Begins a transaction bound to one account.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tenant(&self, account: AccountId) -> Result<TenantTx, sqlx::Error> {
+        let mut tx = self.tenant.begin().await?;
+        sqlx::query("select set_config('app.account', $1, true)").bind(account.to_string()).execute(&mut *tx).await?;
+        Ok(TenantTx { tx, account })
+    }
+
+    /// Begins a transaction of the staff door.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn staff(&self) -> Result<StaffTx, sqlx::Error> {
+        Ok(StaffTx { tx: self.staff.begin().await? })
+    }
+
+    /// The system door: named functions, each a transaction of its own.
+    pub(crate) const fn system(&self) -> &PgPool {
+        &self.system
+    }
+
+    /// A connection that is told of changes.
+    pub(crate) async fn listener(&self) -> Result<PgListener, sqlx::Error> {
+        PgListener::connect_with(&self.system).await
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.tenant.close().await;
+        self.staff.close().await;
+        self.system.close().await;
+    }
+}
+
+impl TenantTx {
+    /// The account it is bound to.
+    #[must_use]
+    pub const fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The connection, for statements of `store`.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing is known of the outcome.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.tx.commit().await
+    }
+}
+
+impl StaffTx {
+    /// The connection, for statements of `store`.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing is known of the outcome.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.tx.commit().await
+    }
+}
+
+impl ReadTx {
+    /// The connection, for statements of `store`.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Tenant(tx) => tx.conn(),
+            Self::Staff(tx) => tx.conn(),
+        }
+    }
+}
+
+async fn pool(database: &Database, role: Role, connections_max: u32) -> Result<PgPool, DoorError> {
+    let connect = |source| DoorError::Connect { role: role.name(), source };
+    let pool = PgPoolOptions::new()
+        .max_connections(connections_max)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options(&database.socket_dir, role.name(), &database.name))
+        .await
+        .map_err(connect)?;
+    let too_much: bool = sqlx::query_scalar(
+        "select rolsuper or rolbypassrls or exists (select from pg_class where relowner = r.oid)
+         from pg_roles r where rolname = current_user",
+    )
+    .fetch_one(&pool)
+    .await
+    .map_err(connect)?;
+    if too_much {
+        return Err(DoorError::TooMuch(role.name()));
+    }
+    Ok(pool)
+}
+
+/// A connection as the owner, for migrations and bootstrap.
+///
+/// # Errors
+/// When the database does not let us in.
+pub async fn owner(database: &Database) -> Result<PgConnection, DoorError> {
+    options(&database.socket_dir, Role::Owner.name(), &database.name)
+        .connect()
+        .await
+        .map_err(|source| DoorError::Connect { role: Role::Owner.name(), source })
+}
+
+/// Brings the database to this release's shape.
+///
+/// # Errors
+/// When the database cannot be reached or a migration fails; a failed migration leaves nothing behind.
+pub async fn migrate(database: &Database) -> Result<(), DoorError> {
+    let mut connection = owner(database).await?;
+    migrator().run(&mut connection).await?;
+    connection.close().await.map_err(|source| DoorError::Connect { role: Role::Owner.name(), source })
+}
+
+/// Every migration, in order. A migration that was released is never changed.
+fn migrator() -> Migrator {
+    let one = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        one(1, "tables", include_str!("../migrations/0001_tables.sql")),
+        one(2, "doors", include_str!("../migrations/0002_doors.sql")),
+        one(3, "system", include_str!("../migrations/0003_system.sql")),
+        one(4, "node", include_str!("../migrations/0004_node.sql")),
+    ])
+}

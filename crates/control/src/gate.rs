@@ -1,0 +1,238 @@
+//! What every request passes: a request id, the token, the route's permission, the rate, measures on the account, and the
+//! idempotency key. Refusals of all of them and of the handlers leave as problem documents in the caller's language.
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::caller::{Caller, Key, Who};
+use crate::fault::{Carried, Fault};
+use crate::routes::{Body, Permission, Reach};
+use crate::{form, store, token};
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, header};
+use husorden_base::{Language, Refusal, Text};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+
+const REQUEST_ID: &str = "x-request-id";
+const KEY_CHARS_MAX: usize = 200;
+
+/// The outermost layer: gives the request its id and turns refusals into problem documents.
+pub(crate) async fn outermost(mut request: Request, next: Next) -> Response {
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let language = language(&request);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
+    let begun = Instant::now();
+    let mut response = next.run(request).await;
+    if let Some(Carried(refusal)) = response.extensions_mut().remove::<Carried>() {
+        let mut problem = problem(&refusal, language, &id);
+        // What the handler said beside the refusal, such as Retry-After, stays.
+        problem.headers_mut().extend(response.headers().clone());
+        problem.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response = problem;
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    tracing::info!(request = %id, %method, path, status = response.status().as_u16(), ms = begun.elapsed().as_millis() as u64, "answered");
+    response
+}
+
+fn language(request: &Request) -> Language {
+    request
+        .headers()
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .map_or_else(Language::default, Language::from_accept)
+}
+
+fn problem(refusal: &Refusal, language: Language, id: &str) -> Response {
+    let body = serde_json::to_string(&refusal.problem(language, Some(&format!("/requests/{id}")))).unwrap_or_default();
+    let mut response = Response::new(axum::body::Body::from(body));
+    *response.status_mut() =
+        http::StatusCode::from_u16(refusal.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(match language {
+            Language::Da => "da",
+            Language::En => "en",
+        }),
+    );
+    if refusal.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"husorden\""));
+    }
+    response
+}
+
+/// The layer of one route.
+pub(crate) async fn guard(app: App, permission: Permission, request: Request, next: Next) -> Response {
+    match admit(&app, permission, request).await {
+        Ok(Admitted::On(request)) => next.run(request).await,
+        Ok(Admitted::Replay(answer)) => answer.into_response(),
+        Err(fault) => fault.into_response(),
+    }
+}
+
+enum Admitted {
+    On(Request),
+    Replay(Answer),
+}
+
+async fn admit(app: &App, permission: Permission, mut request: Request) -> Result<Admitted, Fault> {
+    if permission.reach == Reach::Anybody {
+        return Ok(Admitted::On(request));
+    }
+    let text = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .map(str::trim)
+        .filter(|text| token::plausible(text))
+        .ok_or_else(no_token)?;
+    let found = store::token::find(app.doors().system(), &token::digest(text)).await?.ok_or_else(no_token)?;
+    if let Err(seconds) = app.buckets().take(found.id.0, Instant::now()) {
+        return Err(too_fast(seconds, app.config().limits.requests_per_second_max).into());
+    }
+    let mut caller = Caller {
+        token: found.id,
+        who: match found.account {
+            Some(account) => Who::Account(account),
+            None => Who::Staff,
+        },
+        read_only: found.read_only,
+        language: language(&request),
+        key: None,
+    };
+    if permission.reach == Reach::Staff && !caller.is_staff() {
+        return Err(staff_only().into());
+    }
+    if permission.writes && caller.read_only {
+        return Err(read_only().into());
+    }
+    if let Some(held) = &found.held
+        && !permission.when_held
+    {
+        return Err(held.refusal(true).into());
+    }
+    if request.method() == Method::POST
+        && let Some(key) = key(&request)?
+    {
+        let (digest, again) = digest(app, permission, request).await?;
+        request = again;
+        if let Some(kept) = store::idempotency::find(app.doors().system(), caller.token, &key).await? {
+            if kept.digest != token::hex(&digest) {
+                return Err(other_request().into());
+            }
+            return Ok(Admitted::Replay(Answer::replay(kept.status, kept.etag, kept.body)));
+        }
+        caller.key = Some(Arc::new(Key { key, digest }));
+    }
+    request.extensions_mut().insert(caller);
+    Ok(Admitted::On(request))
+}
+
+fn key(request: &Request) -> Result<Option<String>, Refusal> {
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .ok()
+        .map(|text| text.trim_matches('"').to_owned())
+        .filter(|text| (1..=KEY_CHARS_MAX).contains(&text.len()))
+        .map(Some)
+        .ok_or_else(|| {
+            Refusal::field(
+                "Idempotency-Key",
+                Text::new(
+                    format!("En nøgle har 1 til {KEY_CHARS_MAX} synlige ASCII-tegn"),
+                    format!("A key has 1 to {KEY_CHARS_MAX} visible ASCII characters"),
+                ),
+            )
+        })
+}
+
+/// The digest of what is asked, and the request again. An archive is told apart by its length only: it is not held in memory.
+async fn digest(app: &App, permission: Permission, request: Request) -> Result<([u8; 32], Request), Fault> {
+    let mut hash = Sha256::new();
+    hash.update(request.method().as_str());
+    hash.update([0]);
+    hash.update(request.uri().to_string());
+    hash.update([0]);
+    if permission.body == Body::Raw {
+        let length = request.headers().get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes);
+        hash.update(length.unwrap_or_default());
+        return Ok((hash.finalize().into(), request));
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = form::body(Request::new(body), app.config().limits.body_bytes_max).await?;
+    hash.update(&bytes);
+    Ok((hash.finalize().into(), Request::from_parts(parts, axum::body::Body::from(bytes))))
+}
+
+pub(crate) fn no_token() -> Refusal {
+    Refusal::new(
+        "no-token",
+        401,
+        Text::new("Der mangler et gyldigt token", "A valid token is missing"),
+        Text::new(
+            "Send Authorization: Bearer hus_…; et udløbet eller tilbagekaldt token gælder ikke.",
+            "Send Authorization: Bearer hus_…; a token that has expired or was revoked does not count.",
+        ),
+    )
+}
+
+fn staff_only() -> Refusal {
+    Refusal::new(
+        "staff-only",
+        403,
+        Text::new("Kun for personale", "Only for staff"),
+        Text::new("Dette kan kun gøres med et personale-token.", "This can only be done with a staff token."),
+    )
+}
+
+fn read_only() -> Refusal {
+    Refusal::new(
+        "read-only-token",
+        403,
+        Text::new("Dette token må kun læse", "This token may only read"),
+        Text::new("Brug et token, der må skrive.", "Use a token that may write."),
+    )
+}
+
+fn too_fast(seconds: u64, per_second: u32) -> Refusal {
+    Refusal::new(
+        "too-fast",
+        429,
+        Text::new("For mange forespørgsler", "Too many requests"),
+        Text::new(format!("Prøv igen om {seconds} s."), format!("Try again in {seconds} s.")),
+    )
+    .with_limit("more", format!("{per_second} requests a second"))
+}
+
+fn other_request() -> Refusal {
+    Refusal::new(
+        "idempotency-other-request",
+        422,
+        Text::new("Nøglen hører til en anden forespørgsel", "The key belongs to another request"),
+        Text::new(
+            "Den samme Idempotency-Key må kun følge den samme forespørgsel; vælg en ny.",
+            "The same Idempotency-Key may only go with the same request; choose a new one.",
+        ),
+    )
+}

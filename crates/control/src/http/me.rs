@@ -1,0 +1,39 @@
+//! Who asks, what kinds there are, the API's own description, and whether we are alive.
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::caller::{Caller, Who};
+use crate::fault::Fault;
+use crate::openapi;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use husorden_wire::api;
+
+pub(crate) async fn me(caller: Caller) -> Answer {
+    let (role, account) = match caller.who {
+        Who::Staff => ("staff", None),
+        Who::Account(account) => ("account", Some(account)),
+    };
+    Answer::ok(api::Me { role: role.to_owned(), account, read_only: caller.read_only })
+}
+
+pub(crate) async fn kinds(State(app): State<App>) -> Answer {
+    let items: Vec<api::Kind> = app
+        .kinds()
+        .iter()
+        .map(|kind| api::Kind { name: kind.name().to_owned(), title: kind.title(), spec: kind.schema() })
+        .collect();
+    Answer::ok(api::Page { items, next: None })
+}
+
+pub(crate) async fn document(State(app): State<App>) -> Response {
+    let text = app.document(|| openapi::document(&app)).to_owned();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// Alive means that the database answers.
+pub(crate) async fn health(State(app): State<App>) -> Result<Answer, Fault> {
+    sqlx::query("select epoch_now()").execute(app.doors().system()).await?;
+    Ok(Answer::ok(serde_json::json!({ "status": "ok" })))
+}

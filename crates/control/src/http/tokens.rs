@@ -1,0 +1,150 @@
+//! Tokens: an account makes and revokes its own; staff make any.
+
+use super::{Paging, id, one_more, page};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::caller::{Caller, Trail};
+use crate::fault::Fault;
+use crate::form::{Ask, Form};
+use crate::store::event::NewEvent;
+use crate::store::evidence::{Awaits, NewEvidence};
+use crate::store::token::{NewToken, TokenRow};
+use crate::{store, token};
+use axum::extract::{Path, State};
+use husorden_base::{AccountId, Refusal, Text, TokenId};
+use husorden_wire::api;
+use jiff::Timestamp;
+use serde_json::json;
+
+const LABEL_CHARS_MAX: usize = 100;
+const TOKENS_MAX: usize = 100;
+
+fn shown(row: TokenRow) -> api::Token {
+    api::Token {
+        id: row.id.to_string(),
+        label: row.label,
+        role: row.role,
+        account: row.account.map(|account| account.to_string()),
+        read_only: row.read_only,
+        token: None,
+        created: row.created,
+        expires: row.expires,
+    }
+}
+
+pub(crate) async fn list(State(app): State<App>, caller: Caller, Ask(ask): Ask<Paging>) -> Result<Answer, Fault> {
+    let mut tx = caller.read(&app).await?;
+    let rows = store::token::list(tx.conn(), ask.after, one_more(ask.limit)).await?;
+    Ok(Answer::ok(page(rows, ask.limit, |row| row.id.to_string(), shown)))
+}
+
+fn check(form: &api::TokenCreate) -> Result<(), Refusal> {
+    let length = form.label.chars().count();
+    if length == 0 || length > LABEL_CHARS_MAX || form.label.chars().any(char::is_control) {
+        let text = Text::new(
+            format!("Skriv, hvad tokenet er til, med 1 til {LABEL_CHARS_MAX} tegn"),
+            format!("Say what the token is for, in 1 to {LABEL_CHARS_MAX} characters"),
+        );
+        return Err(Refusal::field("/label", text));
+    }
+    if form.expires.is_some_and(|at| at <= Timestamp::now()) {
+        let text = Text::new("Tidspunktet er passeret", "That moment has passed");
+        return Err(Refusal::field("/expires", text));
+    }
+    Ok(())
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Form(form): Form<api::TokenCreate>,
+) -> Result<Answer, Fault> {
+    check(&form)?;
+    let account = match (caller.account(), form.account.as_deref()) {
+        (None, None) => None,
+        (_, named) => Some(caller.account_for(&app, named).await?),
+    };
+    let role = if account.is_some() { token::Role::Account } else { token::Role::Staff };
+    let secret = token::generate(role);
+    let new = NewToken {
+        id: TokenId::new(),
+        digest: token::digest(secret.reveal()),
+        role: role.word(),
+        account,
+        label: &form.label,
+        read_only: form.read_only,
+        expires: form.expires,
+    };
+    let mut trail = left(account, "token.create", "token.created", new.id, &form.label);
+    trail.evidence(NewEvidence {
+        act: "token.rights",
+        account,
+        solution: None,
+        before: json!({ "token": new.id, "read_only": form.read_only, "expires": form.expires }),
+        awaits: Awaits::Nothing,
+        visible_from: None,
+    });
+    let made = |row: TokenRow| {
+        let kept = shown(row);
+        let told = api::Token { token: Some(secret.reveal().to_owned()), ..kept.clone() };
+        Answer::created(told).keeping(kept)
+    };
+    // An account's token is written through its own door, so that row-level security says yes to it too.
+    match account {
+        Some(account) => {
+            let mut tx = app.doors().tenant(account).await?;
+            if store::token::list(tx.conn(), None, 1000).await?.len() >= TOKENS_MAX {
+                return Err(too_many().into());
+            }
+            let row = store::token::insert(tx.conn(), &new).await?;
+            trail.finish(&app, &caller, tx, made(row)).await
+        }
+        None => {
+            let mut tx = app.doors().staff().await?;
+            let row = store::token::insert(tx.conn(), &new).await?;
+            trail.finish_staff(&app, &caller, tx, made(row)).await
+        }
+    }
+}
+
+pub(crate) async fn revoke(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Result<Answer, Fault> {
+    let id = id(&text)?;
+    match caller.account() {
+        Some(account) => {
+            let mut tx = app.doors().tenant(account).await?;
+            let row = store::token::revoke(tx.conn(), id).await?.ok_or_else(|| Refusal::not_found(&text))?;
+            let trail = left(Some(account), "token.revoke", "token.revoked", row.id, &row.label);
+            trail.finish(&app, &caller, tx, Answer::empty()).await
+        }
+        None => {
+            let mut tx = app.doors().staff().await?;
+            let row = store::token::revoke(tx.conn(), id).await?.ok_or_else(|| Refusal::not_found(&text))?;
+            let trail = left(row.account, "token.revoke", "token.revoked", row.id, &row.label);
+            trail.finish_staff(&app, &caller, tx, Answer::empty()).await
+        }
+    }
+}
+
+fn left(account: Option<AccountId>, act: &'static str, kind: &'static str, id: TokenId, label: &str) -> Trail {
+    let mut trail = Trail::default();
+    trail.evidence(NewEvidence {
+        act,
+        account,
+        solution: None,
+        before: json!({ "token": id, "label": label }),
+        awaits: Awaits::Nothing,
+        visible_from: None,
+    });
+    trail.event(NewEvent { account, solution: None, kind, data: json!({ "name": label }), visible_from: None });
+    trail
+}
+
+fn too_many() -> Refusal {
+    Refusal::new(
+        "too-many-tokens",
+        409,
+        Text::new("Der er for mange tokens", "There are too many tokens"),
+        Text::new("Tilbagekald et først.", "Revoke one first."),
+    )
+    .with_limit(format!("{TOKENS_MAX} tokens"), format!("{TOKENS_MAX} tokens"))
+}

@@ -1,0 +1,446 @@
+//! The verbs on solutions: create, change, start, stop, delete. One set for all kinds.
+//!
+//! Everything a verb writes is one transaction of the tenant door, bound to the account the solution belongs to; also when
+//! staff do it. What destroys is preceded by an order for a snapshot, and the node is shown the change when it is taken.
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::caller::{Caller, Trail};
+use crate::doors::TenantTx;
+use crate::fault::Fault;
+use crate::form::IfMatch;
+use crate::merge::merge;
+use crate::order;
+use crate::store::event::NewEvent;
+use crate::store::evidence::{Awaits, NewEvidence};
+use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
+use crate::{state, store};
+use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, Secret, SolutionId, Text};
+use husorden_kinds::{Aim, Credential, Kind};
+use husorden_wire::api;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const LABELS_MAX: usize = 32;
+const LABEL_CHARS_MAX: usize = 63;
+const SPEC_BYTES_MAX: usize = 128 << 10;
+/// bcrypt rounds as a power of two: about 50 ms, for passwords that are random and long.
+const BCRYPT_COST: u32 = 10;
+const PASSWORD_LETTERS: usize = 20;
+
+/// The one solution a caller means, by id or by name.
+pub(crate) async fn find(app: &App, caller: &Caller, text: &str) -> Result<SolutionView, Fault> {
+    let mut tx = caller.read(app).await?;
+    let mut found = store::solution::find(tx.conn(), text).await?;
+    match (found.pop(), found.pop()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Refusal::not_found(text).into()),
+        (Some(_), Some(_)) => Err(Refusal::new(
+            "ambiguous",
+            409,
+            Text::new("Flere konti har en løsning med det navn", "Several accounts have a solution with that name"),
+            Text::new("Brug løsningens id.", "Use the solution's id."),
+        )
+        .into()),
+    }
+}
+
+/// Opens a solution for a change: found, locked, not held by a measure, and as the caller believes it is.
+pub(crate) async fn open(
+    app: &App,
+    caller: &Caller,
+    text: &str,
+    if_match: &IfMatch,
+) -> Result<(TenantTx, SolutionRow), Fault> {
+    let found = find(app, caller, text).await?;
+    let mut tx = app.doors().tenant(found.account).await?;
+    let Some(row) = store::solution::lock(tx.conn(), found.id).await? else {
+        return Err(Refusal::not_found(text).into());
+    };
+    if !caller.is_staff()
+        && let Some(held) = store::solution::held_on(tx.conn(), row.id).await?
+    {
+        return Err(held.refusal(false).into());
+    }
+    if_match.check(row.generation)?;
+    Ok((tx, row))
+}
+
+/// Makes a solution.
+pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate) -> Result<Answer, Fault> {
+    let kind = app.kind(&form.kind).ok_or_else(|| no_kind(app, &form.kind))?;
+    let mut wrong = check_labels(&form.labels);
+    if let Err(field) = check_name(&form.name) {
+        wrong.push(field);
+    }
+    let empty = if form.spec.is_null() { json!({}) } else { form.spec };
+    let spec = parse(kind, &empty, None, wrong)?;
+    let account = caller.account_for(app, form.account.as_deref()).await?;
+    let (credentials, shown) = credentials(kind.credentials(&spec)).await?;
+
+    let id = SolutionId::new();
+    let mut tx = app.doors().tenant(account).await?;
+    let new = NewSolution {
+        id,
+        account,
+        node: &app.config().default_node,
+        name: &form.name,
+        kind: kind.name(),
+        spec: &spec,
+        credentials: &credentials,
+        labels: &form.labels,
+        protected: form.protected,
+    };
+    store::solution::insert(tx.conn(), &new).await?;
+    claim(&mut tx, kind, id, account, &spec, false).await?;
+
+    let solution = state::shown(&store::solution::get(tx.conn(), id).await?, caller.language);
+    let mut trail = Trail::default();
+    trail.evidence(NewEvidence {
+        act: "solution.create",
+        account: Some(account),
+        solution: Some(id),
+        before: json!({ "kind": kind.name(), "name": form.name, "number": solution.number, "spec": spec }),
+        awaits: Awaits::Generation(1),
+        visible_from: None,
+    });
+    trail.event(event(account, id, "solution.created", json!({ "name": form.name })));
+    let kept = api::SolutionCreated {
+        solution: solution.clone(),
+        credentials: shown.iter().cloned().map(|c| api::CredentialShown { password: None, ..c }).collect(),
+    };
+    let answer = Answer::created(api::SolutionCreated { solution, credentials: shown })
+        .keeping(kept)
+        .tagged(1)
+        .at(format!("/v1/solutions/{id}"));
+    trail.finish(app, caller, tx, answer).await
+}
+
+/// Changes name, spec, labels or protection.
+pub(crate) async fn change(
+    app: &App,
+    caller: &Caller,
+    text: &str,
+    if_match: &IfMatch,
+    form: api::SolutionChange,
+) -> Result<Answer, Fault> {
+    let (mut tx, mut row) = open(app, caller, text, if_match).await?;
+    order::refuse_gone(&row)?;
+    let kind = app.kind(&row.kind).ok_or_else(|| no_kind(app, &row.kind))?;
+    let mut wrong = form.labels.as_ref().map(check_labels).unwrap_or_default();
+    if let Some(name) = &form.name
+        && let Err(field) = check_name(name)
+    {
+        wrong.push(field);
+    }
+    let before = row.clone();
+    let mut hold = None;
+    let mut trail = Trail::default();
+    if let Some(patch) = &form.spec {
+        row.spec = parse(kind, &merge(&before.spec, patch), Some(&before.spec), wrong)?;
+    } else if !wrong.is_empty() {
+        return Err(Refusal::fields(wrong).into());
+    }
+    if row.spec != before.spec {
+        if kind.destructive(&before.spec, &row.spec) && row.has_volume() && row.hold_for.is_none() {
+            hold = Some(order::snapshot_before_change(&mut tx, &before, &mut trail).await?);
+        }
+        let held = hold.is_some() || before.hold_for.is_some();
+        claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
+    }
+    row.name = form.name.unwrap_or(row.name);
+    row.labels = form.labels.unwrap_or(row.labels);
+    row.protected = form.protected.unwrap_or(row.protected);
+    let details = json!({
+        "from": { "name": before.name, "spec": before.spec, "labels": before.labels, "protected": before.protected },
+        "to": { "name": row.name, "spec": row.spec, "labels": row.labels, "protected": row.protected },
+    });
+    save(app, caller, tx, &row, hold, trail, "solution.change", "solution.changed", details).await
+}
+
+/// Starts or stops a solution.
+pub(crate) async fn aim(app: &App, caller: &Caller, text: &str, if_match: &IfMatch, aim: Aim) -> Result<Answer, Fault> {
+    let (mut tx, mut row) = open(app, caller, text, if_match).await?;
+    order::refuse_gone(&row)?;
+    if row.aim == aim {
+        return shown(&mut tx, &row, caller).await;
+    }
+    row.aim = aim;
+    let (act, kind) = match aim {
+        Aim::Stop | Aim::Gone => ("solution.stop", "solution.stopped"),
+        Aim::Run => ("solution.start", "solution.started"),
+    };
+    save(app, caller, tx, &row, None, Trail::default(), act, kind, json!({})).await
+}
+
+/// Deletes a solution: it goes, a snapshot of it stays for the retention time, and so do its names.
+pub(crate) async fn delete(app: &App, caller: &Caller, text: &str, if_match: &IfMatch) -> Result<Answer, Fault> {
+    let (mut tx, mut row) = open(app, caller, text, if_match).await?;
+    if row.aim == Aim::Gone {
+        return shown(&mut tx, &row, caller).await;
+    }
+    if row.protected {
+        return Err(protected(&row).into());
+    }
+    row.aim_before = row.aim;
+    row.aim = Aim::Gone;
+    let until = Timestamp::now() + SignedDuration::from_hours(24 * i64::from(app.config().retention_days));
+    row.retain_until = Some(until);
+    let details = json!({ "until": until });
+    save(app, caller, tx, &row, None, Trail::default(), "solution.delete", "solution.deleted", details).await
+}
+
+/// A new password for a credential, shown once.
+pub(crate) async fn credential(app: &App, caller: &Caller, text: &str, name: &str) -> Result<Answer, Fault> {
+    let (mut tx, mut row) = open(app, caller, text, &IfMatch::default()).await?;
+    order::refuse_gone(&row)?;
+    let Some(credential) = row.credentials.get_mut(name) else {
+        return Err(Refusal::not_found(name).into());
+    };
+    let (password, hash) = password().await?;
+    credential.hash = hash;
+    credential.generation += 1;
+    let shown = api::CredentialShown {
+        name: name.to_owned(),
+        username: credential.username.clone(),
+        password: Some(password.reveal().to_owned()),
+    };
+    store::solution::save(tx.conn(), &row, None).await?;
+    let mut trail = Trail::default();
+    trail.evidence(NewEvidence {
+        act: "credential.change",
+        account: Some(row.account),
+        solution: Some(row.id),
+        before: json!({ "credential": name }),
+        awaits: Awaits::Generation(row.generation + 1),
+        visible_from: None,
+    });
+    let data = json!({ "name": row.name, "credential": name });
+    trail.event(event(row.account, row.id, "credential.changed", data));
+    let kept = api::CredentialShown { password: None, ..shown.clone() };
+    let answer = Answer::ok(shown).keeping(kept).tagged(row.generation + 1);
+    trail.finish(app, caller, tx, answer).await
+}
+
+/// The end of each verb that writes a new wish.
+#[allow(clippy::too_many_arguments, reason = "the parts of one change, each named at its one kind of call")]
+pub(crate) async fn save(
+    app: &App,
+    caller: &Caller,
+    mut tx: TenantTx,
+    row: &SolutionRow,
+    hold: Option<OrderId>,
+    mut trail: Trail,
+    act: &'static str,
+    kind: &'static str,
+    mut details: Value,
+) -> Result<Answer, Fault> {
+    store::solution::save(tx.conn(), row, hold).await?;
+    let generation = row.generation + 1;
+    details["name"] = json!(row.name);
+    details["generation"] = json!(generation);
+    let mut data = json!({ "name": row.name });
+    if let Some(until) = details.get("until") {
+        data["until"] = until.clone();
+    }
+    trail.evidence(NewEvidence {
+        act,
+        account: Some(row.account),
+        solution: Some(row.id),
+        before: details,
+        awaits: Awaits::Generation(generation),
+        visible_from: None,
+    });
+    trail.event(event(row.account, row.id, kind, data));
+    let view = store::solution::get(tx.conn(), row.id).await?;
+    let answer = Answer::ok(state::shown(&view, caller.language)).tagged(generation);
+    trail.finish(app, caller, tx, answer).await
+}
+
+/// The answer to a verb that had nothing to do.
+async fn shown(tx: &mut TenantTx, row: &SolutionRow, caller: &Caller) -> Result<Answer, Fault> {
+    let view = store::solution::get(tx.conn(), row.id).await?;
+    Ok(Answer::ok(state::shown(&view, caller.language)).tagged(view.generation))
+}
+
+pub(crate) fn event(account: AccountId, solution: SolutionId, kind: &'static str, data: Value) -> NewEvent {
+    NewEvent { account: Some(account), solution: Some(solution), kind, data, visible_from: None }
+}
+
+/// Brings the names a solution holds in line with its spec. While a change is held, both the old and the new ones are kept.
+pub(crate) async fn claim(
+    tx: &mut TenantTx,
+    kind: &'static dyn Kind,
+    id: SolutionId,
+    account: AccountId,
+    spec: &Value,
+    held: bool,
+) -> Result<(), Fault> {
+    let mut wanted: BTreeMap<(String, String), bool> =
+        kind.claims(spec).into_iter().map(|(space, key)| ((space.to_owned(), key), false)).collect();
+    for (space, key, state) in store::solution::claims(tx.conn(), id).await? {
+        let name = (space.as_str(), key.as_str());
+        let wants = wanted.get_mut(&(space.clone(), key.clone())).map(|there| *there = true).is_some();
+        let next = match (wants, state.as_str(), held) {
+            (true, "going", _) => Some(Some("held")),
+            (false, "held", true) => Some(Some("going")),
+            (false, "going", true) | (true, _, _) => None,
+            (false, _, _) => Some(None),
+        };
+        if let Some(next) = next {
+            store::solution::claim_state(tx.conn(), id, name, next).await?;
+        }
+    }
+    // In the order of the keys, so that two solutions that want the same names wait for each other in one direction only.
+    let mut taken = Vec::new();
+    for (space, key) in wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name) {
+        if !store::solution::claim(tx.conn(), (id, account), (&space, &key), held).await? {
+            taken.push((space, key));
+        }
+    }
+    if taken.is_empty() { Ok(()) } else { Err(claim_taken(spec, &taken).into()) }
+}
+
+fn claim_taken(spec: &Value, taken: &[(String, String)]) -> Refusal {
+    let fields = taken
+        .iter()
+        .map(|(space, key)| FieldError {
+            pointer: pointer_to(spec, key).map_or_else(|| "/spec".to_owned(), |at| format!("/spec{at}")),
+            detail: Text::new(
+                format!("{key} ({space}) bruges af en anden løsning"),
+                format!("{key} ({space}) is used by another solution"),
+            ),
+        })
+        .collect();
+    Refusal {
+        fields,
+        ..Refusal::new(
+            "claim-taken",
+            409,
+            Text::new("Et navn er optaget", "A name is taken"),
+            Text::new(
+                "Hvert navn kan kun bruges af én løsning. En slettet løsning beholder sine, så længe den kan fortrydes.",
+                "Each name can be used by one solution only. A deleted solution keeps its own as long as the deletion can be undone.",
+            ),
+        )
+    }
+}
+
+/// Where a text stands in a spec.
+fn pointer_to(value: &Value, text: &str) -> Option<String> {
+    match value {
+        Value::String(here) => (here == text).then(String::new),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| pointer_to(item, text).map(|rest| format!("/{index}{rest}"))),
+        Value::Object(members) => members.iter().find_map(|(name, item)| {
+            pointer_to(item, text).map(|rest| format!("/{}{rest}", name.replace('~', "~0").replace('/', "~1")))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// The kind reads a spec; its pointers are put under `/spec`, beside what else is wrong.
+fn parse(
+    kind: &'static dyn Kind,
+    form: &Value,
+    before: Option<&Value>,
+    mut wrong: Vec<FieldError>,
+) -> Result<Value, Refusal> {
+    let spec = match kind.parse(form, before) {
+        Ok(spec) => spec,
+        Err(fields) => {
+            wrong.extend(
+                fields.into_iter().map(|field| FieldError { pointer: format!("/spec{}", field.pointer), ..field }),
+            );
+            return Err(Refusal::fields(wrong));
+        }
+    };
+    if spec.to_string().len() > SPEC_BYTES_MAX {
+        let text = Text::new("Specifikationen er for stor", "The spec is too large");
+        wrong.push(FieldError { pointer: "/spec".to_owned(), detail: text });
+    }
+    if wrong.is_empty() { Ok(spec) } else { Err(Refusal::fields(wrong)) }
+}
+
+fn check_name(name: &str) -> Result<(), FieldError> {
+    name.parse::<Name>().map(drop).map_err(|said| FieldError {
+        pointer: "/name".to_owned(),
+        detail: Text::new(
+            "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst",
+            said,
+        ),
+    })
+}
+
+fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {
+    let mut wrong = Vec::new();
+    if labels.len() > LABELS_MAX {
+        wrong.push(FieldError {
+            pointer: "/labels".to_owned(),
+            detail: Text::new(format!("Højst {LABELS_MAX} mærkater"), format!("At most {LABELS_MAX} labels")),
+        });
+    }
+    for (name, value) in labels {
+        let fine = |text: &str| text.chars().count() <= LABEL_CHARS_MAX && !text.chars().any(char::is_control);
+        if name.is_empty() || name.contains('=') || !fine(name) || !fine(value) {
+            wrong.push(FieldError {
+                pointer: format!("/labels/{}", name.replace('~', "~0").replace('/', "~1")),
+                detail: Text::new(
+                    format!("Navn og værdi har højst {LABEL_CHARS_MAX} synlige tegn, og navnet intet ="),
+                    format!("Name and value have at most {LABEL_CHARS_MAX} visible characters, and the name no ="),
+                ),
+            });
+        }
+    }
+    wrong
+}
+
+/// A fresh password and its hash; hashing takes tens of milliseconds, so it is not done on the tasks' threads.
+async fn password() -> Result<(Secret, String), Fault> {
+    let password = Secret::generate(PASSWORD_LETTERS);
+    let secret = password.clone();
+    let hash = tokio::task::spawn_blocking(move || bcrypt::hash_with_result(secret.reveal(), BCRYPT_COST))
+        .await
+        .map_err(|e| Fault::broken("hashing a password")(Box::new(e)))?
+        .map_err(|e| Fault::broken("hashing a password")(Box::new(e)))?;
+    Ok((password, hash.format_for_version(bcrypt::Version::TwoY)))
+}
+
+async fn credentials(
+    wanted: Vec<(String, String)>,
+) -> Result<(BTreeMap<String, Credential>, Vec<api::CredentialShown>), Fault> {
+    let (mut kept, mut shown) = (BTreeMap::new(), Vec::new());
+    for (name, username) in wanted {
+        let (password, hash) = password().await?;
+        kept.insert(name.clone(), Credential { username: username.clone(), hash, generation: 1 });
+        shown.push(api::CredentialShown { name, username, password: Some(password.reveal().to_owned()) });
+    }
+    Ok((kept, shown))
+}
+
+fn no_kind(app: &App, name: &str) -> Refusal {
+    let names: Vec<&str> = app.kinds().iter().map(|kind| kind.name()).collect();
+    let names = names.join(", ");
+    Refusal::field(
+        "/kind",
+        Text::new(
+            format!("{name:?} findes ikke; der er: {names}"),
+            format!("{name:?} does not exist; there are: {names}"),
+        ),
+    )
+}
+
+fn protected(row: &SolutionRow) -> Refusal {
+    Refusal::new(
+        "protected",
+        409,
+        Text::new("Løsningen er beskyttet mod sletning", "The solution is protected from deletion"),
+        Text::new(
+            format!("Fjern først beskyttelsen: PATCH /v1/solutions/{} med {{\"protected\": false}}.", row.id),
+            format!("Take the protection off first: PATCH /v1/solutions/{} with {{\"protected\": false}}.", row.id),
+        ),
+    )
+}

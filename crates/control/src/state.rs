@@ -1,0 +1,193 @@
+//! How a solution stands in one word, from the wish, the node's last report and the measures. Pure.
+//!
+//! "Settled" counts only when the node says it of the current epoch and generation; a node that is silent makes the state
+//! unknown, never gone.
+
+use crate::store::solution::SolutionView;
+use husorden_base::{Language, Text};
+use husorden_kinds::{Aim, Waiting};
+use husorden_wire::api;
+use husorden_wire::node::{Seen, SeenState};
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+
+/// After how many seconds of silence the state of a node's solutions is unknown.
+pub(crate) const SILENCE_S_MAX: i64 = 30;
+
+/// State and message.
+pub(crate) fn of(view: &SolutionView) -> (&'static str, Option<Text>) {
+    if view.deleted.is_some() {
+        return ("deleted", None);
+    }
+    let seen = view.seen.as_ref();
+    let current = seen.filter(|seen| seen.epoch == view.epoch && seen.generation == view.generation);
+    let settled = current.is_some_and(|seen| seen.state == SeenState::Settled);
+    if view.aim == Aim::Gone && settled {
+        return ("deleted", None);
+    }
+    let heard = view.heard.map_or(view.changed, |heard| heard.max(view.changed));
+    if view.now.duration_since(heard) > SignedDuration::from_secs(SILENCE_S_MAX) {
+        let text = Text::new(
+            "Serveren, den ligger på, har ikke meldt sig; den kan sagtens være i drift",
+            "The node it lies on has not been heard; it may well be serving",
+        );
+        return ("unknown", Some(text));
+    }
+    let trouble = current.filter(|seen| seen.state == SeenState::Trouble).map(|seen| ("trouble", waiting(seen)));
+    if view.aim == Aim::Gone {
+        return trouble.unwrap_or(("deleting", current.and_then(waiting)));
+    }
+    if view.closed == Some(true) {
+        let case = view.case_number.clone().unwrap_or_default();
+        let text = Text::new(format!("Lukket, sag {case}"), format!("Closed, case {case}"));
+        return ("closed", Some(text));
+    }
+    if view.hold_for.is_some() {
+        let text = Text::new("Ændringen venter på, at en ordre bliver færdig", "The change waits for an order to end");
+        return ("working", Some(text));
+    }
+    if let Some(trouble) = trouble {
+        return trouble;
+    }
+    match (settled, view.aim) {
+        (true, Aim::Run) => ("running", None),
+        (true, Aim::Stop) => ("stopped", None),
+        (true, Aim::Gone) => ("deleted", None),
+        (false, _) => ("working", current.and_then(waiting)),
+    }
+}
+
+fn waiting(seen: &Seen) -> Option<Text> {
+    seen.waiting.as_ref().map(|waiting| match waiting {
+        Waiting::Work { text } | Waiting::Trouble { text } => text.clone(),
+    })
+}
+
+/// A solution as the API shows it.
+pub(crate) fn shown(view: &SolutionView, language: Language) -> api::Solution {
+    let (state, message) = of(view);
+    let seen = view.seen.as_ref();
+    api::Solution {
+        id: view.id.to_string(),
+        number: view.number.get(),
+        account: view.account.to_string(),
+        name: view.name.clone(),
+        kind: view.kind.clone(),
+        aim: aim_word(view.aim).to_owned(),
+        state: state.to_owned(),
+        message: message.map(|text| text.get(language).to_owned()),
+        spec: view.spec.clone(),
+        labels: view.labels.clone(),
+        protected: view.protected,
+        usage: seen.and_then(|seen| seen.usage).map(|usage| {
+            BTreeMap::from([
+                ("live".to_owned(), usage.live),
+                ("snapshots".to_owned(), usage.snapshots),
+                ("limit".to_owned(), usage.limit),
+            ])
+        }),
+        seen: seen.map_or_else(
+            || serde_json::json!({}),
+            |seen| serde_json::json!({ "at": seen.at, "marks": seen.marks, "services": seen.services }),
+        ),
+        generation: view.generation,
+        seen_generation: view.seen_generation,
+        case: view.case_number.clone(),
+        retain_until: view.retain_until,
+        created: view.created,
+        changed: view.changed,
+    }
+}
+
+pub(crate) const fn aim_word(aim: Aim) -> &'static str {
+    match aim {
+        Aim::Run => "run",
+        Aim::Stop => "stop",
+        Aim::Gone => "gone",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use husorden_base::{AccountId, Number, SolutionId};
+    use jiff::Timestamp;
+
+    fn view() -> SolutionView {
+        let at = |second| Timestamp::from_second(second).expect("a second");
+        SolutionView {
+            id: SolutionId::new(),
+            number: Number::new(7).expect("7"),
+            account: AccountId::new(),
+            name: "shop".to_owned(),
+            kind: "tiny".to_owned(),
+            aim: Aim::Run,
+            spec: serde_json::json!({}),
+            labels: BTreeMap::new(),
+            protected: false,
+            epoch: 1,
+            generation: 3,
+            hold_for: None,
+            seen: Some(Seen {
+                solution: SolutionId::new(),
+                report: 1,
+                epoch: 1,
+                generation: 3,
+                state: SeenState::Settled,
+                waiting: None,
+                usage: None,
+                snapshots: Vec::new(),
+                marks: BTreeMap::new(),
+                services: BTreeMap::new(),
+                at: at(1000),
+            }),
+            seen_generation: 3,
+            retain_until: None,
+            deleted: None,
+            created: at(900),
+            changed: at(950),
+            heard: Some(at(1000)),
+            now: at(1010),
+            case_number: None,
+            closed: None,
+        }
+    }
+
+    #[test]
+    fn one_word_for_each_state() {
+        type Change = fn(&mut SolutionView);
+        let set = |state| -> Change {
+            match state {
+                SeenState::Working => |v| v.seen.as_mut().expect("seen").state = SeenState::Working,
+                SeenState::Trouble => |v| v.seen.as_mut().expect("seen").state = SeenState::Trouble,
+                SeenState::Settled => |_| {},
+            }
+        };
+        let cases: [(&str, Change, &str); 12] = [
+            ("settled", set(SeenState::Settled), "running"),
+            ("working", set(SeenState::Working), "working"),
+            ("trouble", set(SeenState::Trouble), "trouble"),
+            ("never seen", |v| v.seen = None, "working"),
+            ("settled on the generation before", |v| v.generation = 4, "working"),
+            ("settled in the epoch before", |v| v.epoch = 2, "working"),
+            ("stopped", |v| v.aim = Aim::Stop, "stopped"),
+            ("silent", |v| v.now = Timestamp::from_second(1031).expect("a second"), "unknown"),
+            (
+                "going",
+                |v| {
+                    v.aim = Aim::Gone;
+                    v.generation = 4;
+                },
+                "deleting",
+            ),
+            ("gone", |v| v.aim = Aim::Gone, "deleted"),
+            ("closed", |v| v.closed = Some(true), "closed"),
+            ("held", |v| v.hold_for = Some(husorden_base::OrderId::new()), "working"),
+        ];
+        for (name, change, expected) in cases {
+            let mut view = view();
+            change(&mut view);
+            assert_eq!(of(&view).0, expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Jobs in the database: claimed under a lease, so that a worker that dies loses nothing.
+
+use super::{all, json};
+use husorden_base::{MeasureId, SolutionId};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) id: i64,
+    pub(crate) kind: String,
+    pub(crate) subject: Value,
+    pub(crate) attempts: u32,
+}
+
+/// Asks for a measure to be ended when its time comes.
+pub(crate) async fn measure_end(
+    conn: &mut PgConnection,
+    measure: MeasureId,
+    due: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into job (kind, subject, due) values ('measure-end', jsonb_build_object('measure', $1::uuid), $2::timestamptz)")
+        .bind(measure.0)
+        .bind(due.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn claim(system: &PgPool, worker: Uuid, lease_s: i32, limit: i32) -> Result<Vec<Job>, sqlx::Error> {
+    all(json("select j from job_claim($1, $2, $3) j").bind(worker).bind(lease_s).bind(limit), system).await
+}
+
+pub(crate) async fn done(system: &PgPool, id: i64, worker: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select job_done($1, $2)").bind(id).bind(worker).fetch_one(system).await
+}
+
+pub(crate) async fn failed(
+    system: &PgPool,
+    id: i64,
+    worker: Uuid,
+    error: &str,
+    retry_s: i32,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select job_failed($1, $2, $3, $4)")
+        .bind(id)
+        .bind(worker)
+        .bind(error)
+        .bind(retry_s)
+        .fetch_one(system)
+        .await
+}
+
+pub(crate) async fn sweep_idempotency(system: &PgPool, keep_s: i32) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select sweep_idempotency($1)").bind(keep_s).fetch_one(system).await
+}
+
+pub(crate) async fn sweep_jobs(system: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select sweep_jobs()").fetch_one(system).await
+}
+
+/// Deletions whose retention is over.
+pub(crate) async fn to_bury(system: &PgPool) -> Result<Vec<SolutionId>, sqlx::Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("select sweep_retention()").fetch_all(system).await?;
+    Ok(ids.into_iter().map(SolutionId).collect())
+}
+
+pub(crate) async fn bury(system: &PgPool, id: SolutionId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select bury($1)").bind(id.0).fetch_one(system).await
+}
+
+pub(crate) async fn end_measure(system: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select measure_end($1)").bind(id).fetch_one(system).await
+}
+
+pub(crate) async fn spool_needed(system: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("select spool_needed()").fetch_all(system).await
+}

@@ -1,0 +1,193 @@
+//! Measures in the database.
+
+use super::{all, json, one};
+use husorden_base::{AccountId, CaseId, MeasureId, Refusal, SolutionId, Text};
+use husorden_rules::Decision;
+use husorden_wire::api;
+use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// A measure with how far the nodes are.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct MeasureRow {
+    pub(crate) id: MeasureId,
+    pub(crate) case_id: CaseId,
+    pub(crate) case_number: String,
+    pub(crate) clause: String,
+    pub(crate) account: AccountId,
+    pub(crate) solution: Option<SolutionId>,
+    pub(crate) access: String,
+    pub(crate) reasons: String,
+    pub(crate) starts: Timestamp,
+    pub(crate) ends: Option<Timestamp>,
+    pub(crate) silent_until: Option<Timestamp>,
+    pub(crate) lifted: Option<Timestamp>,
+    pub(crate) nodes: i64,
+    pub(crate) kept_nodes: i64,
+    pub(crate) force_nodes: i64,
+    pub(crate) lifted_nodes: i64,
+    pub(crate) in_force_at: Option<Timestamp>,
+    pub(crate) lifted_at: Option<Timestamp>,
+}
+
+impl MeasureRow {
+    /// How far it is: the last of the nodes counts.
+    pub(crate) const fn state(&self) -> &'static str {
+        if self.lifted.is_some() {
+            if self.lifted_nodes == self.nodes { "lifted" } else { "lifting" }
+        } else if self.nodes > 0 && self.force_nodes == self.nodes {
+            "in-force"
+        } else if self.nodes > 0 && self.kept_nodes == self.nodes {
+            "kept"
+        } else {
+            "ordered"
+        }
+    }
+
+    pub(crate) fn shown(&self) -> api::Measure {
+        api::Measure {
+            id: self.id.to_string(),
+            case: self.case_id.to_string(),
+            case_number: self.case_number.clone(),
+            clause: self.clause.clone(),
+            scope: match self.solution {
+                Some(id) => serde_json::json!({ "of": "solution", "id": id }),
+                None => serde_json::json!({ "of": "account", "id": self.account }),
+            },
+            access: self.access.clone(),
+            reasons: self.reasons.clone(),
+            state: self.state().to_owned(),
+            starts: self.starts,
+            ends: self.ends,
+            in_force: (self.force_nodes == self.nodes).then_some(self.in_force_at).flatten(),
+            lifted: if self.state() == "lifted" { self.lifted_at.or(self.lifted) } else { self.lifted },
+        }
+    }
+}
+
+/// A measure that stands in a caller's way.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Holding {
+    case_number: String,
+    clause: String,
+    starts: Timestamp,
+    ends: Option<Timestamp>,
+    silent_until: Option<Timestamp>,
+}
+
+impl Holding {
+    /// The refusal: clause, case, since when, until when, where to complain. What an order keeps silent is not told.
+    pub(crate) fn refusal(&self, whole_account: bool) -> Refusal {
+        let title = if whole_account {
+            Text::new("Kontoen er lukket for ændringer", "The account is closed for changes")
+        } else {
+            Text::new("Løsningen er lukket for ændringer", "The solution is closed for changes")
+        };
+        if self.silent_until.is_some_and(|until| until > Timestamp::now()) {
+            let detail = Text::new("Det kan ikke gøres nu.", "This cannot be done now.");
+            return Refusal::new("not-now", 403, title, detail);
+        }
+        let code = if whole_account { "account-held" } else { "solution-held" };
+        let mut refusal = Refusal::new(
+            code,
+            403,
+            title,
+            Text::new(
+                format!(
+                    "En foranstaltning efter husordenens punkt {} holder den. Læs afgørelsen under /v1/measures.",
+                    self.clause
+                ),
+                format!(
+                    "A measure under clause {} of the house rules holds it. Read the decision at /v1/measures.",
+                    self.clause
+                ),
+            ),
+        );
+        refusal.clause = Some(self.clause.clone());
+        refusal.case = Some(self.case_number.clone());
+        refusal.since = Some(self.starts);
+        refusal.until = self.ends;
+        refusal.complain = Some("/v1/measures".to_owned());
+        refusal
+    }
+}
+
+/// Writes a measure that was decided, and to which nodes it goes.
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    id: MeasureId,
+    case: (CaseId, &str),
+    of: (AccountId, Option<SolutionId>),
+    decision: &Decision,
+) -> Result<(), sqlx::Error> {
+    let access = serde_json::to_value(decision.access).unwrap_or_default();
+    sqlx::query(
+        "insert into measure (id, case_id, case_number, clause, account, solution, access, fates, reasons, starts, ends, silent_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), $10::timestamptz, $11::timestamptz)",
+    )
+    .bind(id.0)
+    .bind(case.0.0)
+    .bind(case.1)
+    .bind(decision.clause.id())
+    .bind(of.0.0)
+    .bind(of.1.map(|id| id.0))
+    .bind(access.as_str().unwrap_or_default())
+    .bind(Json(&decision.fates))
+    .bind(&decision.reasons)
+    .bind(decision.ends.map(|at| at.to_string()))
+    .bind(decision.silent_until.map(|at| at.to_string()))
+    .execute(&mut *conn)
+    .await?;
+    // On an account: every node, for what the account makes later may land on any.
+    sqlx::query(
+        "insert into measure_node (measure, node)
+         select $1, name from node where $2::uuid is null or name = (select node from solution where id = $2)",
+    )
+    .bind(id.0)
+    .bind(of.1.map(|id| id.0))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<MeasureRow>, sqlx::Error> {
+    one(json("select to_jsonb(m) from measure_view m where id = $1").bind(id), conn).await
+}
+
+/// Locks a measure and says when it was lifted.
+pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
+    one(json("select to_jsonb(m.lifted) from measure m where id = $1 for update of m").bind(id), conn).await
+}
+
+pub(crate) async fn lift(conn: &mut PgConnection, id: Uuid, reasons: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update measure set lifted = now(), lift_reasons = $2, revision = nextval('measure_revision') where id = $1",
+    )
+    .bind(id)
+    .bind(reasons)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    case: Option<CaseId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<MeasureRow>, sqlx::Error> {
+    all(
+        json(
+            "select to_jsonb(m) from measure_view m
+             where ($1::uuid is null or m.case_id = $1) and ($2::uuid is null or m.id > $2) order by m.id limit $3",
+        )
+        .bind(case.map(|case| case.0))
+        .bind(after)
+        .bind(limit),
+        conn,
+    )
+    .await
+}

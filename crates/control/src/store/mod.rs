@@ -1,0 +1,42 @@
+//! All SQL of control, one file a noun. Statements are plain strings; rows come as one JSON column that is read into a type.
+
+pub(crate) mod account;
+pub(crate) mod case;
+pub(crate) mod event;
+pub(crate) mod evidence;
+pub(crate) mod idempotency;
+pub(crate) mod job;
+pub(crate) mod measure;
+pub(crate) mod node;
+pub(crate) mod order;
+pub(crate) mod snapshot;
+pub(crate) mod solution;
+pub(crate) mod token;
+
+use serde::de::DeserializeOwned;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryScalar;
+use sqlx::types::Json;
+use sqlx::{PgExecutor, Postgres};
+
+/// A query whose rows are one JSON column.
+type Rows<'q, T> = QueryScalar<'q, Postgres, Json<T>, PgArguments>;
+
+/// A statement whose one column is JSON.
+fn json<T: DeserializeOwned + Send + Unpin + 'static>(sql: &'static str) -> Rows<'static, T> {
+    sqlx::query_scalar(sql)
+}
+
+async fn one<'e, T: DeserializeOwned + Send + Unpin + 'static>(
+    query: Rows<'_, T>,
+    executor: impl PgExecutor<'e>,
+) -> Result<Option<T>, sqlx::Error> {
+    Ok(query.fetch_optional(executor).await?.map(|row| row.0))
+}
+
+async fn all<'e, T: DeserializeOwned + Send + Unpin + 'static>(
+    query: Rows<'_, T>,
+    executor: impl PgExecutor<'e>,
+) -> Result<Vec<T>, sqlx::Error> {
+    Ok(query.fetch_all(executor).await?.into_iter().map(|row| row.0).collect())
+}

@@ -1,0 +1,161 @@
+//! Nodes in the database, and the named functions of the node link.
+
+use super::{all, json};
+use husorden_base::{CaseId, MeasureId, OrderId};
+use husorden_rules::Measure;
+use husorden_wire::node::{EvidenceLine, Health, MeasureState, Seen, VerbState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct NodeRow {
+    pub(crate) name: String,
+    pub(crate) connected: bool,
+    pub(crate) heard: Option<Timestamp>,
+    pub(crate) health: Value,
+}
+
+pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::Error> {
+    all(json("select to_jsonb(n) from node n order by name limit 1000"), conn).await
+}
+
+pub(crate) async fn expect(system: &PgPool, node: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("select node_expect($1)").bind(node).execute(system).await?;
+    Ok(())
+}
+
+/// Registers a connection; answers with the epoch.
+pub(crate) async fn hello(system: &PgPool, node: &str, link: Uuid, version: u32) -> Result<u64, sqlx::Error> {
+    #[derive(Deserialize)]
+    struct Welcome {
+        epoch: u64,
+    }
+    let welcome: Json<Welcome> = sqlx::query_scalar("select node_hello($1, $2, $3)")
+        .bind(node)
+        .bind(link)
+        .bind(i32::try_from(version).unwrap_or(i32::MAX))
+        .fetch_one(system)
+        .await?;
+    Ok(welcome.0.epoch)
+}
+
+pub(crate) async fn goodbye(system: &PgPool, node: &str, link: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("select node_goodbye($1, $2)").bind(node).bind(link).execute(system).await?;
+    Ok(())
+}
+
+/// What a node must be told that was touched since a cursor: one line a row, the first says the next cursor.
+pub(crate) fn changes<'e>(
+    system: &'e PgPool,
+    node: &str,
+    since: i64,
+) -> futures_util::stream::BoxStream<'e, Result<Json<Value>, sqlx::Error>> {
+    sqlx::query_scalar("select say from node_changes($1, $2)").bind(node.to_owned()).bind(since).fetch(system)
+}
+
+pub(crate) async fn seen(system: &PgPool, node: &str, link: Uuid, seen: &Seen) -> Result<(), sqlx::Error> {
+    sqlx::query("select node_seen($1, $2, $3)").bind(node).bind(link).bind(Json(seen)).execute(system).await?;
+    Ok(())
+}
+
+pub(crate) async fn wish_refused(
+    system: &PgPool,
+    node: &str,
+    solution: Uuid,
+    (epoch, generation): (u64, u64),
+    why: &str,
+) -> Result<(), sqlx::Error> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    sqlx::query("select node_wish_refused($1, $2, $3, $4, $5)")
+        .bind(node)
+        .bind(solution)
+        .bind(number(epoch))
+        .bind(number(generation))
+        .bind(why)
+        .execute(system)
+        .await?;
+    Ok(())
+}
+
+/// How far an order is; answers with the spool file that is needed no more.
+pub(crate) async fn progress(
+    system: &PgPool,
+    node: &str,
+    order: OrderId,
+    state: &VerbState,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select node_progress($1, $2, $3)")
+        .bind(node)
+        .bind(order.0)
+        .bind(Json(state))
+        .fetch_one(system)
+        .await
+}
+
+pub(crate) async fn measured(
+    system: &PgPool,
+    node: &str,
+    (measure, revision): (MeasureId, u64),
+    state: MeasureState,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let state = match state {
+        MeasureState::Kept => "kept",
+        MeasureState::InForce => "inforce",
+        MeasureState::Lifted => "lifted",
+    };
+    sqlx::query("select node_measured($1, $2, $3, $4, $5::timestamptz)")
+        .bind(node)
+        .bind(measure.0)
+        .bind(i64::try_from(revision).unwrap_or(i64::MAX))
+        .bind(state)
+        .bind(at.to_string())
+        .execute(system)
+        .await?;
+    Ok(())
+}
+
+/// Takes over a measure that was taken on the node; answers with it as the node is to hold it.
+pub(crate) async fn measure_taken(
+    system: &PgPool,
+    node: &str,
+    measure: &Measure,
+    reasons: &str,
+) -> Result<Option<Measure>, sqlx::Error> {
+    let taken: Option<Json<Measure>> = sqlx::query_scalar("select node_measure_taken($1, $2, $3, $4)")
+        .bind(node)
+        .bind(Json(measure))
+        .bind(reasons)
+        .bind(CaseId::new().0)
+        .fetch_one(system)
+        .await?;
+    Ok(taken.map(|measure| measure.0))
+}
+
+pub(crate) async fn evidence(system: &PgPool, node: &str, line: &EvidenceLine) -> Result<(), sqlx::Error> {
+    told(system, "select node_evidence($1, $2)", node, line).await
+}
+
+pub(crate) async fn health(system: &PgPool, node: &str, link: Uuid, health: &Health) -> Result<(), sqlx::Error> {
+    sqlx::query("select node_health($1, $2, $3)").bind(node).bind(link).bind(Json(health)).execute(system).await?;
+    Ok(())
+}
+
+async fn told(
+    system: &PgPool,
+    sql: &'static str,
+    node: &str,
+    what: &(impl Serialize + Sync),
+) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).bind(node).bind(Json(what)).execute(system).await?;
+    Ok(())
+}
+
+/// The spool file of an open order.
+pub(crate) async fn spool(system: &PgPool, order: OrderId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select order_spool($1)").bind(order.0).fetch_one(system).await
+}

@@ -1,0 +1,97 @@
+//! Tokens in the database. The digest is written and never read.
+
+use super::{all, json, one};
+use crate::store::measure::Holding;
+use husorden_base::{AccountId, TokenId};
+use husorden_wire::api;
+use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// Who a token stands for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) id: TokenId,
+    pub(crate) read_only: bool,
+    pub(crate) account: Option<api::Account>,
+    pub(crate) held: Option<Holding>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct TokenRow {
+    pub(crate) id: TokenId,
+    pub(crate) role: String,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) label: String,
+    pub(crate) read_only: bool,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Option<Timestamp>,
+}
+
+pub(crate) async fn find(system: &PgPool, digest: &[u8; 32]) -> Result<Option<Found>, sqlx::Error> {
+    one(json("select f from token_find($1) f where f is not null").bind(digest.to_vec()), system).await
+}
+
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<TokenRow>, sqlx::Error> {
+    all(
+        json(
+            "select to_jsonb(t) from (select id, role, account, label, read_only, created, expires from token
+               where revoked is null and ($1::uuid is null or id > $1) order by id limit $2) t",
+        )
+        .bind(after)
+        .bind(limit),
+        conn,
+    )
+    .await
+}
+
+/// A token as it is written.
+pub(crate) struct NewToken<'a> {
+    pub(crate) id: TokenId,
+    pub(crate) digest: [u8; 32],
+    pub(crate) role: &'a str,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) label: &'a str,
+    pub(crate) read_only: bool,
+    pub(crate) expires: Option<Timestamp>,
+}
+
+pub(crate) async fn insert(conn: &mut PgConnection, new: &NewToken<'_>) -> Result<TokenRow, sqlx::Error> {
+    one(
+        json(
+            "with t as (insert into token (id, digest, role, account, label, read_only, expires)
+                        values ($1, $2, $3, $4, $5, $6, $7::timestamptz)
+                        returning id, role, account, label, read_only, created, expires)
+             select to_jsonb(t) from t",
+        )
+        .bind(new.id.0)
+        .bind(new.digest.to_vec())
+        .bind(new.role.to_owned())
+        .bind(new.account.map(|account| account.0))
+        .bind(new.label.to_owned())
+        .bind(new.read_only)
+        .bind(new.expires.map(|at| at.to_string())),
+        conn,
+    )
+    .await?
+    .ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Ends a token; none when there is no such token to end.
+pub(crate) async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<Option<TokenRow>, sqlx::Error> {
+    one(
+        json(
+            "with t as (update token set revoked = now() where id = $1 and revoked is null
+                        returning id, role, account, label, read_only, created, expires)
+             select to_jsonb(t) from t",
+        )
+        .bind(id),
+        conn,
+    )
+    .await
+}

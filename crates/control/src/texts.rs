@@ -1,0 +1,88 @@
+//! What events say to people, in both languages. Stored events keep a word and data; the sentence is made when it is read.
+
+use husorden_base::Text;
+use serde_json::Value;
+
+/// The sentence of an event.
+pub(crate) fn event(kind: &str, data: &Value) -> Text {
+    let word = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let name = word("name");
+    let both = |da: String, en: String| Text::new(da, en);
+    match kind {
+        "solution.created" => both(format!("{name} er bestilt"), format!("{name} was ordered")),
+        "solution.changed" => both(format!("{name} er ændret"), format!("{name} was changed")),
+        "solution.started" => both(format!("{name} skal køre"), format!("{name} is to run")),
+        "solution.stopped" => both(format!("{name} skal stoppe"), format!("{name} is to stop")),
+        "solution.deleted" => both(
+            format!("{name} er slettet og kan hentes tilbage til {}", word("until")),
+            format!("{name} was deleted and can be brought back until {}", word("until")),
+        ),
+        "solution.undone" => {
+            both(format!("En ændring af {name} er fortrudt"), format!("A change of {name} was undone"))
+        }
+        "solution.buried" => both(format!("{name} er væk for altid"), format!("{name} is gone for good")),
+        "solution.settled" => both(format!("{name} står som ønsket"), format!("{name} stands as wished")),
+        "solution.trouble" => {
+            let text = serde_json::from_value::<Text>(data.get("text").cloned().unwrap_or_default()).ok();
+            let (da, en) = text.map_or_else(|| (String::new(), String::new()), |text| (text.da, text.en));
+            both(format!("{name} står ikke som ønsket: {da}"), format!("{name} does not stand as wished: {en}"))
+        }
+        "credential.changed" => both(
+            format!("{name} har fået et nyt kodeord: {}", word("credential")),
+            format!("{name} has a new password: {}", word("credential")),
+        ),
+        "order.queued" => {
+            both(format!("Bestilt: {}", verb(word("verb")).da), format!("Ordered: {}", verb(word("verb")).en))
+        }
+        "order.done" => both(format!("Færdig: {}", verb(word("verb")).da), format!("Done: {}", verb(word("verb")).en)),
+        "order.failed" => {
+            let why = serde_json::from_value::<Text>(data.get("text").cloned().unwrap_or_default()).ok();
+            let (da, en) = why.map_or_else(|| (String::new(), String::new()), |text| (text.da, text.en));
+            both(
+                format!("Mislykkedes: {}. {da}", verb(word("verb")).da),
+                format!("Failed: {}. {en}", verb(word("verb")).en),
+            )
+        }
+        "wish.refused" => both(
+            format!("Serveren afviste ønsket for {name}: {}", word("why")),
+            format!("The node refused the wish for {name}: {}", word("why")),
+        ),
+        "measure.decided" | "measure.taken" => both(
+            format!("Der er truffet en foranstaltning, sag {}", word("case")),
+            format!("A measure was taken, case {}", word("case")),
+        ),
+        "measure.in-force" => both(
+            format!("Foranstaltningen er i kraft, sag {}", word("case")),
+            format!("The measure is in force, case {}", word("case")),
+        ),
+        "measure.lift" => both(
+            format!("Foranstaltningen bliver ophævet, sag {}", word("case")),
+            format!("The measure is being lifted, case {}", word("case")),
+        ),
+        "measure.lifted" => both(
+            format!("Foranstaltningen er ophævet, sag {}", word("case")),
+            format!("The measure was lifted, case {}", word("case")),
+        ),
+        "measure.ended" => both(
+            format!("Foranstaltningen er udløbet, sag {}", word("case")),
+            format!("The measure has run out, case {}", word("case")),
+        ),
+        "account.created" => both(format!("Kontoen {name} er oprettet"), format!("The account {name} was made")),
+        "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
+        "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),
+        other => Text::new(other, other),
+    }
+}
+
+/// An order's verb, for people.
+fn verb(verb: &str) -> Text {
+    match verb {
+        "snapshot" => Text::new("øjebliksbillede", "snapshot"),
+        "restore" => Text::new("gendannelse", "restore"),
+        "snapshot-delete" => Text::new("sletning af øjebliksbillede", "deletion of a snapshot"),
+        "unpack" => Text::new("udpakning", "unpacking"),
+        "wake" => Text::new("vækning", "waking"),
+        "sleep" => Text::new("dvale", "sleep"),
+        other => Text::new(other, other),
+    }
+}

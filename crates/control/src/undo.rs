@@ -1,0 +1,113 @@
+//! Undo: of a deletion, or of the newest restore, unpacking or destructive change, by the snapshot the platform took before it.
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::caller::{Caller, Trail};
+use crate::doors::TenantTx;
+use crate::fault::Fault;
+use crate::form::IfMatch;
+use crate::order::{self, Asked};
+use crate::solution;
+use crate::state;
+use crate::store;
+use crate::store::order::OrderRow;
+use crate::store::snapshot::SnapshotRow;
+use crate::store::solution::SolutionRow;
+use husorden_base::{Refusal, SnapshotId, Text};
+use husorden_kinds::Aim;
+use husorden_wire::node::Verb;
+use serde_json::json;
+
+/// Undoes what can be undone.
+pub(crate) async fn undo(app: &App, caller: &Caller, text: &str, if_match: &IfMatch) -> Result<Answer, Fault> {
+    let (mut tx, mut row) = solution::open(app, caller, text, if_match).await?;
+    if row.aim == Aim::Gone {
+        row.aim = row.aim_before;
+        row.retain_until = None;
+        let details = json!({ "undone": "delete" });
+        return solution::save(
+            app,
+            caller,
+            tx,
+            &row,
+            None,
+            Trail::default(),
+            "solution.undo",
+            "solution.undone",
+            details,
+        )
+        .await;
+    }
+    let Some(snapshot) = store::snapshot::to_undo(tx.conn(), row.id).await? else {
+        return Err(nothing().into());
+    };
+    if snapshot.state != "ready" {
+        return Err(Refusal::new(
+            "undo-not-yet",
+            409,
+            Text::new("Det kan ikke fortrydes endnu", "It cannot be undone yet"),
+            Text::new(
+                "Ændringen er ved at blive udført; prøv igen, når ordren er færdig.",
+                "The change is being carried out; try again when the order has ended.",
+            ),
+        )
+        .into());
+    }
+    store::snapshot::set_undone(tx.conn(), snapshot.id).await?;
+    let id = row.id;
+    let mut trail = Trail::default();
+    restore(app, &mut tx, row, &snapshot, Some(snapshot.id), &mut trail).await?;
+    let view = store::solution::get(tx.conn(), id).await?;
+    trail.event(solution::event(view.account, id, "solution.undone", json!({ "name": view.name })));
+    let answer = Answer::accepted(state::shown(&view, caller.language)).tagged(view.generation);
+    trail.finish(app, caller, tx, answer).await
+}
+
+/// Queues the restore of a snapshot and holds the wish with its spec until the node has done it. `undoes` says that this is
+/// an undo, which is not itself undone by the next one.
+pub(crate) async fn restore(
+    app: &App,
+    tx: &mut TenantTx,
+    row: SolutionRow,
+    snapshot: &SnapshotRow,
+    undoes: Option<SnapshotId>,
+    trail: &mut Trail,
+) -> Result<OrderRow, Fault> {
+    if row.hold_for.is_some() {
+        return Err(Refusal::new(
+            "change-waits",
+            409,
+            Text::new("En ændring venter allerede på en ordre", "A change waits for an order already"),
+            Text::new("Prøv igen, når ordren er færdig.", "Try again when the order has ended."),
+        )
+        .into());
+    }
+    let before = SnapshotId::new();
+    let word = if undoes.is_some() { "undo" } else { "restore" };
+    let label = format!("before {word}");
+    store::snapshot::insert(tx.conn(), before, (row.id, row.account), &label, Some(word), &row.spec).await?;
+    let asked =
+        Asked { snapshot: Some(snapshot.id), undoes, ..Asked::just(Verb::Restore { snapshot: snapshot.id, before }) };
+    let order = order::queue(tx, &row, asked, trail).await?;
+    if let Some(spec) = snapshot.spec.as_ref().filter(|spec| **spec != row.spec) {
+        let mut back = row;
+        back.spec = spec.clone();
+        if let Some(kind) = app.kind(&back.kind) {
+            solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
+        }
+        store::solution::save(tx.conn(), &back, Some(order.id)).await?;
+    }
+    Ok(order)
+}
+
+fn nothing() -> Refusal {
+    Refusal::new(
+        "nothing-to-undo",
+        409,
+        Text::new("Der er intet at fortryde", "There is nothing to undo"),
+        Text::new(
+            "Fortrydes kan en sletning, en gendannelse, en udpakning og en ændring, der kunne koste data.",
+            "What can be undone is a deletion, a restore, an unpacking, and a change that could have cost data.",
+        ),
+    )
+}

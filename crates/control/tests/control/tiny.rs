@@ -1,0 +1,68 @@
+//! A kind for tests: names it claims, an engine whose change is destructive, one credential.
+
+use husorden_base::{Bytes, Domain, FieldError, Text};
+use husorden_kinds::{Kind, Order, Plan, Sight};
+use serde_json::{Value, json};
+
+pub struct Tiny;
+
+pub static KINDS: [&dyn Kind; 1] = [&Tiny];
+
+impl Kind for Tiny {
+    fn name(&self) -> &'static str {
+        "tiny"
+    }
+
+    fn title(&self) -> Text {
+        Text::new("Lille", "Tiny")
+    }
+
+    fn schema(&self) -> Value {
+        json!({ "type": "object", "properties": { "names": { "type": "array" }, "engine": { "type": "string" } } })
+    }
+
+    fn parse(&self, form: &Value, _: Option<&Value>) -> Result<Value, Vec<FieldError>> {
+        let mut wrong = Vec::new();
+        let mut bad = |pointer: String, said: &str| wrong.push(FieldError { pointer, detail: Text::new(said, said) });
+        for name in form.as_object().into_iter().flat_map(|members| members.keys()) {
+            if !["names", "engine"].contains(&name.as_str()) {
+                bad(format!("/{name}"), "unknown");
+            }
+        }
+        let given = form["names"].as_array().cloned().unwrap_or_default();
+        let mut names = Vec::new();
+        for (index, name) in given.iter().enumerate() {
+            match name.as_str().unwrap_or_default().parse::<Domain>() {
+                Ok(domain) => names.push(domain.to_string()),
+                Err(said) => bad(format!("/names/{index}"), &said),
+            }
+        }
+        let engine = form["engine"].as_str().unwrap_or("one");
+        if wrong.is_empty() { Ok(json!({ "names": names, "engine": engine })) } else { Err(wrong) }
+    }
+
+    fn claims(&self, spec: &Value) -> Vec<(&'static str, String)> {
+        let names = spec["names"].as_array().cloned().unwrap_or_default();
+        names.iter().filter_map(Value::as_str).map(|name| ("domain", name.to_owned())).collect()
+    }
+
+    fn volume(&self, _: &Value) -> Bytes {
+        Bytes::gib(1)
+    }
+
+    fn credentials(&self, _: &Value) -> Vec<(String, String)> {
+        vec![("admin".to_owned(), "root".to_owned())]
+    }
+
+    fn destructive(&self, before: &Value, after: &Value) -> bool {
+        before["engine"] != after["engine"]
+    }
+
+    fn plan(&self, _: &Order, _: &Sight) -> Plan {
+        Plan::default()
+    }
+
+    fn reached(&self, _: &Order, _: &Sight) -> Result<(), String> {
+        Ok(())
+    }
+}
