@@ -59,6 +59,12 @@ pub(crate) struct Context {
 }
 
 impl Globals {
+    /// In which form the answer is wanted.
+    #[must_use]
+    pub const fn output(&self) -> Format {
+        self.output
+    }
+
     /// Finds the API, the token and the language.
     pub(crate) fn context(&self) -> Result<Context, Failure> {
         let settings = self.settings()?;

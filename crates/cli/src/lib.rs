@@ -66,9 +66,6 @@ pub enum Command {
     Me,
     /// The API's description (OpenAPI 3.1)
     Openapi,
-    /// `<KIND> create|change|list|schema`: any kind of the API's list, with its own flags
-    #[command(external_subcommand)]
-    Kind(Vec<String>),
 }
 
 /// Nodes, which stand under a verb of their own in the binary.
@@ -92,9 +89,15 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Kinds => kind::list(&context),
         Command::Me => lists::me(&context),
         Command::Openapi => lists::openapi(&context),
-        Command::Kind(words) => kind::run(context, words),
     });
     finish(result)
+}
+
+/// `husorden <kind> create`, `change`, `list` and `schema`: any kind of the API's list, with flags of its own. The words
+/// begin with the kind.
+#[must_use]
+pub fn run_kind(globals: &Globals, words: Vec<String>) -> ExitCode {
+    finish(globals.context().and_then(|context| kind::run(context, words)))
 }
 
 /// Says what went wrong, and gives the exit status.

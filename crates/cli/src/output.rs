@@ -180,9 +180,9 @@ mod tests {
             vec!["a-longer-name".to_owned(), "closed\u{1b}[31m".to_owned()],
         ];
         insta::assert_snapshot!(table(&["name", "state"], rows), @r"
-        NAME            STATE
-        shop            running
-        a-longer-name   closed�[31m
+        NAME           STATE
+        shop           running
+        a-longer-name  closed�[31m
         ");
     }
 
@@ -193,11 +193,11 @@ mod tests {
             "usage": {"live": 1_048_576}, "message": null, "items": [{"a": true}]});
         flatten("", &value, &mut rows);
         insta::assert_snapshot!(pairs(&rows), @r"
-        items.0.a      true
-        name           shop
-        spec.domains   a.example, b.example
-        spec.php.x     1
-        usage.live     1 MiB
+        items.0.a     true
+        name          shop
+        spec.domains  a.example, b.example
+        spec.php.x    1
+        usage.live    1 MiB
         ");
     }
 }

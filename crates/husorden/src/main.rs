@@ -1,2 +1,106 @@
-//! The binary.
-fn main() {}
+//! The binary: `up` runs everything on one machine, each role runs alone, and the rest is the command line.
+
+mod base;
+mod demo;
+mod detach;
+mod doctor;
+mod down;
+mod local;
+mod logs;
+mod place;
+mod prepare;
+mod process;
+mod progress;
+mod role;
+mod roles;
+mod signals;
+mod status;
+mod supervise;
+mod sweep;
+mod up;
+mod users;
+mod visit;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Hosting that keeps its own house rules.
+#[derive(Debug, Parser)]
+#[command(name = "husorden", version, subcommand_required = true, arg_required_else_help = true)]
+struct Husorden {
+    #[command(flatten)]
+    globals: husorden_cli::Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start the platform on this machine
+    Up(up::Up),
+    /// Stop it, and leave nothing but its data
+    Down(down::Down),
+    /// Which roles run, and where everything is
+    Status(status::Status),
+    /// What this machine can do and lacks, with the remedy
+    Doctor(doctor::Doctor),
+    /// Run the control role alone
+    Control(roles::FileArg),
+    /// Run the node role alone, or speak with this machine's node
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Node {
+        #[command(flatten)]
+        file: Option<roles::FileArg>,
+        #[command(subcommand)]
+        verb: Option<local::Verb>,
+    },
+    /// Run the edge role alone
+    Edge(roles::FileArg),
+    #[command(flatten)]
+    Api(husorden_cli::Command),
+    /// A kind of solution (`husorden kinds`), with create, change, list and schema
+    #[command(external_subcommand)]
+    Kind(Vec<String>),
+}
+
+fn main() -> ExitCode {
+    let husorden = Husorden::parse();
+    let result = match husorden.verb {
+        Verb::Up(up) => {
+            up.prepare_log();
+            up.run()
+        }
+        Verb::Down(down) => down.run(),
+        Verb::Status(status) => status.run(husorden.globals.output()),
+        Verb::Doctor(doctor) => doctor.run(husorden.globals.output()),
+        Verb::Control(file) => role(|| roles::control(&file.config)),
+        Verb::Node { file: Some(file), .. } => role(|| roles::node(&file.config)),
+        Verb::Node { verb: Some(local::Verb::List), .. } => return husorden_cli::nodes(&husorden.globals),
+        Verb::Node { verb: Some(verb), .. } => verb.run(),
+        Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
+        Verb::Edge(file) => role(|| roles::edge(&file.config)),
+        Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),
+        Verb::Kind(words) => return husorden_cli::run_kind(&husorden.globals, words),
+    };
+    result.unwrap_or_else(|error| {
+        tracing::error!("{error:#}");
+        #[allow(clippy::print_stderr, reason = "whoever started this hears why it ended")]
+        {
+            eprintln!("error: {error:#}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// A role speaks to its log, which is its standard error.
+fn role(run: impl FnOnce() -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    log();
+    run()
+}
+
+/// Log lines on standard error; `HUSORDEN_LOG` says what is worth a line.
+pub(crate) fn log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("HUSORDEN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+}

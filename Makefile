@@ -1,0 +1,63 @@
+# The four things a newcomer does: up, test, bench, down. Everything here can be done twice.
+
+SHELL := /bin/sh
+CARGO ?= cargo
+HOME_DIR ?= /var/lib/husorden/demo
+APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq --no-install-recommends install
+# What the platform itself starts, and what the tests and the benches use beside it.
+HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap postgresql-15 busybox-static ca-certificates curl
+TEST := $(HOST) openssl libfcgi-bin
+BENCH := $(TEST) wrk nginx-light apache2-utils
+
+.PHONY: up down test bench clean packages-host packages-test packages-bench
+
+## up: install what is missing, build, look at the machine, start the platform with a demo site
+up: packages-host
+	$(CARGO) build --release --bin husorden
+	target/release/husorden doctor
+	target/release/husorden up --demo --detach
+
+## down: stop it and leave nothing but its data
+down:
+	@if [ -x target/release/husorden ]; then target/release/husorden down; \
+	 else echo "target/release/husorden is not built: nothing of this checkout runs"; fi
+
+## test: formatting, lints, every test; needs root, for the tests run on real engines
+test: packages-test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	   $(CARGO) nextest run --workspace --no-fail-fast; \
+	 else \
+	   echo "cargo-nextest is not installed; cargo test does the same, one crate after the other"; \
+	   $(CARGO) test --workspace --no-fail-fast; \
+	 fi
+
+## bench: ours beside the peer; NAME='edge.*' for some
+NAME ?= *
+bench: packages-bench
+	$(CARGO) build --release --workspace
+	@found=0; for bench in bench/$(NAME); do \
+	   if [ -f "$$bench" ] && [ -x "$$bench" ]; then found=1; echo "== $$bench"; "$$bench" || exit 1; fi; \
+	 done; if [ $$found = 0 ]; then echo "no bench is called $(NAME); there are:"; ls bench; exit 2; fi
+
+## clean: stop it and remove its data and what was built
+clean: down
+	rm -rf $(HOME_DIR)
+	$(CARGO) clean
+
+# The platform's PostgreSQL is its own: Debian's package must not start one beside it.
+# A package that is there is not asked for: the second run costs no time and needs no network.
+packages-host: PACKAGES = $(HOST)
+packages-test: PACKAGES = $(TEST)
+packages-bench: PACKAGES = $(BENCH)
+packages-host packages-test packages-bench:
+	@missing=; for package in $(PACKAGES); do \
+	   case "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" in installed) ;; *) missing="$$missing $$package";; esac; \
+	 done; \
+	 if [ -n "$$missing" ]; then \
+	   echo "installing:$$missing"; \
+	   mkdir -p /etc/postgresql-common/createcluster.d; \
+	   echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/husorden.conf; \
+	   apt-get -o DPkg::Lock::Timeout=120 -qq update && $(APT) $$missing; \
+	 fi

@@ -1,0 +1,160 @@
+//! What lies under the roles: the node's network and the private PostgreSQL. Both are adopted where they stand already.
+
+use crate::place::{Network, Place, Settings};
+use crate::prepare::{Users, database_folder};
+use crate::process::Identity;
+use crate::users;
+use anyhow::{Context, Result};
+use husorden_base::Secret;
+use husorden_control::bootstrap::{Bootstrap, migrate};
+use husorden_control::embedded::{self, Embedded};
+use husorden_node::network::NodeNet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// How long the database gets to end.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Network and database.
+#[derive(Debug)]
+pub(crate) struct Base {
+    /// One for as long as the database lives: its process belongs to the runtime that started it.
+    runtime: Runtime,
+    net: Option<NodeNet>,
+    database: Option<Embedded>,
+    /// How the private PostgreSQL is started, for when it has to be again.
+    database_place: Option<embedded::Place>,
+    instance: String,
+}
+
+impl Base {
+    /// Nothing yet.
+    pub(crate) fn new(place: &Place) -> Result<Self> {
+        Ok(Self {
+            runtime: runtime()?,
+            net: None,
+            database: None,
+            database_place: None,
+            instance: place.instance.clone(),
+        })
+    }
+
+    /// Makes the node's own network, or brings what stands of it in order; nothing where the machine's is used.
+    pub(crate) fn network(&mut self, place: &Place, settings: &Settings) -> Result<()> {
+        self.net = match settings.node.network {
+            Network::Own => Some(NodeNet::make(&place.instance).context("making the node's network")?),
+            Network::Host => None,
+        };
+        Ok(())
+    }
+
+    /// The network, in words.
+    pub(crate) fn network_text(&self) -> String {
+        match &self.net {
+            Some(net) => format!("network namespace {} with one link, {} to {}", net.namespace, net.host4, net.node4),
+            None => "the machine's own network".to_owned(),
+        }
+    }
+
+    /// The node's network, if it has one of its own.
+    pub(crate) const fn net(&self) -> Option<&NodeNet> {
+        self.net.as_ref()
+    }
+
+    /// Where the edge is reached from this machine.
+    pub(crate) fn edge_address(&self) -> IpAddr {
+        self.net.as_ref().map_or(Ipv4Addr::LOCALHOST, |net| net.node4).into()
+    }
+
+    /// Starts the private PostgreSQL, or adopts it, and brings the database to this release's shape.
+    pub(crate) fn database(&mut self, place: &Place, settings: &Settings, users: &Users) -> Result<()> {
+        if settings.database.socket_dir.is_none() {
+            let database = embedded::Place {
+                home: place.home.join("db"),
+                run: place.run.join("db"),
+                uid: users.database.uid.as_raw(),
+                gid: users.database.gid.as_raw(),
+                control_users: vec![users::CONTROL.to_owned()],
+                durable: true,
+            };
+            let started = self.runtime.block_on(Embedded::start(database.clone()));
+            self.database = Some(started.context("starting the private PostgreSQL")?);
+            self.database_place = Some(database);
+        }
+        let database = husorden_control::Database::at(database_folder(place, settings));
+        self.runtime.block_on(migrate(&database)).context("bringing the database to this release's shape")
+    }
+
+    /// The database, in words.
+    pub(crate) fn database_text(&self) -> String {
+        match self.database.as_ref().map(Embedded::pid) {
+            Some(Some(pid)) => format!("private PostgreSQL runs (pid {pid}), its tables are of this release"),
+            Some(None) => "private PostgreSQL runs, its tables are of this release".to_owned(),
+            None => "the operator's PostgreSQL, its tables are of this release".to_owned(),
+        }
+    }
+
+    /// Starts the private PostgreSQL again when it died.
+    pub(crate) fn look_after(&mut self) -> Result<()> {
+        let (Some(place), Some(database)) = (&self.database_place, &self.database) else { return Ok(()) };
+        if database.pid().and_then(Identity::of).is_some() {
+            return Ok(());
+        }
+        tracing::error!("PostgreSQL died and is started again");
+        let again = self.runtime.block_on(Embedded::start(place.clone()));
+        self.database = Some(again.context("starting the private PostgreSQL again")?);
+        Ok(())
+    }
+
+    /// Ends the database and takes the network away.
+    pub(crate) fn stop(&mut self) {
+        if let Some(database) = self.database.take()
+            && let Err(error) = self.runtime.block_on(database.stop()).map_err(anyhow::Error::new)
+        {
+            tracing::error!("PostgreSQL did not end in good order: {error:#}");
+        }
+        if self.net.take().is_some()
+            && let Err(error) = NodeNet::unmake(&self.instance)
+        {
+            tracing::error!("the node's network was not taken away: {error:#}");
+        }
+    }
+}
+
+/// The private PostgreSQL's pid, as its own lock file says it.
+pub(crate) fn database_pid(place: &Place) -> Option<u32> {
+    let text = std::fs::read_to_string(place.home.join("db/data/postmaster.pid")).ok()?;
+    let pid: u32 = text.lines().next()?.trim().parse().ok()?;
+    // A pid that was given to somebody else meanwhile is not PostgreSQL.
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let same = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres"));
+    (same && Identity::of(pid).is_some()).then_some(pid)
+}
+
+/// Ends a database and a network that outlived their supervisor.
+pub(crate) fn stop_orphans(place: &Place) {
+    if let Some(identity) = database_pid(place).and_then(Identity::of) {
+        // PostgreSQL's fast shutdown: connections are cut, what was committed is on disk.
+        identity.signal(rustix::process::Signal::INT);
+        if !identity.gone_within(DATABASE_PATIENCE) {
+            identity.end(Duration::from_secs(5));
+        }
+    }
+    // What is left of it is seen by the look that follows.
+    let _ = NodeNet::unmake(&place.instance);
+}
+
+/// A fresh staff token, made by root in the database; an earlier one with the same label dies.
+pub(crate) fn staff_token(place: &Place, settings: &Settings, label: &str) -> Result<Secret> {
+    let database = husorden_control::Database::at(database_folder(place, settings));
+    runtime()?.block_on(async {
+        let mut owner = Bootstrap::connect(&database).await.context("connecting to the database as its owner")?;
+        owner.ensure_token(None, label).await.context("making a staff token")
+    })
+}
+
+/// A runtime for what is asynchronous; the supervisor itself is one thread that waits.
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")
+}

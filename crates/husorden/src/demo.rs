@@ -1,0 +1,252 @@
+//! The demo: an account, its token and one site, made by the API as anybody would. Made twice, it is made once.
+//!
+//! What is ordered stands in `demo.json`, for it is data: no kind is named here.
+
+use crate::base;
+use crate::place::{Place, Settings};
+use crate::prepare;
+use crate::progress::{Progress, line};
+use crate::status::State;
+use crate::users::Ids;
+use crate::visit;
+use anyhow::{Context, Result, bail};
+use husorden_base::{Domain, Language, Secret};
+use husorden_cli::Failure;
+use husorden_cli::api::Client;
+use husorden_wire::api::{Account, Me, Page, Solution, SolutionCreate, SolutionCreated, Token};
+use nix::unistd::{Gid, Uid};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long the first site may take: on the first start its runtimes are built.
+const SITE_WAIT: Duration = Duration::from_secs(40 * 60);
+/// How long trouble may last before it counts; what a pass cannot do now, the next may.
+const TROUBLE_WAIT: Duration = Duration::from_secs(120);
+/// What is ordered.
+const ORDER: &str = include_str!("demo.json");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Demo {
+    account: String,
+    order: SolutionCreate,
+    admin_path: String,
+}
+
+/// What the demo made, kept in the home for whoever looks around: this is a demo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Credentials {
+    /// The API's address.
+    pub(crate) api: String,
+    /// A staff token.
+    pub(crate) staff: Held,
+    /// A token of the demo account.
+    pub(crate) account: Held,
+    /// The site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<Site>,
+}
+
+/// A token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    token: Secret,
+    /// The account it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+/// The site.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Site {
+    /// The solution's name.
+    pub(crate) name: String,
+    /// Its main name.
+    pub(crate) domain: String,
+    /// Where to log in.
+    pub(crate) admin_url: String,
+    /// As whom.
+    pub(crate) admin_user: String,
+    /// With what.
+    pub(crate) admin_password: Secret,
+}
+
+impl Credentials {
+    /// Where they lie.
+    pub(crate) fn path(place: &Place) -> PathBuf {
+        place.demo().join("credentials.toml")
+    }
+
+    /// Reads them.
+    pub(crate) fn read(place: &Place) -> Result<Self> {
+        let path = Self::path(place);
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} does not hold", path.display()))
+    }
+
+    fn write(&self, place: &Place) -> Result<()> {
+        let root = Ids { uid: Uid::from_raw(0), gid: Gid::from_raw(0) };
+        prepare::folder(&place.demo(), root, 0o700)?;
+        prepare::put(&Self::path(place), &toml::to_string(self)?, 0o600, root)?;
+        for (name, held) in [("staff.token", &self.staff), ("account.token", &self.account)] {
+            prepare::put(&place.demo().join(name), &format!("{}\n", held.token.reveal()), 0o600, root)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes what of the demo is not there, and waits until its site answers over HTTPS.
+pub(crate) fn make(place: &Place, settings: &Settings, progress: &mut Progress) -> Result<Credentials> {
+    let demo: Demo = serde_json::from_str(ORDER).context("the demo's order does not hold")?;
+    let state = State::read(place)?;
+    progress.begin();
+    let mut held = tokens(place, settings, &state, &demo)?;
+    progress.done(&format!("demo account {} with its token", demo.account));
+    let client = client(&state.api, &held.account.token)?;
+    let domain = first_domain(&demo.order)?;
+
+    let path = format!("/v1/solutions/{}", demo.order.name);
+    let there: Option<Solution> = found(client.get(&path))?;
+    if there.is_none() {
+        let made: SolutionCreated = client.post("/v1/solutions", &demo.order).map_err(told)?;
+        let shown = made.credentials.first().context("the platform gave no admin password")?;
+        let password = shown.password.as_ref().context("the admin password was shown to somebody else")?;
+        held.site = Some(Site {
+            name: demo.order.name.clone(),
+            domain: domain.to_string(),
+            admin_url: format!("https://{domain}{}", demo.admin_path),
+            admin_user: shown.username.clone(),
+            admin_password: Secret::new(password),
+        });
+        held.write(place)?;
+        progress.done(&format!("site {} ordered", demo.order.name));
+        line(&format!(
+            "              admin user {}, password {password}   (kept in the credentials file)",
+            shown.username
+        ));
+    }
+    wait(&client, &path, progress)?;
+    progress.done(&format!("site {} is running", demo.order.name));
+    answer(&state, &domain, progress)?;
+    progress.done(&format!("https://{domain}/ answers"));
+    Ok(held)
+}
+
+/// The tokens: those of before where they still hold, else fresh ones.
+fn tokens(place: &Place, settings: &Settings, state: &State, demo: &Demo) -> Result<Credentials> {
+    let before = Credentials::read(place).ok();
+    let holds = |held: &Held| -> Result<bool> { Ok(client(&state.api, &held.token)?.get::<Me>("/v1/me").is_ok()) };
+    let staff = match &before {
+        Some(before) if holds(&before.staff)? => before.staff.clone(),
+        // The first staff token can come from nobody who has one: root makes it in the database.
+        _ => Held { token: base::staff_token(place, settings, "demo staff")?, id: None },
+    };
+    let account = match &before {
+        Some(before) if holds(&before.account)? => before.account.clone(),
+        _ => account(&state.api, &staff.token, demo)?,
+    };
+    let made = Credentials { api: state.api.clone(), staff, account, site: before.and_then(|before| before.site) };
+    made.write(place)?;
+    Ok(made)
+}
+
+fn account(api: &str, staff: &Secret, demo: &Demo) -> Result<Held> {
+    let client = client(api, staff)?;
+    let all: Page<Account> = client.get("/v1/accounts").map_err(told)?;
+    let account = match all.items.into_iter().find(|account| account.name == demo.account) {
+        Some(account) => account,
+        None => client.post("/v1/accounts", &json!({ "name": demo.account, "language": "en" })).map_err(told)?,
+    };
+    let form = json!({ "label": "demo account", "account": account.id });
+    let token: Token = client.post("/v1/tokens", &form).map_err(told)?;
+    let token = token.token.context("the platform made a token and did not show it")?;
+    Ok(Held { token: Secret::new(token), id: Some(account.id) })
+}
+
+fn client(api: &str, token: &Secret) -> Result<Client> {
+    Client::new(api, Some(token.clone()), Language::En, None).map_err(told)
+}
+
+fn first_domain(order: &SolutionCreate) -> Result<Domain> {
+    let first = order.spec.pointer("/domains/0").and_then(|domain| domain.as_str());
+    first.context("the demo's order has no domain")?.parse().map_err(anyhow::Error::msg)
+}
+
+/// A failure in words, for `up` has no flags to point to.
+fn told(failure: Failure) -> anyhow::Error {
+    let text = failure.text(Language::En, &|pointer| pointer.to_owned());
+    anyhow::Error::msg(text.trim_start_matches("error: ").trim_end().to_owned())
+}
+
+fn found<T>(answer: Result<T, Failure>) -> Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(Failure::Refused(problem)) if problem.status == 404 => Ok(None),
+        Err(failure) => Err(told(failure)),
+    }
+}
+
+/// Waits until the site is as wished, and tells what is being done meanwhile.
+fn wait(client: &Client, path: &str, progress: &Progress) -> Result<()> {
+    let began = Instant::now();
+    let (mut last, mut told_at) = (String::new(), Instant::now());
+    let mut trouble: Option<Instant> = None;
+    loop {
+        // Control may be started again under us; only a refusal is an answer.
+        match client.get::<Solution>(path) {
+            Ok(site) => {
+                let settled = site.seen_generation >= site.generation;
+                if site.state == "running" && settled {
+                    return Ok(());
+                }
+                let text = site.message.clone().unwrap_or_else(|| site.state.clone());
+                if site.state == "trouble" {
+                    if trouble.get_or_insert_with(Instant::now).elapsed() > TROUBLE_WAIT {
+                        bail!("the demo site does not come up: {text}");
+                    }
+                } else {
+                    trouble = None;
+                }
+                if matches!(site.state.as_str(), "stopped" | "closed" | "deleting" | "deleted") {
+                    bail!("the demo site is {}: {text}", site.state);
+                }
+                if text != last || told_at.elapsed() > Duration::from_secs(30) {
+                    progress.meanwhile(&text);
+                    (last, told_at) = (text, Instant::now());
+                }
+            }
+            Err(Failure::Unreachable { .. }) => {}
+            Err(failure) => return Err(told(failure)),
+        }
+        if began.elapsed() > SITE_WAIT {
+            bail!("the demo site is not there after {} minutes; last said: {last}", SITE_WAIT.as_secs() / 60);
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Waits until the site answers as a visitor sees it.
+fn answer(state: &State, domain: &Domain, progress: &Progress) -> Result<()> {
+    let edge = SocketAddr::new(state.edge.parse().context("the edge's address is none")?, state.https);
+    let began = Instant::now();
+    let mut last = String::new();
+    loop {
+        let said = match visit::page(edge, domain.as_str(), "/", Path::new(&state.ca)) {
+            Ok(status) if status == 200 => return Ok(()),
+            Ok(status) => format!("https://{domain}/ answers {status}"),
+            Err(error) => format!("https://{domain}/: {error:#}"),
+        };
+        if said != last {
+            progress.meanwhile(&said);
+            last.clone_from(&said);
+        }
+        if began.elapsed() > Duration::from_secs(120) {
+            bail!("the demo site does not answer: {said}");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}

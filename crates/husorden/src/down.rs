@@ -1,0 +1,54 @@
+//! `husorden down`: everything ends, whoever was killed before, and the machine is as it was. Data stays.
+
+use crate::base;
+use crate::place::Which;
+use crate::process::Single;
+use crate::progress::{Progress, line};
+use crate::supervise::Role;
+use crate::{sweep, up};
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the supervisor gets: it stops every role in order.
+const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(180);
+
+/// Stop the platform and leave nothing but its data.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Down {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Down {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        if !nix::unistd::geteuid().is_root() {
+            bail!("`husorden down` ends processes and unmounts, and must be started by root");
+        }
+        let place = self.which.place()?;
+        let mut progress = Progress::new();
+        if let Some(supervisor) = Single::holder(&place.role_lock("supervisor")) {
+            let forced = supervisor.end(SUPERVISOR_PATIENCE);
+            progress.done(if forced { "supervisor killed" } else { "supervisor and what it watched stopped" });
+        }
+        // Roles outlive a supervisor that was killed.
+        let mut roles = ["control", "node", "edge"].map(|name| Role::new(&place, name, Duration::from_secs(20)));
+        up::stop_roles(&place, &mut roles, &mut progress);
+        base::stop_orphans(&place);
+        sweep::clean(&place);
+        progress.done("looked for what is left");
+        let left = up::leftovers(&place);
+        if left.is_empty() {
+            // Sockets, locks and settings of what ran; nothing here outlives a boot anyway.
+            let _ = std::fs::remove_dir_all(&place.run);
+            let _ = std::fs::remove_dir("/run/husorden");
+            line(&format!("{} is down; its data stays in {}", place.instance, place.home.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        line(&format!("{} is down, but this is left:", place.instance));
+        for one in &left {
+            line(&format!("  {one}"));
+        }
+        Ok(ExitCode::FAILURE)
+    }
+}

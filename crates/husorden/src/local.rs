@@ -1,0 +1,108 @@
+//! Verbs for the node of this machine, over its own socket: they work with control dead.
+
+use crate::place::{Place, Which};
+use anyhow::{Context, Result, bail};
+use husorden_base::Refusal;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the node may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(90);
+/// Longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 16 << 20;
+
+/// Verbs that work on this machine, also with control dead. Root only.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Close a solution at once; control hears of it later
+    Suspend {
+        #[command(flatten)]
+        which: Which,
+        /// The solution's number, name or id
+        solution: String,
+        /// The clause of the house rules it breaks
+        #[arg(long)]
+        clause: String,
+        /// Why, for the account holder to read
+        #[arg(long)]
+        reasons: String,
+    },
+    /// Open a solution that was closed on this node
+    Lift {
+        #[command(flatten)]
+        which: Which,
+        /// The solution's number, name or id
+        solution: String,
+    },
+    /// What the node says of itself
+    Status {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// What lies on this machine and belongs to nobody, and what is wished and missing
+    Sweep {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// The nodes, as control knows them
+    #[command(visible_alias = "ls")]
+    List,
+}
+
+impl Verb {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let (which, request) = match self {
+            Self::Suspend { which, solution, clause, reasons } => {
+                (which, json!({ "do": "suspend", "solution": solution, "clause": clause, "reasons": reasons }))
+            }
+            Self::Lift { which, solution } => (which, json!({ "do": "lift", "solution": solution })),
+            Self::Status { which } => (which, json!({ "do": "status" })),
+            Self::Sweep { which } => (which, json!({ "do": "sweep" })),
+            Self::List => bail!("the list of nodes is control's to give"),
+        };
+        let answer = ask(&which.place()?, &request)?;
+        match answer.get("refusal") {
+            Some(refusal) => {
+                let text = match serde_json::from_value::<Refusal>(refusal.clone()) {
+                    Ok(refusal) => {
+                        let language = husorden_cli::language();
+                        let fields = refusal.fields.iter().map(|field| {
+                            format!("\n  --{}: {}", field.pointer.trim_start_matches('/'), field.detail.get(language))
+                        });
+                        format!(
+                            "{}\n  {}{}",
+                            refusal.title.get(language),
+                            refusal.detail.get(language),
+                            fields.collect::<String>()
+                        )
+                    }
+                    Err(_) => refusal.as_str().map_or_else(|| refusal.to_string(), str::to_owned),
+                };
+                #[allow(clippy::print_stderr, reason = "the command line says what was refused")]
+                {
+                    eprintln!("error: {text}");
+                }
+                Ok(ExitCode::from(3))
+            }
+            None => {
+                crate::progress::line(&serde_json::to_string_pretty(answer.get("ok").unwrap_or(&answer))?);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// Asks the node of this installation.
+pub(crate) fn ask(place: &Place, request: &Value) -> Result<Value> {
+    let socket = place.run.join("node").join("local.sock");
+    let mut stream =
+        UnixStream::connect(&socket).with_context(|| format!("the node does not answer on {}", socket.display()))?;
+    stream.set_read_timeout(Some(ANSWER_WAIT)).context("setting the time to wait")?;
+    writeln!(stream, "{request}").context("asking the node")?;
+    let mut line = String::new();
+    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).context("hearing the node")?;
+    serde_json::from_str(&line).with_context(|| format!("the node answered {line:?}"))
+}

@@ -1,0 +1,270 @@
+//! Where one installation stands on a machine, and the settings it is started with.
+
+use anyhow::{Context, Result, bail};
+use husorden_base::Bytes;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Which installation, as the command line says it.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Which {
+    /// Name of the installation: 1 to 8 of a-z and 0-9
+    #[arg(long, value_name = "NAME", default_value = "demo")]
+    pub(crate) instance: String,
+    /// Folder of what stays [default: /var/lib/husorden/<instance>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Settings [default: <home>/husorden.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The folders of one installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its name.
+    pub(crate) instance: String,
+    /// What stays.
+    pub(crate) home: PathBuf,
+    /// What goes with the machine's next boot.
+    pub(crate) run: PathBuf,
+}
+
+/// The settings of one installation, as `husorden.toml` says them. What is left out has its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Built runtimes and apps, shared by all installations of a machine.
+    pub(crate) cache: PathBuf,
+    /// The folder that holds `runtimes/` and `apps/`; looked for beside the binary when left out.
+    pub(crate) catalogue: Option<PathBuf>,
+    /// For how many days a deletion can be undone.
+    pub(crate) retention_days: u16,
+    /// The API.
+    pub(crate) api: Api,
+    /// The node.
+    pub(crate) node: Node,
+    /// The edge.
+    pub(crate) edge: Edge,
+    /// The database.
+    pub(crate) database: Database,
+}
+
+/// Settings of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Api {
+    /// Where it listens. Plain HTTP, so on the machine itself only; a proxy with TLS stands before it where it is reached
+    /// from outside.
+    pub(crate) listen: SocketAddr,
+}
+
+/// Settings of the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Node {
+    /// Its name, as control knows it.
+    pub(crate) name: String,
+    /// `own`: a network namespace with one link to the host, so that a first look changes nothing of the machine's network.
+    /// `host`: the machine's own network, for production.
+    pub(crate) network: Network,
+    /// Size of the pool file when it is made.
+    pub(crate) pool: Bytes,
+    /// A block device of its own for the pool, in place of the pool file; it must be blank or the pool already.
+    pub(crate) device: Option<PathBuf>,
+    /// With the machine's own network: the interface towards the world; found by the default route when left out.
+    pub(crate) uplink: Option<String>,
+}
+
+/// In which network the node and the edge live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Network {
+    /// One of its own, with a link to the host.
+    Own,
+    /// The machine's.
+    Host,
+}
+
+/// Settings of the edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Edge {
+    /// Where it speaks TLS.
+    pub(crate) https: Vec<SocketAddr>,
+    /// Where it speaks plain HTTP.
+    pub(crate) http: Vec<SocketAddr>,
+}
+
+/// Settings of the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Database {
+    /// Folder of the unix socket of the operator's own PostgreSQL; left out, a private one is started.
+    pub(crate) socket_dir: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cache: PathBuf::from("/var/cache/husorden"),
+            catalogue: None,
+            retention_days: 7,
+            api: Api::default(),
+            node: Node::default(),
+            edge: Edge::default(),
+            database: Database::default(),
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], husorden_cli::API_PORT)) }
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { name: "local".to_owned(), network: Network::Own, pool: Bytes::gib(20), device: None, uplink: None }
+    }
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        let any = std::net::Ipv6Addr::UNSPECIFIED;
+        Self { https: vec![SocketAddr::from((any, 443))], http: vec![SocketAddr::from((any, 80))] }
+    }
+}
+
+impl Which {
+    /// The folders that are meant.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let name = &self.instance;
+        let fine = (1..=8).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if !fine {
+            bail!("{name:?} is no name of an installation: 1 to 8 of a-z and 0-9");
+        }
+        let home = match &self.home {
+            Some(home) => std::path::absolute(home).with_context(|| format!("making {} absolute", home.display()))?,
+            None => Path::new("/var/lib/husorden").join(name),
+        };
+        Ok(Place { instance: name.clone(), home, run: Path::new("/run/husorden").join(name) })
+    }
+
+    /// The settings that hold for it.
+    pub(crate) fn settings(&self, place: &Place) -> Result<Settings> {
+        let own = place.home.join("husorden.toml");
+        let path = match &self.config {
+            Some(path) => path,
+            None if own.exists() => &own,
+            None => return Ok(Settings::default()),
+        };
+        let text = fs::read_to_string(path).with_context(|| format!("reading the settings {}", path.display()))?;
+        let settings: Settings =
+            toml::from_str(&text).with_context(|| format!("the settings {} do not hold", path.display()))?;
+        if !settings.api.listen.ip().is_loopback() {
+            bail!(
+                "api.listen is {}: the API speaks plain HTTP and listens on the machine itself only (127.0.0.1 or [::1]); put a proxy with TLS before it",
+                settings.api.listen
+            );
+        }
+        Ok(settings)
+    }
+}
+
+impl Settings {
+    /// The folder with the catalogues: as set, or beside the binary (a checkout's `target/release` too), or where a package
+    /// puts it.
+    pub(crate) fn catalogue(&self) -> Result<PathBuf> {
+        if let Some(set) = &self.catalogue {
+            return Ok(set.clone());
+        }
+        let binary = std::env::current_exe().context("finding the binary")?;
+        binary
+            .ancestors()
+            .skip(1)
+            .take(4)
+            .chain([Path::new("/usr/share/husorden")])
+            .find(|folder| folder.join("runtimes").is_dir() && folder.join("apps").is_dir())
+            .map(Path::to_owned)
+            .with_context(|| {
+                format!(
+                    "no folder with runtimes/ and apps/ beside {} nor in /usr/share/husorden; name it as `catalogue` in the settings",
+                    binary.display()
+                )
+            })
+    }
+}
+
+impl Place {
+    /// Logs of the roles.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.home.join("log")
+    }
+
+    /// The certificate authority.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.home.join("ca")
+    }
+
+    /// Tokens of the platform itself.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.home.join("secrets")
+    }
+
+    /// What the demo made.
+    pub(crate) fn demo(&self) -> PathBuf {
+        self.home.join("demo")
+    }
+
+    /// Who runs: a file a role, locked as long as it lives.
+    pub(crate) fn role_lock(&self, role: &str) -> PathBuf {
+        self.run.join("roles").join(role)
+    }
+
+    /// What a role is started with.
+    pub(crate) fn role_file(&self, role: &str) -> PathBuf {
+        self.run.join("config").join(format!("{role}.toml"))
+    }
+
+    /// What the running supervisor says of itself.
+    pub(crate) fn state_file(&self) -> PathBuf {
+        self.run.join("state.json")
+    }
+
+    /// Control's unix socket for nodes.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.run.join("control").join("node.sock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_have_defaults_and_refuse_what_they_do_not_know() {
+        let text = "[node]\nnetwork = \"host\"\n[edge]\nhttps = [\"192.0.2.1:443\"]\n";
+        let settings: Settings = toml::from_str(text).expect("settings");
+        assert_eq!(settings.node.network, Network::Host);
+        assert_eq!(settings.node.pool, Bytes::gib(20));
+        assert_eq!(settings.edge.http.len(), 1);
+        for wrong in ["[node]\nnetwrk = 1\n", "port = 1\n", "[node]\nnetwork = \"vpn\"\n"] {
+            assert!(toml::from_str::<Settings>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_installation_has_a_short_name() {
+        for (name, fine) in
+            [("demo", true), ("t1", true), ("", false), ("Demo", false), ("../demo", false), ("ninechars", false)]
+        {
+            let which = Which { instance: name.to_owned(), ..Which::default() };
+            assert_eq!(which.place().is_ok(), fine, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The roles alone: `husorden control`, `node` and `edge`, each with its file. Under `up` they are started just like this.
+
+use crate::role::{RoleFile, TAKEN};
+use anyhow::{Context, Result};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A role's file.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FileArg {
+    /// The role's file: [process] says as whom and where, the table named after the role is its own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// The API and the database behind it.
+pub(crate) fn control(path: &Path) -> Result<ExitCode> {
+    let file = RoleFile::<husorden_control::Config>::read("control", path)?;
+    let Some(_single) = file.process.take_place()? else { return Ok(taken("control")) };
+    file.process.step_down()?;
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(husorden_control::run(file.config, &husorden_kinds::KINDS, asked_to_end()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The walls and the passes. It ends by its local socket when everything is to be closed; a signal ends it at once and
+/// leaves what runs running.
+pub(crate) fn node(path: &Path) -> Result<ExitCode> {
+    let file = RoleFile::<husorden_node::Config>::read("node", path)?;
+    let Some(_single) = file.process.take_place()? else { return Ok(taken("node")) };
+    husorden_node::run(file.config)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// TLS, HTTP and the way to each site. It listens before it steps down, for its ports are root's.
+pub(crate) fn edge(path: &Path) -> Result<ExitCode> {
+    let file = RoleFile::<husorden_edge::Config>::read("edge", path)?;
+    let Some(_single) = file.process.take_place()? else { return Ok(taken("edge")) };
+    let mut config = file.config;
+    if file.process.user.is_some() {
+        config.https_port = config.https_port.or_else(|| config.https.first().map(SocketAddr::port));
+        config.bound.https = bind(&mut config.https)?;
+        config.bound.http = bind(&mut config.http)?;
+    }
+    file.process.step_down()?;
+    husorden_edge::run_blocking(config, asked_to_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bind(addresses: &mut Vec<SocketAddr>) -> Result<Vec<TcpListener>> {
+    addresses
+        .drain(..)
+        .map(|address| {
+            let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+            listener.set_nonblocking(true).context("preparing a listener")?;
+            Ok(listener)
+        })
+        .collect()
+}
+
+fn taken(role: &str) -> ExitCode {
+    tracing::warn!(role, "runs already");
+    ExitCode::from(TAKEN)
+}
+
+/// Resolves when SIGTERM or SIGINT asks for an end.
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be heard; the role ends by force only");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
