@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use tokio::sync::Notify;
 
+/// How long a connection that was told goodbye may stay when nothing is being answered on it.
+const GOODBYE_MS: u64 = 1_000;
+
 /// What is to become of a connection or stream. A later verdict may only be harder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
@@ -165,7 +168,7 @@ impl Life {
         } else if phase == Phase::Sending as u8 && since > patience.write_stall_ms {
             self.judge(Verdict::End);
         }
-        if finish != 0 && age(finish) > patience.header_ms && self.streams.load(Relaxed) == 0 && blocked == 0 {
+        if finish != 0 && age(finish) > GOODBYE_MS && self.streams.load(Relaxed) == 0 && blocked == 0 {
             self.judge(Verdict::End);
         }
     }
