@@ -207,14 +207,21 @@ pub struct Standing {
 pub struct Ports {
     ground: Ground,
     mtu: u32,
-    inner: Mutex<Inner>,
+    /// Taken first, for as long as a port is made or taken away.
+    machine: Mutex<Machine>,
+    /// Taken second and for a moment only, so that a measure never waits for a port that is being made.
+    rules: Mutex<Rules>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    links: Links,
+struct Rules {
     table: Table,
     shown: Shown,
+}
+
+#[derive(Debug)]
+struct Machine {
+    links: Links,
     /// The wishes on disk.
     wished: BTreeMap<Number, Port>,
     /// Ports whose machine part this process has made or brought in order; what is inside changes only through us.
@@ -223,6 +230,7 @@ struct Inner {
 
 impl Ports {
     /// Takes the wall over in the calling thread's network namespace: writes the base table and adopts what stands.
+    /// Whoever calls it closes what measures hold before anything else: a table of an older make may have been replaced.
     ///
     /// # Errors
     /// When the uplink is missing, or the kernel or the nft tool refuses.
@@ -250,7 +258,8 @@ impl Ports {
         Ok(Self {
             ground: ground.clone(),
             mtu: up.mtu,
-            inner: Mutex::new(Inner { links, table, shown, wished, made: BTreeSet::new() }),
+            machine: Mutex::new(Machine { links, wished, made: BTreeSet::new() }),
+            rules: Mutex::new(Rules { table, shown }),
         })
     }
 
@@ -263,11 +272,11 @@ impl Ports {
         if port.allow.len() > ALLOW_ENTRIES_MAX {
             return Err(Error::AllowTooLong(port.allow.len()));
         }
-        let mut inner = self.lock();
+        let mut machine = self.machine();
         self.write_record(number, port)?;
-        inner.wished.insert(number, port.clone());
-        if self.machine_part(&mut inner, number)? != Part::None {
-            self.make(&mut inner, number, port)?;
+        machine.wished.insert(number, port.clone());
+        if self.machine_part(&mut machine, number)? != Part::None {
+            self.make(&mut machine, number, port)?;
         }
         Ok(())
     }
@@ -277,13 +286,13 @@ impl Ports {
     /// # Errors
     /// When no port is set, or the kernel refuses.
     pub fn ensure(&self, number: Number) -> Result<PathBuf, Error> {
-        let mut inner = self.lock();
-        let port = inner.wished.get(&number).cloned().ok_or(Error::NotSet(number))?;
-        let whole = inner.made.contains(&number)
-            && self.machine_part(&mut inner, number)? == Part::Whole
-            && inner.shown.ports.get(&number) == Some(&table::elements(number, &port));
+        let mut machine = self.machine();
+        let port = machine.wished.get(&number).cloned().ok_or(Error::NotSet(number))?;
+        let whole = machine.made.contains(&number)
+            && self.machine_part(&mut machine, number)? == Part::Whole
+            && self.in_force(number, &port);
         if !whole {
-            self.make(&mut inner, number, &port)?;
+            self.make(&mut machine, number, &port)?;
         }
         Ok(netns::path(&self.ground.netns(number)))
     }
@@ -294,14 +303,14 @@ impl Ports {
     /// # Errors
     /// When something could not be seen.
     pub fn look(&self, number: Number) -> Result<Option<String>, Error> {
-        let mut inner = self.lock();
-        let Some(port) = inner.wished.get(&number).cloned() else {
+        let mut machine = self.machine();
+        let Some(port) = machine.wished.get(&number).cloned() else {
             return Ok(None);
         };
-        let fine = match self.machine_part(&mut inner, number)? {
+        let fine = match self.machine_part(&mut machine, number)? {
             Part::None => true,
             Part::Some => false,
-            Part::Whole => inner.shown.ports.get(&number) == Some(&table::elements(number, &port)),
+            Part::Whole => self.in_force(number, &port),
         };
         Ok(fine.then(|| port.digest()))
     }
@@ -311,11 +320,11 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove(&self, number: Number) -> Result<(), Error> {
-        let mut inner = self.lock();
-        inner.made.remove(&number);
-        inner.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
+        let mut machine = self.machine();
+        machine.made.remove(&number);
+        machine.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
         netns::remove(&self.ground.netns(number))?;
-        inner.bring(number, None)?;
+        self.rules().bring(number, None)?;
         // The wish goes last: as long as it stands, what is left is known to be ours.
         let path = self.record_path(number);
         match fs::remove_file(&path) {
@@ -324,7 +333,7 @@ impl Ports {
             }
             _ => {}
         }
-        inner.wished.remove(&number);
+        machine.wished.remove(&number);
         Ok(())
     }
 
@@ -334,10 +343,10 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses.
     pub fn close(&self, number: Number) -> Result<(), Error> {
-        let mut inner = self.lock();
+        let mut rules = self.rules();
         let mark = Element::of(Set::Closed, number);
-        inner.settle(number, |shown| (shown.closed.insert(number)).then_some((vec![mark.clone()], vec![])))?;
-        inner.forget(number, Opened::Either)
+        rules.settle(number, |shown| (shown.closed.insert(number)).then_some((vec![mark.clone()], vec![])))?;
+        rules.forget(number, Opened::Either)
     }
 
     /// Opens a port again after a measure.
@@ -346,7 +355,7 @@ impl Ports {
     /// When the kernel refuses.
     pub fn open_again(&self, number: Number) -> Result<(), Error> {
         let mark = Element::of(Set::Closed, number);
-        self.lock().settle(number, |shown| (shown.closed.remove(&number)).then_some((vec![], vec![mark.clone()])))
+        self.rules().settle(number, |shown| (shown.closed.remove(&number)).then_some((vec![], vec![mark.clone()])))
     }
 
     /// What every port with a machine part has done since it was made.
@@ -354,7 +363,7 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses.
     pub fn counters(&self) -> Result<BTreeMap<Number, Counters>, Error> {
-        let meters = self.lock().table.meters().map_err(Error::kernel(|| "reading the counters".to_owned()))?;
+        let meters = self.rules().table.meters().map_err(Error::kernel(|| "reading the counters".to_owned()))?;
         let named = |[sent, received, refused_out, refused_in, spoofed, mail]: [Count; 6]| Counters {
             sent,
             received,
@@ -371,15 +380,16 @@ impl Ports {
     /// # Errors
     /// When something could not be seen.
     pub fn list(&self) -> Result<Standing, Error> {
-        let mut inner = self.lock();
-        let links = inner.links.all().map_err(Error::kernel(|| "listing links".to_owned()))?;
-        inner.refresh()?;
+        let mut machine = self.machine();
+        let links = machine.links.all().map_err(Error::kernel(|| "listing links".to_owned()))?;
+        let mut rules = self.rules();
+        rules.refresh()?;
         Ok(Standing {
-            records: inner.wished.keys().copied().collect(),
+            records: machine.wished.keys().copied().collect(),
             namespaces: self.namespaces()?,
             links: links.iter().filter(|link| link.group == GROUP).filter_map(|link| number_of(&link.name)).collect(),
-            elements: inner.shown.ports.keys().copied().collect(),
-            closed: inner.shown.closed.clone(),
+            elements: rules.shown.ports.keys().copied().collect(),
+            closed: rules.shown.closed.clone(),
         })
     }
 
@@ -388,15 +398,20 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses; what was removed until then stays removed, and it may be called again.
     pub fn shut(&self) -> Result<(), Error> {
-        let standing = self.list()?;
-        self.lock().links.remove_group(GROUP).map_err(Error::kernel(|| "removing the links".to_owned()))?;
+        let mut machine = self.machine();
+        machine.made.clear();
+        machine.links.remove_group(GROUP).map_err(Error::kernel(|| "removing the links".to_owned()))?;
         // No link is left, so the table has nothing to judge; taken as a whole it goes at once.
-        self.lock().table.remove().map_err(Error::kernel(|| "removing the table".to_owned()))?;
-        for number in standing.namespaces {
+        self.rules().table.remove().map_err(Error::kernel(|| "removing the table".to_owned()))?;
+        for number in self.namespaces()? {
             netns::remove(&self.ground.netns(number))?;
         }
+        machine.wished.clear();
         let folder = self.ground.run.join("ports");
-        fs::remove_dir_all(&folder).map_err(Error::file("removing", &folder))
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file("removing", &folder)(error)),
+            _ => Ok(()),
+        }
     }
 
     fn namespaces(&self) -> Result<BTreeSet<Number>, Error> {
@@ -404,22 +419,33 @@ impl Ports {
         Ok(found.iter().filter_map(|name| parse_number(name)).collect())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn machine(&self) -> MutexGuard<'_, Machine> {
         // What a panic left half done is what the kernel shows, and that is looked at again.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the table shows exactly what is wished, as it was seen last.
+    fn in_force(&self, number: Number, port: &Port) -> bool {
+        self.rules().shown.ports.get(&number) == Some(&table::elements(number, port))
     }
 
     /// How much of the machine part stands, by three cheap questions.
-    fn machine_part(&self, inner: &mut Inner, number: Number) -> Result<Part, Error> {
-        inner.refresh()?;
-        let link =
-            inner.links.find(&link_name(number)).map_err(Error::kernel(|| format!("finding the link of {number}")))?;
+    fn machine_part(&self, machine: &mut Machine, number: Number) -> Result<Part, Error> {
+        let judged = {
+            let mut rules = self.rules();
+            rules.refresh()?;
+            rules.shown.ports.contains_key(&number)
+        };
+        let link = machine
+            .links
+            .find(&link_name(number))
+            .map_err(Error::kernel(|| format!("finding the link of {number}")))?;
         let name = self.ground.netns(number);
-        let stands = [
-            netns::exists(&name),
-            link.as_ref().is_some_and(|link| link.up && link.group == GROUP),
-            inner.shown.ports.contains_key(&number),
-        ];
+        let stands = [netns::exists(&name), link.as_ref().is_some_and(|link| link.up && link.group == GROUP), judged];
         Ok(if stands == [true; 3] {
             Part::Whole
         } else if stands == [false; 3] && link.is_none() && !netns::path(&name).exists() {
@@ -430,10 +456,10 @@ impl Ports {
     }
 
     /// Brings the machine part to what is wished, from whatever stands of it.
-    fn make(&self, inner: &mut Inner, number: Number, port: &Port) -> Result<(), Error> {
-        inner.made.remove(&number);
+    fn make(&self, machine: &mut Machine, number: Number, port: &Port) -> Result<(), Error> {
+        machine.made.remove(&number);
         // The elements come first, so that a link is judged from its first packet.
-        inner.bring(number, Some(port))?;
+        self.rules().bring(number, Some(port))?;
         let name = self.ground.netns(number);
         netns::make(&name)?;
         let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
@@ -442,7 +468,7 @@ impl Ports {
             Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))
         })?;
         let outer_name = link_name(number);
-        let mut outer = inner.links.find(&outer_name).map_err(kernel("finding the link"))?;
+        let mut outer = machine.links.find(&outer_name).map_err(kernel("finding the link"))?;
         let mut end = inside.find(INNER).map_err(kernel("finding the link"))?;
         let paired = match (&outer, &end) {
             (Some(outer), Some(end)) => outer.peer == end.index && end.peer == outer.index && outer.group == GROUP,
@@ -450,7 +476,7 @@ impl Ports {
         };
         if !paired {
             if outer.is_some() {
-                inner.links.remove(&outer_name).map_err(kernel("removing the torn link"))?;
+                machine.links.remove(&outer_name).map_err(kernel("removing the torn link"))?;
             }
             inside.remove(INNER).map_err(kernel("removing the torn link"))?;
             let pair = Pair {
@@ -463,20 +489,20 @@ impl Ports {
             };
             let path = netns::path(&name);
             let file = fs::File::open(&path).map_err(Error::file("opening", &path))?;
-            inner.links.pair(&pair, file.as_fd()).map_err(kernel("making the link"))?;
-            outer = inner.links.find(&outer_name).map_err(kernel("finding the link"))?;
+            machine.links.pair(&pair, file.as_fd()).map_err(kernel("making the link"))?;
+            outer = machine.links.find(&outer_name).map_err(kernel("finding the link"))?;
             end = inside.find(INNER).map_err(kernel("finding the link"))?;
         }
         let (Some(outer), Some(end)) = (outer, end) else {
             return Err(kernel("finding both ends of the link")(Errno::ENODEV));
         };
         let loopback = inside.find("lo").map_err(kernel("finding the loopback"))?.map_or(1, |link| link.index);
-        inner.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
+        machine.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
         inside.run(inner_messages(number, end.index, loopback)).map_err(kernel("setting the inner end"))?;
-        link::wait_carries(&mut inner.links, &outer_name)
+        link::wait_carries(&mut machine.links, &outer_name)
             .and_then(|()| link::wait_carries(&mut inside, INNER))
             .map_err(kernel("waiting for the link"))?;
-        inner.made.insert(number);
+        machine.made.insert(number);
         Ok(())
     }
 
@@ -534,7 +560,7 @@ enum Part {
     Whole,
 }
 
-impl Inner {
+impl Rules {
     /// Lists the table again if anybody has changed the ruleset since.
     fn refresh(&mut self) -> Result<(), Error> {
         let kernel = || Error::kernel(|| "listing the table".to_owned());

@@ -407,16 +407,16 @@ fn whatever_stands_is_brought_to_what_is_wished() {
         type Break<'a> = &'a dyn Fn(&Ports);
         let breaks: [(&str, Break<'_>); 5] = [
             ("link gone", &|ports| {
-                ports.lock().links.remove("p1").unwrap();
+                ports.machine().links.remove("p1").unwrap();
             }),
             ("link down", &|_| {
                 let done = std::process::Command::new("ip").args(["link", "set", "p1", "down"]).status();
                 assert!(done.unwrap().success());
             }),
             ("elements gone", &|ports| {
-                let mut inner = ports.lock();
+                let mut rules = ports.rules();
                 let own: Vec<_> = table::elements(one, &outbound()).into_iter().collect();
-                inner.table.change([], own.iter().skip(2), None).unwrap();
+                rules.table.change([], own.iter().skip(2), None).unwrap();
             }),
             ("namespace gone", &|_| netns::remove(&name).unwrap()),
             ("name without namespace", &|_| {
@@ -432,7 +432,7 @@ fn whatever_stands_is_brought_to_what_is_wished() {
             assert!(works(), "{what}");
         }
 
-        ports.lock().table.remove().unwrap();
+        ports.rules().table.remove().unwrap();
         assert!(ports.look(one).is_err(), "not knowing is not absence");
         drop(ports);
         let ports = house.ports();
@@ -449,9 +449,33 @@ fn whatever_stands_is_brought_to_what_is_wished() {
         ports.set(one, &outbound()).unwrap();
         ports.ensure(one).unwrap();
         ports.shut().unwrap();
+        ports.shut().unwrap();
         assert!(!netns::path(&name).exists());
         let left = std::process::Command::new("nft").args(["list", "ruleset"]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+    });
+}
+
+#[test]
+fn a_table_of_another_make_is_replaced() {
+    in_a_house(|house| {
+        let one = number(1);
+        house.serve(Some(&house.outside), 7000);
+        let ports = house.ports();
+        ports.set(one, &outbound()).unwrap();
+        ports.ensure(one).unwrap();
+        drop(ports);
+        let other = "delete table inet husorden; add table inet husorden; \
+                     add set inet husorden closed { type ipv4_addr; }";
+        let done = std::process::Command::new("nft").arg(other).status();
+        assert!(done.unwrap().success());
+        let ports = house.ports();
+        assert_eq!(ports.look(one).unwrap(), None, "its elements are to be set again");
+        assert!(connect(&house.name(one), address(OUTSIDE4), 7000).is_err(), "until then nothing passes");
+        ports.set(one, &outbound()).unwrap();
+        assert_eq!(ports.look(one).unwrap(), Some(outbound().digest()));
+        assert!(connect(&house.name(one), address(OUTSIDE4), 7000).is_ok());
+        ports.shut().unwrap();
     });
 }
 
@@ -472,11 +496,11 @@ fn ten_thousand_ports_cost_what_one_costs() {
             }
         });
         timed("10,000 sets of elements", &mut || {
-            let mut inner = ports.lock();
+            let mut rules = ports.rules();
             for piece in (1000..11_000).collect::<Vec<_>>().chunks(100) {
                 let elements: Vec<_> =
                     piece.iter().flat_map(|at| table::elements(number(*at), &port(number(*at)))).collect();
-                inner.table.change(&elements, [], None).unwrap();
+                rules.table.change(&elements, [], None).unwrap();
             }
         });
         let real: Vec<_> = (1..=200).map(number).collect();
