@@ -236,7 +236,7 @@ fn answer(state: &State, domain: &Domain, progress: &Progress) -> Result<()> {
     let mut last = String::new();
     loop {
         let said = match visit::page(edge, domain.as_str(), "/", Path::new(&state.ca)) {
-            Ok(status) if status == 200 => return Ok(()),
+            Ok(200) => return Ok(()),
             Ok(status) => format!("https://{domain}/ answers {status}"),
             Err(error) => format!("https://{domain}/: {error:#}"),
         };
