@@ -189,6 +189,7 @@ impl Settings {
             .skip(1)
             .take(4)
             .chain([Path::new("/usr/share/husorden")])
+            .chain(checkout())
             .find(|folder| folder.join("runtimes").is_dir() && folder.join("apps").is_dir())
             .map(Path::to_owned)
             .with_context(|| {
@@ -198,6 +199,11 @@ impl Settings {
                 )
             })
     }
+}
+
+/// The checkout this was built from: in a build for development, whose binary may lie anywhere.
+fn checkout() -> Option<&'static Path> {
+    if cfg!(debug_assertions) { Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2) } else { None }
 }
 
 impl Place {
