@@ -88,6 +88,13 @@ struct QuotaCtl {
 }
 
 #[repr(C)]
+struct QuotaRescan {
+    flags: u64,
+    progress: u64,
+    reserved: [u64; 6],
+}
+
+#[repr(C)]
 struct QgroupCreate {
     create: u64,
     qgroupid: u64,
@@ -204,6 +211,7 @@ nix::ioctl_readwrite!(ioc_ino_lookup, MAGIC, 18, InoLookup);
 nix::ioctl_readwrite!(ioc_quota_ctl, MAGIC, 40, QuotaCtl);
 nix::ioctl_write_ptr!(ioc_qgroup_create, MAGIC, 42, QgroupCreate);
 nix::ioctl_read!(ioc_qgroup_limit, MAGIC, 43, QgroupLimit);
+nix::ioctl_write_ptr!(ioc_quota_rescan, MAGIC, 44, QuotaRescan);
 nix::ioctl_read!(ioc_fs_info, MAGIC, 31, FsInfo);
 nix::ioctl_readwrite!(ioc_dev_info, MAGIC, 30, DevInfo);
 nix::ioctl_readwrite!(ioc_dev_stats, MAGIC, 52, DevStats);
@@ -433,6 +441,16 @@ fn quota_ctl(fd: BorrowedFd<'_>, cmd: u64) -> io::Result<()> {
     done(unsafe { ioc_quota_ctl(fd.as_raw_fd(), &raw mut args) })
 }
 
+/// Has plain quota groups counted anew in the background; a count that runs already is fine.
+pub(crate) fn quota_rescan(fd: impl AsFd) -> io::Result<()> {
+    let args = QuotaRescan { flags: 0, progress: 0, reserved: [0; 6] };
+    // SAFETY: the descriptor is open and `args` has the kernel's layout.
+    match unsafe { ioc_quota_rescan(fd.as_fd().as_raw_fd(), &raw const args) } {
+        Ok(_) | Err(Errno::EINPROGRESS) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Makes a quota group; one that exists is fine.
 pub(crate) fn group_create(fd: impl AsFd, group: u64) -> io::Result<()> {
     let args = QgroupCreate { create: 1, qgroupid: group };
@@ -570,6 +588,7 @@ const _: () = {
     assert!(size_of::<InoLookup>() == 4096);
     assert!(size_of::<Inherit>() == 80);
     assert!(size_of::<QgroupLimit>() == 48);
+    assert!(size_of::<QuotaRescan>() == 64);
     assert!(size_of::<FsInfo>() == 1024);
     assert!(size_of::<DevInfo>() == 4096);
     assert!(size_of::<DevStats>() == 1032);

@@ -388,6 +388,19 @@ impl Pool {
         Path::new("/sys/fs/btrfs").join(&self.fsid).join("qgroups").join(format!("1_{number}"))
     }
 
+    /// Older kernels mark plain groups as uncertain when a snapshot joins one; then they are counted anew. Simple quotas never are.
+    pub(super) fn mend_groups(&self) {
+        if self.quota != QuotaMode::Plain {
+            return;
+        }
+        let mark = Path::new("/sys/fs/btrfs").join(&self.fsid).join("qgroups/inconsistent");
+        if fs::read_to_string(mark).is_ok_and(|text| text.trim() == "1")
+            && let Err(error) = btrfs::quota_rescan(self.top())
+        {
+            tracing::warn!(%error, pool = self.name, "the quota groups could not be counted anew");
+        }
+    }
+
     fn solution_entries(&self) -> Result<Vec<String>, VolumeError> {
         let path = self.solutions();
         fs::read_dir(&path)

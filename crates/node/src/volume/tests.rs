@@ -215,6 +215,29 @@ fn snapshot_restore_and_undo_bring_back_what_was() {
 }
 
 #[test]
+fn a_restore_does_not_wait_for_those_who_still_look() {
+    let place = Place::new();
+    let pool = place.pool(300);
+    let volume = made(&pool, N, Bytes::mib(50));
+    says(&volume, "a", "one");
+    let id = SnapshotId::new();
+    volume.snapshot(&id, Why::Customer, None).expect("a snapshot");
+    says(&volume, "a", "two");
+    // A sandbox has the folder bound, and a file in it open.
+    let bound = place.ground.run.join("pools/bound");
+    fs::create_dir(&bound).expect("a folder");
+    nix::mount::mount(Some(&volume.folder("www")), &bound, None::<&str>, nix::mount::MsFlags::MS_BIND, None::<&str>)
+        .expect("a bind");
+    let open = fs::File::open(bound.join("a")).expect("an open file");
+    volume.restore(&id).expect("a restore");
+    assert_eq!(sees(&volume, "a"), "one");
+    assert_eq!(std::io::read_to_string(&open).expect("still there"), "two");
+    drop(open);
+    nix::mount::umount(&bound).expect("let go");
+    pool.release().expect("nothing holds the pool");
+}
+
+#[test]
 fn what_a_crash_leaves_is_swept_and_nothing_else() {
     let place = Place::new();
     let pool = place.pool(400);
@@ -278,6 +301,7 @@ fn retained_revived_destroyed() {
     volume.retain(&SnapshotId::new()).expect("again is fine");
     assert_eq!(volume.look().expect("a look"), VolumeSight::Retained);
     assert_eq!(volume.marks().expect("marks").len(), 0);
+    assert!(volume.create(Bytes::mib(50), &[]).is_err(), "what is retained is not built over");
     assert!(matches!(volume.snapshot(&SnapshotId::new(), Why::Customer, None), Err(VolumeError::Absent(_))));
     assert!(volume.snapshot_delete(&id).is_err(), "it is all that is left");
     volume.revive().expect("revived");

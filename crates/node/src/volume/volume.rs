@@ -176,10 +176,14 @@ impl Volume {
     }
 
     fn build(&self, limit: Bytes, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), VolumeError> {
-        if self.there("")? {
-            return Ok(());
+        match self.look()? {
+            VolumeSight::Live { .. } => return Ok(()),
+            VolumeSight::Retained => {
+                let said = format!("solution {} is retained: it is revived or destroyed, not made anew", self.number);
+                return Err(VolumeError::Strange(said));
+            }
+            VolumeSight::Absent => self.pool.admit()?,
         }
-        self.pool.admit()?;
         let doing = || format!("making the volume of solution {}", self.number);
         let name = format!(".new-{}", self.number);
         let fresh = self.pool.solutions().join(&name);
@@ -279,6 +283,7 @@ impl Volume {
                 )
             })
             .map_err(VolumeError::io(doing()))?;
+        self.pool.mend_groups();
         Ok(info)
     }
 
@@ -332,7 +337,9 @@ impl Volume {
     fn make_live_new(&self, source: &File) -> io::Result<()> {
         destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW))
             .map_err(|error| io::Error::other(error.to_string()))?;
-        btrfs::snapshot(open_folder(&self.holder)?, LIVE_NEW, source, false, self.group())
+        btrfs::snapshot(open_folder(&self.holder)?, LIVE_NEW, source, false, self.group())?;
+        self.pool.mend_groups();
+        Ok(())
     }
 
     /// Takes a snapshot of the live part, notes that it brings the volume back, and removes the live part. One that is retained
