@@ -157,6 +157,30 @@ impl Links {
     }
 }
 
+/// What happens to the links of a namespace, told by the kernel as it happens.
+#[derive(Debug)]
+pub(crate) struct Happenings(Socket);
+
+impl Happenings {
+    /// Listens in the calling thread's namespace from now on.
+    pub(crate) fn open() -> Result<Self, Errno> {
+        Socket::hearing(SockProtocol::NetlinkRoute, 1).map(Self)
+    }
+
+    /// Names of links to which anything happened since; none when too much did to be told.
+    pub(crate) fn since(&mut self) -> Result<Option<Vec<String>>, Errno> {
+        let mut names = Vec::new();
+        loop {
+            match self.0.heard() {
+                Ok(bodies) if bodies.is_empty() => return Ok(Some(names)),
+                Ok(bodies) => names.extend(bodies.iter().filter_map(|body| read_link(body)).map(|link| link.name)),
+                Err(Errno::ENOBUFS) => return Ok(None),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
 /// Waits until a link carries packets: until then the kernel drops what is sent, and a connection would begin with a lost
 /// packet and the second it takes to send it again.
 pub(crate) fn wait_carries(links: &mut Links, name: &str) -> Result<(), Errno> {

@@ -24,7 +24,7 @@ use conntrack::Opened;
 use husorden_base::Number;
 use husorden_kinds::Port;
 use ipnet::IpNet;
-use link::{Links, Pair};
+use link::{Happenings, Links, Pair};
 use netlink::Socket;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
@@ -222,6 +222,9 @@ struct Rules {
 #[derive(Debug)]
 struct Machine {
     links: Links,
+    happenings: Happenings,
+    /// Ports whose link was seen in order, and to which nothing has happened since.
+    seen: BTreeSet<Number>,
     /// The wishes on disk.
     wished: BTreeMap<Number, Port>,
     /// Ports whose machine part this process has made or brought in order; what is inside changes only through us.
@@ -236,6 +239,7 @@ impl Ports {
     /// When the uplink is missing, or the kernel or the nft tool refuses.
     pub fn open(ground: &Ground, uplink: &Uplink) -> Result<Self, Error> {
         let mut links = Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))?;
+        let happenings = Happenings::open().map_err(Error::kernel(|| "listening to rtnetlink".to_owned()))?;
         let socket =
             Socket::open(SockProtocol::NetlinkNetFilter).map_err(Error::kernel(|| "opening nfnetlink".to_owned()))?;
         let up = links
@@ -258,7 +262,7 @@ impl Ports {
         Ok(Self {
             ground: ground.clone(),
             mtu: up.mtu,
-            machine: Mutex::new(Machine { links, wished, made: BTreeSet::new() }),
+            machine: Mutex::new(Machine { links, happenings, seen: BTreeSet::new(), wished, made: BTreeSet::new() }),
             rules: Mutex::new(Rules { table, shown }),
         })
     }
@@ -433,22 +437,19 @@ impl Ports {
         self.rules().shown.ports.get(&number) == Some(&table::elements(number, port))
     }
 
-    /// How much of the machine part stands, by three cheap questions.
+    /// How much of the machine part stands, by cheap questions.
     fn machine_part(&self, machine: &mut Machine, number: Number) -> Result<Part, Error> {
         let judged = {
             let mut rules = self.rules();
             rules.refresh()?;
             rules.shown.ports.contains_key(&number)
         };
-        let link = machine
-            .links
-            .find(&link_name(number))
-            .map_err(Error::kernel(|| format!("finding the link of {number}")))?;
         let name = self.ground.netns(number);
-        let stands = [netns::exists(&name), link.as_ref().is_some_and(|link| link.up && link.group == GROUP), judged];
+        let linked = machine.linked(number).map_err(Error::kernel(|| format!("finding the link of {number}")))?;
+        let stands = [netns::exists(&name), linked == Part::Whole, judged];
         Ok(if stands == [true; 3] {
             Part::Whole
-        } else if stands == [false; 3] && link.is_none() && !netns::path(&name).exists() {
+        } else if stands == [false; 3] && linked == Part::None && !netns::path(&name).exists() {
             Part::None
         } else {
             Part::Some
@@ -558,6 +559,32 @@ enum Part {
     None,
     Some,
     Whole,
+}
+
+impl Machine {
+    /// Whether a port's link is there and in order. The kernel is asked again only after something happened to it: a
+    /// question about a link waits for every change to links that is under way.
+    fn linked(&mut self, number: Number) -> Result<Part, Errno> {
+        match self.happenings.since()? {
+            Some(names) => {
+                for number in names.iter().filter_map(|name| number_of(name)) {
+                    self.seen.remove(&number);
+                }
+            }
+            None => self.seen.clear(),
+        }
+        if self.seen.contains(&number) {
+            return Ok(Part::Whole);
+        }
+        Ok(match self.links.find(&link_name(number))? {
+            Some(link) if link.up && link.group == GROUP => {
+                self.seen.insert(number);
+                Part::Whole
+            }
+            Some(_) => Part::Some,
+            None => Part::None,
+        })
+    }
 }
 
 impl Rules {

@@ -130,16 +130,36 @@ pub(crate) fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
 pub(crate) struct Socket {
     fd: OwnedFd,
     sequence: u32,
+    buffer: Vec<u8>,
 }
 
 impl Socket {
     /// Opens one in the calling thread's network namespace.
     pub(crate) fn open(protocol: SockProtocol) -> Result<Self, Errno> {
+        Self::hearing(protocol, 0)
+    }
+
+    /// Opens one that is told of what happens to the groups in this mask.
+    pub(crate) fn hearing(protocol: SockProtocol, groups: u32) -> Result<Self, Errno> {
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
         setsockopt(&fd, sockopt::ReceiveTimeout, &TimeVal::seconds(ANSWER_SECONDS_MAX))?;
         setsockopt(&fd, sockopt::SndBufForce, &(4 << 20))?;
-        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-        Ok(Self { fd, sequence: 0 })
+        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
+        Ok(Self { fd, sequence: 0, buffer: vec![0; ANSWER_BYTES_MAX] })
+    }
+
+    /// The bodies of what has been told since, without waiting; empty when there is nothing more. `ENOBUFS` says that
+    /// something was told and lost.
+    pub(crate) fn heard(&mut self) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut found = Vec::new();
+        match self.receive(MsgFlags::MSG_DONTWAIT, |_, _, _, body| {
+            found.push(body.to_vec());
+            Ok(false)
+        }) {
+            Ok(_) => Ok(found),
+            Err(Errno::EAGAIN) => Ok(Vec::new()),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Sends messages in one datagram; the sequence number of the first is returned, the others follow on it.
@@ -162,15 +182,18 @@ impl Socket {
     }
 
     /// Reads one datagram and hands on each message in it: kind, flags, sequence, body.
-    fn receive(&mut self, mut each: impl FnMut(u16, u16, u32, &[u8]) -> Result<bool, Errno>) -> Result<bool, Errno> {
-        let mut buffer = vec![0_u8; ANSWER_BYTES_MAX];
+    fn receive(
+        &mut self,
+        flags: MsgFlags,
+        mut each: impl FnMut(u16, u16, u32, &[u8]) -> Result<bool, Errno>,
+    ) -> Result<bool, Errno> {
         let length = loop {
-            match recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+            match recv(self.fd.as_raw_fd(), &mut self.buffer, flags) {
                 Err(Errno::EINTR) => {}
                 other => break other?,
             }
         };
-        let mut rest = &buffer[..length];
+        let mut rest = &self.buffer[..length];
         let mut ended = false;
         while let Some((head, _)) = rest.split_first_chunk::<16>() {
             let length = u32::from_ne_bytes([head[0], head[1], head[2], head[3]]) as usize;
@@ -197,7 +220,7 @@ impl Socket {
         let last = self.sequence;
         let mut failed = None;
         loop {
-            let ended = self.receive(|kind, _, sequence, body| {
+            let ended = self.receive(MsgFlags::empty(), |kind, _, sequence, body| {
                 if kind != ERROR || !within(sequence, first, last) {
                     return Ok(false);
                 }
@@ -222,7 +245,7 @@ impl Socket {
         let last = end.wrapping_sub(1);
         let mut failed = None;
         loop {
-            let ended = self.receive(|kind, _, sequence, body| {
+            let ended = self.receive(MsgFlags::empty(), |kind, _, sequence, body| {
                 if kind != ERROR || !within(sequence, first, end) {
                     return Ok(false);
                 }
@@ -245,7 +268,7 @@ impl Socket {
         let mut answer = None;
         let mut missing = false;
         loop {
-            let ended = self.receive(|kind, _, sequence, body| {
+            let ended = self.receive(MsgFlags::empty(), |kind, _, sequence, body| {
                 if sequence != first {
                     return Ok(false);
                 }
@@ -275,7 +298,7 @@ impl Socket {
             let mut found = Vec::new();
             let mut changed = false;
             loop {
-                let ended = self.receive(|kind, flags, sequence, body| {
+                let ended = self.receive(MsgFlags::empty(), |kind, flags, sequence, body| {
                     if sequence != first {
                         return Ok(false);
                     }
