@@ -1,6 +1,10 @@
 //! Given facts, expected verdicts; and one look at the machine that runs the test.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the machine's own findings are shown, and a test may panic"
+)]
 
 use super::facts::{capability, cgroups, encrypted, parse_kernel};
 use super::*;
@@ -196,5 +200,6 @@ fn this_machine_is_examined() {
     let findings = examine(&ground, Setting::FirstLook);
     assert!(!ground.home.exists(), "nothing is made");
     let text = render(&findings, Language::En);
+    println!("{text}");
     assert!(text.lines().count() >= findings.len());
 }

@@ -10,14 +10,18 @@
 //! per port, no process per port.
 
 mod conntrack;
+mod error;
 pub(crate) mod link;
 pub(crate) mod netlink;
 pub(crate) mod netns;
 mod table;
 #[cfg(test)]
 mod tests;
+mod types;
 
+pub use error::Error;
 pub use table::Count;
+pub use types::{Counters, LinkName, Standing, Uplink};
 
 use crate::Ground;
 use conntrack::Opened;
@@ -29,14 +33,12 @@ use netlink::Socket;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::SockProtocol;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use table::{Element, GROUP, Set, Shown, Table};
 
@@ -54,153 +56,6 @@ const INNER: &str = "eth0";
 pub const ALLOW_ENTRIES_MAX: usize = 1000;
 /// A change is tried again this often when somebody else changes the ruleset at the same moment.
 const CHANGE_TRIES_MAX: usize = 50;
-
-/// What went wrong on this wall.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The kernel refused.
-    #[error("{doing}")]
-    Kernel {
-        /// What was being done.
-        doing: String,
-        /// What the kernel said.
-        source: Errno,
-    },
-    /// A file or tool could not be used.
-    #[error("{doing} {path}", path = .path.display())]
-    File {
-        /// What was being done.
-        doing: &'static str,
-        /// To which.
-        path: PathBuf,
-        /// What happened.
-        source: std::io::Error,
-    },
-    /// A record on disk is not what this wall wrote.
-    #[error("reading the record {path}", path = .path.display())]
-    Record {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The nft tool refused the base table.
-    #[error("writing the base table: {0}")]
-    Nft(String),
-    /// There is no port with this number.
-    #[error("no port is set for solution {0}")]
-    NotSet(Number),
-    /// The allow-list is longer than [`ALLOW_ENTRIES_MAX`].
-    #[error("an allow-list of {0} entries; at most {ALLOW_ENTRIES_MAX} are taken")]
-    AllowTooLong(usize),
-    /// The link to the world is not there.
-    #[error("there is no network link {0} here")]
-    NoUplink(LinkName),
-    /// No free range was found for the node's own link.
-    #[error("every range for the node's link is in use on this machine")]
-    NoRange,
-}
-
-impl Error {
-    pub(crate) fn kernel(doing: impl FnOnce() -> String) -> impl FnOnce(Errno) -> Self {
-        |source| Self::Kernel { doing: doing(), source }
-    }
-
-    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self::File { doing, path, source }
-    }
-}
-
-/// The name of a network link: 1 to 15 of letters, digits, `-`, `_` and `.`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct LinkName(String);
-
-impl LinkName {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for LinkName {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let fine = (1..=15).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-            && !matches!(text, "." | "..");
-        if fine {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("{text:?} is no name of a network link, such as eth0"))
-        }
-    }
-}
-
-impl TryFrom<String> for LinkName {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<LinkName> for String {
-    fn from(name: LinkName) -> Self {
-        name.0
-    }
-}
-
-impl std::fmt::Display for LinkName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The node's way to the world.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Uplink {
-    /// The link that the default route goes by.
-    pub interface: LinkName,
-    /// The platform's own addresses, which no port may reach; private ranges and this node's addresses never are reached.
-    #[serde(default)]
-    pub refuse: Vec<IpNet>,
-}
-
-/// What a port has done since its machine part was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Sent by the solution and let through.
-    pub sent: Count,
-    /// Let through to the solution.
-    pub received: Count,
-    /// Sent by the solution and refused.
-    pub refused_out: Count,
-    /// Sought at the solution and refused.
-    pub refused_in: Count,
-    /// Sent by the solution with an address that is not its own, and dropped.
-    pub spoofed: Count,
-    /// Attempts to reach TCP port 25, refused.
-    pub mail: Count,
-}
-
-/// What stands of all ports, for a sweep. Each place is told by itself, so that what lacks its counterpart is seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Wishes on disk.
-    pub records: BTreeSet<Number>,
-    /// Network namespaces of this installation.
-    pub namespaces: BTreeSet<Number>,
-    /// Links on the node's side.
-    pub links: BTreeSet<Number>,
-    /// Elements in the table's sets.
-    pub elements: BTreeSet<Number>,
-    /// Held by a measure.
-    pub closed: BTreeSet<Number>,
-}
 
 /// The port wall of one node.
 #[derive(Debug)]
@@ -524,7 +379,7 @@ impl Ports {
 pub(crate) fn try_out() -> Result<(), Error> {
     netns::on_own_thread(|| {
         unshare(CloneFlags::CLONE_NEWNET).map_err(Error::kernel(|| "making a network namespace".to_owned()))?;
-        let uplink = Uplink { interface: LinkName(INNER.to_owned()), refuse: Vec::new() };
+        let uplink = Uplink { interface: INNER.parse().expect("it is a link's name"), refuse: Vec::new() };
         Table::write_base(&uplink)?;
         let own = Path::new("/proc/thread-self/ns/net");
         let file = fs::File::open(own).map_err(Error::file("opening", own))?;
