@@ -95,7 +95,8 @@ pub struct Limits {
     pub request_ms_max: u64,
     /// Requests one site may have at FastCGI at once; more get 503.
     pub upstream_in_flight_max: u32,
-    /// Bytes of a request body without a stated length that are held in memory; more goes to an unnamed file.
+    /// Bytes of a request body that are taken into memory before the site is asked. A longer body streams to the site if
+    /// its length is stated, and goes to an unnamed file first if not.
     pub spool_memory_bytes_max: usize,
     /// After the signal to stop: how long running answers may take to finish.
     pub drain_ms_max: u64,

@@ -142,7 +142,7 @@ where
             Verdict::Live => {}
             Verdict::Finish => http.as_mut().graceful_shutdown(),
             // Between requests there is nothing to take back: the connection is closed, not reset.
-            Verdict::Cut if life.is_idle() => http.as_mut().graceful_shutdown(),
+            Verdict::Cut if life.is_rested() => http.as_mut().graceful_shutdown(),
             Verdict::End | Verdict::Cut => return Poll::Ready(()),
         }
         http.as_mut().poll(cx).map(drop)
@@ -213,7 +213,8 @@ where
 }
 
 /// A stream on its track. Dropping the stream before it ends resets it, and what h2 still held of it is thrown away; the
-/// connection and its other streams go on.
+/// connection and its other streams go on. A stream whose answer was handed to h2 whole has ended: at most its last
+/// pieces (`H2_SEND_BYTES_MAX`) may still wait for the client's window.
 struct Tracked<F> {
     stream: Option<Pin<Box<F>>>,
     track: Arc<Track>,

@@ -95,11 +95,13 @@ pub async fn run(mut config: Config, shutdown: impl Future<Output = ()>) -> Resu
     });
 
     let link = Link { table, ledger, keeper };
-    let linked = tokio::spawn(async move { link.run(&config.node_socket).await });
-
-    let stop = CancellationToken::new();
-    // Whatever ends this future, dropped in the middle or returned from, also stops its threads.
-    let _stop_on_drop = stop.clone().drop_guard();
+    let (stop, over) = (CancellationToken::new(), CancellationToken::new());
+    // Whatever ends this future, dropped in the middle or returned from, also stops its threads and its link.
+    let _guards = (stop.clone().drop_guard(), over.clone().drop_guard());
+    let linked = tokio::spawn({
+        let over = over.clone();
+        async move { over.run_until_cancelled(link.run(&config.node_socket)).await }
+    });
     let count = match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
@@ -132,7 +134,7 @@ pub async fn run(mut config: Config, shutdown: impl Future<Output = ()>) -> Resu
     });
     // The link stays up through the drain: a site that is closed now is still cut.
     let _ = drained.await;
-    linked.abort();
+    over.cancel();
     let _ = linked.await;
     tracing::info!("drained");
     Ok(())

@@ -16,9 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use tokio::sync::Notify;
 
-/// How long a connection that was told goodbye may stay when nothing is being answered on it.
-const GOODBYE_MS: u64 = 1_000;
-
 /// What is to become of a connection or stream. A later verdict may only be harder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
@@ -53,6 +50,8 @@ pub(crate) struct Life {
     phase: AtomicU8,
     since_ms: AtomicU64,
     write_blocked_ms: AtomicU64,
+    /// When bytes last went either way.
+    moved_ms: AtomicU64,
     finish_ms: AtomicU64,
     streams: AtomicU32,
     /// An HTTP/2 connection: what is heard between requests need not be one.
@@ -69,6 +68,7 @@ impl Life {
             phase: AtomicU8::new(Phase::Idle as u8),
             since_ms: AtomicU64::new(clock::now_ms()),
             write_blocked_ms: AtomicU64::new(0),
+            moved_ms: AtomicU64::new(0),
             finish_ms: AtomicU64::new(0),
             streams: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
@@ -107,6 +107,7 @@ impl Life {
 
     /// Bytes came from the client.
     pub(crate) fn heard(&self) {
+        self.moved_ms.store(clock::now_ms(), Relaxed);
         if self.phase.load(Relaxed) == Phase::Idle as u8 && !self.multiplexed.load(Relaxed) {
             self.enter(Phase::Head);
         }
@@ -118,9 +119,9 @@ impl Life {
         self.enter(Phase::Busy);
     }
 
-    /// Whether nothing is being answered.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.streams.load(Relaxed) == 0
+    /// Whether nothing is being answered, and the client has taken what was.
+    pub(crate) fn is_rested(&self) -> bool {
+        self.streams.load(Relaxed) == 0 && self.write_blocked_ms.load(Relaxed) == 0
     }
 
     /// Its answer is over.
@@ -143,6 +144,7 @@ impl Life {
     /// The socket took nothing, or something again.
     pub(crate) fn write_blocked(&self, blocked: bool) {
         if !blocked {
+            self.moved_ms.store(clock::now_ms(), Relaxed);
             if self.write_blocked_ms.load(Relaxed) != 0 {
                 self.write_blocked_ms.store(0, Relaxed);
             }
@@ -168,8 +170,12 @@ impl Life {
         } else if phase == Phase::Sending as u8 && since > patience.write_stall_ms {
             self.judge(Verdict::End);
         }
-        if finish != 0 && age(finish) > GOODBYE_MS && self.streams.load(Relaxed) == 0 && blocked == 0 {
-            self.judge(Verdict::End);
+        // After its goodbye a connection has what it may still take: time for the last bytes, and not for ever.
+        if finish != 0 && self.streams.load(Relaxed) == 0 && blocked == 0 {
+            let quiet = age(finish.max(self.moved_ms.load(Relaxed)));
+            if quiet > patience.header_ms || age(finish) > patience.header_ms + patience.write_stall_ms {
+                self.judge(Verdict::End);
+            }
         }
     }
 }

@@ -118,7 +118,7 @@ impl Table {
             closed.extend(was_closed);
             fresh.insert(Arc::new(state));
         }
-        *self.inner.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        std::mem::swap(&mut *self.inner.write().unwrap_or_else(PoisonError::into_inner), &mut fresh);
         for streams in &closed {
             streams.close();
         }

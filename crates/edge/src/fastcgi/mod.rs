@@ -1,7 +1,7 @@
 //! The FastCGI phase: a request to a site's program over its unix socket, and the program's answer, both streamed.
 //!
-//! One connection carries one request, as PHP-FPM's processes each serve one connection at a time. The body of a request
-//! without a stated length is spooled first, for the program must be told the length.
+//! One connection carries one request, as PHP-FPM's processes each serve one connection at a time. A small request body, and
+//! one without a stated length, is spooled first: the program must be told the length, and must not wait for it.
 
 mod exchange;
 mod head;
@@ -64,8 +64,11 @@ pub(crate) async fn answer(
     let in_flight = edge.ledger.enter(&route.site.tally, limits.upstream_in_flight_max).ok_or(Page::Busy)?;
     let mut source = match size.exact() {
         Some(0) => Source::Nothing,
-        Some(length) => Source::Client { body, left: length, received: Arc::clone(&received) },
-        None => spool::spool(edge, site.body_bytes_max, body, &received).await?,
+        Some(length) if length > limits.spool_memory_bytes_max as u64 => {
+            Source::Client { body, left: length, received: Arc::clone(&received) }
+        }
+        // A small body is taken first, so that a client that dawdles over a form holds none of the site's processes.
+        _ => spool::spool(edge, site.body_bytes_max, body, &received).await?,
     };
     if !track.multiplexed && !matches!(source, Source::Client { .. }) {
         track.life.unread.store(false, Relaxed);

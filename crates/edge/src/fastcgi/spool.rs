@@ -1,6 +1,6 @@
-//! Spooling a request body whose length is not stated (HTTP/1.1 chunked, HTTP/2 without a length): a script must be told the
-//! length, so the whole body is taken first. A small one is held in memory, a larger one in a file that has no name and is
-//! gone with its last handle.
+//! Spooling a request body before the script is asked. Done for a small one, so that no script waits for a slow client, and
+//! for one whose length is not stated (HTTP/1.1 chunked, HTTP/2 without a length), for a script must be told it. A small one
+//! is held in memory, a larger one in a file that has no name and is gone with its last handle.
 
 use super::exchange::Source;
 use crate::config::ms;

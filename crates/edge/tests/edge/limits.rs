@@ -41,10 +41,12 @@ async fn clients_that_dawdle_are_cut_off() {
     let mut mute = TcpStream::connect(house.https).await.unwrap();
     assert_eq!(soon("the mute one is cut", mute.read(&mut [0])).await.unwrap_or(0), 0);
 
-    // A body that stops.
-    let stopped = b"POST /form HTTP/1.1\r\nHost: slow.example\r\nContent-Length: 10\r\n\r\nabc";
-    let answer = talk(house.tls("slow.example", "http/1.1").await, stopped).await;
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    // A body that stops, before the program is asked and while it streams there.
+    for length in [10, 1_000_000] {
+        let stopped = format!("POST /form HTTP/1.1\r\nHost: slow.example\r\nContent-Length: {length}\r\n\r\nabc");
+        let answer = talk(house.tls("slow.example", "http/1.1").await, stopped.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{length}: {answer}");
+    }
 
     // A reader that stops, on either protocol.
     for h2 in [false, true] {
