@@ -2,7 +2,7 @@
 
 -- One row: what holds for the whole installation.
 create table platform (
-    only      boolean primary key default true check (only),
+    one_row   boolean primary key default true check (one_row),
     epoch     bigint not null default 1,
     installed timestamptz not null default now()
 );

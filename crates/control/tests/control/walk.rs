@@ -1,0 +1,102 @@
+//! Each route of the table as nobody, as another account, with a read-only token, as an account, and as whoever may. A route
+//! that is new is walked too; one whose path has a parameter this test does not know fails it.
+
+use crate::house::House;
+use axum::body::Body;
+use http::Request;
+use husorden_control::routes::{Reach, table};
+use serde_json::{Value, json};
+
+/// Ids that exist, by the name of the path's parameter.
+struct Things(Vec<(&'static str, String)>);
+
+impl Things {
+    fn path(&self, path: &str) -> String {
+        let mut filled = path.to_owned();
+        for (name, value) in &self.0 {
+            filled = filled.replace(&format!("{{{name}}}"), value);
+        }
+        assert!(!filled.contains('{'), "the walk has nothing to put into {path}: add it");
+        if filled.ends_with("/archive") { filled + "?format=zip" } else { filled }
+    }
+}
+
+async fn things(house: &House) -> Things {
+    let solution = house.create("walked", json!({})).await;
+    let id = solution["id"].as_str().unwrap().to_owned();
+    let order = house.call("POST", &format!("/v1/solutions/{id}/snapshots"), json!({})).await.is(202);
+    let token = house.call("POST", "/v1/tokens", json!({ "label": "walked" })).await.is(201);
+    let other = house.create("measured", json!({})).await;
+    let measure = house.decide(json!({ "of": "solution", "id": other["id"] }), json!({})).await;
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    Things(vec![
+        ("solution", id),
+        ("snapshot", text(&order["snapshot"])),
+        ("order", text(&order["id"])),
+        ("credential", "admin".to_owned()),
+        ("token", text(&token["id"])),
+        ("case", text(&measure["case_number"])),
+        ("measure", text(&measure["id"])),
+    ])
+}
+
+fn request(house: &House, token: &str, method: &http::Method, path: &str) -> Request<Body> {
+    let body = (method == http::Method::POST || method == http::Method::PATCH).then(|| json!({}));
+    house.request(token, method.as_str(), path, body.as_ref())
+}
+
+#[tokio::test]
+async fn every_route_asks_who_it_is() {
+    let house = House::new().await;
+    let things = things(&house).await;
+    let read_only = house.call("POST", "/v1/tokens", json!({ "label": "reader", "read_only": true })).await.is(201);
+    let read_only = read_only["token"].as_str().unwrap().to_owned();
+    let own = ["{solution}", "{order}", "{token}"];
+    let routes = table();
+    assert!(routes.len() > 30);
+    // What ends a thing comes last, so that the others still find it.
+    let (last, first): (Vec<_>, Vec<_>) = routes.into_iter().partition(|route| route.method == http::Method::DELETE);
+    for route in first.into_iter().chain(last) {
+        let path = things.path(route.path);
+        let say = format!("{} {}", route.method, route.path);
+        let status = async |token: &str| house.send(request(&house, token, &route.method, &path)).await.status.as_u16();
+        if route.permission.reach == Reach::Anybody {
+            assert_eq!(status("").await, 200, "{say} is for anybody");
+            assert!(!route.permission.writes, "{say} writes and asks nobody");
+            continue;
+        }
+        assert_eq!(status("").await, 401, "{say} as nobody");
+        assert_eq!(status("hus_account_nonsense").await, 401, "{say} with nonsense");
+        if route.permission.reach == Reach::Staff {
+            assert_eq!(status(&house.account).await, 403, "{say} as an account");
+        }
+        if own.iter().any(|part| route.path.contains(part)) {
+            assert_eq!(status(&house.other).await, 404, "{say} as another account");
+        }
+        if route.permission.writes {
+            assert_eq!(status(&read_only).await, 403, "{say} with a read-only token");
+        }
+        let right = if route.permission.reach == Reach::Staff { &house.staff } else { &house.account };
+        let got = status(right).await;
+        assert!(![401, 403, 404, 405, 500].contains(&got), "{say} as the right one: {got}");
+    }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn the_description_holds_every_route() {
+    let house = House::new().await;
+    let document = house.send(house.request("", "GET", "/v1/openapi.json", None)).await.is(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    for route in table() {
+        let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+        assert!(operation["summary"].is_string(), "{} {}", route.method, route.path);
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for part in text.split("#/components/schemas/").skip(1) {
+        let name = part.split('"').next().unwrap();
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+    house.running.stop().await;
+}
