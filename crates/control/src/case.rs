@@ -125,7 +125,7 @@ pub(crate) async fn lift(app: &App, caller: &Caller, measure: &str, form: api::M
     let lifted = store::measure::lock(tx.conn(), id).await?;
     let row = store::measure::get(tx.conn(), id).await?.ok_or_else(|| Refusal::not_found(measure))?;
     let mut trail = Trail::default();
-    if lifted.flatten().is_none() {
+    if lifted == Some(false) {
         store::measure::lift(tx.conn(), id, reasons).await?;
         trail.evidence(NewEvidence {
             act: "measure.lift",

@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 /// The major version this release is built for, as Debian 12 has it.
 pub const MAJOR: u32 = 15;
 const READY_WAIT: Duration = Duration::from_secs(60);
+const CHILDREN_WAIT: Duration = Duration::from_secs(20);
 /// The superuser of the cluster; only root may be it, and only here.
 const SUPERUSER: &str = "husorden_root";
 
@@ -156,6 +157,12 @@ impl Embedded {
                 Some(child) => child.try_wait().map_err(io("looking after PostgreSQL"))?,
                 None => None,
             };
+            // After a kill -9 the old server's children need a moment to notice; until then the new one will not start.
+            if ended.is_some() && begun.elapsed() < CHILDREN_WAIT && self.log_tail().contains("shared memory block") {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                self.child = Some(spawn(&self.place)?);
+                continue;
+            }
             if let Some(status) = ended {
                 return Err(EmbeddedError::NotReady(format!("it ended with {status}; {}", self.log_tail())));
             }
@@ -308,7 +315,7 @@ fn configure(place: &Place) -> Result<(), EmbeddedError> {
          listen_addresses = ''\nunix_socket_directories = '{run}'\nunix_socket_permissions = 0777\nport = 5432\n\
          max_connections = 60\nshared_buffers = 64MB\nwork_mem = 4MB\nmaintenance_work_mem = 32MB\n\
          max_wal_size = 512MB\nrandom_page_cost = 1.1\njit = off\nmax_parallel_workers_per_gather = 0\n\
-         fsync = {durable}\nsynchronous_commit = {durable}\nfull_page_writes = {durable}\n\
+         fsync = {durable}\nfull_page_writes = {durable}\n\
          timezone = 'UTC'\nlog_timezone = 'UTC'\nlc_messages = 'C.UTF-8'\n\
          log_min_duration_statement = 1000\nidle_in_transaction_session_timeout = 60000\n",
         run = place.run.display(),

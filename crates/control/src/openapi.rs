@@ -25,6 +25,19 @@ impl Shape {
         }
     }
 
+    pub(crate) fn page<T: ToSchema + PartialSchema>() -> Self {
+        let one = Self::of::<T>();
+        let schema = json!({
+            "type": "object",
+            "required": ["items"],
+            "properties": {
+                "items": { "type": "array", "items": one.schema },
+                "next": { "type": "string", "description": "Goes back as ?after=; none means this is the last page." },
+            },
+        });
+        Self { schema, ..one }
+    }
+
     pub(crate) const fn object() -> Self {
         Self { media: "application/json", schema: Value::Null, parts: Vec::new() }
     }

@@ -87,6 +87,11 @@ impl Route {
         self
     }
 
+    fn gives_page<T: ToSchema + 'static>(mut self) -> Self {
+        self.gives = Some(Shape::page::<T>());
+        self
+    }
+
     fn asks(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
         self
@@ -159,15 +164,15 @@ const PAGE: &[&str] = &["after", "limit"];
 #[must_use]
 pub fn table() -> Vec<Route> {
     use Reach::{Anybody, Both, Staff};
-    use api::{Account, AccountCreate, Case, CaseCreate, CredentialShown, Event, Evidence, Kind, Me, Measure, MeasureLift, Node, Order, Page,
+    use api::{Account, AccountCreate, Case, CaseCreate, CredentialShown, Event, Evidence, Kind, Me, Measure, MeasureLift, Node, Order,
         Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated, Token, TokenCreate};
     vec![
         get("/healthz", Anybody, "Whether the API and its database are alive", me::health),
         get("/v1/openapi.json", Anybody, "This description", me::document),
         get("/v1/me", Both, "Who the token stands for", me::me).gives::<Me>().when_held(),
-        get("/v1/kinds", Both, "The kinds of solutions and their specs", me::kinds).gives::<Page<Kind>>(),
+        get("/v1/kinds", Both, "The kinds of solutions and their specs", me::kinds).gives_page::<Kind>(),
 
-        get("/v1/solutions", Both, "List solutions", solutions::list).gives::<Page<Solution>>()
+        get("/v1/solutions", Both, "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
         post("/v1/solutions", Both, "Make a solution", solutions::create).takes::<SolutionCreate>().gives::<SolutionCreated>().status(201),
         get("/v1/solutions/{solution}", Both, "Show a solution, by id or name", solutions::get).gives::<Solution>(),
@@ -185,35 +190,35 @@ pub fn table() -> Vec<Route> {
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
         post("/v1/solutions/{solution}/credentials/{credential}", Both, "Make a new password, shown once", solutions::credential)
             .gives::<CredentialShown>(),
-        get("/v1/solutions/{solution}/snapshots", Both, "List snapshots", orders::snapshots).gives::<Page<Snapshot>>().asks(PAGE),
+        get("/v1/solutions/{solution}/snapshots", Both, "List snapshots", orders::snapshots).gives_page::<Snapshot>().asks(PAGE),
         post("/v1/solutions/{solution}/snapshots", Both, "Take a snapshot", orders::snapshot)
             .takes::<SnapshotCreate>().gives::<Order>().status(202),
         delete("/v1/solutions/{solution}/snapshots/{snapshot}", Both, "Delete a snapshot", orders::snapshot_delete)
             .gives::<Order>().status(202),
         post("/v1/solutions/{solution}/snapshots/{snapshot}/restore", Both, "Bring a solution back to a snapshot", orders::snapshot_restore)
             .gives::<Order>().status(202),
-        get("/v1/solutions/{solution}/orders", Both, "List what was asked of the node", orders::list).gives::<Page<Order>>().asks(PAGE),
+        get("/v1/solutions/{solution}/orders", Both, "List what was asked of the node", orders::list).gives_page::<Order>().asks(PAGE),
         get("/v1/orders/{order}", Both, "Show how far an order is", orders::get).gives::<Order>(),
         get("/v1/solutions/{solution}/events", Both, "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)
-            .gives::<Page<Event>>().asks(PAGE),
-        get("/v1/events", Both, "What happened; a stream with Accept: text/event-stream", events::all).gives::<Page<Event>>().asks(PAGE),
+            .gives_page::<Event>().asks(PAGE),
+        get("/v1/events", Both, "What happened; a stream with Accept: text/event-stream", events::all).gives_page::<Event>().asks(PAGE),
 
-        get("/v1/accounts", Staff, "List accounts", accounts::list).gives::<Page<Account>>().asks(PAGE),
+        get("/v1/accounts", Staff, "List accounts", accounts::list).gives_page::<Account>().asks(PAGE),
         post("/v1/accounts", Staff, "Make an account", accounts::create).takes::<AccountCreate>().gives::<Account>().status(201),
-        get("/v1/tokens", Both, "List tokens", tokens::list).gives::<Page<Token>>().asks(PAGE),
+        get("/v1/tokens", Both, "List tokens", tokens::list).gives_page::<Token>().asks(PAGE),
         post("/v1/tokens", Both, "Make a token, shown once", tokens::create).takes::<TokenCreate>().gives::<Token>().status(201),
         delete("/v1/tokens/{token}", Both, "Revoke a token", tokens::revoke).status(204),
 
-        get("/v1/cases", Staff, "List cases", cases::list).gives::<Page<Case>>().asks(PAGE),
+        get("/v1/cases", Staff, "List cases", cases::list).gives_page::<Case>().asks(PAGE),
         post("/v1/cases", Staff, "Open a case", cases::open).takes::<CaseCreate>().gives::<Case>().status(201),
         get("/v1/cases/{case}", Staff, "Show a case, by id or number", cases::get).gives::<Case>(),
         post("/v1/cases/{case}/decisions", Staff, "Decide in a case: a measure, with clause and reasons", cases::decide)
             .takes_object().gives::<Measure>().status(201),
-        get("/v1/measures", Both, "List measures; an account sees its own", cases::measures).gives::<Page<Measure>>().asks(PAGE).when_held(),
+        get("/v1/measures", Both, "List measures; an account sees its own", cases::measures).gives_page::<Measure>().asks(PAGE).when_held(),
         post("/v1/measures/{measure}/lift", Staff, "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>(),
         get("/v1/evidence", Both, "What was done and by whom; an account sees its own lines", cases::evidence)
-            .gives::<Page<Evidence>>().asks(&["after", "limit", "solution"]),
-        get("/v1/nodes", Staff, "List nodes", accounts::nodes).gives::<Page<Node>>(),
+            .gives_page::<Evidence>().asks(&["after", "limit", "solution"]),
+        get("/v1/nodes", Staff, "List nodes", accounts::nodes).gives_page::<Node>(),
     ]
 }
 

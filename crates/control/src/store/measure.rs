@@ -157,9 +157,12 @@ pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Meas
     one(json("select to_jsonb(m) from measure_view m where id = $1").bind(id), conn).await
 }
 
-/// Locks a measure and says when it was lifted.
-pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Option<Timestamp>>, sqlx::Error> {
-    one(json("select to_jsonb(m.lifted) from measure m where id = $1 for update of m").bind(id), conn).await
+/// Locks a measure and says whether it was lifted.
+pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<bool>, sqlx::Error> {
+    sqlx::query_scalar("select lifted is not null from measure where id = $1 for update")
+        .bind(id)
+        .fetch_optional(conn)
+        .await
 }
 
 pub(crate) async fn lift(conn: &mut PgConnection, id: Uuid, reasons: &str) -> Result<(), sqlx::Error> {

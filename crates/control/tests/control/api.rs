@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn a_solution_is_made_changed_stopped_and_deleted() {
     let house = House::new().await;
-    let said = house.call("POST", "/v1/solutions", json!({ "kind": "tiny", "name": "shop", "spec": { "names": ["Shop.example"] } })).await;
+    let said = house
+        .call("POST", "/v1/solutions", json!({ "kind": "tiny", "name": "shop", "spec": { "names": ["Shop.example"] } }))
+        .await;
     assert_eq!(said.headers["etag"], "\"1\"");
     let made = said.is(201);
     let password = made["credentials"][0]["password"].as_str().expect("a password").to_owned();
@@ -14,7 +16,14 @@ async fn a_solution_is_made_changed_stopped_and_deleted() {
     let solution = &made["solution"];
     assert_eq!((&solution["spec"]["names"][0], &solution["state"]), (&json!("shop.example"), &json!("working")));
 
-    let changed = house.call("PATCH", "/v1/solutions/shop", json!({ "spec": { "names": ["a.example", "b.example"] }, "labels": { "team": "x" } })).await.is(200);
+    let changed = house
+        .call(
+            "PATCH",
+            "/v1/solutions/shop",
+            json!({ "spec": { "names": ["a.example", "b.example"] }, "labels": { "team": "x" } }),
+        )
+        .await
+        .is(200);
     assert_eq!((&changed["generation"], &changed["spec"]["engine"]), (&json!(2), &json!("one")));
     let stopped = house.call("POST", "/v1/solutions/shop/stop", Value::Null).await.is(200);
     assert_eq!(stopped["aim"], "stop");
@@ -63,7 +72,8 @@ async fn wrong_forms_are_refused_field_by_field() {
         (json!({ "kind": "tiny", "name": "x", "account": "theirs" }), 422, "invalid-fields", vec!["/account"]),
     ] {
         let refused = house.call("POST", "/v1/solutions", form.clone()).await.refused(status, code);
-        let got: Vec<&str> = refused["refusal"]["fields"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
+        let got: Vec<&str> =
+            refused["refusal"]["fields"].as_array().unwrap().iter().map(|f| f["pointer"].as_str().unwrap()).collect();
         assert_eq!(got, pointers, "{form}");
     }
     assert_eq!(house.get("/v1/solutions").await["items"].as_array().unwrap().len(), 1, "nothing was made");
@@ -78,7 +88,13 @@ async fn wrong_forms_are_refused_field_by_field() {
     let mut request = house.request(&house.account, "POST", "/v1/solutions", None);
     *request.body_mut() = axum::body::Body::from(vec![b' '; (1 << 20) + 1]);
     house.send(request).await.refused(413, "body-too-large");
-    for path in ["/v1/solutions?limit=0", "/v1/solutions?limit=201", "/v1/solutions?after=x", "/v1/solutions?colour=red", "/v1/solutions?state=odd"] {
+    for path in [
+        "/v1/solutions?limit=0",
+        "/v1/solutions?limit=201",
+        "/v1/solutions?after=x",
+        "/v1/solutions?colour=red",
+        "/v1/solutions?state=odd",
+    ] {
         house.call("GET", path, Value::Null).await.refused(422, "invalid-fields");
     }
     house.call("GET", "/v1/nothing", Value::Null).await.refused(404, "not-found");
@@ -128,7 +144,11 @@ async fn the_same_request_is_done_once() {
     let many = json!({ "kind": "tiny", "name": "rush" });
     let said = futures_util::future::join_all((0..6).map(|_| ask("rush", many.clone()))).await;
     assert!(said.iter().any(|one| one.status.as_u16() == 201));
-    assert!(said.iter().all(|one| [201, 409, 503].contains(&one.status.as_u16())), "{:?}", said.iter().map(|s| s.status).collect::<Vec<_>>());
+    assert!(
+        said.iter().all(|one| [201, 409, 503].contains(&one.status.as_u16())),
+        "{:?}",
+        said.iter().map(|s| s.status).collect::<Vec<_>>()
+    );
     assert_eq!(house.get("/v1/solutions?q=rush").await["items"].as_array().unwrap().len(), 1);
     house.running.stop().await;
 }
@@ -137,7 +157,14 @@ async fn the_same_request_is_done_once() {
 async fn lists_are_paged_and_narrowed() {
     let house = House::new().await;
     for n in 0..5 {
-        house.call("POST", "/v1/solutions", json!({ "kind": "tiny", "name": format!("s{n}"), "labels": { "even": (n % 2 == 0).to_string() } })).await.is(201);
+        house
+            .call(
+                "POST",
+                "/v1/solutions",
+                json!({ "kind": "tiny", "name": format!("s{n}"), "labels": { "even": (n % 2 == 0).to_string() } }),
+            )
+            .await
+            .is(201);
     }
     let mut names = Vec::new();
     let mut path = "/v1/solutions?limit=2".to_owned();
@@ -154,7 +181,16 @@ async fn lists_are_paged_and_narrowed() {
         }
     }
     assert_eq!(names, ["s0", "s1", "s2", "s3", "s4", "late"]);
-    for (query, count) in [("label=even%3Dtrue", 3), ("label=even", 5), ("q=s", 5), ("q=%25", 0), ("kind=tiny", 6), ("kind=x", 0), ("state=working", 6), ("state=running", 0)] {
+    for (query, count) in [
+        ("label=even%3Dtrue", 3),
+        ("label=even", 5),
+        ("q=s", 5),
+        ("q=%25", 0),
+        ("kind=tiny", 6),
+        ("kind=x", 0),
+        ("state=working", 6),
+        ("state=running", 0),
+    ] {
         let page = house.get(&format!("/v1/solutions?{query}")).await;
         assert_eq!(page["items"].as_array().unwrap().len(), count, "{query}");
     }
@@ -171,7 +207,10 @@ async fn tokens_end_and_do_no_more_than_they_say() {
     house.send(house.request(&token, "GET", "/v1/me", None)).await.is(200);
     house.call("DELETE", &format!("/v1/tokens/{}", made["id"].as_str().unwrap()), Value::Null).await.is(204);
     house.send(house.request(&token, "GET", "/v1/me", None)).await.refused(401, "no-token");
-    house.call("POST", "/v1/tokens", json!({ "label": "x", "expires": "2020-01-01T00:00:00Z" })).await.refused(422, "invalid-fields");
+    house
+        .call("POST", "/v1/tokens", json!({ "label": "x", "expires": "2020-01-01T00:00:00Z" }))
+        .await
+        .refused(422, "invalid-fields");
     house.call("POST", "/v1/tokens", json!({ "label": "x", "account": "theirs" })).await.refused(422, "invalid-fields");
     let staffs = house.staff("POST", "/v1/tokens", json!({ "label": "x", "account": "theirs" })).await.is(201);
     assert_eq!(staffs["role"], "account");

@@ -27,10 +27,12 @@ async fn every_table_has_row_level_security_for_its_owner_too() {
     .await
     .unwrap();
     assert_eq!(open, OPEN_TABLES);
-    let tables: i64 = sqlx::query_scalar("select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+    let tables: i64 = sqlx::query_scalar(
+        "select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+    )
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
     assert!(tables > 12, "the walk saw {tables} tables");
     // A view runs with its reader's rights, or it would be a way around all this.
     let wide: Vec<String> = sqlx::query_scalar(
@@ -82,7 +84,11 @@ async fn a_tenant_sees_its_own_rows_and_nobody_elses() {
         let mut count = async |account: Option<String>| -> i64 {
             let mut tx = conn.begin().await.unwrap();
             if let Some(account) = account {
-                sqlx::query("select set_config('app.account', $1, true)").bind(account).execute(&mut *tx).await.unwrap();
+                sqlx::query("select set_config('app.account', $1, true)")
+                    .bind(account)
+                    .execute(&mut *tx)
+                    .await
+                    .unwrap();
             }
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).fetch_one(&mut *tx).await.unwrap()
         };
@@ -93,7 +99,11 @@ async fn a_tenant_sees_its_own_rows_and_nobody_elses() {
     }
     // Writing in another's name is refused, whatever is set.
     let mut tx = conn.begin().await.unwrap();
-    sqlx::query("select set_config('app.account', $1, true)").bind(house.theirs.to_string()).execute(&mut *tx).await.unwrap();
+    sqlx::query("select set_config('app.account', $1, true)")
+        .bind(house.theirs.to_string())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     let error = sqlx::query(
         "insert into solution (id, account, node, name, kind, aim, spec, epoch) values (gen_random_uuid(), $1, 'local', 'x', 'tiny', 'run', '{}', 1)",
     )
@@ -104,7 +114,11 @@ async fn a_tenant_sees_its_own_rows_and_nobody_elses() {
     assert!(error.to_string().contains("row-level security"), "{error}");
     drop(tx);
     let mut tx = conn.begin().await.unwrap();
-    sqlx::query("select set_config('app.account', $1, true)").bind(house.theirs.to_string()).execute(&mut *tx).await.unwrap();
+    sqlx::query("select set_config('app.account', $1, true)")
+        .bind(house.theirs.to_string())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     let changed = sqlx::query("update solution set name = 'mine'").execute(&mut *tx).await.unwrap();
     assert_eq!(changed.rows_affected(), 0);
     drop(tx);
@@ -168,7 +182,10 @@ async fn control_does_not_start_on_a_role_that_can_do_more() {
     let mut root = crate::cluster::root(&database.socket_dir, &database.name).await;
     Doors::open(&database).await.expect("the doors open").close().await;
     // In a database of its own the role is given a table; roles are of the whole cluster, so only ownership is tried.
-    sqlx::raw_sql("create table wide (x int); alter table wide owner to husorden_staff").execute(&mut root).await.unwrap();
+    sqlx::raw_sql("create table wide (x int); alter table wide owner to husorden_staff")
+        .execute(&mut root)
+        .await
+        .unwrap();
     let error = Doors::open(&database).await.expect_err("a door that owns a table");
     assert!(error.to_string().contains("husorden_staff"), "{error}");
 }

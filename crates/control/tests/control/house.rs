@@ -56,7 +56,12 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         spool: folder.join("spool"),
         default_node: "local".to_owned(),
         retention_days: 7,
-        limits: Limits { requests_per_second_max: 10_000, requests_burst_max: 10_000, archive_bytes_max: 1 << 20, ..Limits::default() },
+        limits: Limits {
+            requests_per_second_max: 10_000,
+            requests_burst_max: 10_000,
+            archive_bytes_max: 1 << 20,
+            ..Limits::default()
+        },
     }
 }
 
@@ -129,7 +134,8 @@ impl House {
         let mut form = json!({ "clause": "network.attack", "facts": "Scanned 192.0.2.0/24 for open ports." });
         form[about] = scope["id"].clone();
         let case = self.staff("POST", "/v1/cases", form).await.is(201);
-        let mut decision = json!({ "clause": "network.attack", "reasons": "It scanned 192.0.2.0/24 for open ports.", "scope": scope });
+        let mut decision =
+            json!({ "clause": "network.attack", "reasons": "It scanned 192.0.2.0/24 for open ports.", "scope": scope });
         for (name, value) in more.as_object().into_iter().flatten() {
             decision[name] = value.clone();
         }

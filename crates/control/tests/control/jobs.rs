@@ -16,13 +16,19 @@ async fn a_worker_that_dies_loses_its_lease_and_nothing_else() {
     let mut system = connect(&database, Role::System).await;
     let (dead, living) = (Uuid::now_v7(), Uuid::now_v7());
     let mut claim = async |worker: Uuid| -> Vec<Value> {
-        let rows: Vec<sqlx::types::Json<Value>> =
-            sqlx::query_scalar("select j from job_claim($1, 60, 10) j").bind(worker).fetch_all(&mut system).await.unwrap();
+        let rows: Vec<sqlx::types::Json<Value>> = sqlx::query_scalar("select j from job_claim($1, 60, 10) j")
+            .bind(worker)
+            .fetch_all(&mut system)
+            .await
+            .unwrap();
         rows.into_iter().map(|row| row.0).collect()
     };
     assert_eq!(claim(dead).await.len(), 2);
     assert!(claim(living).await.is_empty(), "what is leased is nobody else's");
-    sqlx::raw_sql("update job set lease_until = now() - interval '1 second' where kind = 'one'").execute(&mut owner).await.unwrap();
+    sqlx::raw_sql("update job set lease_until = now() - interval '1 second' where kind = 'one'")
+        .execute(&mut owner)
+        .await
+        .unwrap();
     let again = claim(living).await;
     assert_eq!((again.len(), &again[0]["kind"], &again[0]["attempts"]), (1, &json!("one"), &json!(2)));
     let id = again[0]["id"].as_i64().unwrap();

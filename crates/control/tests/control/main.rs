@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "tests")]
 
 mod api;
+mod cluster;
 mod doors;
+mod house;
 mod jobs;
 mod link;
 mod node;
 mod private;
+mod tiny;
 mod walk;
 mod wire;
-mod cluster;
-mod house;
-mod tiny;

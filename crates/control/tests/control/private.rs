@@ -15,7 +15,10 @@ async fn it_comes_back_from_a_kill_is_adopted_and_refuses_another_major() {
     let database = Database::at(first.socket_dir());
     bootstrap::migrate(&database).await.expect("migrated");
     let mut owner = connect(&database, Role::Owner).await;
-    sqlx::raw_sql("insert into account (id, name, language) values (gen_random_uuid(), 'kept', 'da')").execute(&mut owner).await.unwrap();
+    sqlx::raw_sql("insert into account (id, name, language) values (gen_random_uuid(), 'kept', 'da')")
+        .execute(&mut owner)
+        .await
+        .unwrap();
 
     let pid = first.pid().expect("it runs");
     // Its starter is gone, it is not: it is adopted.

@@ -21,7 +21,11 @@ async fn events_are_streamed_from_where_the_reader_was() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut lines = BufReader::new(stream).lines();
     let mut next = async || loop {
-        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("an event").unwrap().expect("open");
+        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line())
+            .await
+            .expect("an event")
+            .unwrap()
+            .expect("open");
         if let Some(data) = line.strip_prefix("data: ") {
             return serde_json::from_str::<serde_json::Value>(data).unwrap();
         }
