@@ -94,6 +94,7 @@ fn main() -> ExitCode {
 
 /// A role speaks to its log, which is its standard error.
 fn role(run: impl FnOnce() -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    roles::hear_all();
     log();
     run()
 }

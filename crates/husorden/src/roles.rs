@@ -2,6 +2,7 @@
 
 use crate::role::{RoleFile, TAKEN};
 use anyhow::{Context, Result};
+use nix::sys::signal::SigSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,4 +76,9 @@ async fn asked_to_end() {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
+}
+
+/// A role hears every signal, whatever its starter had blocked for itself: a process inherits what is blocked.
+pub(crate) fn hear_all() {
+    let _ = SigSet::all().thread_unblock();
 }

@@ -16,7 +16,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over from their defaults. Called before any thread is started; children get the defaults back.
+    /// Takes the signals over from their defaults. Called before any thread is started. A child inherits what is blocked
+    /// here, so each role opens its ears first of all.
     pub(crate) fn take() -> Result<Self> {
         let mut set = SigSet::empty();
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
