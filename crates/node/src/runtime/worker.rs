@@ -182,7 +182,7 @@ impl Runtimes {
     }
 
     fn entry(&self, recipe: &Recipe, state: &State) -> Entry {
-        let newest = state.newest(&recipe.name);
+        let newest = state.newest(recipe);
         let named: &[String] = match &recipe.what {
             What::Runtime(runtime) => &runtime.packages,
             What::App(app) => app.debian.as_ref().map_or(&[], |debian| &debian.packages),
@@ -228,8 +228,8 @@ impl Runtimes {
 
     fn part(&self, name: &str, part: Part) -> Option<PathBuf> {
         let state = self.inner.state();
-        let build = state.ready.iter().find(|build| build.name.as_str() == name)?;
-        let recipe = self.inner.recipes.get(&build.name)?;
+        let recipe = self.inner.recipes.get(&name.parse::<RuntimeName>().ok()?)?;
+        let build = state.newest(recipe)?;
         let fits = match part {
             Part::Runtime => matches!(recipe.what, What::Runtime(_)),
             Part::Template => build.template,
@@ -238,7 +238,7 @@ impl Runtimes {
         fits.then(|| self.inner.shelf.path(part, build))
     }
 
-    /// Takes builds off the shelf that are neither their entry's newest nor in use; `used` names the roots that sandboxes run on.
+    /// Takes builds off the shelf that neither serve nor are in use; `used` names the roots that sandboxes run on.
     ///
     /// # Errors
     /// When one cannot be removed.
@@ -246,16 +246,16 @@ impl Runtimes {
         let mut state = self.inner.state();
         let mut removed = 0;
         for old in state.ready.clone() {
-            let newest = state.newest(&old.name).is_some_and(|newest| newest.build == old.build);
+            // No longer in the catalogue: what it is cannot be told, and somebody may still run on it.
+            let Some(recipe) = self.inner.recipes.get(&old.name) else { continue };
+            let serves = state.newest(recipe).is_some_and(|newest| newest.build == old.build);
             let in_use = Part::ALL.iter().any(|part| used.contains(&self.inner.shelf.path(*part, &old)));
-            if newest || in_use {
+            if serves || in_use {
                 continue;
             }
-            let main = match self.inner.recipes.get(&old.name).map(|recipe| &recipe.what) {
-                Some(What::Runtime(_)) => Part::Runtime,
-                Some(What::App(_)) => Part::App,
-                // No longer in the catalogue: what it is cannot be told, and somebody may still run on it.
-                None => continue,
+            let main = match recipe.what {
+                What::Runtime(_) => Part::Runtime,
+                What::App(_) => Part::App,
             };
             self.inner.shelf.remove(main, &old)?;
             state.ready.retain(|build| !(build.name == old.name && build.build == old.build));
@@ -283,12 +283,14 @@ impl Drop for Runtimes {
 }
 
 impl State {
-    fn newest(&self, name: &RuntimeName) -> Option<&Build> {
-        self.ready.iter().find(|build| build.name == *name)
+    /// The build that serves: the newest of today's recipe, or while there is none, the newest of any.
+    fn newest(&self, recipe: &Recipe) -> Option<&Build> {
+        let of_entry = || self.ready.iter().filter(|build| build.name == recipe.name);
+        of_entry().find(|build| build.recipe == recipe.digest).or_else(|| of_entry().next())
     }
 
     fn sight(&self, name: &RuntimeName) -> RuntimeSight {
-        if self.newest(name).is_some() {
+        if self.ready.iter().any(|build| build.name == *name) {
             RuntimeSight::Ready
         } else if self.current.as_ref() == Some(name) || self.queue.iter().any(|(queued, _)| queued == name) {
             RuntimeSight::Building

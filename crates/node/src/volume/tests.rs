@@ -189,6 +189,10 @@ fn snapshot_restore_and_undo_bring_back_what_was() {
     let volume = made(&pool, N, Bytes::mib(50));
     says(&volume, "a", "one");
     volume.set_mark("version", "1").expect("a mark");
+    for bad in ["", ".", "..", ".x", "a/b", "../../snap/x", "A"] {
+        assert!(volume.set_mark(bad, "1").is_err(), "{bad:?}");
+    }
+    volume.set_mark("app.version", "1").expect("dots group marks");
     let (first, undo) = (SnapshotId::new(), SnapshotId::new());
     let info = volume.snapshot(&first, Why::Customer, Some("before the sale".to_owned())).expect("a snapshot");
     says(&volume, "a", "two");

@@ -106,7 +106,9 @@ impl Volume {
     /// # Errors
     /// When there is no live part, or the mark is too long.
     pub fn set_mark(&self, key: &str, value: &str) -> Result<(), VolumeError> {
-        if !fine_name(key, MARK_KEY_BYTES_MAX) || value.len() > MARK_VALUE_BYTES_MAX {
+        // Dots group marks; a part between them is a name.
+        let fine = key.len() <= MARK_KEY_BYTES_MAX && key.split('.').all(|part| fine_name(part, MARK_KEY_BYTES_MAX));
+        if !fine || value.len() > MARK_VALUE_BYTES_MAX {
             return Err(VolumeError::Strange(format!("{key:?} with {} bytes is no mark", value.len())));
         }
         self.must_live()?;
