@@ -573,9 +573,14 @@ fn make_device(path: &Path, state: &Path, name: &str) -> Result<(), VolumeError>
     fs::rename(&begun, &made).map_err(VolumeError::io("marking the device"))
 }
 
+/// Size of a node of the filesystem's trees. Every snapshot owns at least one, and every rewrite after a snapshot copies one with a
+/// reference for each extent in it: with 100 clones and 14 snapshots each, the smallest size halved the time of a day against mkfs's own
+/// choice of 16 KiB, and kept it level.
+const NODE_BYTES: u32 = 4096;
+
 fn mkfs(path: &Path, name: &str, force: bool) -> Result<(), VolumeError> {
     let mut command = Command::new("mkfs.btrfs");
-    command.arg("--quiet").arg("--label").arg(format!("husorden-{name}"));
+    command.arg("--nodesize").arg(NODE_BYTES.to_string()).arg("--quiet").arg("--label").arg(format!("husorden-{name}"));
     if force {
         command.arg("--force");
     }
