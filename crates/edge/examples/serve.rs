@@ -1,5 +1,6 @@
 //! Runs the edge alone, from a configuration and a table in JSON files: `serve CONFIG.json TABLE.json`. The table's sites
-//! are told to it over the node's socket, as a node would. For benchmarks and for looking at the edge by itself.
+//! are told to it over the node's socket, as a node would; without a table, whoever listens there is the node. For
+//! benchmarks and for looking at the edge by itself.
 
 #![allow(clippy::print_stdout, reason = "it tells whoever started it that it is ready")]
 
@@ -15,19 +16,20 @@ fn main() -> anyhow::Result<()> {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
     let mut arguments = std::env::args().skip(1);
-    let (Some(config), Some(table)) = (arguments.next(), arguments.next()) else {
-        anyhow::bail!("usage: serve CONFIG.json TABLE.json");
+    let Some(config) = arguments.next() else {
+        anyhow::bail!("usage: serve CONFIG.json [TABLE.json]");
     };
     let config: Config = serde_json::from_slice(&std::fs::read(&config)?).context(config)?;
-    let sites: Vec<Site> = serde_json::from_slice(&std::fs::read(&table)?).context(table)?;
-
-    let _ = std::fs::remove_file(&config.node_socket);
-    let listener = UnixListener::bind(&config.node_socket).context("the node's socket")?;
-    std::thread::spawn(move || {
-        if let Err(error) = play_node(&listener, sites) {
-            eprintln!("the node's part ended: {error:#}");
-        }
-    });
+    if let Some(table) = arguments.next() {
+        let sites: Vec<Site> = serde_json::from_slice(&std::fs::read(&table)?).context(table)?;
+        let _ = std::fs::remove_file(&config.node_socket);
+        let listener = UnixListener::bind(&config.node_socket).context("the node's socket")?;
+        std::thread::spawn(move || {
+            if let Err(error) = play_node(&listener, sites) {
+                eprintln!("the node's part ended: {error:#}");
+            }
+        });
+    }
     run_blocking(config, async {
         let ended = tokio::signal::ctrl_c();
         let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())

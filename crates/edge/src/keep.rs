@@ -11,6 +11,7 @@ use flate2::Crc;
 use husorden_base::site::ToEdge;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
@@ -188,7 +189,7 @@ impl Writer {
     fn replace(&mut self, json: &[u8]) -> io::Result<()> {
         let line = line(json);
         let beside = self.path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&beside)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
         file.write_all(&line)?;
         file.sync_data()?;
         std::fs::rename(&beside, &self.path)?;
