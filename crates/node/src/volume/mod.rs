@@ -23,7 +23,9 @@
 //! `live.new`, and renamed; what a crash leaves under such names goes when the pool is opened.
 
 pub(crate) mod btrfs;
+mod carrier;
 mod error;
+mod health;
 mod loopdev;
 mod pool;
 mod snapshot;
@@ -31,7 +33,8 @@ mod snapshot;
 mod volume;
 
 pub use error::VolumeError;
-pub use pool::{Leftovers, Pool, PoolConfig, PoolHealth, QuotaMode, QuotaWish, Scrub, Source, leftovers};
+pub use health::{PoolHealth, Scrub};
+pub use pool::{Leftovers, Pool, PoolConfig, QuotaMode, QuotaWish, Source, leftovers};
 pub use snapshot::{SnapshotInfo, Why};
 pub use volume::{Usage, Volume};
 

@@ -1,21 +1,16 @@
 //! A pool: one btrfs filesystem on a file or a device, held by one node at a time.
 
-use super::btrfs::{self, Scrubbed, Space};
-use super::{VolumeError, loopdev, run};
+use super::carrier::{enable_quota, hold, make_device, make_file, mount, mounts};
+use super::{VolumeError, btrfs, loopdev};
 use crate::Ground;
-use husorden_base::{Bytes, Number, Refusal, Text};
-use jiff::Timestamp;
+use husorden_base::{Bytes, Number};
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags};
+use nix::mount::MntFlags;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt, chown};
+use std::fs::{self, File};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// From this share of data or metadata on, a pool takes no new volumes.
-const FULL_PERCENT: u64 = 85;
 
 /// What a pool stands on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,42 +66,6 @@ pub enum QuotaMode {
     Nothing,
 }
 
-/// How a pool is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolHealth {
-    /// Bytes of data in use.
-    pub data_used: Bytes,
-    /// Bytes that data could have, with what no kind of space has taken yet.
-    pub data_total: Bytes,
-    /// Bytes of metadata in use, with what the kernel keeps in reserve.
-    pub meta_used: Bytes,
-    /// Bytes that metadata could have.
-    pub meta_total: Bytes,
-    /// Errors that the device has shown since the pool was made.
-    pub device_errors: u64,
-    /// The filesystem has turned read-only after an error.
-    pub read_only: bool,
-    /// The newest scrub, which may still run.
-    pub last_scrub: Option<Scrub>,
-}
-
-/// A reading of everything in the pool against its checksums.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scrub {
-    /// When it began.
-    pub started: Timestamp,
-    /// When it was through; none while it runs, or if the node died meanwhile.
-    pub ended: Option<Timestamp>,
-    /// Bytes read.
-    pub bytes: Bytes,
-    /// Errors found.
-    pub errors: u64,
-    /// Those that had no intact copy.
-    pub uncorrectable: u64,
-    /// Why it did not get through.
-    pub failed: Option<String>,
-}
-
 /// An open pool. While it is held, no other node can open it.
 #[derive(Debug)]
 pub struct Pool {
@@ -117,8 +76,8 @@ pub struct Pool {
     quota: QuotaMode,
     pub(super) edge_gid: u32,
     loop_device: Option<PathBuf>,
-    scrub_file: PathBuf,
-    scrubbing: Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub(super) scrub_file: PathBuf,
+    pub(super) scrubbing: Mutex<Option<std::thread::JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
 }
 
@@ -238,135 +197,6 @@ impl Pool {
         Ok(found)
     }
 
-    /// Whether something new may be made here.
-    ///
-    /// # Errors
-    /// A refusal when data or metadata is at 85 % or more, or when the pool has turned read-only.
-    pub fn admit(&self) -> Result<(), VolumeError> {
-        let health = self.health()?;
-        let refuse = |what: Text, measured: String, limit: String| {
-            let refusal = Refusal::new(
-                "pool-full",
-                507,
-                Text::new("Der kan ikke oprettes mere her lige nu", "Nothing more can be made here right now"),
-                what,
-            )
-            .with_limit(measured, limit);
-            Err(VolumeError::Refused(Box::new(refusal)))
-        };
-        if health.read_only {
-            return refuse(
-                Text::new(
-                    "Lageret er skrivebeskyttet efter en fejl. Værten ved det og må rette det først.",
-                    "The pool is read-only after an error. The host knows and has to mend it first.",
-                ),
-                "read-only".to_owned(),
-                "writable".to_owned(),
-            );
-        }
-        for (da, en, used, total) in [
-            ("data", "data", health.data_used, health.data_total),
-            ("metadata", "metadata", health.meta_used, health.meta_total),
-        ] {
-            let percent = used.0.saturating_mul(100) / total.0.max(1);
-            if percent >= FULL_PERCENT {
-                return refuse(
-                    Text::new(
-                        format!(
-                            "Lageret er for fuldt ({da}). Det, der er der, virker videre; prøv igen, når værten har udvidet det."
-                        ),
-                        format!(
-                            "The pool is too full ({en}). What is there works on; try again when the host has enlarged it."
-                        ),
-                    ),
-                    format!("{percent} % of {en}"),
-                    format!("{FULL_PERCENT} %"),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// How it is.
-    ///
-    /// # Errors
-    /// When the kernel does not say.
-    pub fn health(&self) -> Result<PoolHealth, VolumeError> {
-        let spaces = btrfs::spaces(self.top()).map_err(VolumeError::io("reading the pool's space"))?;
-        let (size, given) = btrfs::device(self.top()).map_err(VolumeError::io("reading the pool's device"))?;
-        let device_errors = btrfs::device_errors(self.top()).map_err(VolumeError::io("reading the device's errors"))?;
-        let stat = nix::sys::statvfs::fstatvfs(self.top())
-            .map_err(|errno| VolumeError::io("reading the pool's flags")(errno.into()))?;
-        let free = size.saturating_sub(given);
-        let mut health = PoolHealth {
-            data_used: Bytes(0),
-            data_total: Bytes(0),
-            meta_used: Bytes(0),
-            meta_total: Bytes(0),
-            device_errors,
-            read_only: stat.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY),
-            last_scrub: self.last_scrub(),
-        };
-        for space in spaces {
-            match kind(space) {
-                SpaceKind::Data => {
-                    health.data_used.0 += space.used;
-                    health.data_total.0 += space.total + free / copies(space);
-                }
-                SpaceKind::Metadata => {
-                    health.meta_used.0 += space.used;
-                    health.meta_total.0 += space.total + free / copies(space);
-                }
-                // Part of the metadata's space that nobody else may use.
-                SpaceKind::Reserve => health.meta_used.0 += space.total,
-                SpaceKind::Other => {}
-            }
-        }
-        Ok(health)
-    }
-
-    /// Begins a scrub in the background; one that runs already is fine. [`Pool::health`] shows how it goes.
-    ///
-    /// # Errors
-    /// When it cannot be begun.
-    pub fn scrub(&self) -> Result<(), VolumeError> {
-        let mut running = self.scrubbing.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            return Ok(());
-        }
-        let top = self.top();
-        let mut scrub = Scrub {
-            started: Timestamp::now(),
-            ended: None,
-            bytes: Bytes(0),
-            errors: 0,
-            uncorrectable: 0,
-            failed: None,
-        };
-        let file = self.scrub_file.clone();
-        record(&file, &scrub)?;
-        let thread = std::thread::Builder::new().name("scrub".to_owned()).spawn(move || {
-            match btrfs::scrub(&top) {
-                Ok(Scrubbed { bytes, errors, uncorrectable }) => {
-                    scrub.bytes = Bytes(bytes);
-                    scrub.errors = errors;
-                    scrub.uncorrectable = uncorrectable;
-                }
-                Err(error) => scrub.failed = Some(error.to_string()),
-            }
-            scrub.ended = Some(Timestamp::now());
-            if let Err(error) = record(&file, &scrub) {
-                tracing::error!(%error, "the scrub's result could not be kept");
-            }
-        });
-        *running = Some(thread.map_err(VolumeError::io("beginning a scrub"))?);
-        Ok(())
-    }
-
-    fn last_scrub(&self) -> Option<Scrub> {
-        serde_json::from_slice(&fs::read(&self.scrub_file).ok()?).ok()
-    }
-
     /// Commits everything to the device.
     ///
     /// # Errors
@@ -470,186 +300,6 @@ pub(crate) fn destroy_subvolume(top: &File, path: &Path) -> Result<(), VolumeErr
         return fs::remove_dir_all(path).map_err(VolumeError::io(doing()));
     }
     btrfs::destroy(top, id).map_err(VolumeError::io(doing()))
-}
-
-enum SpaceKind {
-    Data,
-    Metadata,
-    Reserve,
-    Other,
-}
-
-fn kind(space: Space) -> SpaceKind {
-    const DATA: u64 = 1;
-    const METADATA: u64 = 1 << 2;
-    const RESERVE: u64 = 1 << 49;
-    if space.flags & RESERVE != 0 {
-        SpaceKind::Reserve
-    } else if space.flags & METADATA != 0 {
-        SpaceKind::Metadata
-    } else if space.flags & DATA != 0 {
-        SpaceKind::Data
-    } else {
-        SpaceKind::Other
-    }
-}
-
-/// How often each byte of this kind lies on the device.
-const fn copies(space: Space) -> u64 {
-    const DUP: u64 = 1 << 5;
-    if space.flags & DUP != 0 { 2 } else { 1 }
-}
-
-fn record(file: &Path, scrub: &Scrub) -> Result<(), VolumeError> {
-    let fresh = file.with_extension("new");
-    let text = serde_json::to_vec(scrub).expect("plain data has a JSON form");
-    fs::write(&fresh, text)
-        .and_then(|()| fs::rename(&fresh, file))
-        .map_err(VolumeError::io("keeping the scrub's result"))
-}
-
-fn hold(state: &Path, name: &str) -> Result<File, VolumeError> {
-    let path = state.join(format!("{name}.lock"));
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(VolumeError::io(format!("opening {}", path.display())))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(VolumeError::Held(name.to_owned())),
-        Err(TryLockError::Error(error)) => Err(VolumeError::io(format!("locking {}", path.display()))(error)),
-    }
-}
-
-/// Makes the pool's file under another name and renames it when it holds a whole filesystem: a file with the right name is
-/// a finished pool.
-fn make_file(path: &Path, size: Bytes, name: &str) -> Result<(), VolumeError> {
-    if path.exists() {
-        return Ok(());
-    }
-    let doing = || format!("making the pool file {}", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(VolumeError::io(doing()))?;
-    }
-    let fresh = path.with_extension("new");
-    let _ = fs::remove_file(&fresh);
-    let file = OpenOptions::new().create_new(true).write(true).open(&fresh).map_err(VolumeError::io(doing()))?;
-    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(VolumeError::io(doing()))?;
-    let length = i64::try_from(size.0).map_err(|_| VolumeError::Strange(format!("a pool of {size} is too large")))?;
-    nix::fcntl::fallocate(&file, nix::fcntl::FallocateFlags::empty(), 0, length)
-        .map_err(|errno| VolumeError::io(doing())(errno.into()))?;
-    mkfs(&fresh, name, false)?;
-    file.sync_all().and_then(|()| fs::rename(&fresh, path)).map_err(VolumeError::io(doing()))
-}
-
-/// Makes the filesystem on a device, unless it was finished before. A device that carries anything else is refused by mkfs
-/// itself; only one on which we had begun is overwritten.
-fn make_device(path: &Path, state: &Path, name: &str) -> Result<(), VolumeError> {
-    let meta = fs::metadata(path).map_err(VolumeError::io(format!("looking at {}", path.display())))?;
-    if !meta.file_type().is_block_device() {
-        return Err(VolumeError::Strange(format!("{} is no block device", path.display())));
-    }
-    let (made, begun) = (state.join(format!("{name}.made")), state.join(format!("{name}.begun")));
-    if made.exists() {
-        return Ok(());
-    }
-    let again = begun.exists();
-    if !again {
-        // A blank device passes; anything recognised is refused before the mark is set that would allow overwriting it.
-        let seen =
-            Command::new("blkid").arg("--probe").arg(path).output().map_err(VolumeError::io("starting blkid"))?;
-        if seen.status.code() != Some(2) {
-            return Err(VolumeError::Strange(format!(
-                "{} carries something already ({}); wipe it by hand (wipefs -a) if it is to be a pool",
-                path.display(),
-                String::from_utf8_lossy(&seen.stdout).trim()
-            )));
-        }
-        fs::write(&begun, b"").map_err(VolumeError::io("marking the device"))?;
-    }
-    mkfs(path, name, true)?;
-    fs::rename(&begun, &made).map_err(VolumeError::io("marking the device"))
-}
-
-/// Size of a node of the filesystem's trees. Every snapshot owns at least one, and every rewrite after a snapshot copies one with a
-/// reference for each extent in it: with 100 clones and 14 snapshots each, the smallest size halved the time of a day against mkfs's own
-/// choice of 16 KiB, and kept it level.
-const NODE_BYTES: u32 = 4096;
-
-fn mkfs(path: &Path, name: &str, force: bool) -> Result<(), VolumeError> {
-    let mut command = Command::new("mkfs.btrfs");
-    command.arg("--nodesize").arg(NODE_BYTES.to_string()).arg("--quiet").arg("--label").arg(format!("husorden-{name}"));
-    if force {
-        command.arg("--force");
-    }
-    run(command.arg(path)).map(drop)
-}
-
-/// Mounts the device, unless it is mounted there already. On a file, freed blocks are not handed back to the machine: the file's
-/// space was promised to the pool.
-fn mount(device: &Path, root: &Path, on_file: bool) -> Result<(), VolumeError> {
-    let doing = || format!("mounting {} at {}", device.display(), root.display());
-    fs::create_dir_all(root).map_err(VolumeError::io(doing()))?;
-    let root = &root.canonicalize().map_err(VolumeError::io(doing()))?;
-    if let Some(mounted) = mounts()?.into_iter().find(|(target, _)| target == root) {
-        if mounted.1 == device {
-            return Ok(());
-        }
-        return Err(VolumeError::Strange(format!(
-            "{} is mounted at {}, not {}",
-            mounted.1.display(),
-            root.display(),
-            device.display()
-        )));
-    }
-    let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOATIME;
-    let options = if on_file { "nodiscard" } else { "discard=async" };
-    nix::mount::mount(Some(device), root, Some("btrfs"), flags, Some(options))
-        .map_err(|errno| VolumeError::io(doing())(errno.into()))
-}
-
-/// Everything mounted: where, and from what.
-fn mounts() -> Result<Vec<(PathBuf, PathBuf)>, VolumeError> {
-    let text = fs::read_to_string("/proc/self/mountinfo").map_err(VolumeError::io("listing mounts"))?;
-    Ok(text
-        .lines()
-        .filter_map(|line| {
-            let (before, after) = line.split_once(" - ")?;
-            Some((
-                PathBuf::from(unescape(before.split(' ').nth(4)?)),
-                PathBuf::from(unescape(after.split(' ').nth(1)?)),
-            ))
-        })
-        .collect())
-}
-
-/// The kernel writes blanks and backslashes in octal.
-fn unescape(text: &str) -> String {
-    text.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
-}
-
-fn enable_quota(top: &File, fsid: &str, wish: QuotaWish) -> Result<QuotaMode, VolumeError> {
-    let read = || fs::read_to_string(Path::new("/sys/fs/btrfs").join(fsid).join("qgroups/mode")).ok();
-    let mode = |text: String| match text.trim() {
-        "squota" => Some(QuotaMode::Simple),
-        "qgroup" => Some(QuotaMode::Plain),
-        _ => None,
-    };
-    if let Some(found) = read().and_then(mode) {
-        return Ok(found);
-    }
-    if wish == QuotaWish::Best && btrfs::quota_enable_simple(top).is_ok() {
-        return Ok(QuotaMode::Simple);
-    }
-    match btrfs::quota_enable_plain(top) {
-        Ok(()) => Ok(QuotaMode::Plain),
-        Err(error) => {
-            tracing::error!(%error, "the kernel refuses quotas: nothing holds a solution's limit in this pool");
-            Ok(QuotaMode::Nothing)
-        }
-    }
 }
 
 /// What an installation has left on a machine: for `down`, and for tests that look whether nothing stays.
