@@ -294,6 +294,35 @@ fn a_pool_is_held_by_one_node() {
 }
 
 #[test]
+fn a_device_is_taken_only_when_it_is_blank_or_ours() {
+    let place = Place::new();
+    let file = place.ground.home.join("device");
+    let blank = || fs::File::create(&file).and_then(|file| file.set_len(300 << 20)).expect("a file");
+    blank();
+    let attached = Command::new("losetup").args(["--find", "--show"]).arg(&file).output().expect("losetup");
+    let device = PathBuf::from(String::from_utf8_lossy(&attached.stdout).trim());
+    let config = PoolConfig { source: Source::Device { path: device.clone() }, ..place.config(0) };
+    let foreign = Command::new("mke2fs").arg("-q").arg(&device).status().expect("mke2fs");
+    assert!(foreign.success());
+    let error = Pool::open(&place.ground, &config).expect_err("somebody else's file system").to_string();
+    assert!(error.contains("carries something already") && error.contains("ext2"), "{error}");
+    let probed = Command::new("blkid").arg("--probe").arg(&device).output().expect("blkid");
+    assert!(String::from_utf8_lossy(&probed.stdout).contains("ext2"), "it was not touched");
+    // Blank: made. Torn while it was made: made again, for the mark says that we had begun. Finished: left as it is.
+    assert!(Command::new("wipefs").args(["-qa"]).arg(&device).status().expect("wipefs").success());
+    let mark = |name: &str| place.ground.home.join("pools").join(name);
+    Pool::open(&place.ground, &config).expect("a pool").release().expect("released");
+    fs::rename(mark("main.made"), mark("main.begun")).expect("as a death leaves it");
+    let pool = Pool::open(&place.ground, &config).expect("a pool");
+    says(&made(&pool, N, Bytes::mib(50)), "a", "one");
+    pool.release().expect("released");
+    let pool = Pool::open(&place.ground, &config).expect("a pool");
+    assert_eq!(sees(&pool.volume(number(N)), "a"), "one");
+    assert!(mark("main.made").exists() && !mark("main.begun").exists());
+    pool.release().expect("released");
+}
+
+#[test]
 fn retained_revived_destroyed() {
     let place = Place::new();
     let pool = place.pool(400);
