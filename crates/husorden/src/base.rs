@@ -10,11 +10,14 @@ use husorden_control::bootstrap::{Bootstrap, migrate};
 use husorden_control::embedded::{self, Embedded};
 use husorden_node::network::NodeNet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// How long the database gets to end.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long its children get to notice that it was killed.
+const CHILDREN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Network and database.
 #[derive(Debug)]
@@ -78,6 +81,7 @@ impl Base {
                 control_users: vec![users::CONTROL.to_owned()],
                 durable: true,
             };
+            clear_dead_locks(&database);
             let started = self.runtime.block_on(Embedded::start(database.clone()));
             self.database = Some(started.context("starting the private PostgreSQL")?);
             self.database_place = Some(database);
@@ -97,12 +101,16 @@ impl Base {
 
     /// Starts the private PostgreSQL again when it died.
     pub(crate) fn look_after(&mut self) -> Result<()> {
-        let (Some(place), Some(database)) = (&self.database_place, &self.database) else { return Ok(()) };
-        if database.pid().and_then(Identity::of).is_some() {
+        let Some(place) = &self.database_place else { return Ok(()) };
+        if server_pid(&place.home.join("data")).is_some() {
             return Ok(());
         }
         tracing::error!("PostgreSQL died and is started again");
-        let again = self.runtime.block_on(Embedded::start(place.clone()));
+        let place = place.clone();
+        // Our own dead child is reaped with what held it.
+        self.database = None;
+        clear_dead_locks(&place);
+        let again = self.runtime.block_on(Embedded::start(place));
         self.database = Some(again.context("starting the private PostgreSQL again")?);
         Ok(())
     }
@@ -122,9 +130,42 @@ impl Base {
     }
 }
 
-/// The private PostgreSQL's pid, as its own lock file says it.
-pub(crate) fn database_pid(place: &Place) -> Option<u32> {
-    let text = std::fs::read_to_string(place.home.join("db/data/postmaster.pid")).ok()?;
+/// Takes away the lock files of a PostgreSQL that is dead. PostgreSQL does so itself, but for one case: a killed server whose
+/// new parent does not reap it looks alive to it for ever. Its last children must have gone first, for the file is also how a
+/// new server would know of them.
+fn clear_dead_locks(place: &embedded::Place) {
+    let data = place.home.join("data");
+    let locks = [data.join("postmaster.pid"), place.run.join(".s.PGSQL.5432.lock")];
+    let until = Instant::now() + CHILDREN_PATIENCE;
+    while locks.iter().any(|lock| lock.exists()) && server_pid(&data).is_none() {
+        if !anybody_in(&data) {
+            for lock in &locks {
+                let _ = std::fs::remove_file(lock);
+            }
+            return;
+        }
+        if Instant::now() >= until {
+            tracing::error!("children of a PostgreSQL that was killed do not end");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether any process works in this folder, as every process of PostgreSQL does in its data.
+fn anybody_in(folder: &Path) -> bool {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.map(|entry| entry.path().join("cwd")).any(|cwd| std::fs::read_link(cwd).is_ok_and(|path| path == folder))
+}
+
+/// The pid of this home's private PostgreSQL, if it lives.
+pub(crate) fn database_pid(home: &Path) -> Option<u32> {
+    server_pid(&home.join("db/data"))
+}
+
+/// The pid of the PostgreSQL on this data, as its own lock file says it.
+fn server_pid(data: &Path) -> Option<u32> {
+    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let pid: u32 = text.lines().next()?.trim().parse().ok()?;
     // A pid that was given to somebody else meanwhile is not PostgreSQL.
     let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
@@ -134,7 +175,7 @@ pub(crate) fn database_pid(place: &Place) -> Option<u32> {
 
 /// Ends a database and a network that outlived their supervisor.
 pub(crate) fn stop_orphans(place: &Place) {
-    if let Some(identity) = database_pid(place).and_then(Identity::of) {
+    if let Some(identity) = database_pid(&place.home).and_then(Identity::of) {
         // PostgreSQL's fast shutdown: connections are cut, what was committed is on disk.
         identity.signal(rustix::process::Signal::INT);
         if !identity.gone_within(DATABASE_PATIENCE) {

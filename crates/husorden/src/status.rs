@@ -59,7 +59,7 @@ impl Status {
         let roles: Vec<(&str, Option<u32>)> = ["supervisor", "control", "node", "edge"]
             .into_iter()
             .map(|name| (name, Single::holder(&place.role_lock(name)).map(|identity| identity.pid)))
-            .chain([("database", crate::base::database_pid(&place))])
+            .chain([("database", crate::base::database_pid(&place.home))])
             .collect();
         let up = roles.iter().all(|(name, pid)| pid.is_some() || *name == "database");
         if format == husorden_cli::Format::Json {

@@ -134,7 +134,7 @@ impl Flag {
             Takes::Flag => {
                 arg.value_name("BOOL").num_args(0..=1).default_missing_value("true").value_parser(["true", "false"])
             }
-            Takes::Choice(names) => arg.value_parser(PossibleValuesParser::new(names.clone())),
+            Takes::Choice(names) => arg.value_name("CHOICE").value_parser(PossibleValuesParser::new(names.clone())),
             Takes::Many => arg.value_name("LIST").action(ArgAction::Append).value_delimiter(','),
             Takes::Json => arg.value_name("JSON"),
         }
