@@ -124,9 +124,15 @@ fn a_volume_is_made_whole_and_shut_to_others() {
 
 #[test]
 fn the_limit_holds_for_root_and_after_a_restore() {
+    for (wish, mode) in [(QuotaWish::Best, QuotaMode::Simple), (QuotaWish::Plain, QuotaMode::Plain)] {
+        limit_holds(wish, mode);
+    }
+}
+
+fn limit_holds(wish: QuotaWish, mode: QuotaMode) {
     let place = Place::new();
-    let pool = place.pool(600);
-    assert_eq!(pool.quota_mode(), QuotaMode::Simple);
+    let pool = Pool::open(&place.ground, &PoolConfig { quota: wish, ..place.config(600) }).expect("a pool");
+    assert_eq!(pool.quota_mode(), mode);
     let volume = made(&pool, N, Bytes::mib(50));
     fill(&volume.folder("www").join("a"), 30 << 20).expect("30 of 50 fit");
     let id = SnapshotId::new();
