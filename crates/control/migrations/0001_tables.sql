@@ -60,7 +60,7 @@ create table solution (
     protected       boolean not null default false,
     epoch           bigint not null,
     generation      bigint not null default 1,
-    -- While an order must end before the newer wish may be pursued, the node is shown the wish in `held`.
+    -- While an order must end before a newer spec may be pursued, the node is shown the spec in `held`, under a generation of its own.
     hold_for        uuid,
     held            jsonb,
     seen            jsonb,

@@ -10,9 +10,10 @@ create function measure_json(m measure) returns jsonb language sql stable as $$
 $$;
 
 create function wish_json(s solution) returns jsonb language sql stable as $$
-    select jsonb_build_object('solution', s.id, 'number', s.number, 'account', s.account, 'kind', s.kind, 'epoch', s.epoch)
-        || coalesce(s.held, jsonb_build_object('name', s.name, 'aim', s.aim, 'spec', s.spec, 'credentials', s.credentials,
-                                               'retain_until', s.retain_until, 'generation', s.generation))
+    select jsonb_build_object('solution', s.id, 'number', s.number, 'account', s.account, 'kind', s.kind, 'epoch', s.epoch,
+                              'name', s.name, 'aim', s.aim, 'spec', s.spec, 'credentials', s.credentials,
+                              'retain_until', s.retain_until, 'generation', s.generation)
+        || coalesce(s.held, '{}')
 $$;
 
 create function node_hello(p_node text, p_link uuid, p_version integer) returns jsonb
@@ -143,12 +144,11 @@ begin
         update snapshot set state = 'ready' where id = o.snapshot and state = 'deleting';
         update snapshot set undone = null where id = o.undoes;
         if s.hold_for = o.id then
-            -- Without its snapshot the change is not made: back to the wish that the node holds, under a new generation.
+            -- Without its snapshot the change is not made: back to the spec that the node holds, under a new generation.
             delete from claim where solution = s.id and state = 'coming';
             update claim set state = 'held' where solution = s.id and state = 'going';
-            update solution set name = s.held->>'name', aim = s.held->>'aim', spec = s.held->'spec', credentials = s.held->'credentials',
-                retain_until = (s.held->>'retain_until')::timestamptz, generation = s.generation + 1,
-                hold_for = null, held = null, changed = now() where id = s.id;
+            update solution set spec = s.held->'spec', generation = s.generation + 1, hold_for = null, held = null, changed = now()
+                where id = s.id;
         end if;
     end if;
     update evidence set ended = now(), after = jsonb_strip_nulls(jsonb_build_object('order', outcome, 'refusal', p_state->'refusal'->>'code'))

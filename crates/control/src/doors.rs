@@ -100,7 +100,7 @@ impl Doors {
         Ok(Self {
             tenant: pool(database, Role::Tenant, 8).await?,
             staff: pool(database, Role::Staff, 6).await?,
-            system: pool(database, Role::System, 8).await?,
+            system: pool(database, Role::System, 16).await?,
         })
     }
 

@@ -18,7 +18,7 @@ const BATCH: i64 = 200;
 /// A stream looks again after this long even when nothing woke it: a silent measure becomes visible by the clock alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// A stream ends after this long; the client comes again with Last-Event-ID, and its token is checked again.
-const STREAM_MAX: Duration = Duration::from_secs(3600);
+const STREAM_MAX: Duration = Duration::from_secs(600);
 const RECONNECT_WAIT: Duration = Duration::from_secs(1);
 
 /// Listens for changes that other processes made, for ever.

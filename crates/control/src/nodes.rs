@@ -107,7 +107,7 @@ async fn link(app: App, stream: UnixStream) -> Result<(), LinkError> {
             if version != VERSION && version + 1 != VERSION {
                 return Err(LinkError::Version(version));
             }
-            if !node.parse::<husorden_base::Name>().is_ok() {
+            if node.parse::<husorden_base::Name>().is_err() {
                 return Err(LinkError::Garbage(format!("{node:?} is no node name")));
             }
             let link = Uuid::now_v7();

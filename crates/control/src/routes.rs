@@ -223,7 +223,6 @@ pub fn table() -> Vec<Route> {
 }
 
 /// The router, each route behind its permission.
-#[must_use]
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
     for route in table() {

@@ -206,20 +206,20 @@ pub(crate) async fn credential(app: &App, caller: &Caller, text: &str, name: &st
         username: credential.username.clone(),
         password: Some(password.reveal().to_owned()),
     };
-    store::solution::save(tx.conn(), &row, None).await?;
+    let generation = store::solution::save(tx.conn(), &row, None).await?;
     let mut trail = Trail::default();
     trail.evidence(NewEvidence {
         act: "credential.change",
         account: Some(row.account),
         solution: Some(row.id),
         before: json!({ "credential": name }),
-        awaits: Awaits::Generation(row.generation + 1),
+        awaits: Awaits::Generation(generation),
         visible_from: None,
     });
     let data = json!({ "name": row.name, "credential": name });
     trail.event(event(row.account, row.id, "credential.changed", data));
     let kept = api::CredentialShown { password: None, ..shown.clone() };
-    let answer = Answer::ok(shown).keeping(kept).tagged(row.generation + 1);
+    let answer = Answer::ok(shown).keeping(kept).tagged(generation);
     trail.finish(app, caller, tx, answer).await
 }
 
@@ -236,8 +236,7 @@ pub(crate) async fn save(
     kind: &'static str,
     mut details: Value,
 ) -> Result<Answer, Fault> {
-    store::solution::save(tx.conn(), row, hold).await?;
-    let generation = row.generation + 1;
+    let generation = store::solution::save(tx.conn(), row, hold).await?;
     details["name"] = json!(row.name);
     details["generation"] = json!(generation);
     let mut data = json!({ "name": row.name });

@@ -164,19 +164,23 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Re
     Ok(())
 }
 
-/// Writes a changed wish under the next generation. With a hold, the node is shown the wish as it was until the order ends;
-/// a hold that stands already goes on holding.
-pub(crate) async fn save(conn: &mut PgConnection, row: &SolutionRow, hold: Option<OrderId>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// Writes a changed wish under a new generation, and answers with it. With a hold, the node goes on seeing the spec as it
+/// was until the order ends; everything else, such as a stop, reaches it at once. For that the held wish has a generation of
+/// its own, one below.
+pub(crate) async fn save(
+    conn: &mut PgConnection,
+    row: &SolutionRow,
+    hold: Option<OrderId>,
+) -> Result<u64, sqlx::Error> {
+    let generation: i64 = sqlx::query_scalar(
         "update solution set
            hold_for = coalesce(hold_for, $2),
-           held = case when hold_for is null and $2 is not null
-                       then jsonb_build_object('name', name, 'aim', aim, 'spec', spec, 'credentials', credentials,
-                                               'retain_until', retain_until, 'generation', generation)
-                       else held end,
+           held = case when hold_for is not null or $2 is not null
+                       then jsonb_build_object('spec', coalesce(held->'spec', spec), 'generation', generation + 1) end,
+           generation = generation + case when hold_for is not null or $2 is not null then 2 else 1 end,
            name = $3, aim = $4, aim_before = $5, spec = $6, credentials = $7, labels = $8, protected = $9,
-           retain_until = $10::timestamptz, generation = generation + 1, changed = now()
-         where id = $1",
+           retain_until = $10::timestamptz, changed = now()
+         where id = $1 returning generation",
     )
     .bind(row.id.0)
     .bind(hold.map(|order| order.0))
@@ -188,9 +192,9 @@ pub(crate) async fn save(conn: &mut PgConnection, row: &SolutionRow, hold: Optio
     .bind(Json(&row.labels))
     .bind(row.protected)
     .bind(row.retain_until.map(|at| at.to_string()))
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    Ok(generation.unsigned_abs())
 }
 
 /// The narrowest measure that is on the solution itself.

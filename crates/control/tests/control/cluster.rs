@@ -30,12 +30,12 @@ pub fn folder() -> PathBuf {
         if [ -n \"$pid\" ]; then kill -INT \"$pid\"; while [ -d \"/proc/$pid\" ]; do sleep 0.1; done; fi
         rm -rf \"$2\"";
     Command::new("setsid")
-        .args(["sh", "-c", script, "sh", &std::process::id().to_string()])
+        .args(["--fork", "sh", "-c", script, "sh", &std::process::id().to_string()])
         .arg(&folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
+        .status()
         .expect("the sweeper");
     folder
 }

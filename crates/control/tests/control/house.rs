@@ -10,14 +10,12 @@ use husorden_control::bootstrap::Bootstrap;
 use husorden_control::config::Database;
 use husorden_control::{Config, Limits, Running, routes, start};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use tower::ServiceExt;
 
 pub struct House {
     pub running: Running,
     pub router: Router,
     pub config: Config,
-    pub folder: PathBuf,
     pub ours: AccountId,
     pub theirs: AccountId,
     pub staff: String,
@@ -85,7 +83,7 @@ impl House {
         let (staff, account, other) = (token(None).await, token(Some(ours)).await, token(Some(theirs)).await);
         let running = start(config.clone(), &KINDS).await.expect("control starts");
         let router = routes::router(running.app().clone());
-        Self { running, router, config, folder, ours, theirs, staff, account, other }
+        Self { running, router, config, ours, theirs, staff, account, other }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Said {
