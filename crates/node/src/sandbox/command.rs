@@ -1,6 +1,7 @@
 //! Commands run inside a sandbox that runs.
 
 use super::cgroup::CgroupError;
+use super::child::Direct;
 use super::crun::CrunError;
 use super::process::Process;
 use super::state::{Key, Phase, Shared, State, Which, timespec};
@@ -12,7 +13,6 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Child;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -101,12 +101,11 @@ impl Shared {
 }
 
 /// Hears a command out, at most as long and as much as it may.
-fn attend(mut child: Child, command: &Command, pid_file: &Path) -> io::Result<Done> {
+fn attend(mut child: Direct, command: &Command, pid_file: &Path) -> io::Result<Done> {
     let deadline = Instant::now() + command.limit;
-    let mut streams = [
-        child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe))),
-        child.stderr.take().map(|pipe| File::from(OwnedFd::from(pipe))),
-    ];
+    let (stdout, stderr) = child.streams();
+    let mut streams =
+        [stdout.map(|pipe| File::from(OwnedFd::from(pipe))), stderr.map(|pipe| File::from(OwnedFd::from(pipe)))];
     let mut kept = [Vec::new(), Vec::new()];
     let (mut cut, mut timed_out) = (false, false);
     let mut buffer = [0; 16 << 10];

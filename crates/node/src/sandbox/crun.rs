@@ -1,13 +1,13 @@
 //! The one file that knows the tool: crun.
 
+use super::child::{self, Direct};
 use super::launch::{self, Before};
-use super::process;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// Longest text of crun's own that is kept.
 const LOG_BYTES_MAX: u64 = 4_096;
@@ -80,14 +80,17 @@ impl Crun {
         command.arg(start.id);
         command.stdin(start.stdin).stdout(start.stdout).stderr(start.stderr);
         launch::prepare(&mut command, Before { join: start.join, hide: self.hide.clone(), listener });
-        let mut child = command.spawn().map_err(CrunError::Spawn)?;
-        let status = child.wait().map_err(CrunError::Spawn)?;
+        let mut tool = Direct::spawn(&mut command).map_err(CrunError::Spawn)?;
+        let status = tool.wait().map_err(CrunError::Spawn)?;
         let pid = fs::read_to_string(start.pid_file).ok().and_then(|text| text.trim().parse().ok());
         match pid {
-            Some(pid) if status.success() => Ok(pid),
+            Some(pid) if status.success() => {
+                child::inherit(pid);
+                Ok(pid)
+            }
             _ => {
                 (start.end)();
-                process::bury(child.id(), start.cgroup);
+                child::bury(tool.id(), start.cgroup);
                 Err(CrunError::Failed { verb: "run", said: said(start.log) })
             }
         }
@@ -99,14 +102,11 @@ impl Crun {
             return Ok(());
         }
         let mut command = self.command(None);
-        command.args(["delete", "--force", id]).stdin(Stdio::null());
+        command.args(["delete", "--force", id]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         launch::prepare(&mut command, Before { hide: self.hide.clone(), ..Before::default() });
-        let output = command.output().map_err(CrunError::Spawn)?;
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(CrunError::Failed { verb: "delete", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
-        }
+        let (status, said) = Direct::spawn(&mut command).and_then(Direct::hear_out).map_err(CrunError::Spawn)?;
+        if status.success() { Ok(()) } else { Err(CrunError::Failed { verb: "delete", said }) }
     }
 
     /// Starts a command inside a sandbox that runs. What is returned is crun, which ends as the command does.
@@ -117,12 +117,12 @@ impl Crun {
         pid_file: &Path,
         join: Option<File>,
         stdin: Stdio,
-    ) -> Result<Child, CrunError> {
+    ) -> Result<Direct, CrunError> {
         let mut command = self.command(None);
         command.arg("exec").arg("--process").arg(process).arg("--pid-file").arg(pid_file).arg(id);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         launch::prepare(&mut command, Before { join, hide: self.hide.clone(), listener: None });
-        command.spawn().map_err(CrunError::Spawn)
+        Direct::spawn(&mut command).map_err(CrunError::Spawn)
     }
 
     /// Every sandbox crun knows of here.

@@ -10,6 +10,7 @@
 mod adopt;
 mod bundle;
 mod cgroup;
+mod child;
 mod command;
 mod crun;
 mod launch;
@@ -307,11 +308,12 @@ impl Sandboxes {
         SandboxSight { services: services.collect(), tasks: tasks.collect() }
     }
 
-    /// What the edge has open with a service now. While it is above zero the service is not idle.
+    /// What the edge has open with a service now. Each call says that the service has just been used; while it is above zero,
+    /// and said again at least once a minute, the service is not idle.
     pub fn note_activity(&self, number: Number, role: &str, in_flight: u32) {
         let mut state = self.shared.lock();
         if let Some(slot) = state.services.get_mut(&(number, role.to_owned())) {
-            slot.in_flight = Some(in_flight);
+            slot.in_flight = Some((in_flight, std::time::Instant::now()));
             if let Phase::Running(running) = &mut slot.phase {
                 running.active = std::time::Instant::now();
             }
@@ -445,7 +447,17 @@ impl Sandboxes {
     /// nothing on the machine.
     pub fn close(&self) {
         let shared = Arc::clone(&self.shared);
-        shared.lock().closing = true;
+        let frozen: Vec<Number> = {
+            let mut state = shared.lock();
+            state.closing = true;
+            state.frozen.iter().copied().collect()
+        };
+        for number in frozen {
+            // What stands still hears no signal.
+            if let Err(error) = self.freeze(number, false) {
+                tracing::warn!(%number, error = %causes(&error), "a solution stays frozen");
+            }
+        }
         for last in [Reach::Edge, Reach::Own] {
             let mut state = shared.lock();
             let keys: Vec<Key> = state
@@ -484,6 +496,10 @@ impl Sandboxes {
             shared.tidy(&shared.lock(), number);
         }
         shared.cgroups.remove_all();
+        for folder in std::fs::read_dir(shared.ground.run.join("s")).into_iter().flatten().flatten() {
+            // One that still holds something is not the wall's.
+            let _ = std::fs::remove_dir(folder.path());
+        }
     }
 }
 

@@ -100,31 +100,6 @@ pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
-/// Collects what a start that failed left dead: a sandbox's first process that nobody waited for. It is known by its cgroup,
-/// or by the session of the tool that died before it had one; this process's other children are left to who waits for them.
-pub(crate) fn bury(session: u32, cgroup: &str) {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    for pid in
-        children.flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
-    {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let mut fields = fields.split_whitespace();
-        // After the name: state, parent, process group, session.
-        let (dead, of_session) =
-            (fields.next() == Some("Z"), fields.nth(2).and_then(|id| id.parse().ok()) == Some(session));
-        let inside = || fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| text.contains(cgroup));
-        if dead
-            && (of_session || inside())
-            && let Some(raw) = Pid::from_raw(pid.cast_signed())
-        {
-            // Somebody else may have been quicker.
-            let _ = waitid(WaitId::Pid(raw), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-        }
-    }
-}
-
 /// What tells this boot from every other.
 pub(crate) fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |text| text.trim().to_owned())

@@ -13,7 +13,7 @@ use super::socket;
 use super::state::{Chore, Key, Phase, Running, Shared, Slot, State, Tail, Target, Which, timespec};
 use super::{Event, causes};
 use husorden_base::Number;
-use husorden_kinds::{Reach, Sandbox, Service};
+use husorden_kinds::{Place, Reach, Sandbox, Service};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chown, fcntl_getfl, fcntl_setfl, mknodat};
 use std::fs::File;
@@ -50,6 +50,9 @@ const START_MS_MAX: u64 = 3_000;
 const ACCEPT_LOOK: Duration = Duration::from_millis(10);
 const TICK_MAX: Duration = Duration::from_secs(2);
 
+/// The edge says again and again what it has open; what it said longer ago than this was said by one that is gone.
+const EDGE_WORD: Duration = Duration::from_secs(60);
+
 /// Less CPU time than this, in thousandths of the time that passed, is idling.
 const IDLE_CPU_PERMILLE: u64 = 20;
 
@@ -64,6 +67,8 @@ pub(crate) enum LaunchError {
     Cgroup(#[from] CgroupError),
     #[error(transparent)]
     Crun(#[from] CrunError),
+    #[error(transparent)]
+    Socket(#[from] socket::SocketError),
     #[error("taking hold of it")]
     Hold(#[from] io::Error),
 }
@@ -90,6 +95,9 @@ impl Shared {
     ) -> Result<Process, LaunchError> {
         let (number, leaf, id) = (which.number(), which.leaf(), which.id());
         let resolved = self.house.resolve(number, sandbox).map_err(LaunchError::Resolve)?;
+        if sandbox.binds.iter().any(|bind| bind.from == Place::Sockets) {
+            socket::make_folder(&self.ground.sockets(number), self.ground.edge_gid)?;
+        }
         let bundle = self.bundle(which);
         self.crun.delete(&id)?;
         self.cgroups.kill(number, &leaf)?;
@@ -311,7 +319,9 @@ impl Shared {
         let Some(slot) = state.services.get(key) else { return };
         let changed = slot.running().is_some_and(|running| running.digest != slot.digest);
         if held || slot.leaving {
-            self.stop(&mut state, key, true);
+            // A database that has just been started has opened its files: it ends as one that ran.
+            let at_once = slot.service.reach == Reach::Edge;
+            self.stop(&mut state, key, at_once);
         } else if changed {
             self.stop(&mut state, key, false);
         }
@@ -431,7 +441,8 @@ impl Shared {
     fn is_active(&self, key: &Key, slot: &mut Slot, busy_neighbours: bool) -> bool {
         let counted = slot.in_flight.is_some() && slot.service.reach == Reach::Edge;
         let waiting = slot.listener.as_ref().is_some_and(|listener| socket::knocked(listener.as_fd()));
-        let asked = slot.in_flight.is_some_and(|count| count > 0) || slot.commands > 0 || waiting;
+        let open = slot.in_flight.is_some_and(|(count, said)| count > 0 && said.elapsed() < EDGE_WORD);
+        let asked = open || slot.commands > 0 || waiting;
         let (reach, now) = (slot.service.reach, Instant::now());
         let Phase::Running(running) = &mut slot.phase else { return false };
         let cpu_us = self.cgroups.cpu_us(key.0, &key.1);

@@ -119,8 +119,8 @@ pub(crate) struct Slot {
     pub(crate) failures: u32,
     /// Why, the last time.
     pub(crate) reason: String,
-    /// Requests the edge has open with it, and whether it ever said.
-    pub(crate) in_flight: Option<u32>,
+    /// Requests the edge has open with it, and when it said so; none when it never did.
+    pub(crate) in_flight: Option<(u32, Instant)>,
     /// Commands that run inside.
     pub(crate) commands: u32,
     /// When somebody knocked, for the time a cold start takes.
