@@ -1,75 +1,40 @@
-//! `husorden doctor`: what this machine can do and lacks, with the remedy.
+//! `husorden doctor`: what this machine can do and lacks, with the remedy. The node knows; here it is asked and shown.
 
+use crate::place::{Network, Which};
+use crate::prepare;
 use crate::progress::line;
+use crate::users::{self, Ids};
 use anyhow::Result;
 use husorden_cli::Format;
-use serde::Serialize;
-use std::path::Path;
+use husorden_node::doctor::{Setting, State, examine, render, worst};
+use nix::unistd::Gid;
 use std::process::ExitCode;
 
 /// What this machine can do and lacks, with the remedy.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Doctor {}
-
-/// Programs that the platform starts: where they are looked for, what for, and the package they come from.
-const PROGRAMS: [(&str, &str, &str); 8] = [
-    ("crun", "sandboxes", "crun"),
-    ("mkfs.btrfs", "the pool", "btrfs-progs"),
-    ("btrfs", "the pool", "btrfs-progs"),
-    ("nft", "ports", "nftables"),
-    ("ip", "taking networks away", "iproute2"),
-    ("losetup", "taking pools away", "mount"),
-    ("mmdebstrap", "building runtimes", "mmdebstrap"),
-    ("/usr/lib/postgresql/15/bin/postgres", "the private PostgreSQL", "postgresql-15"),
-];
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, Serialize)]
-struct Finding {
-    what: String,
-    fine: bool,
-    /// What was seen.
-    seen: String,
-    /// What to do about it.
-    remedy: Option<String>,
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    which: Which,
+    /// Judge as for customers' data; so it is too when the settings give the node the machine's own network
+    #[arg(long)]
+    production: bool,
 }
 
 impl Doctor {
+    /// Looks, and says what was seen. Fails only when the platform does not run without what is missing.
     pub(crate) fn run(self, format: Format) -> Result<ExitCode> {
-        let mut findings: Vec<Finding> = PROGRAMS.into_iter().map(program).collect();
-        findings.push(root());
-        let fine = findings.iter().all(|finding| finding.fine);
-        if format == Format::Json {
-            line(&serde_json::to_string_pretty(&findings)?);
-        } else {
-            for finding in &findings {
-                line(&format!("{}  {}: {}", if finding.fine { "ok  " } else { "LACK" }, finding.what, finding.seen));
-                if let Some(remedy) = &finding.remedy {
-                    line(&format!("      → {remedy}"));
-                }
-            }
+        let place = self.which.place()?;
+        let settings = self.which.settings(&place)?;
+        // Before the first start the edge's user is not there yet; the judgement does not rest on it.
+        let edge = users::find(users::EDGE)?.map_or(Gid::from_raw(0), |Ids { gid, .. }| gid);
+        let ground = prepare::ground(&place, &settings, edge)?;
+        let production = self.production || settings.node.network == Network::Host;
+        let findings = examine(&ground, if production { Setting::Production } else { Setting::FirstLook });
+        match format {
+            Format::Json => line(&serde_json::to_string_pretty(&findings)?),
+            Format::Name => findings.iter().for_each(|finding| line(finding.what)),
+            Format::Table => line(render(&findings, husorden_cli::language()).trim_end()),
         }
-        Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-}
-
-fn program((name, what, package): (&str, &str, &str)) -> Finding {
-    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
-    Finding {
-        what: format!("{name} for {what}"),
-        fine: found.is_some(),
-        seen: found.as_ref().map_or_else(|| "not installed".to_owned(), |path| path.display().to_string()),
-        remedy: found.is_none().then(|| format!("apt-get -o DPkg::Lock::Timeout=120 install {package}")),
-    }
-}
-
-fn root() -> Finding {
-    let fine = nix::unistd::geteuid().is_root();
-    Finding {
-        what: "root".to_owned(),
-        fine,
-        seen: if fine { "yes" } else { "no" }.to_owned(),
-        remedy: (!fine).then(|| "`husorden up` makes users, namespaces and mounts: start it as root".to_owned()),
+        Ok(if worst(&findings) == State::Missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }

@@ -56,6 +56,9 @@ enum Verb {
     },
     /// Run the edge role alone
     Edge(roles::FileArg),
+    /// The part of an upload that runs inside the solution's sandbox
+    #[command(hide = true)]
+    Unpack(roles::Unpack),
     #[command(flatten)]
     Api(husorden_cli::Command),
     /// A kind of solution (`husorden kinds`), with create, change, list and schema
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Verb::Node { verb: Some(verb), .. } => verb.run(),
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),
+        Verb::Unpack(unpack) => return unpack.run(),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),
         Verb::Kind(words) => return husorden_cli::run_kind(&husorden.globals, words),
     };

@@ -164,14 +164,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
 
     let node = husorden_node::Config {
         name: settings.node.name.clone(),
-        ground: Ground {
-            instance: place.instance.clone(),
-            home: place.home.clone(),
-            run: place.run.clone(),
-            cache: settings.cache.clone(),
-            catalogue: settings.catalogue()?,
-            edge_gid: users.edge.gid.as_raw(),
-        },
+        ground: ground(place, settings, users.edge.gid)?,
         control_socket: place.control_socket(),
         pool: match &settings.node.device {
             Some(device) => Source::Device { path: device.clone() },
@@ -201,6 +194,18 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         edge.insert(name.to_owned(), value);
     }
     write("edge", role::write("edge", &process("edge", Some(users::EDGE), netns), &edge)?)
+}
+
+/// Where the installation stands, as the node sees it.
+pub(crate) fn ground(place: &Place, settings: &Settings, edge: Gid) -> Result<Ground> {
+    Ok(Ground {
+        instance: place.instance.clone(),
+        home: place.home.clone(),
+        run: place.run.clone(),
+        cache: settings.cache.clone(),
+        catalogue: settings.catalogue()?,
+        edge_gid: edge.as_raw(),
+    })
 }
 
 /// The node's way to the world. What belongs to the platform itself is refused to every port.

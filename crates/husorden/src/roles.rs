@@ -49,6 +49,35 @@ pub(crate) fn edge(path: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is unpacked, and where to; the archive comes on standard input.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Unpack {
+    #[arg(long)]
+    format: String,
+    #[arg(long, default_value = "")]
+    into: String,
+}
+
+impl Unpack {
+    /// Unpacks. A refusal is the last thing it says, as JSON, for the node to pass on.
+    pub(crate) fn run(&self) -> ExitCode {
+        match husorden_node::unpack::inside(&self.format, &self.into) {
+            Ok(done) => {
+                crate::progress::line(&format!("{} files, {} bytes", done.files, done.bytes));
+                ExitCode::SUCCESS
+            }
+            Err(refusal) => {
+                let text = serde_json::to_string(&refusal).unwrap_or_else(|error| error.to_string());
+                #[allow(clippy::print_stderr, reason = "these are the last words that the node reads")]
+                {
+                    eprintln!("{text}");
+                }
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
 fn bind(addresses: &mut Vec<SocketAddr>) -> Result<Vec<TcpListener>> {
     addresses
         .drain(..)
