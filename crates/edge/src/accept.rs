@@ -7,6 +7,7 @@ use crate::clock;
 use crate::config::{Config, Limits, ms};
 use crate::connection::{self, Edge};
 use crate::error::Error;
+use crate::files;
 use crate::life::{Life, Patience, Verdict};
 use crate::log;
 use std::collections::HashMap;
@@ -253,6 +254,7 @@ async fn work(
             }
             _ = sweep.tick() => {
                 clock::tick();
+                files::forget_roots();
                 let now_ms = clock::now_ms();
                 roll.each(|life| life.sweep(now_ms, &patience));
                 sweeps = sweeps.wrapping_add(1);

@@ -160,19 +160,33 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(stream: UnixStream, params: &[u8], source: Source, patience: Patience) -> Self {
+    pub(super) fn new(
+        mut stream: std::os::unix::net::UnixStream,
+        params: &[u8],
+        source: Source,
+        patience: Patience,
+    ) -> io::Result<Self> {
         let mut out = BytesMut::with_capacity(params.len() + 64);
         record::open(&mut out, params);
+        let end_queued = matches!(source, Source::Nothing);
+        if end_queued {
+            record::header(&mut out, Kind::Stdin, 0);
+        }
+        // A request without a body mostly fits the socket, and is under way before the runtime hears of it. Where this
+        // fails, so does the next write or read, which is seen to.
+        if let Ok(count) = std::io::Write::write(&mut stream, &out) {
+            out.advance(count);
+        }
         let now = Instant::now();
         let first = patience.first_byte.min(patience.body_idle);
-        Self {
-            stream,
+        Ok(Self {
+            stream: UnixStream::from_std(stream)?,
+            sent_all: end_queued && out.is_empty(),
             out,
             content: Bytes::new(),
             held: Bytes::new(),
             source,
-            end_queued: false,
-            sent_all: false,
+            end_queued,
             parser: Parser::default(),
             read: BytesMut::new(),
             stderr: BytesMut::new(),
@@ -181,7 +195,7 @@ impl Exchange {
             moved: now,
             client_waits_since: None,
             alarm: Box::pin(tokio::time::sleep(first)),
-        }
+        })
     }
 
     /// Waits for the head of the answer; returns it with what of the body came along.

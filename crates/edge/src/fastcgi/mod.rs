@@ -24,12 +24,13 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use reply::Reply;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tokio::net::UnixStream;
 
 const CONNECT_RETRY: Duration = Duration::from_millis(10);
 const CONNECT_RETRY_MAX: Duration = Duration::from_millis(250);
@@ -87,7 +88,10 @@ pub(crate) async fn answer(
             tracing::warn!(site = %site.number, %error, "a site's program cannot be reached");
             Refused::from(Page::Busy)
         })?;
-        let mut exchange = Exchange::new(stream, &params, source, patience);
+        let mut exchange = Exchange::new(stream, &params, source, patience).map_err(|error| {
+            tracing::error!(site = %site.number, %error, "cannot speak with a site's program");
+            Refused::from(Page::Failed)
+        })?;
         match exchange.head(limits.header_bytes_max.max(head::BYTES_MIN)).await {
             Ok((head, rest)) => {
                 let stderr = exchange.take_stderr();
@@ -114,11 +118,11 @@ pub(crate) async fn answer(
 
 /// Connects, with patience while the socket is not there, not listened on, or its queue is full: the node restarts, or the
 /// site is just waking.
-async fn connect(socket: &Path, patience: Duration) -> io::Result<UnixStream> {
+async fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     let until = Instant::now() + patience;
     let mut pause = CONNECT_RETRY;
     loop {
-        match UnixStream::connect(socket).await {
+        match connect_now(path) {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -131,6 +135,14 @@ async fn connect(socket: &Path, patience: Duration) -> io::Result<UnixStream> {
             result => return result,
         }
     }
+}
+
+/// A unix socket connects at once or not at all, so there is nothing to wait for.
+fn connect_now(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(UnixStream::from(socket))
 }
 
 /// Makes the program's answer ours.

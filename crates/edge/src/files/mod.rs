@@ -20,8 +20,8 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use husorden_base::site::Handler;
 pub(crate) use mime::compresses;
-pub(crate) use open::Opened;
 use open::{Access, Lookup, Tree};
+pub(crate) use open::{Opened, forget_roots};
 use std::sync::Arc;
 use stream::FileStream;
 

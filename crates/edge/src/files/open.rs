@@ -8,9 +8,11 @@ use crate::route::is_hidden_name;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
 use rustix::io::Errno;
+use std::cell::RefCell;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Tries of a look-up that a concurrent rename disturbed.
 const RACES_MAX: usize = 4;
@@ -79,11 +81,41 @@ pub(crate) struct Tree {
     root: Arc<OwnedFd>,
 }
 
+/// How long an open root is used by the requests that follow at once. Undo and restore put another directory in a root's
+/// place; a request that comes after them must find the new one, so this is far below what a client can notice.
+const ROOT_KEPT: Duration = Duration::from_millis(1);
+/// Roots a worker keeps open at once.
+const ROOTS_MAX: usize = 8;
+
+thread_local! {
+    static ROOTS: RefCell<Vec<(PathBuf, Arc<OwnedFd>, Instant)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Closes the roots that this thread keeps, so that none holds a volume that is to be taken away.
+pub(crate) fn forget_roots() {
+    ROOTS.with_borrow_mut(Vec::clear);
+}
+
 impl Tree {
-    pub(crate) fn open(root: &Path) -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = openat(CWD, root, flags, Mode::empty())?;
-        Ok(Self { root: Arc::new(root) })
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let now = Instant::now();
+        ROOTS.with_borrow_mut(|roots| {
+            let place = roots.iter().position(|(kept, ..)| kept == path);
+            if let Some(place) = place {
+                let (_, root, opened) = &roots[place];
+                if now.duration_since(*opened) < ROOT_KEPT {
+                    return Ok(Self { root: Arc::clone(root) });
+                }
+                roots.swap_remove(place);
+            }
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = Arc::new(openat(CWD, path, flags, Mode::empty())?);
+            if roots.len() == ROOTS_MAX {
+                roots.swap_remove(0);
+            }
+            roots.push((path.to_owned(), Arc::clone(&root), now));
+            Ok(Self { root })
+        })
     }
 
     /// Looks up a name relative to the root.
