@@ -163,12 +163,9 @@ impl Site {
         assert_eq!(self.cgroups(), Vec::<PathBuf>::new(), "cgroups stay behind");
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         assert!(!mounts.contains(self.home.as_ref().unwrap().path().to_str().unwrap()), "mounts stay behind");
-        for thread in fs::read_dir("/proc/self/task").unwrap().flatten() {
-            for pid in fs::read_to_string(thread.path().join("children")).unwrap_or_default().split_whitespace() {
-                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-                panic!("process {pid} stays behind: {status}");
-            }
-        }
+        let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
+        let children = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+        assert_eq!(children.collect::<String>(), "", "processes stay behind");
         for rest in ["sandboxes", "crun", "s"] {
             let rest: Vec<_> = fs::read_dir(self.ground.run.join(rest))
                 .into_iter()
@@ -373,7 +370,11 @@ fn a_stop_loses_no_connection() {
     let socket = site.socket(7, "web");
     let asking = std::thread::spawn(move || {
         let mut born = std::collections::BTreeSet::new();
-        for turn in 0..300 {
+        let deadline = Instant::now() + PATIENCE;
+        for turn in 0.. {
+            if born.len() >= 5 || Instant::now() > deadline {
+                break;
+            }
             let stream = UnixStream::connect(&socket).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let answer = ask(stream, &format!("turn-{turn}")).unwrap_or_else(|| panic!("connection {turn} was lost"));
@@ -392,7 +393,7 @@ fn a_stop_loses_no_connection() {
         wall.service_set(number(7), "web", &changed).unwrap();
     }
     let lives = asking.join().unwrap();
-    assert!(lives > 3, "the service was started anew {lives} times");
+    assert!(lives >= 5, "the service was started anew {lives} times");
     assert_eq!(state(&wall, 8, "web"), Some(ServiceState::Sleeping), "a neighbour hears nothing of it");
     site.close(wall);
 }

@@ -1,6 +1,7 @@
 //! What a node finds when it starts: sandboxes of the node before it, which go on running, and rests, which go.
 
 use super::causes;
+use super::child;
 use super::process::{self, Process};
 use super::service::open_ear;
 use super::state::{Shared, Slot, Which};
@@ -23,6 +24,11 @@ impl Shared {
                 tracing::warn!(number = %which.number(), error = %causes(&error), "a solution stays frozen");
             }
             if !self.adopt_service(which) {
+                // Where this process is the one that inherits orphans, it must also collect them.
+                let (number, leaf) = (which.number(), which.leaf());
+                if self.cgroups.kill(number, &leaf).is_ok() {
+                    child::bury(None, &self.cgroups.name(number, &leaf));
+                }
                 self.clear(which);
             }
         }

@@ -105,13 +105,13 @@ pub(crate) fn inherit(pid: u32) {
 }
 
 /// Collects what a start that failed left dead: the tool's own processes, and a sandbox's first process that nobody waited
-/// for, known by its cgroup or by the session of the tool.
-pub(crate) fn bury(session: u32, cgroup: &str) {
+/// for, known by its cgroup or by the session of the tool that was to start it.
+pub(crate) fn bury(session: Option<u32>, cgroup: &str) {
     let inside = |pid: u32| {
         fs::read_to_string(format!("/proc/{pid}/cgroup"))
             .is_ok_and(|text| text.lines().any(|line| line.trim_end_matches(" (deleted)").ends_with(cgroup)))
     };
-    collect(|pid, stat| stat.name.starts_with(TOOL) || stat.session == session || inside(pid));
+    collect(|pid, stat| stat.name.starts_with(TOOL) || Some(stat.session) == session || inside(pid));
 }
 
 /// Collects dead children that nobody here waits for and that are wanted; children of other kinds are left to who waits for

@@ -90,7 +90,7 @@ impl Crun {
             }
             _ => {
                 (start.end)();
-                child::bury(tool.id(), start.cgroup);
+                child::bury(Some(tool.id()), start.cgroup);
                 Err(CrunError::Failed { verb: "run", said: said(start.log) })
             }
         }
