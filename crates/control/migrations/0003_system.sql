@@ -78,6 +78,9 @@ begin
        and seen_state = 'settled' and seen_generation = generation
        and (seen->>'epoch')::bigint = epoch
        and seen->'usage' is not distinct from 'null'::jsonb and coalesce(seen->'snapshots', '[]') = '[]'
+       -- What is sealed does not expire.
+       and not exists (select from measure m where m.account = solution.account and (m.solution is null or m.solution = solution.id)
+                        and m.access = 'none' and m.lifted is null and (m.ends is null or m.ends > now()))
      for update;
     if not found then return false; end if;
     update solution set deleted = now(), credentials = '{}', changed = now() where id = s.id;

@@ -72,6 +72,10 @@ fn problem(refusal: &Refusal, language: Language, id: &str) -> Response {
             Language::En => "en",
         }),
     );
+    if refusal.status == 429 {
+        // The slowest rate is one a second.
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if refusal.status == 401 {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"husorden\""));
     }

@@ -35,6 +35,9 @@ pub enum StartError {
     /// A statement at the start failed.
     #[error("preparing the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// A part of it ended while it served.
+    #[error("a part of control ended by itself; the log says why")]
+    Ended,
     /// A socket or folder.
     #[error("{doing}: {source}")]
     Io {
@@ -61,11 +64,15 @@ pub struct Running {
 /// # Errors
 /// When it does not start; see [`StartError`].
 pub async fn run(config: Config, kinds: Kinds, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-    let running = start(config, kinds).await?;
+    let mut running = start(config, kinds).await?;
     tracing::info!(address = %running.address, "control serves");
-    shutdown.await;
+    // None of the tasks ends by itself; one that did has panicked, and control is better started anew than half there.
+    let whole = tokio::select! {
+        () = shutdown => true,
+        _ = running.background.join_next() => false,
+    };
     running.stop().await;
-    Ok(())
+    if whole { Ok(()) } else { Err(StartError::Ended) }
 }
 
 /// Starts control; it serves when this returns.

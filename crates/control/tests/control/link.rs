@@ -404,6 +404,12 @@ async fn only_gone_and_over_and_empty_is_buried() {
     assert_eq!(state(&house, "shop").await, "deleted", "something is left, so the name is still its own");
     let form = json!({ "kind": "tiny", "name": "next", "spec": { "names": ["shop.example"] } });
     house.call("POST", "/v1/solutions", form.clone()).await.refused(409, "claim-taken");
+    // What is sealed does not expire.
+    let sealed = house.decide(json!({ "of": "solution", "id": made["id"] }), json!({ "access": "none" })).await;
+    node.seen(&gone, SeenState::Settled, |seen| seen.usage = None).await;
+    assert_eq!(house.get("/v1/solutions/shop").await["aim"], "gone");
+    let lift = format!("/v1/measures/{}/lift", sealed["id"].as_str().unwrap());
+    house.staff("POST", &lift, json!({ "reasons": "The order was withdrawn by the police." })).await.is(200);
     node.seen(&gone, SeenState::Settled, |seen| seen.usage = None).await;
     house.call("GET", "/v1/solutions/shop", Value::Null).await.refused(404, "not-found");
     let tombstone = house.get(&format!("/v1/solutions/{}", made["id"].as_str().unwrap())).await;
