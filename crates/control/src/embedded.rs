@@ -112,7 +112,10 @@ impl Embedded {
         configure(&place)?;
         let child = if running(&place).await? {
             tracing::info!(data = %data.display(), "a private PostgreSQL runs already and is adopted");
-            tool(&place, "pg_ctl", &["reload"]).await?;
+            if let Err(error) = tool(&place, "pg_ctl", &["reload"]).await {
+                // It ended this moment; that it did is found out while we wait for its answer.
+                tracing::warn!(%error, "the adopted server did not take its settings");
+            }
             None
         } else {
             Some(spawn(&place)?)
@@ -177,6 +180,10 @@ impl Embedded {
                         READY_WAIT.as_secs(),
                         self.log_tail()
                     )));
+                }
+                // What was adopted was already dying: a killed process is listed until it is reaped.
+                Err(_) if self.child.is_none() && !running(&self.place).await? => {
+                    self.child = Some(spawn(&self.place)?);
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }

@@ -181,8 +181,8 @@ pub fn table() -> Vec<Route> {
             .gives::<Solution>(),
         post("/v1/solutions/{solution}/start", Both, "Let a solution run", solutions::start).gives::<Solution>(),
         post("/v1/solutions/{solution}/stop", Both, "Stop a solution and keep its data", solutions::stop).gives::<Solution>(),
-        post("/v1/solutions/{solution}/undo", Both, "Undo a deletion, or the newest restore, unpacking or destructive change", solutions::undo)
-            .gives::<Solution>().status(202),
+        post("/v1/solutions/{solution}/undo", Both, "Undo a deletion (the answer is the solution), or the newest restore, unpacking or destructive change (an order)", solutions::undo)
+            .gives::<Order>().status(202),
         post("/v1/solutions/{solution}/wake", Both, "Start its services now rather than at the first request", orders::wake)
             .gives::<Order>().status(202),
         post("/v1/solutions/{solution}/sleep", Both, "Stop its services until the next request", orders::sleep).gives::<Order>().status(202),

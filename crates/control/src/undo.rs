@@ -8,7 +8,6 @@ use crate::fault::Fault;
 use crate::form::IfMatch;
 use crate::order::{self, Asked};
 use crate::solution;
-use crate::state;
 use crate::store;
 use crate::store::order::OrderRow;
 use crate::store::snapshot::SnapshotRow;
@@ -18,7 +17,8 @@ use husorden_kinds::Aim;
 use husorden_wire::node::Verb;
 use serde_json::json;
 
-/// Undoes what can be undone.
+/// Undoes what can be undone. Answers with the solution when a deletion is undone, and else with the order that a node
+/// carries out.
 pub(crate) async fn undo(app: &App, caller: &Caller, text: &str, if_match: &IfMatch) -> Result<Answer, Fault> {
     let (mut tx, mut row) = solution::open(app, caller, text, if_match).await?;
     if row.aim == Aim::Gone {
@@ -54,12 +54,11 @@ pub(crate) async fn undo(app: &App, caller: &Caller, text: &str, if_match: &IfMa
         .into());
     }
     store::snapshot::set_undone(tx.conn(), snapshot.id).await?;
-    let id = row.id;
+    let told = solution::event(row.account, row.id, "solution.undone", json!({ "name": row.name }));
     let mut trail = Trail::default();
-    restore(app, &mut tx, row, &snapshot, Some(snapshot.id), &mut trail).await?;
-    let view = store::solution::get(tx.conn(), id).await?;
-    trail.event(solution::event(view.account, id, "solution.undone", json!({ "name": view.name })));
-    let answer = Answer::accepted(state::shown(&view, caller.language)).tagged(view.generation);
+    let order = restore(app, &mut tx, row, &snapshot, Some(snapshot.id), &mut trail).await?;
+    trail.event(told);
+    let answer = Answer::accepted(order::shown(&order, caller.language)).at(format!("/v1/orders/{}", order.id));
     trail.finish(app, caller, tx, answer).await
 }
 

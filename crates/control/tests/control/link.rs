@@ -173,7 +173,8 @@ async fn snapshots_are_taken_restored_and_deleted() {
     house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.refused(409, "undo-not-yet");
     node.progress(restore, VerbState::Done).await;
     order(&house, restore, "done").await;
-    house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.is(202);
+    let undo = house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.is(202);
+    assert_eq!(undo["verb"], "restore");
     let (_, verb) = node.verb().await;
     assert!(matches!(verb, Verb::Restore { snapshot, .. } if snapshot == before), "{verb:?}");
     house.call("DELETE", &format!("/v1/solutions/shop/snapshots/{snapshot}"), Value::Null).await.is(202);
