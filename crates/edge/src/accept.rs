@@ -254,7 +254,7 @@ async fn work(
             }
             _ = sweep.tick() => {
                 clock::tick();
-                files::forget_roots();
+                files::forget();
                 let now_ms = clock::now_ms();
                 roll.each(|life| life.sweep(now_ms, &patience));
                 sweeps = sweeps.wrapping_add(1);

@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 mod conditional;
+mod known;
 mod mime;
 mod open;
 pub(crate) mod stream;
@@ -20,8 +21,8 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use husorden_base::site::Handler;
 pub(crate) use mime::compresses;
+pub(crate) use open::Opened;
 use open::{Access, Lookup, Tree};
-pub(crate) use open::{Opened, forget_roots};
 use std::sync::Arc;
 use stream::FileStream;
 
@@ -52,10 +53,21 @@ pub(crate) struct Script {
     pub(crate) path_info: String,
 }
 
+/// Lets go of what this thread keeps from one request to the next; called by its sweep.
+pub(crate) fn forget() {
+    open::forget_roots();
+    known::forget();
+}
+
 /// Finds what a path names. Only a regular file whose name ends in `.php` is a script, and only its whole name counts:
 /// `/uploads/x.jpg/y.php` runs neither.
 pub(crate) async fn resolve(connection: &Connection, route: &Route) -> Result<Target, Refused> {
     let site = &route.site.site;
+    if let Handler::Php { .. } = &site.handler
+        && let Some(script) = known::script(site.number, &route.path)
+    {
+        return Ok(Target::Script(script));
+    }
     let tree = match Tree::open(&site.root) {
         Ok(tree) => tree,
         Err(error) => {
@@ -70,6 +82,7 @@ pub(crate) async fn resolve(connection: &Connection, route: &Route) -> Result<Ta
     let path = &route.path;
     if let Some((script, path_info)) = split_script(path.as_str()) {
         if php && tree.find(&script[1..], Access::Exists).await.is_file() {
+            known::add(site.number, script);
             return Ok(Target::Script(Script { name: script.to_owned(), path_info: path_info.to_owned() }));
         }
         return fall_back(&tree, front).await;
@@ -80,7 +93,9 @@ pub(crate) async fn resolve(connection: &Connection, route: &Route) -> Result<Ta
             if php {
                 let script = format!("{directory}index.php");
                 if tree.find(&script, Access::Exists).await.is_file() {
-                    return Ok(Target::Script(Script { name: format!("/{script}"), path_info: String::new() }));
+                    let name = format!("/{script}");
+                    known::add(site.number, &name);
+                    return Ok(Target::Script(Script { name, path_info: String::new() }));
                 }
             }
             for index in ["index.html", "index.htm"] {

@@ -92,7 +92,7 @@ thread_local! {
 }
 
 /// Closes the roots that this thread keeps, so that none holds a volume that is to be taken away.
-pub(crate) fn forget_roots() {
+pub(super) fn forget_roots() {
     ROOTS.with_borrow_mut(Vec::clear);
 }
 
