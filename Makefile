@@ -2,6 +2,8 @@
 
 SHELL := /bin/sh
 CARGO ?= cargo
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 HOME_DIR ?= /var/lib/husorden/demo
 APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq --no-install-recommends install
 # What the platform itself starts, and what the tests and the benches use beside it.
@@ -14,13 +16,13 @@ BENCH := $(TEST) wrk nginx-light apache2-utils
 ## up: install what is missing, build, look at the machine, start the platform with a demo site
 up: packages-host
 	$(CARGO) build --release --bin husorden
-	target/release/husorden doctor
-	target/release/husorden up --demo --detach
+	$(TARGET)/release/husorden doctor
+	$(TARGET)/release/husorden up --demo --detach
 
 ## down: stop it and leave nothing but its data
 down:
-	@if [ -x target/release/husorden ]; then target/release/husorden down; \
-	 else echo "target/release/husorden is not built: nothing of this checkout runs"; fi
+	@if [ -x $(TARGET)/release/husorden ]; then $(TARGET)/release/husorden down; \
+	 else echo "$(TARGET)/release/husorden is not built: nothing of this checkout runs"; fi
 
 ## test: formatting, lints, every test; needs root, for the tests run on real engines
 test: packages-test
