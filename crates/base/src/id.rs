@@ -66,11 +66,7 @@ impl Number {
     /// `None` for zero and for numbers above [`Number::MAX`].
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
-        if number == 0 || number > Self::MAX {
-            None
-        } else {
-            Some(Self(number))
-        }
+        if number == 0 || number > Self::MAX { None } else { Some(Self(number)) }
     }
 
     /// The number itself.
@@ -94,9 +90,7 @@ impl Number {
     /// The port's internal IPv6 address, from a unique local prefix (RFC 4193).
     #[must_use]
     pub fn ipv6(self) -> std::net::Ipv6Addr {
-        std::net::Ipv6Addr::from(
-            0xfd48_7573_6f72_0000_0000_0000_0000_0000_u128 + u128::from(self.0),
-        )
+        std::net::Ipv6Addr::from(0xfd48_7573_6f72_0000_0000_0000_0000_0000_u128 + u128::from(self.0))
     }
 }
 
@@ -109,8 +103,7 @@ impl fmt::Display for Number {
 impl TryFrom<u32> for Number {
     type Error = String;
     fn try_from(number: u32) -> Result<Self, Self::Error> {
-        Self::new(number)
-            .ok_or_else(|| format!("{number} is no solution number: 1 to {} are", Self::MAX))
+        Self::new(number).ok_or_else(|| format!("{number} is no solution number: 1 to {} are", Self::MAX))
     }
 }
 
@@ -129,10 +122,7 @@ mod tests {
         assert!(Number::new(0).is_none());
         let last = Number::new(Number::MAX).expect("the largest number is a number");
         assert_eq!(last.ipv4().to_string(), "100.127.255.254");
-        assert_eq!(
-            Number::new(7).expect("7").ipv6().to_string(),
-            "fd48:7573:6f72::7"
-        );
+        assert_eq!(Number::new(7).expect("7").ipv6().to_string(), "fd48:7573:6f72::7");
         assert!(Number::new(Number::MAX + 1).is_none());
     }
 
@@ -140,12 +130,6 @@ mod tests {
     fn ids_are_distinct_and_sorted_by_time() {
         let (first, second) = (SolutionId::new(), SolutionId::new());
         assert!(first < second);
-        assert_eq!(
-            first
-                .to_string()
-                .parse::<SolutionId>()
-                .expect("its own text"),
-            first
-        );
+        assert_eq!(first.to_string().parse::<SolutionId>().expect("its own text"), first);
     }
 }

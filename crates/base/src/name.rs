@@ -60,16 +60,10 @@ impl FromStr for RuntimeName {
     fn from_str(text: &str) -> Result<Self, String> {
         let fine = !text.is_empty()
             && text.len() <= 63
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
             && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
             && !text.contains("..");
-        if fine {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("{text:?} is no runtime name such as php-8.4"))
-        }
+        if fine { Ok(Self(text.to_owned())) } else { Err(format!("{text:?} is no runtime name such as php-8.4")) }
     }
 }
 
@@ -95,33 +89,23 @@ impl FromStr for Domain {
             return Err("wildcards are not accepted: name each domain".to_owned());
         }
         if text.len() > 4 * Self::LENGTH_MAX {
-            return Err(format!(
-                "a domain has at most {} characters",
-                Self::LENGTH_MAX
-            ));
+            return Err(format!("a domain has at most {} characters", Self::LENGTH_MAX));
         }
         if text.parse::<std::net::IpAddr>().is_ok() {
             return Err("an address is no domain".to_owned());
         }
-        let ascii = idna::domain_to_ascii_strict(text)
-            .map_err(|_| format!("{text:?} is no valid domain name: letters, digits and inner hyphens, at most 63 a label and 253 in all"))?;
+        let ascii = idna::domain_to_ascii_strict(text).map_err(|_| {
+            format!(
+                "{text:?} is no valid domain name: letters, digits and inner hyphens, at most 63 a label and 253 in all"
+            )
+        })?;
         if ascii.len() > Self::LENGTH_MAX {
-            return Err(format!(
-                "a domain has at most {} characters, this has {}",
-                Self::LENGTH_MAX,
-                ascii.len()
-            ));
+            return Err(format!("a domain has at most {} characters, this has {}", Self::LENGTH_MAX, ascii.len()));
         }
         if !ascii.contains('.') {
-            return Err(format!(
-                "{text:?} has no dot: give the whole name, such as www.{ascii}.example"
-            ));
+            return Err(format!("{text:?} has no dot: give the whole name, such as www.{ascii}.example"));
         }
-        if ascii
-            .split('.')
-            .next_back()
-            .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
-        {
+        if ascii.split('.').next_back().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
             return Err("the last part of a domain is no number".to_owned());
         }
         if !ascii.split('.').all(is_label) {
@@ -133,9 +117,7 @@ impl FromStr for Domain {
 
 fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
 }

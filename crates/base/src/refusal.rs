@@ -77,10 +77,7 @@ impl Refusal {
         let mut refusal = Self::new(
             "invalid-fields",
             422,
-            Text::new(
-                "Noget i forespørgslen er forkert",
-                "Something in the request is wrong",
-            ),
+            Text::new("Noget i forespørgslen er forkert", "Something in the request is wrong"),
             Text::new(
                 "Ret de nævnte felter og send igen; intet er ændret.",
                 "Mend the fields named and send again; nothing was changed.",
@@ -92,10 +89,7 @@ impl Refusal {
 
     /// One wrong field.
     pub fn field(pointer: impl Into<String>, detail: Text) -> Self {
-        Self::fields(vec![FieldError {
-            pointer: pointer.into(),
-            detail,
-        }])
+        Self::fields(vec![FieldError { pointer: pointer.into(), detail }])
     }
 
     /// There is no such thing, or none that the asker may know of (404).

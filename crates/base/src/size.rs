@@ -5,19 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A number of bytes. In JSON it is a plain number; people may write `512 MiB`.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
-const UNITS: [(&str, u64); 5] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-];
+const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl Bytes {
     /// So many mebibytes.
@@ -35,10 +27,7 @@ impl Bytes {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, size) = UNITS
-            .into_iter()
-            .find(|(_, size)| self.0 >= *size)
-            .unwrap_or(("B", 1));
+        let (unit, size) = UNITS.into_iter().find(|(_, size)| self.0 >= *size).unwrap_or(("B", 1));
         if self.0.is_multiple_of(size) {
             write!(f, "{} {unit}", self.0 / size)
         } else {
@@ -53,9 +42,7 @@ impl FromStr for Bytes {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let split = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let wrong = || format!("{text:?} is no size such as 512 MiB or 10 GiB");
         let count: u64 = text[..split].parse().map_err(|_| wrong())?;
         let unit = text[split..].trim();
@@ -78,13 +65,7 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written() {
-        for (text, bytes) in [
-            ("512 MiB", 512 << 20),
-            ("10GiB", 10 << 30),
-            ("2g", 2 << 30),
-            ("17", 17),
-            ("0 B", 0),
-        ] {
+        for (text, bytes) in [("512 MiB", 512 << 20), ("10GiB", 10 << 30), ("2g", 2 << 30), ("17", 17), ("0 B", 0)] {
             assert_eq!(text.parse::<Bytes>(), Ok(Bytes(bytes)), "{text}");
         }
         for bad in ["", "GiB", "1.5 GiB", "99999999999 TiB", "3 parsecs", "-1"] {

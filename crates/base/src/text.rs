@@ -21,18 +21,9 @@ impl Language {
         let mut best = (0.0_f32, Self::default());
         for part in header.split(',').take(20) {
             let mut pieces = part.split(';');
-            let tag = pieces
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase();
+            let tag = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
             let weight = pieces
-                .find_map(|piece| {
-                    piece
-                        .trim()
-                        .strip_prefix("q=")
-                        .and_then(|q| q.parse::<f32>().ok())
-                })
+                .find_map(|piece| piece.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()))
                 .unwrap_or(1.0);
             let language = match tag.split('-').next() {
                 Some("da") => Self::Da,
@@ -60,10 +51,7 @@ pub struct Text {
 impl Text {
     /// Both languages at once.
     pub fn new(da: impl Into<String>, en: impl Into<String>) -> Self {
-        Self {
-            da: da.into(),
-            en: en.into(),
-        }
+        Self { da: da.into(), en: en.into() }
     }
 
     /// The text in one language.

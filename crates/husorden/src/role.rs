@@ -87,7 +87,7 @@ impl Process {
             None => None,
         };
         if let Some(name) = &self.netns {
-            let path = Path::new("/run/netns").join(name);
+            let path = husorden_node::network::namespace(name);
             let handle =
                 File::open(&path).with_context(|| format!("opening the network namespace {}", path.display()))?;
             setns(handle, CloneFlags::CLONE_NEWNET)

@@ -5,6 +5,7 @@
 
 use crate::place::Place;
 use crate::process::Identity;
+use husorden_node::network;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
@@ -50,7 +51,7 @@ impl fmt::Display for Left {
 
 /// Everything that belongs to the installation and is not a file.
 pub(crate) fn look(place: &Place) -> Vec<Left> {
-    let names = netns_names(&place.instance);
+    let names = network::namespaces(&place.instance);
     let mut all: Vec<Left> = Vec::new();
     all.extend(processes(place, &names));
     all.extend(mounts(place).into_iter().map(Left::Mount));
@@ -67,7 +68,7 @@ pub(crate) fn look(place: &Place) -> Vec<Left> {
 pub(crate) fn clean(place: &Place) {
     // Three rounds: what one holds, such as a mount inside a namespace that a process kept, is only free in the next.
     for _ in 0..3 {
-        let names = netns_names(&place.instance);
+        let names = network::namespaces(&place.instance);
         for left in processes(place, &names) {
             if let Left::Process(pid, _) = left
                 && let Some(identity) = Identity::of(pid)
@@ -85,8 +86,9 @@ pub(crate) fn clean(place: &Place) {
                 run("losetup", &["-d".as_ref(), device.as_os_str()]);
             }
         }
-        for name in netns_names(&place.instance) {
-            run("ip", &["netns".as_ref(), "delete".as_ref(), name.as_ref()]);
+        for name in network::namespaces(&place.instance) {
+            // What did not work is seen by the look that follows.
+            let _ = network::remove_namespace(&name);
         }
         for left in links(&place.instance) {
             if let Left::Link(name) = left {
@@ -116,11 +118,8 @@ fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
 
 /// Processes in the installation's cgroups or network namespaces, and its own programs that work in its folders.
 fn processes(place: &Place, netns: &[String]) -> BTreeSet<Left> {
-    let spaces: BTreeSet<u64> = netns
-        .iter()
-        .filter_map(|name| fs::metadata(Path::new("/run/netns").join(name)).ok())
-        .map(|data| data.ino())
-        .collect();
+    let spaces: BTreeSet<u64> =
+        netns.iter().filter_map(|name| fs::metadata(network::namespace(name)).ok()).map(|data| data.ino()).collect();
     let group = format!("/husorden/{}", place.instance);
     let own = std::process::id();
     let mut found = BTreeSet::new();
@@ -216,16 +215,6 @@ fn is_named(name: &str, instance: &str) -> bool {
     })
 }
 
-fn netns_names(instance: &str) -> Vec<String> {
-    fs::read_dir("/run/netns")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| is_named(name, instance))
-        .collect()
-}
-
 fn links(instance: &str) -> Vec<Left> {
     fs::read_dir("/sys/class/net")
         .into_iter()
@@ -308,11 +297,15 @@ mod tests {
             assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
             String::from_utf8_lossy(&output.stdout).trim().to_owned()
         };
-        ok("ip", &["netns", "add", &name]);
+        network::make_namespace(&name).expect("a namespace");
         let pool = place.home.join("pool.img");
         fs::File::create(&pool).and_then(|file| file.set_len(1 << 20)).expect("a file");
         ok("losetup", &["-f", "--show", pool.to_str().expect("a path")]);
-        let mut sleeper = Command::new("ip").args(["netns", "exec", &name, "sleep", "600"]).spawn().expect("it starts");
+        let mut sleeper = Command::new("nsenter")
+            .arg(format!("--net={}", network::namespace(&name).display()))
+            .args(["sleep", "600"])
+            .spawn()
+            .expect("it starts");
         let named = |left: &Left| match left {
             Left::Process(..) => "process",
             Left::Loop(..) => "loop",

@@ -31,7 +31,7 @@ const NODE_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 1, 2];
 /// A node's own network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeNet {
-    /// The namespace's name, as `ip netns` shows it.
+    /// The namespace's name.
     pub namespace: String,
     /// The link on the machine's side.
     pub outer: String,
@@ -45,6 +45,37 @@ pub struct NodeNet {
     pub host6: Ipv6Addr,
     /// The node's IPv6 address on the link.
     pub node6: Ipv6Addr,
+}
+
+/// The file that stands for a network namespace with this name; `nsenter --net=FILE` enters it.
+#[must_use]
+pub fn namespace(name: &str) -> PathBuf {
+    netns::path(name)
+}
+
+/// The names of an installation's network namespaces: the node's own and its ports'.
+#[must_use]
+pub fn namespaces(instance: &str) -> Vec<String> {
+    let (own, ports) = (name(instance), format!("{}-", name(instance)));
+    let entries = std::fs::read_dir(netns::FOLDER).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| *name == own || name.starts_with(&ports)).collect()
+}
+
+/// Makes a network namespace with nothing in it, if there is none of this name.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn make_namespace(name: &str) -> Result<(), Error> {
+    netns::make(name)
+}
+
+/// Takes a network namespace's name away; it ends with the last process in it.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn remove_namespace(name: &str) -> Result<(), Error> {
+    netns::remove(name)
 }
 
 impl NodeNet {

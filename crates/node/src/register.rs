@@ -501,7 +501,10 @@ mod tests {
         let thief = Wish { solution: SolutionId(uuid::Uuid::from_u128(77)), ..wish(1, 1) };
         assert!(matches!(register.take_wish(thief.clone()), Err(WishError::NumberTaken { .. })));
         register.forget_wish(wish(1, 1).solution).expect("forgotten");
-        assert!(matches!(register.take_wish(thief), Err(WishError::NumberTaken { .. })), "a number is never given twice");
+        assert!(
+            matches!(register.take_wish(thief), Err(WishError::NumberTaken { .. })),
+            "a number is never given twice"
+        );
         let unknown = Wish { kind: "castle".to_owned(), ..wish(2, 1) };
         assert!(matches!(register.take_wish(unknown), Err(WishError::UnknownKind(_))));
     }

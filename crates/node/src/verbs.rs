@@ -47,7 +47,7 @@ impl Verbs {
 
     /// The solution for oneself, if nobody works on it.
     pub(crate) fn claim(&self, solution: SolutionId) -> Option<Claim<'_>> {
-        self.lock().busy.insert(solution).then_some(Claim { verbs: self, solution })
+        self.lock().busy.insert(solution).then(|| Claim { verbs: self, solution })
     }
 
     fn claim_waiting(&self, solution: SolutionId) -> Claim<'_> {

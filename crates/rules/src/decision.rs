@@ -62,10 +62,7 @@ impl DecisionForm {
     pub fn check(self, now: Timestamp) -> Result<Decision, Refusal> {
         let mut fields = Vec::new();
         let mut wrong = |pointer: &str, da: String, en: String| {
-            fields.push(FieldError {
-                pointer: pointer.to_owned(),
-                detail: Text::new(da, en),
-            });
+            fields.push(FieldError { pointer: pointer.to_owned(), detail: Text::new(da, en) });
         };
         let clause = self.clause.parse::<Clause>();
         if clause.is_err() {
@@ -89,21 +86,10 @@ impl DecisionForm {
             );
         }
         if self.ends.is_some_and(|ends| ends <= now) {
-            wrong(
-                "/ends",
-                "Tidspunktet er passeret".to_owned(),
-                "That moment has passed".to_owned(),
-            );
+            wrong("/ends", "Tidspunktet er passeret".to_owned(), "That moment has passed".to_owned());
         }
-        if self
-            .ends
-            .is_some_and(|ends| ends > now + SignedDuration::from_hours(24 * 3660))
-        {
-            wrong(
-                "/ends",
-                "Højst ti år frem".to_owned(),
-                "At most ten years ahead".to_owned(),
-            );
+        if self.ends.is_some_and(|ends| ends > now + SignedDuration::from_hours(24 * 3660)) {
+            wrong("/ends", "Højst ti år frem".to_owned(), "At most ten years ahead".to_owned());
         }
         if self.silent_until.is_some() && self.clause != "law.order" {
             wrong(
@@ -136,9 +122,7 @@ mod tests {
         DecisionForm {
             clause: clause.to_owned(),
             reasons: reasons.to_owned(),
-            scope: Scope::Solution {
-                id: SolutionId::new(),
-            },
+            scope: Scope::Solution { id: SolutionId::new() },
             access: Access::default(),
             fates: Fates::default(),
             ends: None,
@@ -152,28 +136,11 @@ mod tests {
         let why = "The site scanned 192.0.2.0/24 for open SSH ports.";
         assert!(form("network.attack", why).check(now).is_ok());
         let check = |form: DecisionForm| -> Vec<String> {
-            form.check(now)
-                .expect_err("it is refused")
-                .fields
-                .into_iter()
-                .map(|field| field.pointer)
-                .collect()
+            form.check(now).expect_err("it is refused").fields.into_iter().map(|field| field.pointer).collect()
         };
         assert_eq!(check(form("nonsense", why)), ["/clause"]);
         assert_eq!(check(form("nonsense", "bad")), ["/clause", "/reasons"]);
-        assert_eq!(
-            check(DecisionForm {
-                ends: Some(now),
-                ..form("mail.spam", why)
-            }),
-            ["/ends"]
-        );
-        assert_eq!(
-            check(DecisionForm {
-                silent_until: Some(now),
-                ..form("mail.spam", why)
-            }),
-            ["/silent_until"]
-        );
+        assert_eq!(check(DecisionForm { ends: Some(now), ..form("mail.spam", why) }), ["/ends"]);
+        assert_eq!(check(DecisionForm { silent_until: Some(now), ..form("mail.spam", why) }), ["/silent_until"]);
     }
 }

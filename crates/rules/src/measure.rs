@@ -25,9 +25,7 @@ pub enum Scope {
 }
 
 /// What the account may still do while a measure holds it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// Everything but what is closed.
@@ -70,12 +68,7 @@ pub enum Fate {
 impl Default for Fates {
     /// Everything under way is cut, mail and cron wait.
     fn default() -> Self {
-        Self {
-            mail: Fate::Waits,
-            cron: Fate::Waits,
-            connections: Fate::Cut,
-            console: Fate::Cut,
-        }
+        Self { mail: Fate::Waits, cron: Fate::Waits, connections: Fate::Cut, console: Fate::Cut }
     }
 }
 
@@ -143,10 +136,8 @@ pub fn hold<'a>(
     account: AccountId,
     now: Timestamp,
 ) -> Option<Held> {
-    let mut in_force: Vec<&Measure> = measures
-        .into_iter()
-        .filter(|measure| measure.covers(solution, account) && measure.in_force(now))
-        .collect();
+    let mut in_force: Vec<&Measure> =
+        measures.into_iter().filter(|measure| measure.covers(solution, account) && measure.in_force(now)).collect();
     in_force.sort_by_key(|measure| (measure.starts, measure.id));
     let first = in_force.first()?;
     // `DataOut` gives more than `Decision`, so narrowness is not the order of the variants.
@@ -156,16 +147,9 @@ pub fn hold<'a>(
         Access::Decision => 2,
         Access::None => 3,
     };
-    let access = in_force
-        .iter()
-        .map(|measure| measure.access)
-        .max_by_key(|access| narrowness(*access))
-        .unwrap_or_default();
-    Some(Held {
-        case_number: first.case_number.clone(),
-        access,
-        sealed: access == Access::None,
-    })
+    let access =
+        in_force.iter().map(|measure| measure.access).max_by_key(|access| narrowness(*access)).unwrap_or_default();
+    Some(Held { case_number: first.case_number.clone(), access, sealed: access == Access::None })
 }
 
 #[cfg(test)]
@@ -200,40 +184,15 @@ mod tests {
         assert_eq!(hold(&none, solution, account, now), None);
         let past = measure(on_solution, Access::None, 1, Some(100));
         let future = measure(on_solution, Access::None, 101, None);
-        let other = measure(
-            Scope::Account {
-                id: AccountId::new(),
-            },
-            Access::None,
-            1,
-            None,
-        );
+        let other = measure(Scope::Account { id: AccountId::new() }, Access::None, 1, None);
         assert_eq!(hold([&past, &future, &other], solution, account, now), None);
         let wide = measure(on_account, Access::DataOut, 10, None);
         let narrow = measure(on_solution, Access::Decision, 20, None);
         let held = hold([&narrow, &wide], solution, account, now).expect("two measures hold it");
-        assert_eq!(
-            held,
-            Held {
-                case_number: "S-10".to_owned(),
-                access: Access::Decision,
-                sealed: false
-            }
-        );
+        assert_eq!(held, Held { case_number: "S-10".to_owned(), access: Access::Decision, sealed: false });
         let sealing = measure(on_account, Access::None, 50, None);
-        assert!(
-            hold([&narrow, &sealing], solution, account, now)
-                .expect("held")
-                .sealed
-        );
-        let lifted = Measure {
-            lifted: Some(now),
-            ..sealing
-        };
-        assert!(
-            !hold([&narrow, &lifted], solution, account, now)
-                .expect("held")
-                .sealed
-        );
+        assert!(hold([&narrow, &sealing], solution, account, now).expect("held").sealed);
+        let lifted = Measure { lifted: Some(now), ..sealing };
+        assert!(!hold([&narrow, &lifted], solution, account, now).expect("held").sealed);
     }
 }

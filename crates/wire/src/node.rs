@@ -8,9 +8,7 @@
 //! Bulk data (an uploaded archive) goes over a connection of its own that opens with [`FromNode::Fetch`]; control answers
 //! with the bytes and closes.
 
-use husorden_base::{
-    AccountId, MeasureId, Name, Number, OrderId, Refusal, SnapshotId, SolutionId, Text,
-};
+use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, Refusal, SnapshotId, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Waiting};
 use husorden_rules::Measure;
 use jiff::Timestamp;
@@ -372,9 +370,7 @@ mod tests {
         let line = r#"{"say":"wish","wish":{"solution":"0190f0a0-0000-7000-8000-000000000001","number":7,
             "account":"0190f0a0-0000-7000-8000-000000000002","name":"shop","kind":"website","aim":"run","spec":{},
             "epoch":1,"generation":3,"a_field_of_tomorrow":true}}"#;
-        let ToNode::Wish { wish } = serde_json::from_str(line).expect("it is read") else {
-            panic!("a wish")
-        };
+        let ToNode::Wish { wish } = serde_json::from_str(line).expect("it is read") else { panic!("a wish") };
         assert_eq!((wish.generation, wish.retain_until), (3, None));
     }
 }

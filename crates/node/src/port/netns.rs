@@ -1,4 +1,5 @@
-//! Network namespaces by name, under /run/netns as the `ip` tool keeps them.
+//! Network namespaces by name, in a folder of the platform's own. Not in the `ip` tool's: when that tool is first used it
+//! covers its folder with a mount, and names made before could no longer be taken away.
 
 use super::Error;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -9,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where names of network namespaces stand.
-pub(crate) const FOLDER: &str = "/run/netns";
+pub(crate) const FOLDER: &str = "/run/husorden-netns";
 
 /// What the kernel calls the filesystem of namespaces (`NSFS_MAGIC`).
 const NSFS: FsType = FsType(0x6e73_6673);

@@ -58,8 +58,8 @@ fn log_in(house: &House, domain: &str) {
     let admin = |key: &str| credentials["site"][key].as_str().expect("an admin").to_owned();
     let jar = tempfile::NamedTempFile::new().expect("a cookie jar");
     let jar = jar.path().display().to_string();
-    let form = format!("pwd={}", admin("password"));
-    let user = format!("log={}", admin("user"));
+    let form = format!("pwd={}", admin("admin_password"));
+    let user = format!("log={}", admin("admin_user"));
     let (cookies, test) = (["-c", &jar, "-b", &jar], "wordpress_test_cookie=WP%20Cookie%20check");
     let mut arguments = vec!["--data-urlencode", &user, "--data-urlencode", &form, "-d", "testcookie=1", "-H"];
     let header = format!("Cookie: {test}");
@@ -145,7 +145,7 @@ fn leaves_nothing(house: &House) {
     assert!(down.status.success(), "{}{}", text(&down.stdout), text(&down.stderr));
     let shell = |command: &str| text(&Command::new("sh").args(["-c", command]).output().expect("a shell").stdout);
     for (what, command) in [
-        ("namespaces", format!("ls /run/netns 2>/dev/null | grep -e '^hus-{}'", house.instance)),
+        ("namespaces", format!("ls /run/husorden-netns 2>/dev/null | grep -e '^hus-{}'", house.instance)),
         ("loop devices", format!("losetup -ln -O BACK-FILE | grep {}", house.home().display())),
         ("mounts", format!("grep -e husorden/{i} -e {h} /proc/mounts", i = house.instance, h = house.home().display())),
         ("cgroups", format!("find /sys/fs/cgroup -type d -path '*husorden/{}*'", house.instance)),
