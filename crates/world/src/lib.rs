@@ -62,10 +62,7 @@ impl House {
     pub fn up(instance: &str) -> Result<Self> {
         let binary = binary()?;
         let home = PathBuf::from("/var/tmp").join(format!("husorden-test-{instance}"));
-        fs::create_dir_all(&home).context("making the home of the installation")?;
         let port = 20_000 + u16::try_from(std::process::id() % 20_000).expect("below 20,000");
-        let settings = format!("[api]\nlisten = \"127.0.0.1:{port}\"\n[node]\npool = {}\n", 8_u64 << 30);
-        fs::write(home.join("husorden.toml"), settings)?;
         let mut house = Self {
             instance: instance.to_owned(),
             home,
@@ -74,6 +71,14 @@ impl House {
             staff: String::new(),
             account: String::new(),
         };
+        if house.home.exists() {
+            // A run that was killed could not clean up after itself.
+            house.down()?;
+            fs::remove_dir_all(&house.home).context("removing what an earlier run left")?;
+        }
+        fs::create_dir_all(&house.home).context("making the home of the installation")?;
+        let settings = format!("[api]\nlisten = \"127.0.0.1:{port}\"\n[node]\npool = {}\n", 8_u64 << 30);
+        fs::write(house.home.join("husorden.toml"), settings)?;
         house.start()?;
         Ok(house)
     }
@@ -111,9 +116,11 @@ impl House {
     /// # Errors
     /// When it can't be started.
     pub fn run(&self, arguments: &[&str]) -> Result<Output> {
-        let (verb, rest) = arguments.split_first().context("no verb")?;
+        // `husorden node suspend`: the installation is named after the whole verb.
+        let words = if arguments.first() == Some(&"node") { 2 } else { 1 };
+        let (verb, rest) = arguments.split_at_checked(words).context("no verb")?;
         Command::new(&self.binary)
-            .arg(verb)
+            .args(verb)
             .args(["--instance", &self.instance, "--home"])
             .arg(&self.home)
             .args(rest)
@@ -200,10 +207,12 @@ impl House {
     pub fn get(&self, domain: &str, path: &str, more: &[&str]) -> Result<Page> {
         let output = self.curl(domain, path).args(["-s", "-i", "--max-time", "60"]).args(more).output()?;
         let whole = text(&output.stdout);
-        // An informational answer (100 Continue) comes before the one that counts.
+        // Informational answers and redirects that were followed come before the answer that counts.
         let mut rest = whole.as_str();
-        while rest.starts_with("HTTP/1.1 100") || rest.starts_with("HTTP/2 100") {
-            rest = rest.split_once("\r\n\r\n").map_or("", |(_, after)| after);
+        while let Some((_, after)) = rest.split_once("\r\n\r\n")
+            && (after.starts_with("HTTP/1.1 ") || after.starts_with("HTTP/2 "))
+        {
+            rest = after;
         }
         let (headers, body) = rest.split_once("\r\n\r\n").unwrap_or((rest, ""));
         let status = headers.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Longest a site may take to be made here: the machine may be busy building.
-pub(crate) const SITE: Duration = Duration::from_secs(120);
+pub(crate) const SITE: Duration = Duration::from_secs(60);
 /// Longest anything else may take.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 

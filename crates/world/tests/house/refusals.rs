@@ -60,7 +60,7 @@ fn forms(house: &House) {
     assert_eq!(house.api(Who::Nobody, "GET", "/v1/solutions", None).expect("the API answers").status, 401);
     // The same words reach a person on the command line.
     let said = house
-        .cli(Who::Account, &["website", "create", "form3", "--set", "domains=*.shop.example", "--yes"])
+        .cli(Who::Account, &["website", "create", "form3", "--domains", "*.shop.example", "--yes"])
         .expect("the command line runs");
     assert!(!said.status.success());
     assert!(text(&said.stderr).contains("wildcard"), "{}", text(&said.stderr));

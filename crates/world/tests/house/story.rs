@@ -38,7 +38,9 @@ fn a_newcomer_gets_a_working_house_and_gets_rid_of_it() {
     let version = |domain: &str| house.get(domain, "/v.php", &[]).expect("curl runs").body;
     assert!(version("older.demo-sites.test").starts_with("8.2."));
     assert!(version("blog.demo-sites.test").starts_with("8.4."));
-    assert_eq!(house.get("www.older.demo-sites.test", "/hello-world/", &["-L"]).expect("curl runs").status, 200);
+    let other_name = house.get("www.older.demo-sites.test", "/hello-world/", &[]).expect("curl runs");
+    assert!(other_name.headers.contains("https://older.demo-sites.test/hello-world/"), "{other_name:?}");
+    assert_eq!(house.get("older.demo-sites.test", "/hello-world/", &[]).expect("curl runs").status, 200, "a permalink");
 
     // A static site needs no engine.
     site(&house, "plain", json!({ "domains": ["plain.demo-sites.test"], "runtime": "static" }));
