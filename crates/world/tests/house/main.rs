@@ -61,3 +61,16 @@ pub(crate) fn pids(house: &House, number: u64, role: &str) -> Vec<i32> {
         .flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<i32>>())
         .collect()
 }
+
+/// Asks for a page until it has this status.
+pub(crate) fn eventually(house: &House, domain: &str, path: &str, status: u16) {
+    let end = std::time::Instant::now() + SOON;
+    loop {
+        let page = house.get(domain, path, &[]).expect("curl runs");
+        if page.status == status {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "{domain}{path} is not {status}: {page:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

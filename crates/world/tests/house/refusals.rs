@@ -82,7 +82,11 @@ fn archives(house: &House) {
         let message = order["message"].as_str().unwrap_or_default();
         assert!(message.contains("Nothing was changed"), "{code}: {order}");
     }
-    assert_eq!(house.get("bad.demo-sites.test", "/escape", &[]).expect("curl runs").status, 404);
+    let found = std::process::Command::new("find")
+        .args([&format!("/run/husorden/{}/pools/main/solutions", house.instance), "-name", "escape"])
+        .output()
+        .expect("find");
+    assert_eq!(text(&found.stdout), "", "nothing of a refused archive lies anywhere");
 }
 
 /// Code on one site makes links to a neighbour's file; neither the edge nor PHP gets there.
