@@ -63,9 +63,10 @@ pub(crate) enum Access {
 pub(crate) enum Lookup {
     File(Opened),
     Directory,
-    /// Nothing, or nothing that is served: a device, a pipe, a link that leads out.
+    /// Nothing, or nothing that is served: a device, a pipe.
     Missing,
-    /// A file that the edge may not read.
+    /// A file that the edge may not read, or a link that leads out of the site or to what is never served. It is there, so no
+    /// front controller is asked in its place.
     Denied,
 }
 
@@ -141,8 +142,9 @@ fn follow(root: BorrowedFd<'_>, name: &str, access: Access) -> Lookup {
         Err(error) => return refused(error),
     }
     match retry(|| look(root, name, access, ResolveFlags::empty())) {
-        Ok(Lookup::File(opened)) if leads_to_hidden(&opened, access) => Lookup::Missing,
+        Ok(Lookup::File(opened)) if leads_to_hidden(&opened, access) => Lookup::Denied,
         Ok(lookup) => lookup,
+        Err(Errno::XDEV | Errno::LOOP) => Lookup::Denied,
         Err(error) => refused(error),
     }
 }

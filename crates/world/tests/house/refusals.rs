@@ -162,7 +162,13 @@ fn slow_headers(house: &House) {
     assert_eq!(house.get("good.demo-sites.test", "/", &[]).expect("curl runs").body, "fine");
     slow.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     let mut rest = Vec::new();
-    slow.read_to_end(&mut rest).expect("the edge ends it before the test does");
+    match slow.read_to_end(&mut rest) {
+        Ok(_) => {}
+        // Cut without a word is an end too; a time-out of the test's own is not.
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the edge ends it before the test does")
+        }
+    }
     assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", text(&rest));
 }
 
