@@ -1,5 +1,6 @@
 //! Benches: ours and the peer on the same work in one run, the ratio printed, and a line appended to
 //! `target/bench/results.jsonl`.
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use anyhow::{Context, Result};
 use serde_json::json;
