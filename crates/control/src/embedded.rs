@@ -1,8 +1,9 @@
 //! A private PostgreSQL for one machine: made, started, adopted and stopped by the platform, on a unix socket only.
 //!
 //! Who may come in is said by the kernel (peer authentication) and the ident map; there are no passwords. Starting is
-//! idempotent: a cluster that was half made is made again, a server that outlived its starter is adopted, and a data folder
-//! of another major version is refused with the command that upgrades it.
+//! idempotent: a cluster that was half made is made again, and a server that outlived its starter is adopted. New data is made
+//! with the newest version installed; data that is there runs with the version it was made with, and is refused with the
+//! command that upgrades it when that version is gone.
 
 use crate::doors::Role;
 use sqlx::postgres::PgConnectOptions;
@@ -12,12 +13,16 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
-/// The major version this release is built for, as Debian 12 has it.
-pub const MAJOR: u32 = 15;
+/// Where Debian puts each major version's programs.
+const PROGRAMS: &str = "/usr/lib/postgresql";
+/// The oldest major version that will do, as Debian 12 has it.
+const MAJOR_MIN: u32 = 15;
 const READY_WAIT: Duration = Duration::from_secs(60);
 const CHILDREN_WAIT: Duration = Duration::from_secs(20);
 /// The superuser of the cluster; only root may be it, and only here.
 const SUPERUSER: &str = "husorden_root";
+/// How a new cluster is made; an upgrade must make it the same.
+const INITDB: [&str; 6] = ["-U", SUPERUSER, "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"];
 
 /// Where a private PostgreSQL lives and as whom.
 #[derive(Clone, Debug)]
@@ -40,6 +45,7 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Embedded {
     place: Place,
+    programs: Programs,
     /// None when a running server was adopted.
     child: Option<Child>,
 }
@@ -47,16 +53,22 @@ pub struct Embedded {
 /// Why the private PostgreSQL is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
-    /// Debian's package is missing.
-    #[error("PostgreSQL {MAJOR} is not installed at {0}; install it with: apt-get install postgresql-{MAJOR}")]
-    Missing(PathBuf),
-    /// The data is of another major version.
-    #[error("the data in {data} is of PostgreSQL {found}, this release runs {MAJOR}. Upgrade it with: {command}")]
+    /// No version of Debian's package is there.
+    #[error(
+        "no PostgreSQL from {MAJOR_MIN} on is installed in {PROGRAMS}; install it with: apt-get install postgresql"
+    )]
+    Missing,
+    /// The version the data was made with is not there.
+    #[error(
+        "the data in {data} was made by PostgreSQL {found}, which is not installed in {PROGRAMS}. Install it again with: apt-get install postgresql-{found}. With both there, go over to {newest} with: {command}"
+    )]
     Major {
         /// The data folder.
         data: PathBuf,
         /// What PG_VERSION says.
         found: String,
+        /// The newest version installed.
+        newest: u32,
         /// The command to run.
         command: String,
     },
@@ -89,8 +101,72 @@ fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> EmbeddedError 
     move |source| EmbeddedError::Io { doing, source }
 }
 
-fn bin(tool: &str) -> PathBuf {
-    PathBuf::from(format!("/usr/lib/postgresql/{MAJOR}/bin")).join(tool)
+/// The programs of one major version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Programs {
+    major: u32,
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// Those installed beneath a folder, the oldest first.
+    fn installed(root: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+        let mut all: Vec<Self> = entries
+            .filter_map(|entry| {
+                let major: u32 = entry.file_name().to_str()?.parse().ok()?;
+                let folder = entry.path().join("bin");
+                let whole = ["postgres", "initdb", "pg_ctl"].iter().all(|tool| folder.join(tool).exists());
+                (whole && major >= MAJOR_MIN).then_some(Self { major, folder })
+            })
+            .collect();
+        all.sort_by_key(|programs| programs.major);
+        all
+    }
+
+    /// Those for a place: of the version its data was made with, or the newest for new data.
+    fn choose(root: &Path, place: &Place) -> Result<Self, EmbeddedError> {
+        let mut all = Self::installed(root);
+        let newest = all.pop().ok_or(EmbeddedError::Missing)?;
+        let data = place.data();
+        let Ok(text) = std::fs::read_to_string(data.join("PG_VERSION")) else {
+            return Ok(newest);
+        };
+        let found = text.trim();
+        if found == newest.major.to_string() {
+            return Ok(newest);
+        }
+        match all.into_iter().find(|programs| found == programs.major.to_string()) {
+            Some(programs) => {
+                tracing::info!(major = programs.major, newest = newest.major, "PostgreSQL stays at the data's version");
+                Ok(programs)
+            }
+            None => {
+                let command = upgrade(place, root, found, &newest);
+                Err(EmbeddedError::Major { data, found: found.to_owned(), newest: newest.major, command })
+            }
+        }
+    }
+
+    fn bin(&self, tool: &str) -> PathBuf {
+        self.folder.join(tool)
+    }
+}
+
+/// What brings the data to the newest version, for a shell of root. It takes place beside the data, and what was stays.
+fn upgrade(place: &Place, root: &Path, found: &str, newest: &Programs) -> String {
+    let (home, major) = (place.home.display(), newest.major);
+    let (new, old) = (newest.folder.display(), root.join(found).join("bin"));
+    format!(
+        "setpriv --reuid={uid} --regid={gid} --clear-groups sh -ec 'cd {home}; {new}/initdb -D data.{major} {initdb}; \
+         for data in data data.{major}; do echo local all all trust > $data/pg_hba.conf; done; \
+         {new}/pg_upgrade -U {SUPERUSER} -b {old} -B {new} -d data -D data.{major}; \
+         mv data data.{found}; mv data.{major} data'",
+        uid = place.uid,
+        gid = place.gid,
+        initdb = INITDB.join(" "),
+        old = old.display(),
+    )
 }
 
 impl Embedded {
@@ -99,28 +175,26 @@ impl Embedded {
     /// # Errors
     /// See [`EmbeddedError`].
     pub async fn start(place: Place) -> Result<Self, EmbeddedError> {
-        if !bin("postgres").exists() {
-            return Err(EmbeddedError::Missing(bin("postgres")));
-        }
         let data = place.data();
-        check_major(&data)?;
+        let programs = Programs::choose(Path::new(PROGRAMS), &place)?;
         folder(&place.home, 0o700, &place)?;
         folder(&place.run, 0o755, &place)?;
         if !data.join("PG_VERSION").exists() {
-            initdb(&place).await?;
+            initdb(&place, &programs).await?;
         }
         configure(&place)?;
-        let child = if running(&place).await? {
+        let child = if place.server().is_some() {
             tracing::info!(data = %data.display(), "a private PostgreSQL runs already and is adopted");
-            if let Err(error) = tool(&place, "pg_ctl", &["reload"]).await {
+            if let Err(error) = tool(&place, &programs, "pg_ctl", &["reload"]).await {
                 // It ended this moment; that it did is found out while we wait for its answer.
                 tracing::warn!(%error, "the adopted server did not take its settings");
             }
             None
         } else {
-            Some(spawn(&place)?)
+            clear_dead_locks(&place).await;
+            Some(spawn(&place, &programs)?)
         };
-        let mut embedded = Self { place, child };
+        let mut embedded = Self { place, programs, child };
         embedded.ready().await?;
         embedded.furnish().await?;
         Ok(embedded)
@@ -132,11 +206,10 @@ impl Embedded {
         &self.place.run
     }
 
-    /// Process id of the server, as its lock file says it.
+    /// Process id of the server, while it lives.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        let text = std::fs::read_to_string(self.place.data().join("postmaster.pid")).ok()?;
-        text.lines().next()?.trim().parse().ok()
+        self.place.server()
     }
 
     /// Stops it: connections are cut, what was committed is on disk.
@@ -144,8 +217,8 @@ impl Embedded {
     /// # Errors
     /// When the server does not stop in 30 seconds.
     pub async fn stop(mut self) -> Result<(), EmbeddedError> {
-        if running(&self.place).await? {
-            tool(&self.place, "pg_ctl", &["stop", "-m", "fast", "-t", "30"]).await?;
+        if self.place.server().is_some() {
+            tool(&self.place, &self.programs, "pg_ctl", &["stop", "-m", "fast", "-t", "30"]).await?;
         }
         if let Some(child) = &mut self.child {
             child.wait().await.map_err(io("waiting for PostgreSQL"))?;
@@ -163,7 +236,7 @@ impl Embedded {
             // After a kill -9 the old server's children need a moment to notice; until then the new one will not start.
             if ended.is_some() && begun.elapsed() < CHILDREN_WAIT && self.log_tail().contains("shared memory block") {
                 tokio::time::sleep(Duration::from_millis(200)).await;
-                self.child = Some(spawn(&self.place)?);
+                self.child = Some(spawn(&self.place, &self.programs)?);
                 continue;
             }
             if let Some(status) = ended {
@@ -181,9 +254,10 @@ impl Embedded {
                         self.log_tail()
                     )));
                 }
-                // What was adopted was already dying: a killed process is listed until it is reaped.
-                Err(_) if self.child.is_none() && !running(&self.place).await? => {
-                    self.child = Some(spawn(&self.place)?);
+                // What was adopted was already dying.
+                Err(_) if self.child.is_none() && self.place.server().is_none() => {
+                    clear_dead_locks(&self.place).await;
+                    self.child = Some(spawn(&self.place, &self.programs)?);
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -239,6 +313,52 @@ impl Place {
     fn data(&self) -> PathBuf {
         self.home.join("data")
     }
+
+    fn server(&self) -> Option<u32> {
+        server_pid(&self.home)
+    }
+}
+
+/// The pid of the private PostgreSQL that keeps its data in this home, while it lives. `pg_ctl status` is not asked: it takes
+/// a killed server that nobody has reaped for alive, and a pid that was given to somebody else for the server.
+#[must_use]
+pub fn server_pid(home: &Path) -> Option<u32> {
+    let data = home.join("data");
+    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let pid: u32 = text.lines().next()?.trim().parse().ok()?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (before, after) = stat.rsplit_once(") ")?;
+    let dead = after.starts_with(['Z', 'X']);
+    let postgres = before.split_once('(')?.1.starts_with("postgres");
+    (!dead && postgres).then_some(pid)
+}
+
+/// Takes away the lock files of a server that is dead. PostgreSQL does so itself, but for one case: a killed server whose
+/// parent does not reap it looks alive to it for ever. Its last children must have gone first, for the file is also how a
+/// new server would know of them.
+async fn clear_dead_locks(place: &Place) {
+    let locks = [place.data().join("postmaster.pid"), place.run.join(".s.PGSQL.5432.lock")];
+    let begun = Instant::now();
+    while locks.iter().any(|lock| lock.exists()) && place.server().is_none() {
+        if !anybody_in(&place.data()) {
+            for lock in &locks {
+                let _ = std::fs::remove_file(lock);
+            }
+            return;
+        }
+        if begun.elapsed() >= CHILDREN_WAIT {
+            tracing::error!("children of a PostgreSQL that was killed do not end");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether any process works in this folder, as every process of PostgreSQL does in its data.
+fn anybody_in(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.map(|entry| entry.path().join("cwd")).any(|cwd| std::fs::read_link(cwd).is_ok_and(|path| path == folder))
 }
 
 /// How to reach a database as one role.
@@ -251,23 +371,6 @@ pub fn options(socket_dir: &Path, role: &str, database: &str) -> PgConnectOption
         .database(database)
         .application_name("husorden")
         .disable_statement_logging()
-}
-
-fn check_major(data: &Path) -> Result<(), EmbeddedError> {
-    let Ok(text) = std::fs::read_to_string(data.join("PG_VERSION")) else {
-        return Ok(());
-    };
-    let found = text.trim().to_owned();
-    if found == MAJOR.to_string() {
-        return Ok(());
-    }
-    let (data, shown) = (data.to_owned(), data.display().to_string());
-    let command = format!(
-        "/usr/lib/postgresql/{MAJOR}/bin/pg_upgrade --old-bindir=/usr/lib/postgresql/{found}/bin \
-         --new-bindir=/usr/lib/postgresql/{MAJOR}/bin --old-datadir={shown} --new-datadir={shown}.{MAJOR} \
-         (as the database's user, into a folder made by initdb of {MAJOR}; then put the new folder in the old one's place)"
-    );
-    Err(EmbeddedError::Major { data, found, command })
 }
 
 /// A folder of the server's user.
@@ -284,26 +387,18 @@ fn folder(path: &Path, mode: u32, place: &Place) -> Result<(), EmbeddedError> {
 }
 
 /// Makes the cluster beside its place and moves it there whole, so that a crash leaves nothing half made.
-async fn initdb(place: &Place) -> Result<(), EmbeddedError> {
+async fn initdb(place: &Place, programs: &Programs) -> Result<(), EmbeddedError> {
     let fresh = place.home.join("data.new");
     if fresh.exists() {
         std::fs::remove_dir_all(&fresh).map_err(io(format!("clearing {}", fresh.display())))?;
     }
     let fresh_text = fresh.display().to_string();
-    let mut arguments = vec![
-        "-D",
-        fresh_text.as_str(),
-        "-U",
-        SUPERUSER,
-        "--auth=peer",
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-        "--data-checksums",
-    ];
+    let mut arguments = vec!["-D", fresh_text.as_str()];
+    arguments.extend(INITDB);
     if !place.durable {
         arguments.push("--no-sync");
     }
-    let output = command(place, "initdb").args(arguments).output().await.map_err(io("starting initdb"))?;
+    let output = command(place, programs, "initdb").args(arguments).output().await.map_err(io("starting initdb"))?;
     if !output.status.success() {
         return Err(EmbeddedError::Tool {
             tool: "initdb",
@@ -349,8 +444,8 @@ fn configure(place: &Place) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-fn command(place: &Place, tool: &str) -> Command {
-    let mut command = Command::new(bin(tool));
+fn command(place: &Place, programs: &Programs, tool: &str) -> Command {
+    let mut command = Command::new(programs.bin(tool));
     command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
@@ -362,8 +457,8 @@ fn command(place: &Place, tool: &str) -> Command {
     command
 }
 
-async fn tool(place: &Place, name: &'static str, arguments: &[&str]) -> Result<(), EmbeddedError> {
-    let output = command(place, name)
+async fn tool(place: &Place, programs: &Programs, name: &'static str, arguments: &[&str]) -> Result<(), EmbeddedError> {
+    let output = command(place, programs, name)
         .args(arguments)
         .arg("-D")
         .arg(place.data())
@@ -376,25 +471,11 @@ async fn tool(place: &Place, name: &'static str, arguments: &[&str]) -> Result<(
     Err(EmbeddedError::Tool { tool: name, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
 }
 
-/// Whether a server runs on this data: `pg_ctl status` looks at the lock file and at the process it names.
-async fn running(place: &Place) -> Result<bool, EmbeddedError> {
-    let status = command(place, "pg_ctl")
-        .arg("status")
-        .arg("-D")
-        .arg(place.data())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .await
-        .map_err(io("starting pg_ctl"))?;
-    Ok(status.success())
-}
-
-fn spawn(place: &Place) -> Result<Child, EmbeddedError> {
+fn spawn(place: &Place, programs: &Programs) -> Result<Child, EmbeddedError> {
     let path = place.home.join("log");
     let log = std::fs::File::create(&path).map_err(io(format!("opening {}", path.display())))?;
     let errors = log.try_clone().map_err(io(format!("opening {}", path.display())))?;
-    command(place, "postgres")
+    command(place, programs, "postgres")
         .arg("-D")
         .arg(place.data())
         .stdout(log)
@@ -403,4 +484,45 @@ fn spawn(place: &Place) -> Result<Child, EmbeddedError> {
         .process_group(0)
         .spawn()
         .map_err(io("starting PostgreSQL"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_stays_with_its_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("programs");
+        let place = Place {
+            home: folder.path().join("db"),
+            run: folder.path().join("run"),
+            uid: 100,
+            gid: 101,
+            control_users: Vec::new(),
+            durable: true,
+        };
+        std::fs::create_dir_all(place.data()).expect("a folder");
+        assert!(matches!(Programs::choose(&root, &place), Err(EmbeddedError::Missing)));
+        for major in ["13", "15", "17", "16.old"] {
+            let bin = root.join(major).join("bin");
+            std::fs::create_dir_all(&bin).expect("a folder");
+            for tool in ["postgres", "initdb", "pg_ctl"] {
+                std::fs::write(bin.join(tool), "").expect("a program");
+            }
+        }
+        // Only the client's programs of 18 are there.
+        std::fs::create_dir_all(root.join("18/bin")).expect("a folder");
+        let chosen = |place: &Place| Programs::choose(&root, place).map(|programs| programs.major);
+        assert_eq!(chosen(&place).expect("the newest for new data"), 17);
+        for (version, major) in [("15\n", Some(15)), ("17\n", Some(17)), ("13\n", None), ("16\n", None)] {
+            std::fs::write(place.data().join("PG_VERSION"), version).expect("a version");
+            assert_eq!(chosen(&place).ok(), major, "{version:?}");
+        }
+        let refusal = chosen(&place).expect_err("16 is gone").to_string();
+        assert!(
+            refusal.contains("apt-get install postgresql-16") && refusal.contains("17/bin/pg_upgrade"),
+            "{refusal}"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use crate::place::{Network, Place, Settings};
 use crate::prepare::{Users, database_folder};
 use crate::process::Identity;
+use crate::progress::told;
 use crate::users;
 use anyhow::{Context, Result};
 use husorden_base::Secret;
@@ -16,8 +17,14 @@ use tokio::runtime::Runtime;
 
 /// How long the database gets to end.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
-/// How long its children get to notice that it was killed.
-const CHILDREN_PATIENCE: Duration = Duration::from_secs(5);
+/// How long one try to start it again may hold up the watch over the roles. What was begun goes on, and the next try finds it.
+const TRY_WAIT: Duration = Duration::from_secs(10);
+/// Pause after the first try that failed; doubles with each further one.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A life this long says that the database is well again.
+const WELL: Duration = Duration::from_secs(60);
 
 /// Network and database.
 #[derive(Debug)]
@@ -28,6 +35,10 @@ pub(crate) struct Base {
     database: Option<Embedded>,
     /// How the private PostgreSQL is started, for when it has to be again.
     database_place: Option<embedded::Place>,
+    /// The pause after the next death or failed try.
+    pause: Duration,
+    /// No try before this moment.
+    not_before: Instant,
     instance: String,
 }
 
@@ -39,6 +50,8 @@ impl Base {
             net: None,
             database: None,
             database_place: None,
+            pause: PAUSE_MIN,
+            not_before: Instant::now(),
             instance: place.instance.clone(),
         })
     }
@@ -81,13 +94,12 @@ impl Base {
                 control_users: vec![users::CONTROL.to_owned()],
                 durable: true,
             };
-            clear_dead_locks(&database);
             let started = self.runtime.block_on(Embedded::start(database.clone()));
             self.database = Some(started.context("starting the private PostgreSQL")?);
             self.database_place = Some(database);
         }
         let database = husorden_control::Database::at(database_folder(place, settings));
-        self.runtime.block_on(migrate(&database)).context("bringing the database to this release's shape")
+        Ok(self.runtime.block_on(migrate(&database))?)
     }
 
     /// The database, in words.
@@ -99,19 +111,29 @@ impl Base {
         }
     }
 
-    /// Starts the private PostgreSQL again when it died.
+    /// Starts the private PostgreSQL again when it died, with a growing pause when it does not stay.
     pub(crate) fn look_after(&mut self) -> Result<()> {
         let Some(place) = &self.database_place else { return Ok(()) };
-        if server_pid(&place.home.join("data")).is_some() {
+        let now = Instant::now();
+        if self.database.as_ref().is_some_and(|database| database.pid().is_some()) {
+            if now > self.not_before + WELL {
+                self.pause = PAUSE_MIN;
+            }
+            return Ok(());
+        }
+        if now < self.not_before {
             return Ok(());
         }
         tracing::error!("PostgreSQL died and is started again");
-        let place = place.clone();
-        // Our own dead child is reaped with what held it.
         self.database = None;
-        clear_dead_locks(&place);
-        let again = self.runtime.block_on(Embedded::start(place));
-        self.database = Some(again.context("starting the private PostgreSQL again")?);
+        let start = Embedded::start(place.clone());
+        let again = self.runtime.block_on(async { tokio::time::timeout(TRY_WAIT, start).await });
+        let pause = self.pause;
+        self.not_before = Instant::now() + pause;
+        self.pause = (pause * 2).min(PAUSE_MAX);
+        let next = || format!("starting the private PostgreSQL again; the next try comes after {} s", pause.as_secs());
+        let again = again.with_context(|| format!("no answer in {} s", TRY_WAIT.as_secs())).with_context(next)?;
+        self.database = Some(again.with_context(next)?);
         Ok(())
     }
 
@@ -120,57 +142,19 @@ impl Base {
         if let Some(database) = self.database.take()
             && let Err(error) = self.runtime.block_on(database.stop()).map_err(anyhow::Error::new)
         {
-            tracing::error!("PostgreSQL did not end in good order: {error:#}");
+            tracing::error!("PostgreSQL did not end in good order: {}", told(&error));
         }
         if self.net.take().is_some()
-            && let Err(error) = NodeNet::unmake(&self.instance)
+            && let Err(error) = NodeNet::unmake(&self.instance).map_err(anyhow::Error::new)
         {
-            tracing::error!("the node's network was not taken away: {error:#}");
+            tracing::error!("the node's network was not taken away: {}", told(&error));
         }
     }
-}
-
-/// Takes away the lock files of a PostgreSQL that is dead. PostgreSQL does so itself, but for one case: a killed server whose
-/// new parent does not reap it looks alive to it for ever. Its last children must have gone first, for the file is also how a
-/// new server would know of them.
-fn clear_dead_locks(place: &embedded::Place) {
-    let data = place.home.join("data");
-    let locks = [data.join("postmaster.pid"), place.run.join(".s.PGSQL.5432.lock")];
-    let until = Instant::now() + CHILDREN_PATIENCE;
-    while locks.iter().any(|lock| lock.exists()) && server_pid(&data).is_none() {
-        if !anybody_in(&data) {
-            for lock in &locks {
-                let _ = std::fs::remove_file(lock);
-            }
-            return;
-        }
-        if Instant::now() >= until {
-            tracing::error!("children of a PostgreSQL that was killed do not end");
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Whether any process works in this folder, as every process of PostgreSQL does in its data.
-fn anybody_in(folder: &Path) -> bool {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.map(|entry| entry.path().join("cwd")).any(|cwd| std::fs::read_link(cwd).is_ok_and(|path| path == folder))
 }
 
 /// The pid of this home's private PostgreSQL, if it lives.
 pub(crate) fn database_pid(home: &Path) -> Option<u32> {
-    server_pid(&home.join("db/data"))
-}
-
-/// The pid of the PostgreSQL on this data, as its own lock file says it.
-fn server_pid(data: &Path) -> Option<u32> {
-    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
-    let pid: u32 = text.lines().next()?.trim().parse().ok()?;
-    // A pid that was given to somebody else meanwhile is not PostgreSQL.
-    let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    let same = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("postgres"));
-    (same && Identity::of(pid).is_some()).then_some(pid)
+    embedded::server_pid(&home.join("db"))
 }
 
 /// Ends a database and a network that outlived their supervisor.

@@ -238,7 +238,7 @@ fn answer(state: &State, domain: &Domain, progress: &Progress) -> Result<()> {
         let said = match visit::page(edge, domain.as_str(), "/", Path::new(&state.ca)) {
             Ok(200) => return Ok(()),
             Ok(status) => format!("https://{domain}/ answers {status}"),
-            Err(error) => format!("https://{domain}/: {error:#}"),
+            Err(error) => format!("https://{domain}/: {}", crate::progress::told(&error)),
         };
         if said != last {
             progress.meanwhile(&said);

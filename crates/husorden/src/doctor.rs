@@ -1,12 +1,12 @@
 //! `husorden doctor`: what this machine can do and lacks, with the remedy. The node knows; here it is asked and shown.
 
-use crate::place::{Network, Which};
+use crate::place::{Network, Place, Settings, Which};
 use crate::prepare;
 use crate::progress::line;
 use crate::users::{self, Ids};
 use anyhow::Result;
 use husorden_cli::Format;
-use husorden_node::doctor::{Setting, State, examine, render, worst};
+use husorden_node::doctor::{Finding, Setting, State, examine, render, worst};
 use nix::unistd::Gid;
 use std::process::ExitCode;
 
@@ -25,11 +25,8 @@ impl Doctor {
     pub(crate) fn run(self, format: Format) -> Result<ExitCode> {
         let place = self.which.place()?;
         let settings = self.which.settings(&place)?;
-        // Before the first start the edge's user is not there yet; the judgement does not rest on it.
-        let edge = users::find(users::EDGE)?.map_or(Gid::from_raw(0), |Ids { gid, .. }| gid);
-        let ground = prepare::ground(&place, &settings, edge)?;
         let production = self.production || settings.node.network == Network::Host;
-        let findings = examine(&ground, if production { Setting::Production } else { Setting::FirstLook });
+        let findings = look(&place, &settings, if production { Setting::Production } else { Setting::FirstLook })?;
         match format {
             Format::Json => line(&serde_json::to_string_pretty(&findings)?),
             Format::Name => findings.iter().for_each(|finding| line(finding.what)),
@@ -37,4 +34,26 @@ impl Doctor {
         }
         Ok(if worst(&findings) == State::Missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
+}
+
+/// What the platform would not run without on this machine, in words with the remedy; none when everything is there.
+///
+/// What only customers' data asks for, such as encryption at rest, is the doctor's to say: a platform that stood once must
+/// come up again after a boot, or its customers lose more than they are protected from.
+pub(crate) fn missing(place: &Place, settings: &Settings) -> Result<Option<String>> {
+    let mut findings = look(place, settings, Setting::FirstLook)?;
+    findings.retain(|finding| finding.state == State::Missing);
+    Ok((!findings.is_empty()).then(|| render(&findings, husorden_cli::language()).trim_end().to_owned()))
+}
+
+fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Finding>> {
+    // Before the first start the edge's user is not there yet; the judgement does not rest on it.
+    let edge = users::find(users::EDGE)?.map_or(Gid::from_raw(0), |Ids { gid, .. }| gid);
+    let ground = prepare::ground(place, settings, edge)?;
+    let mut findings = examine(&ground, setting);
+    if settings.database.socket_dir.is_some() {
+        // The operator's own PostgreSQL is used, and may lie anywhere.
+        findings.retain(|finding| finding.what != "postgresql");
+    }
+    Ok(findings)
 }

@@ -87,10 +87,11 @@ fn main() -> ExitCode {
         Verb::Kind(words) => return husorden_cli::run_kind(&husorden.globals, words),
     };
     result.unwrap_or_else(|error| {
-        tracing::error!("{error:#}");
+        let text = progress::told(&error);
+        tracing::error!("{text}");
         #[allow(clippy::print_stderr, reason = "whoever started this hears why it ended")]
         {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {text}");
         }
         ExitCode::FAILURE
     })

@@ -150,7 +150,7 @@ impl Which {
         }
         let home = match &self.home {
             Some(home) => std::path::absolute(home).with_context(|| format!("making {} absolute", home.display()))?,
-            None => Path::new("/var/lib/husorden").join(name),
+            None => usual_home(name),
         };
         Ok(Place { instance: name.clone(), home, run: Path::new("/run/husorden").join(name) })
     }
@@ -206,7 +206,24 @@ fn checkout() -> Option<&'static Path> {
     if cfg!(debug_assertions) { Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2) } else { None }
 }
 
+/// Where an installation lies when nothing else is said.
+fn usual_home(instance: &str) -> PathBuf {
+    Path::new("/var/lib/husorden").join(instance)
+}
+
 impl Place {
+    /// The flags by which this installation is meant, with a blank before each; none for the usual one.
+    pub(crate) fn flags(&self) -> String {
+        let mut flags = String::new();
+        if self.instance != "demo" {
+            flags += &format!(" --instance {}", self.instance);
+        }
+        if self.home != usual_home(&self.instance) {
+            flags += &format!(" --home {}", self.home.display());
+        }
+        flags
+    }
+
     /// Logs of the roles.
     pub(crate) fn logs(&self) -> PathBuf {
         self.home.join("log")
@@ -271,6 +288,19 @@ mod tests {
         {
             let which = Which { instance: name.to_owned(), ..Which::default() };
             assert_eq!(which.place().is_ok(), fine, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_installation_is_found_again_by_its_flags() {
+        for (instance, home, flags) in [
+            ("demo", None, ""),
+            ("demo", Some("/var/lib/husorden/demo"), ""),
+            ("t1", None, " --instance t1"),
+            ("t1", Some("/srv/t1"), " --instance t1 --home /srv/t1"),
+        ] {
+            let which = Which { instance: instance.to_owned(), home: home.map(PathBuf::from), config: None };
+            assert_eq!(which.place().expect("a place").flags(), flags);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What `up` and `down` tell whoever waits: one line a step, with the seconds it took.
 
+use anyhow::Error;
 use std::io::Write;
 use std::time::Instant;
 
@@ -51,4 +52,29 @@ pub(crate) fn line(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}");
     let _ = out.flush();
+}
+
+/// An error with its causes, on one line. Many errors say their cause themselves; it is not said again.
+pub(crate) fn told(error: &Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("no such table").context("migrating: no such table").context("starting control");
+        assert_eq!(told(&error), "starting control: migrating: no such table");
+        assert_eq!(told(&anyhow!("refused").context("connecting")), "connecting: refused");
+    }
 }

@@ -129,7 +129,6 @@ pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
     let Ok(state) = State::read(place) else { return String::new() };
     let mut text = format!("\n  API           {}\n  edge          {}\n", state.api, state.edge);
     text += &format!("  logs          {}\n", place.logs().display());
-    let more = if place.instance == "demo" { String::new() } else { format!(" --instance {}", place.instance) };
     if let Some(demo) = demo {
         text += &format!(
             "  credentials   {}   (staff and account tokens, admin password)\n",
@@ -153,5 +152,7 @@ pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
             place.demo().join("account.token").display()
         );
     }
-    text + &format!("  stop it:      husorden down{more}   (or `make down`; data stays)\n")
+    let flags = place.flags();
+    let make = if flags.is_empty() { "or `make down`; " } else { "" };
+    text + &format!("  stop it:      husorden down{flags}   ({make}data stays)\n")
 }

@@ -1,14 +1,14 @@
 //! `husorden up`: from an empty machine to a running platform, and the watch over it.
 
 use crate::base::Base;
-use crate::demo;
+use crate::demo::{self, Credentials};
 use crate::place::{Place, Settings, Which};
 use crate::process::{Identity, Single};
-use crate::progress::{Progress, line};
+use crate::progress::{Progress, line, told};
 use crate::signals::Signals;
 use crate::status::{self, State};
 use crate::supervise::{Found, Role};
-use crate::{detach, local, logs, prepare, sweep};
+use crate::{detach, doctor, local, logs, prepare, sweep};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -61,6 +61,11 @@ impl Up {
             line(&format!("{} runs already (supervisor {})", place.instance, supervisor.pid));
             return self.ready(&place, &settings, &mut progress);
         }
+        if !self.background
+            && let Some(missing) = doctor::missing(&place, &settings)?
+        {
+            bail!("{} does not run on this machine as it is:\n{missing}", place.instance);
+        }
         if self.detach && !self.background {
             line(&format!("starting {} in {}", place.instance, place.home.display()));
             let code = detach::start(&place)?;
@@ -77,7 +82,7 @@ impl Up {
         match house.start(&mut progress) {
             Ok(()) => {}
             Err(error) => {
-                line(&format!("error: {error:#}"));
+                line(&format!("error: {}", told(&error)));
                 house.stop(&mut Progress::new());
                 return Ok(ExitCode::FAILURE);
             }
@@ -98,8 +103,9 @@ impl Up {
 
     /// The platform runs: what is still wished of it, and where it is.
     fn ready(&self, place: &Place, settings: &Settings, progress: &mut Progress) -> Result<ExitCode> {
-        let site = if self.demo { Some(demo::make(place, settings, progress)?) } else { None };
-        line(&status::summary(place, site.as_ref()));
+        // A demo that was made once is there still, also when it was not asked for now.
+        let demo = if self.demo { Some(demo::make(place, settings, progress)?) } else { Credentials::read(place).ok() };
+        line(&status::summary(place, demo.as_ref()));
         line(&format!("ready in {:.1} s", progress.seconds()));
         Ok(ExitCode::SUCCESS)
     }
@@ -206,7 +212,7 @@ impl House {
                     last_words = role.last_words(3).join(" | "),
                     "died and is started again after a pause"
                 ),
-                Err(error) => tracing::error!(role = role.name, "could not be looked after: {error:#}"),
+                Err(error) => tracing::error!(role = role.name, "could not be looked after: {}", told(&error)),
             }
         }
     }
@@ -218,7 +224,7 @@ impl House {
         while !self.signals.sleep(LOOK) {
             self.look(true);
             if let Err(error) = self.base.look_after() {
-                tracing::error!("the database could not be looked after: {error:#}");
+                tracing::error!("the database could not be looked after: {}", told(&error));
             }
             if bounded.elapsed() > Duration::from_secs(10) {
                 logs::bound(&self.place.logs(), &["supervisor", "control", "node", "edge"], None);
@@ -256,7 +262,7 @@ fn close_node(place: &Place, node: Identity, progress: &Progress) {
     match local::ask(place, &serde_json::json!({ "do": "close" })) {
         Ok(_) if node.gone_within(Duration::from_secs(60)) => {}
         Ok(_) => progress.note("the node did not close everything in 60 s"),
-        Err(error) => progress.note(&format!("the node could not be asked to close: {error:#}")),
+        Err(error) => progress.note(&format!("the node could not be asked to close: {}", told(&error))),
     }
 }
 
