@@ -10,11 +10,11 @@ use crate::{form, store, token};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use husorden_base::{Language, Refusal, Text};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -46,8 +46,20 @@ pub(crate) async fn outermost(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    tracing::info!(request = %id, %method, path, status = response.status().as_u16(), ms = begun.elapsed().as_millis() as u64, "answered");
+    told(&id, &method, &path, response.status(), begun.elapsed());
     response
+}
+
+/// One line a request. Who follows something asks often and hears the same: a read that went well is no news.
+fn told(id: &str, method: &Method, path: &str, status: StatusCode, took: Duration) {
+    let (status_code, ms) = (status.as_u16(), took.as_millis() as u64);
+    if status.is_server_error() {
+        tracing::warn!(request = id, %method, path, status = status_code, ms, "answered");
+    } else if method.is_safe() && status.is_success() {
+        tracing::debug!(request = id, %method, path, status = status_code, ms, "answered");
+    } else {
+        tracing::info!(request = id, %method, path, status = status_code, ms, "answered");
+    }
 }
 
 fn language(request: &Request) -> Language {
@@ -61,8 +73,7 @@ fn language(request: &Request) -> Language {
 fn problem(refusal: &Refusal, language: Language, id: &str) -> Response {
     let body = serde_json::to_string(&refusal.problem(language, Some(&format!("/requests/{id}")))).unwrap_or_default();
     let mut response = Response::new(axum::body::Body::from(body));
-    *response.status_mut() =
-        http::StatusCode::from_u16(refusal.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
