@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,8 +232,35 @@ impl Client {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        Failure::Unreachable { url: self.base.clone(), why: error.to_string() }
+        Failure::Unreachable { url: self.base.clone(), why: plainly(error, self.language) }
     }
+}
+
+/// Why nobody answered, in words for who does not know what an errno is.
+fn plainly(error: &ureq::Error, language: Language) -> String {
+    let (da, en) = match error {
+        ureq::Error::Io(error) => match error.kind() {
+            ErrorKind::ConnectionRefused => ("ingen lytter på den adresse", "nobody listens on that address"),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                ("forbindelsen blev afbrudt", "the connection was cut")
+            }
+            ErrorKind::UnexpectedEof => ("svaret hørte op midt i det hele", "the answer ended in the middle"),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => ("tiden gik uden et svar", "time ran out without an answer"),
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                ("der er ingen vej til den adresse", "there is no way to that address")
+            }
+            _ => return error.to_string(),
+        },
+        ureq::Error::HostNotFound => ("navnet findes ikke", "there is no such name"),
+        ureq::Error::Timeout(_) => ("tiden gik uden et svar", "time ran out without an answer"),
+        ureq::Error::ConnectionFailed => ("der blev ingen forbindelse", "no connection came about"),
+        other => return other.to_string(),
+    };
+    match language {
+        Language::Da => da,
+        Language::En => en,
+    }
+    .to_owned()
 }
 
 /// A document out of one of the API's types.

@@ -25,6 +25,9 @@ pub enum Failure {
     /// Work that was begun failed.
     #[error("{0}")]
     Work(String),
+    /// Work does not go on as it is; the platform tries again by itself.
+    #[error("{0}")]
+    Trouble(String),
     /// Work goes on; only the waiting is over.
     #[error("{0}")]
     Impatient(String),
@@ -35,7 +38,7 @@ pub enum Failure {
 
 impl Failure {
     /// The exit status: 1 odd answers, 2 wrong use, 3 refused, 4 not found, 5 unreachable, 6 no access, 7 changed
-    /// meanwhile, 8 the work failed, 9 waited too long.
+    /// meanwhile, 8 the work failed, 9 waited too long, 10 in trouble.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -50,6 +53,7 @@ impl Failure {
             Self::Unreachable { .. } => 5,
             Self::Work(_) => 8,
             Self::Impatient(_) => 9,
+            Self::Trouble(_) => 10,
         }
     }
 
@@ -86,7 +90,12 @@ impl Failure {
             Self::Unreachable { url, why } => {
                 text += &format!("{url} {}: {why}\n", word("svarer ikke", "does not answer"));
             }
-            Self::Usage(why) | Self::Odd(why) | Self::Work(why) | Self::Impatient(why) | Self::Declined(why) => {
+            Self::Usage(why)
+            | Self::Odd(why)
+            | Self::Work(why)
+            | Self::Trouble(why)
+            | Self::Impatient(why)
+            | Self::Declined(why) => {
                 text += why;
                 text.push('\n');
             }
@@ -123,6 +132,10 @@ impl Failure {
             Self::Impatient(_) => (
                 "Arbejdet går videre; følg det med `husorden event follow`.",
                 "The work goes on; follow it with `husorden event follow`.",
+            ),
+            Self::Trouble(_) => (
+                "Platformen prøver igen af sig selv. Se den med `husorden solution show`, eller fortryd ændringen med en ny.",
+                "The platform tries again by itself. Look at it with `husorden solution show`, or take the change back with another.",
             ),
             Self::Usage(_) | Self::Odd(_) | Self::Work(_) | Self::Declined(_) => return None,
         };

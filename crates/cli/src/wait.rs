@@ -13,12 +13,17 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause between two looks.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// How long trouble must last before waiting ends: what one pass of the node cannot do, the next may.
+const TROUBLE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How far something is.
 pub(crate) enum Far {
     /// Not there yet: what is being done, and the share in percent.
     Working(String, Option<u8>),
     /// There.
     There,
+    /// It does not go on as it is, though it is tried again.
+    Trouble(String),
     /// It will not get there.
     Failed(String),
 }
@@ -34,12 +39,22 @@ pub(crate) fn until<T>(
     let began = Instant::now();
     let mut pause = PAUSE_MIN;
     let mut teller = Teller::new(what);
+    let mut trouble: Option<Instant> = None;
     loop {
         let seen = look()?;
         match far(&seen) {
             Far::There => return Ok(seen),
             Far::Failed(why) => return Err(Failure::Work(format!("{what}: {why}"))),
-            Far::Working(text, percent) => teller.tell(&text, percent),
+            Far::Trouble(why) => {
+                if trouble.get_or_insert_with(Instant::now).elapsed() >= TROUBLE_PATIENCE {
+                    return Err(Failure::Trouble(format!("{what}: {why}")));
+                }
+                teller.tell(&why, None);
+            }
+            Far::Working(text, percent) => {
+                trouble = None;
+                teller.tell(&text, percent);
+            }
         }
         if began.elapsed() >= patience {
             return Err(Failure::Impatient(format!(
@@ -82,22 +97,20 @@ pub(crate) fn solution(context: &Context, solution: Solution) -> Result<Solution
     }
     let path = format!("/v1/solutions/{}", segment(&solution.id));
     let (name, generation) = (solution.name.clone(), solution.generation);
-    until(
-        context,
-        &name,
-        || context.api.get::<Solution>(&path),
-        |seen| {
-            let text = seen.message.clone().unwrap_or_else(|| seen.state.clone());
-            // A later change by somebody else is waited for too: what is asked for here is then part of it.
-            let settled = seen.seen_generation >= generation.max(seen.generation);
-            match seen.state.as_str() {
-                "trouble" if settled => Far::Failed(text),
-                "working" | "unknown" | "trouble" | "deleting" => Far::Working(text, None),
-                _ if settled => Far::There,
-                _ => Far::Working(text, None),
-            }
-        },
-    )
+    until(context, &name, || context.api.get::<Solution>(&path), |seen| how_far(seen, generation))
+}
+
+/// How far a solution is with a change that has this generation, or a later one.
+fn how_far(seen: &Solution, generation: u64) -> Far {
+    let text = seen.message.clone().unwrap_or_else(|| seen.state.clone());
+    match seen.state.as_str() {
+        // Said of the newest change only; it is not settled, for it did not get there.
+        "trouble" => Far::Trouble(text),
+        "working" | "unknown" | "deleting" => Far::Working(text, None),
+        // A later change by somebody else is waited for too: what is asked for here is then part of it.
+        _ if seen.seen_generation >= generation.max(seen.generation) => Far::There,
+        _ => Far::Working(text, None),
+    }
 }
 
 /// Tells how far something is, without saying the same twice.
@@ -144,6 +157,41 @@ impl Drop for Teller {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_solution_is_there_when_its_newest_change_is() {
+        for (state, seen_generation, far) in [
+            ("running", 2, "there"),
+            ("running", 1, "working"),
+            ("working", 2, "working"),
+            ("stopped", 3, "there"),
+            // A change that got into trouble never settles.
+            ("trouble", 1, "trouble"),
+            ("trouble", 2, "trouble"),
+            ("deleting", 2, "working"),
+            ("unknown", 2, "working"),
+        ] {
+            let seen: Solution = serde_json::from_value(json!({
+                "id": "1", "number": 1, "name": "shop", "kind": "website", "account": "2", "spec": {}, "aim": "run",
+                "state": state, "generation": 2, "seen_generation": seen_generation, "labels": {}, "protected": false, "seen": null,
+                "created": "2027-01-01T00:00:00Z", "changed": "2027-01-01T00:00:00Z",
+            }))
+            .expect("a solution");
+            let found = match how_far(&seen, 2) {
+                Far::There => "there",
+                Far::Working(..) => "working",
+                Far::Trouble(_) => "trouble",
+                Far::Failed(_) => "failed",
+            };
+            assert_eq!(found, far, "{state} {seen_generation}");
         }
     }
 }

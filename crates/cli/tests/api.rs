@@ -91,5 +91,10 @@ fn every_failure_has_its_exit_status() {
     assert!(matches!(client.get::<Value>("/").unwrap_err(), Failure::Odd(_)));
     server.join().unwrap();
     // Nobody listens there any more.
-    assert_eq!(client.get::<Value>("/").unwrap_err().exit_code(), 5);
+    for (language, words) in [(Language::En, "nobody listens"), (Language::Da, "ingen lytter")] {
+        let failure = Client::new(&address, None, language, None).unwrap().get::<Value>("/").unwrap_err();
+        assert_eq!(failure.exit_code(), 5);
+        let text = failure.text(language, &str::to_owned);
+        assert!(text.contains(words) && !text.contains("io:"), "{text}");
+    }
 }
