@@ -54,6 +54,12 @@ impl Keeper {
         }
     }
 
+    /// Every worker looks whether the node is ending. Under the lock, so that none goes to sleep meanwhile.
+    pub(crate) fn rouse(&self) {
+        let _queue = self.lock();
+        self.changed.notify_all();
+    }
+
     fn next(&self, node: &Node) -> Option<SolutionId> {
         let mut queue = self.lock();
         while !node.ending() {

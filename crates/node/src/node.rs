@@ -53,6 +53,7 @@ impl Node {
     /// Asks the node to close everything and end.
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
+        self.keeper.rouse();
     }
 
     /// A solution's volume.
