@@ -144,8 +144,8 @@ impl Context {
             return Err(Failure::Usage(format!(
                 "{what}\n  {}",
                 self.word(
-                    "Gentag med --yes for at gøre det uden at blive spurgt.",
-                    "Repeat with --yes to do it without being asked."
+                    "Intet er gjort, for ingen kunne spørges. Gentag med --yes.",
+                    "Nothing was done, for nobody could be asked. Repeat with --yes."
                 )
             )));
         }

@@ -43,7 +43,7 @@ impl Verb {
             }
             Self::Wait { order } => {
                 let order = wait::order(context, get(&order)?)?;
-                output::done(context.format, &order.id, &order, &format!("{}: {}", order.verb, order.state))
+                solution::ended(context, &order)
             }
         }
     }

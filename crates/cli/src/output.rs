@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use comfy_table::{ContentArrangement, Table, presets};
-use husorden_base::Bytes;
+use husorden_base::{Bytes, Language};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,7 +35,11 @@ pub(crate) fn list<T: Row>(format: Format, items: &[T]) -> Result<(), Failure> {
     match format {
         Format::Json => json(&items),
         Format::Name => lines(items.iter().map(Row::name)),
-        Format::Table => put(&table(T::COLUMNS, items.iter().map(Row::cells))),
+        Format::Table => {
+            let language = crate::language();
+            let columns: Vec<&str> = T::COLUMNS.iter().map(|column| heading(column, language)).collect();
+            put(&table(&columns, items.iter().map(Row::cells)))
+        }
     }
 }
 
@@ -89,7 +93,8 @@ pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>
     let mut table = fresh();
     table.set_header(columns.iter().map(|column| column.to_uppercase()));
     for row in rows {
-        table.add_row(row.iter().map(|cell| plain(cell)));
+        // An empty cell would shift what `awk` counts.
+        table.add_row(row.iter().map(|cell| if cell.is_empty() { "-".to_owned() } else { plain(cell) }));
     }
     tidy(&table)
 }
@@ -124,6 +129,7 @@ pub(crate) fn plain(text: &str) -> String {
 /// A document as lines of path and value.
 fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     let scalar = |value: &Value| match value {
+        Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
@@ -155,7 +161,94 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
 }
 
 fn is_size(path: &str) -> bool {
-    path.starts_with("usage.") || path.ends_with("_bytes") || path.ends_with("bytes_max")
+    let last = path.rsplit('.').next().unwrap_or(path);
+    path.starts_with("usage.")
+        || matches!(last, "size" | "memory")
+        || last.ends_with("_bytes")
+        || last.ends_with("bytes_max")
+}
+
+/// A column's heading in the reader's language.
+fn heading(column: &'static str, language: Language) -> &'static str {
+    if language == Language::En {
+        return column;
+    }
+    match column {
+        "access" => "adgang",
+        "act" => "handling",
+        "asked" => "bestilt",
+        "at" => "tid",
+        "before" => "før",
+        "begun" => "begyndt",
+        "by" => "af",
+        "case" => "sag",
+        "clause" => "punkt",
+        "connected" => "forbundet",
+        "created" => "oprettet",
+        "ended" => "endt",
+        "expires" => "udløber",
+        "heard" => "hørt",
+        "holds" => "holder",
+        "kind" => "art",
+        "label" => "mærke",
+        "language" => "sprog",
+        "measures" => "foranstaltninger",
+        "message" => "besked",
+        "name" => "navn",
+        "number" => "nummer",
+        "opened" => "åbnet",
+        "rights" => "rettigheder",
+        "role" => "rolle",
+        "since" => "siden",
+        "solution" => "løsning",
+        "state" => "tilstand",
+        "taken" => "taget",
+        "title" => "titel",
+        "verb" => "ordre",
+        "what" => "hvad",
+        "who" => "hvem",
+        other => other,
+    }
+}
+
+/// A state in a sentence. In tables and documents it is the API's own word, which the filters take.
+pub(crate) fn state(word: &str, language: Language) -> &str {
+    match (language, word) {
+        (Language::En, "in-force") => "in force",
+        (Language::En, word) => word,
+        (Language::Da, "queued") => "venter",
+        (Language::Da, "working") => "i arbejde",
+        (Language::Da, "done") => "færdig",
+        (Language::Da, "failed") => "mislykket",
+        (Language::Da, "running") => "kører",
+        (Language::Da, "stopped") => "stoppet",
+        (Language::Da, "closed") => "lukket",
+        (Language::Da, "deleting") => "slettes",
+        (Language::Da, "deleted") => "slettet",
+        (Language::Da, "trouble") => "i vanskeligheder",
+        (Language::Da, "unknown") => "ukendt",
+        (Language::Da, "ordered") => "bestemt",
+        (Language::Da, "kept") => "modtaget",
+        (Language::Da, "in-force") => "i kraft",
+        (Language::Da, "lifting") => "ophæves",
+        (Language::Da, "lifted") => "ophævet",
+        (Language::Da, other) => other,
+    }
+}
+
+/// What an order does, in a sentence.
+pub(crate) fn verb(word: &str, language: Language) -> &str {
+    match (language, word) {
+        (Language::En, "snapshot-delete") => "deletion of the snapshot",
+        (Language::En, "unpack") => "unpacking",
+        (Language::Da, "snapshot") => "øjebliksbillede",
+        (Language::Da, "snapshot-delete") => "sletning af øjebliksbillede",
+        (Language::Da, "restore") => "gendannelse",
+        (Language::Da, "unpack") => "udpakning",
+        (Language::Da, "wake") => "vækning",
+        (Language::Da, "sleep") => "dvale",
+        (_, other) => other,
+    }
 }
 
 /// A moment, to the second.
@@ -177,11 +270,13 @@ mod tests {
     fn a_table_is_plain() {
         let rows = [
             vec!["shop".to_owned(), "running".to_owned()],
+            vec!["new".to_owned(), String::new()],
             vec!["a-longer-name".to_owned(), "closed\u{1b}[31m".to_owned()],
         ];
         insta::assert_snapshot!(table(&["name", "state"], rows), @r"
         NAME           STATE
         shop           running
+        new            -
         a-longer-name  closed�[31m
         ");
     }
@@ -190,9 +285,10 @@ mod tests {
     fn a_document_becomes_lines() {
         let mut rows = Vec::new();
         let value = json!({"name": "shop", "spec": {"domains": ["a.example", "b.example"], "php": {"x": 1}},
-            "usage": {"live": 1_048_576}, "message": null, "items": [{"a": true}]});
+            "usage": {"live": 1_048_576}, "message": null, "docroot": "", "items": [{"a": true}]});
         flatten("", &value, &mut rows);
         insta::assert_snapshot!(pairs(&rows), @r"
+        docroot       -
         items.0.a     true
         name          shop
         spec.domains  a.example, b.example

@@ -56,7 +56,16 @@ impl Verb {
                     context.api.post(&format!("{}/snapshots", path(&solution)), &json!({ "label": label }))?;
                 let order = wait::order(context, order)?;
                 let id = order.snapshot.clone().unwrap_or_else(|| order.id.clone());
-                output::done(context.format, &id, &order, &format!("snapshot {id}: {}", order.state))
+                output::done(
+                    context.format,
+                    &id,
+                    &order,
+                    &format!(
+                        "{} {id}: {}",
+                        output::verb("snapshot", context.language),
+                        output::state(&order.state, context.language)
+                    ),
+                )
             }
             Self::Restore { solution, snapshot } => {
                 context.confirm(&format!(
@@ -80,7 +89,12 @@ impl Verb {
                 let path = format!("{}/snapshots/{}", path(&solution), segment(&snapshot));
                 let answer: Value = context.api.ask(&Ask::new(Method::DELETE, &path))?;
                 if answer.is_null() {
-                    return output::done(context.format, &snapshot, &json!({ "id": snapshot }), "deleted");
+                    return output::done(
+                        context.format,
+                        &snapshot,
+                        &json!({ "id": snapshot }),
+                        context.word("slettet", "deleted"),
+                    );
                 }
                 crate::solution::show(context, answer)
             }

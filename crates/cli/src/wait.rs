@@ -3,6 +3,8 @@
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output;
+use husorden_base::Language;
 use husorden_wire::api::{Order, Solution};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -74,13 +76,14 @@ pub(crate) fn order(context: &Context, order: Order) -> Result<Order, Failure> {
         return Ok(order);
     }
     let path = format!("/v1/orders/{}", segment(&order.id));
-    let what = order.verb.clone();
+    let what = output::verb(&order.verb, context.language).to_owned();
     until(
         context,
         &what,
         || context.api.get::<Order>(&path),
         |order| {
-            let text = order.message.clone().unwrap_or_else(|| order.state.clone());
+            let text =
+                order.message.clone().unwrap_or_else(|| output::state(&order.state, context.language).to_owned());
             match order.state.as_str() {
                 "done" => Far::There,
                 "failed" => Far::Failed(text),
@@ -97,12 +100,12 @@ pub(crate) fn solution(context: &Context, solution: Solution) -> Result<Solution
     }
     let path = format!("/v1/solutions/{}", segment(&solution.id));
     let (name, generation) = (solution.name.clone(), solution.generation);
-    until(context, &name, || context.api.get::<Solution>(&path), |seen| how_far(seen, generation))
+    until(context, &name, || context.api.get::<Solution>(&path), |seen| how_far(seen, generation, context.language))
 }
 
 /// How far a solution is with a change that has this generation, or a later one.
-fn how_far(seen: &Solution, generation: u64) -> Far {
-    let text = seen.message.clone().unwrap_or_else(|| seen.state.clone());
+fn how_far(seen: &Solution, generation: u64, language: Language) -> Far {
+    let text = seen.message.clone().unwrap_or_else(|| output::state(&seen.state, language).to_owned());
     match seen.state.as_str() {
         // Said of the newest change only; it is not settled, for it did not get there.
         "trouble" => Far::Trouble(text),
@@ -185,7 +188,7 @@ mod tests {
                 "created": "2027-01-01T00:00:00Z", "changed": "2027-01-01T00:00:00Z",
             }))
             .expect("a solution");
-            let found = match how_far(&seen, 2) {
+            let found = match how_far(&seen, 2, Language::En) {
                 Far::There => "there",
                 Far::Working(..) => "working",
                 Far::Trouble(_) => "trouble",

@@ -65,14 +65,14 @@ impl Verb {
 }
 
 impl Row for Token {
-    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "reads", "created", "expires"];
+    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "rights", "created", "expires"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.id.clone(),
             self.label.clone(),
             self.role.clone(),
-            if self.read_only { "only" } else { "and writes" }.to_owned(),
+            if self.read_only { "read" } else { "read,write" }.to_owned(),
             output::moment(self.created),
             output::dash(self.expires.map(output::moment).as_deref()),
         ]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// A decision.
 #[derive(Debug, clap::Args)]
 pub struct Decide {
-    /// The case's id
+    /// The case's number or id
     case: String,
     /// The clause that is broken [default: the case's]
     #[arg(long)]
@@ -78,7 +78,12 @@ impl Decide {
         let answer: Value = context.api.post(&path, &form)?;
         let measure = measure_of(answer)?;
         let measure = in_force(context, &case.id, measure, "in-force")?;
-        let what = format!("{} {}: {}", context.word("foranstaltning", "measure"), measure.id, measure.state);
+        let what = format!(
+            "{} {}: {}",
+            context.word("foranstaltning", "measure"),
+            measure.id,
+            output::state(&measure.state, context.language)
+        );
         output::done(context.format, &measure.id, &measure, &what)
     }
 }
@@ -111,7 +116,11 @@ pub(super) fn in_force(context: &Context, case: &str, measure: Measure, state: &
             .ok_or_else(|| Failure::Odd(format!("the case no longer has measure {id}")))
     };
     let far = |measure: &Measure| {
-        if measure.state == state { Far::There } else { Far::Working(measure.state.clone(), None) }
+        if measure.state == state {
+            Far::There
+        } else {
+            Far::Working(output::state(&measure.state, context.language).to_owned(), None)
+        }
     };
     wait::until(context, context.word("foranstaltning", "measure"), look, far)
 }

@@ -25,7 +25,12 @@ impl Lift {
         let measure = measure_of(answer)?;
         let case = measure.case.clone();
         let measure = in_force(context, &case, measure, "lifted")?;
-        let what = format!("{} {}: {}", context.word("foranstaltning", "measure"), measure.id, measure.state);
+        let what = format!(
+            "{} {}: {}",
+            context.word("foranstaltning", "measure"),
+            measure.id,
+            output::state(&measure.state, context.language)
+        );
         output::done(context.format, &measure.id, &measure, &what)
     }
 }

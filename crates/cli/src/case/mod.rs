@@ -20,7 +20,7 @@ pub enum Verb {
     List,
     /// Show one with its measures
     Show {
-        /// Its id
+        /// Its number or id
         case: String,
     },
     /// Open a case

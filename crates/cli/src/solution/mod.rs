@@ -47,7 +47,7 @@ pub enum Verb {
 }
 
 pub(crate) use list::List;
-pub(crate) use run::show;
+pub(crate) use run::{ended, show};
 
 impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {

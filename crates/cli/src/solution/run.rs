@@ -64,10 +64,21 @@ pub(crate) fn show(context: &Context, answer: Value) -> Result<(), Failure> {
     if answer.get("verb").is_some() {
         let order: Order = serde_json::from_value(answer).map_err(odd)?;
         let order = wait::order(context, order)?;
-        output::done(context.format, &order.id, &order, &format!("{}: {}", order.verb, order.state))
+        ended(context, &order)
     } else {
         let solution: Solution = serde_json::from_value(answer).map_err(odd)?;
         let solution = wait::solution(context, solution)?;
-        output::done(context.format, &solution.name, &solution, &format!("{}: {}", solution.name, solution.state))
+        output::done(
+            context.format,
+            &solution.name,
+            &solution,
+            &format!("{}: {}", solution.name, output::state(&solution.state, context.language)),
+        )
     }
+}
+
+/// Says where an order ended.
+pub(crate) fn ended(context: &Context, order: &Order) -> Result<(), Failure> {
+    let (verb, state) = (output::verb(&order.verb, context.language), output::state(&order.state, context.language));
+    output::done(context.format, &order.id, order, &format!("{verb}: {state}"))
 }
