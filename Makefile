@@ -6,8 +6,10 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 HOME_DIR ?= /var/lib/husorden/demo
 APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq --no-install-recommends install
+# The PostgreSQL of this Debian: 15 in Debian 12, 17 in Debian 13.
+POSTGRESQL := $(shell . /etc/os-release; if [ "$${VERSION_ID:-13}" = 12 ]; then echo postgresql-15; else echo postgresql-17; fi)
 # What the platform itself starts, and what the tests and the benches use beside it.
-HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap postgresql-15 busybox-static ca-certificates curl
+HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap $(POSTGRESQL) busybox-static ca-certificates curl
 TEST := $(HOST) openssl libfcgi-bin
 BENCH := $(TEST) wrk nginx-light apache2-utils
 
