@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,8 @@ const EVIDENCE_LINES_MAX: usize = 500;
 #[derive(Default)]
 pub(crate) struct Voice {
     lines: Mutex<Option<Sender<String>>>,
+    /// Serial of the last line of evidence said on this connection.
+    evidence: Mutex<u64>,
 }
 
 impl Voice {
@@ -37,7 +40,13 @@ impl Voice {
     }
 
     fn set(&self, lines: Option<Sender<String>>) {
+        *self.evidence.lock().unwrap_or_else(PoisonError::into_inner) = 0;
         *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
+    }
+
+    /// Serial of the last line of evidence said on this connection.
+    fn said_evidence(&self) -> u64 {
+        *self.evidence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether control is connected.
@@ -80,6 +89,7 @@ fn converse(node: &Arc<Node>) -> std::io::Result<()> {
         }
         let _ = writer.shutdown(Shutdown::Both);
     })?;
+    node.confirmed.store(false, Ordering::Relaxed);
     node.voice.set(Some(sender));
     let mut reader = BufReader::new(stream);
     let mut wished = HashSet::new();
@@ -95,6 +105,7 @@ fn converse(node: &Arc<Node>) -> std::io::Result<()> {
             Err(error) => warn!(%error, "control said something this version does not know"),
         }
     };
+    node.confirmed.store(false, Ordering::Relaxed);
     node.voice.set(None);
     let _ = writing.join();
     result
@@ -123,9 +134,10 @@ fn hear(node: &Arc<Node>, said: ToNode, wished: &mut HashSet<husorden_base::Solu
             }
         }
         ToNode::Measure { measure } => {
-            // In a thread of its own: an account with a thousand solutions must not delay the next decision.
-            let node = Arc::clone(node);
-            drop(std::thread::spawn(move || crate::measures::take(&node, *measure)));
+            let id = measure.id;
+            if let Err(error) = crate::measures::take(node, *measure) {
+                warn!(measure = %id, %error, "a measure could not be written down");
+            }
         }
         ToNode::Verb { order, solution, verb } => node.verbs.take(node, order, solution, verb),
         ToNode::ThatIsAll => {
@@ -137,25 +149,35 @@ fn hear(node: &Arc<Node>, said: ToNode, wished: &mut HashSet<husorden_base::Solu
                 .map(|(id, _, _)| id)
                 .collect();
             node.note_unwished(strays);
+            node.confirmed.store(true, Ordering::Relaxed);
             node.say_everything();
         }
         ToNode::EvidenceKept { serial } => {
             if let Err(error) = node.register.evidence_kept(serial) {
                 warn!(%error, "kept evidence could not be let go");
             }
-            say_evidence(node);
+            // The batch is through: the next one.
+            if serial >= node.voice.said_evidence() {
+                say_evidence(node);
+            }
         }
         ToNode::Noted { solution, report } => node.reports.noted(solution, report),
     }
 }
 
-/// Says the lines of evidence that control has not kept.
+/// Says the lines of evidence that were not said on this connection, a batch at a time.
 pub(crate) fn say_evidence(node: &Node) {
     if !node.voice.heard() {
         return;
     }
-    match node.register.evidence(EVIDENCE_LINES_MAX) {
-        Ok(lines) => lines.into_iter().for_each(|line| node.voice.say(&FromNode::Evidence(Box::new(line)))),
+    let mut said = node.voice.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+    match node.register.evidence(*said, EVIDENCE_LINES_MAX) {
+        Ok(lines) => {
+            for line in lines {
+                *said = line.serial;
+                node.voice.say(&FromNode::Evidence(Box::new(line)));
+            }
+        }
         Err(error) => warn!(%error, "evidence could not be read"),
     }
 }

@@ -4,7 +4,7 @@ use crate::Node;
 use crate::sandbox::{Resolved, ResolvedBind};
 use crate::volume::{Volume, VolumeError};
 use husorden_base::{Refusal, SnapshotId, Text};
-use husorden_kinds::{Aim, Host, Network, Order, Place, Sandbox, Sight, Step, Trouble, VolumeSight};
+use husorden_kinds::{Aim, Host, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight};
 use husorden_wire::node::Wish;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -15,13 +15,12 @@ use tracing::{debug, warn};
 pub(crate) struct Walls<'a> {
     node: &'a Arc<Node>,
     wish: &'a Wish,
-    order: &'a Order,
     volume: Volume,
 }
 
 impl<'a> Walls<'a> {
-    pub(crate) fn new(node: &'a Arc<Node>, wish: &'a Wish, order: &'a Order) -> Self {
-        Self { node, wish, order, volume: node.volume(wish.number) }
+    pub(crate) fn new(node: &'a Arc<Node>, wish: &'a Wish) -> Self {
+        Self { node, wish, volume: node.volume(wish.number) }
     }
 
     /// Writes the line of evidence, acts, and completes it. What can't be witnessed is not done.
@@ -84,7 +83,13 @@ impl Host for Walls<'_> {
                 self.volume.revive().map_err(|error| trouble("bringing the volume back", &error))
             }),
             Step::VolumeDestroy => {
-                if self.order.aim != Aim::Gone || !self.order.expired {
+                // Read again behind the gate, so that neither an undo nor a seal comes in between.
+                let _gate = node.gate();
+                let now = node.order(self.wish);
+                if node.register.wish(self.wish.solution).as_ref() != Some(self.wish)
+                    || now.aim != Aim::Gone
+                    || !now.expired
+                {
                     return Err(Trouble::ours("a plan would destroy what is not gone and expired"));
                 }
                 self.witnessed("volume.destroy", json!({}), || {
@@ -124,7 +129,8 @@ impl Host for Walls<'_> {
 impl Walls<'_> {
     /// Second line behind the plan: nothing starts on what a measure holds.
     fn must_be_free(&self, what: &str) -> Result<(), Trouble> {
-        if self.order.closed.is_some() {
+        let now = jiff::Timestamp::now();
+        if self.node.register.held(self.wish.solution, self.wish.account, now).is_some() {
             return Err(Trouble::ours(format!("{what} was planned on a solution that a measure holds")));
         }
         Ok(())

@@ -157,8 +157,8 @@ fn one(node: &Arc<Node>, solution: SolutionId) -> (Option<Duration>, bool) {
         return (Some(WORK_PAUSE), false);
     };
     let order = node.order(&wish);
-    node.enforce(&wish, &order);
-    let mut walls = Walls::new(node, &wish, &order);
+    node.enforce(&wish);
+    let mut walls = Walls::new(node, &wish);
     let outcome = pass(kind, &order, &mut walls);
     node.report(&wish, &outcome);
     match outcome {

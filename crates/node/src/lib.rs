@@ -91,10 +91,14 @@ pub fn run(config: Config) -> Result<(), Error> {
         unwished: std::sync::Mutex::default(),
         ending: AtomicBool::new(false),
         closed: AtomicBool::new(false),
+        confirmed: AtomicBool::new(false),
+        bailiff: measures::Bailiff::default(),
+        gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);
     // Before anything listens: what a measure holds is held.
     measures::hold_all(&node);
+    measures::start(&node).map_err(failed("starting those who carry measures out"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
     keeper::sweep(&node);
     let (counts, counted) = channel();

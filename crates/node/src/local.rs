@@ -16,6 +16,8 @@ use tracing::warn;
 
 /// Longest request in bytes.
 const REQUEST_BYTES_MAX: u64 = 64 << 10;
+/// How long an answer waits for a measure to be in force.
+const CARRY_OUT_WAIT: Duration = Duration::from_secs(3);
 /// How long a request may take to arrive.
 const REQUEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -117,9 +119,12 @@ fn suspend(node: &Arc<Node>, who: &str, clause: String, reasons: String) -> Valu
     if let Err(error) = node.register.witness("measure.taken-on-node", Some(wish.solution), told) {
         return refusal(&error.to_string());
     }
-    measures::take(node, measure.clone());
+    if let Err(error) = measures::take(node, measure.clone()) {
+        return refusal(&format!("the measure could not be written down and is not in force: {error}"));
+    }
+    let in_force = measures::wait(node, id, CARRY_OUT_WAIT);
     node.voice.say(&FromNode::MeasureTaken { measure: Box::new(measure.clone()), reasons: decision.reasons });
-    json!({ "ok": { "measure": measure.id, "case_number": measure.case_number, "solution": wish.solution, "name": wish.name } })
+    json!({ "ok": { "measure": measure.id, "case_number": measure.case_number, "in_force": in_force, "solution": wish.solution, "name": wish.name } })
 }
 
 fn lift(node: &Arc<Node>, who: &str) -> Value {
@@ -141,7 +146,9 @@ fn lift(node: &Arc<Node>, who: &str) -> Value {
     let ids: Vec<MeasureId> = here.iter().map(|measure| measure.id).collect();
     for measure in here {
         let lifted = Measure { revision: measure.revision + 1, lifted: Some(now), ..measure };
-        measures::take(node, lifted.clone());
+        if let Err(error) = measures::take(node, lifted.clone()) {
+            return refusal(&format!("the lifting could not be written down: {error}"));
+        }
         node.voice.say(&FromNode::MeasureTaken { measure: Box::new(lifted), reasons: "lifted on the node".to_owned() });
     }
     json!({ "ok": { "lifted": ids } })

@@ -9,25 +9,110 @@ use husorden_rules::{Measure, Scope};
 use husorden_wire::node::{FromNode, MeasureState, Wish};
 use jiff::Timestamp;
 use serde_json::json;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// How long an edge may take to say that a closed site is closed before the measure counts as kept but not in force.
 const EDGE_WAIT: Duration = Duration::from_secs(2);
 
-/// Takes a measure, new or changed, and carries it out.
-pub(crate) fn take(node: &Arc<Node>, measure: Measure) {
-    let (id, revision) = (measure.id, measure.revision);
-    match node.register.take_measure(measure) {
-        Ok(_) => say(node, id, revision, MeasureState::Kept),
-        Err(error) => {
-            // Not kept is not acknowledged: control sends it again, and it is not carried out on a promise.
-            warn!(measure = %id, %error, "a measure could not be written down");
-            return;
+/// Measures carried out at a time. Each may wait for the edge; an account with a thousand solutions must not delay the next
+/// decision.
+const BAILIFFS: usize = 4;
+
+/// Who carries measures out: a queue, in which what is new goes before what was only said again.
+#[derive(Default)]
+pub(crate) struct Bailiff {
+    docket: Mutex<Docket>,
+    called: Condvar,
+}
+
+#[derive(Default)]
+struct Docket {
+    waiting: VecDeque<MeasureId>,
+    /// Revisions that are in force, or lifted, on this machine as far as this process has seen to it.
+    done: BTreeMap<MeasureId, u64>,
+    /// Revisions whose lines of evidence before the act are written: a second try is the same act.
+    begun: BTreeMap<MeasureId, u64>,
+}
+
+impl Bailiff {
+    fn lock(&self) -> MutexGuard<'_, Docket> {
+        self.docket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call(&self, id: MeasureId, first: bool) {
+        let mut docket = self.lock();
+        if !docket.waiting.contains(&id) {
+            if first {
+                docket.waiting.push_front(id);
+            } else {
+                docket.waiting.push_back(id);
+            }
+        }
+        self.called.notify_one();
+    }
+
+    fn next(&self) -> MeasureId {
+        let mut docket = self.lock();
+        loop {
+            if let Some(id) = docket.waiting.pop_front() {
+                return id;
+            }
+            docket = self.called.wait(docket).unwrap_or_else(PoisonError::into_inner);
         }
     }
-    carry_out(node, id);
+
+    fn is_done(&self, measure: &Measure) -> bool {
+        self.lock().done.get(&measure.id) == Some(&measure.revision)
+    }
+
+    /// Whether this is the first try at this revision.
+    fn begin(&self, measure: &Measure) -> bool {
+        self.lock().begun.insert(measure.id, measure.revision) != Some(measure.revision)
+    }
+}
+
+/// Starts those who carry measures out.
+///
+/// # Errors
+/// When a thread can't be made.
+pub(crate) fn start(node: &Arc<Node>) -> std::io::Result<()> {
+    for number in 0..BAILIFFS {
+        let node = Arc::clone(node);
+        std::thread::Builder::new().name(format!("measure-{number}")).spawn(move || {
+            loop {
+                let id = node.bailiff.next();
+                carry_out(&node, id);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes a measure, new or changed: writes it down, says so, and has it carried out.
+///
+/// # Errors
+/// When it could not be written down. Not kept is not acknowledged: control sends it again.
+pub(crate) fn take(node: &Arc<Node>, measure: Measure) -> Result<(), crate::register::Error> {
+    let (id, revision) = (measure.id, measure.revision);
+    let fresh = node.register.take_measure(measure)?;
+    say(node, id, revision, MeasureState::Kept);
+    node.bailiff.call(id, fresh);
+    Ok(())
+}
+
+/// Waits until a measure is carried out, at most so long.
+pub(crate) fn wait(node: &Node, id: MeasureId, time_max: Duration) -> bool {
+    let end = Instant::now() + time_max;
+    while Instant::now() < end {
+        if node.register.measure(id).is_some_and(|measure| node.bailiff.is_done(&measure)) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
 }
 
 /// Brings the machine in line with a measure that is written down.
@@ -36,6 +121,11 @@ pub(crate) fn carry_out(node: &Arc<Node>, id: MeasureId) {
     let now = Timestamp::now();
     if measure.starts > now {
         return;
+    }
+    if node.bailiff.is_done(&measure) {
+        // Said again by a control that has just come back.
+        let state = if measure.in_force(now) { MeasureState::InForce } else { MeasureState::Lifted };
+        return say(node, id, measure.revision, state);
     }
     let covered: Vec<Wish> = node
         .register
@@ -58,7 +148,8 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
         Scope::Solution { id } => Some(id),
         Scope::Account { .. } => None,
     };
-    if let Err(error) = node.register.witness("measure.close.begin", solution, detail.clone()) {
+    let first = node.bailiff.begin(measure);
+    if first && let Err(error) = node.register.witness("measure.close.begin", solution, detail) {
         // Safety of others goes first: the measure itself is written down, and that is its own line before the act.
         warn!(%error, "no line of evidence before a measure");
     }
@@ -71,13 +162,17 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
     };
     let mut whole = true;
     for number in &numbers {
-        node.sandboxes.hold(*number, true);
-    }
-    for number in &numbers {
-        if let Err(error) = node.ports.close(*number) {
+        let closed = {
+            let _gate = node.gate();
+            node.sandboxes.hold(*number, true);
+            node.ports.close(*number)
+        };
+        if let Err(error) = closed {
             warn!(%number, %error, "a port could not be closed");
             whole = false;
         }
+    }
+    for number in &numbers {
         if let Err(error) = node.sandboxes.cut(*number) {
             warn!(%number, %error, "a sandbox could not be cut");
             whole = false;
@@ -85,10 +180,11 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
     }
     let at_edge = generation.is_some_and(|generation| node.routes.wait_applied(generation, EDGE_WAIT));
     if whole && at_edge {
+        node.bailiff.lock().done.insert(measure.id, measure.revision);
         say(node, measure.id, measure.revision, MeasureState::InForce);
         info!(measure = %measure.id, solutions = numbers.len(), "in force");
     } else {
-        warn!(measure = %measure.id, at_edge, whole, "kept, but not in force everywhere; tried again at the next sweep");
+        warn!(measure = %measure.id, at_edge, whole, "kept, but not in force everywhere; tried again in a moment");
     }
     if let Err(error) = node.register.witness(
         "measure.close.end",
@@ -105,6 +201,7 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
 
 fn open(node: &Arc<Node>, measure: &Measure, covered: &[Wish], now: Timestamp) {
     for wish in covered {
+        let _gate = node.gate();
         // Another measure may still hold it; then nothing opens.
         if node.register.held(wish.solution, wish.account, now).is_none() {
             node.sandboxes.hold(wish.number, false);
@@ -119,6 +216,7 @@ fn open(node: &Arc<Node>, measure: &Measure, covered: &[Wish], now: Timestamp) {
     {
         warn!(%error, "no line of evidence of a lift");
     }
+    node.bailiff.lock().done.insert(measure.id, measure.revision);
     say(node, measure.id, measure.revision, MeasureState::Lifted);
     crate::control::say_evidence(node);
     info!(measure = %measure.id, "lifted");
@@ -144,13 +242,19 @@ pub(crate) fn hold_all(node: &Node) {
     }
 }
 
-/// Measures that began or ended by themselves since the last look, or are kept but not in force, are carried out.
-pub(crate) fn look_after(node: &Arc<Node>, since: Timestamp) {
+/// Measures that began or ended by themselves since the last look, or are kept but not in force, are carried out. Returns the
+/// moment up to which it has looked.
+pub(crate) fn look_after(node: &Arc<Node>, since: Timestamp, retry: bool) -> Timestamp {
     let now = Timestamp::now();
     for measure in node.register.measures() {
         let turned = |moment: Option<Timestamp>| moment.is_some_and(|moment| since < moment && moment <= now);
-        if measure.lifted.is_none() && (turned(Some(measure.starts)) || turned(measure.ends)) {
-            carry_out(node, measure.id);
+        let turns = measure.lifted.is_none() && (turned(Some(measure.starts)) || turned(measure.ends));
+        if turns {
+            node.bailiff.lock().done.remove(&measure.id);
+        }
+        if turns || (retry && measure.in_force(now) && !node.bailiff.is_done(&measure)) {
+            node.bailiff.call(measure.id, false);
         }
     }
+    now
 }

@@ -21,9 +21,16 @@ use husorden_wire::node::{
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::{info, warn};
+
+/// How long after its retention a solution is destroyed at the earliest.
+const GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+/// Seconds between two tries at a measure that is kept and not in force.
+const RETRY_S: u64 = 5;
+/// Seconds in an hour.
+const HOUR_S: u64 = 3600;
 
 /// Everything a node holds. The walls know nothing of each other; they meet here.
 pub(crate) struct Node {
@@ -42,6 +49,11 @@ pub(crate) struct Node {
     pub(crate) unwished: Mutex<Vec<SolutionId>>,
     pub(crate) ending: AtomicBool,
     pub(crate) closed: AtomicBool,
+    /// Control has said all that it wishes on the connection that stands.
+    pub(crate) confirmed: AtomicBool,
+    pub(crate) bailiff: measures::Bailiff,
+    /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
+    pub(crate) gate: Mutex<()>,
 }
 
 impl Node {
@@ -54,6 +66,11 @@ impl Node {
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
         self.keeper.rouse();
+    }
+
+    /// Whoever opens or closes a solution by the measures register does it behind this gate.
+    pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A solution's volume.
@@ -74,13 +91,19 @@ impl Node {
             credentials: wish.credentials.clone(),
             closed: held.map(|held| held.case_number),
             // A sealed solution does not expire: legal hold beats deletion.
-            expired: !sealed && wish.aim == Aim::Gone && wish.retain_until.is_some_and(|until| until <= now),
+            // Nor is anything destroyed on an old word: control must have said just now that it is still wished so, and
+            // a moment is left for an undo that is on its way.
+            expired: !sealed
+                && wish.aim == Aim::Gone
+                && self.confirmed.load(Ordering::Relaxed)
+                && wish.retain_until.is_some_and(|until| until + GRACE <= now),
         }
     }
 
     /// Second line behind the plan: what is held starts nothing and reaches nothing, whatever was planned.
-    pub(crate) fn enforce(&self, wish: &Wish, order: &Order) {
-        let held = order.closed.is_some();
+    pub(crate) fn enforce(&self, wish: &Wish) {
+        let _gate = self.gate();
+        let held = self.register.held(wish.solution, wish.account, Timestamp::now()).is_some();
         self.sandboxes.hold(wish.number, held);
         let result = if held { self.ports.close(wish.number) } else { self.ports.open_again(wish.number) };
         if let Err(error) = result {
@@ -91,7 +114,7 @@ impl Node {
     /// How long until the wish changes by itself: its retention ends.
     pub(crate) fn until_due(&self, wish: &Wish) -> Option<Duration> {
         let until = wish.retain_until.filter(|_| wish.aim == Aim::Gone)?;
-        let left = until.duration_since(Timestamp::now()).max(jiff::SignedDuration::from_secs(1));
+        let left = (until + GRACE).duration_since(Timestamp::now()).max(jiff::SignedDuration::from_secs(1));
         Duration::try_from(left).ok()
     }
 
@@ -139,6 +162,7 @@ impl Node {
                 (None, SeenState::Trouble, Some(Waiting::Trouble { text: trouble.text.clone() }))
             }
         };
+        let mut looked = sight.is_some();
         let has_volume = sight.is_some_and(|sight| sight.volume != VolumeSight::Absent);
         let volume = self.volume(wish.number);
         let (usage, snapshots) = if has_volume {
@@ -147,7 +171,9 @@ impl Node {
                 snapshots: usage.snapshots.0,
                 limit: usage.limit.0,
             });
-            let snapshots = volume.snapshots().unwrap_or_default();
+            let listed = volume.snapshots();
+            looked &= usage.is_some() && listed.is_ok();
+            let snapshots = listed.unwrap_or_default();
             let snapshots = snapshots
                 .into_iter()
                 .filter_map(|snapshot| {
@@ -174,6 +200,7 @@ impl Node {
             report: 0,
             epoch: wish.epoch,
             generation: wish.generation,
+            looked,
             state,
             waiting,
             usage,
@@ -270,6 +297,21 @@ impl Node {
         self.pool.release().map_err(crate::failed("closing the pool"))
     }
 
+    /// What is looked after hourly, daily and monthly; what fails is tried again at the next hour.
+    fn housekeeping(&self, round: u64) {
+        if let Err(error) = self.pool.sweep_groups() {
+            warn!(%error, "quota groups of destroyed solutions stay");
+        }
+        if round.is_multiple_of(24 * HOUR_S) {
+            self.routes.renew();
+        }
+        if round.is_multiple_of(30 * 24 * HOUR_S)
+            && let Err(error) = self.pool.scrub()
+        {
+            warn!(%error, "the pool was not read against its checksums");
+        }
+    }
+
     /// The clock of the node: measures that turn, health, evidence, and the sweep.
     pub(crate) fn tick(self: &Arc<Self>) {
         let mut since = Timestamp::now();
@@ -277,14 +319,16 @@ impl Node {
         while !self.ending() {
             std::thread::sleep(Duration::from_secs(1));
             round += 1;
-            measures::look_after(self, since);
-            since = Timestamp::now();
+            since = measures::look_after(self, since, round.is_multiple_of(RETRY_S));
             if round.is_multiple_of(10) {
                 self.voice.say(&FromNode::Health(Box::new(self.health())));
                 control::say_evidence(self);
             }
             if round.is_multiple_of(self.config.sweep_s.max(1)) {
                 keeper::sweep(self);
+            }
+            if round.is_multiple_of(HOUR_S) {
+                self.housekeeping(round);
             }
         }
     }

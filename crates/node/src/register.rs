@@ -22,6 +22,7 @@ const NUMBER: TableDefinition<'_, u32, u128> = TableDefinition::new("number");
 const ROUTE: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("route");
 const VERB: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("verb");
 const EVIDENCE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("evidence");
+const GONE: TableDefinition<'_, u128, (u64, u64)> = TableDefinition::new("gone");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// Lines of evidence kept while control is away. At one act a second that is more than a week.
@@ -84,6 +85,8 @@ struct Memory {
     measures: BTreeMap<MeasureId, Measure>,
     routes: BTreeMap<Number, Route>,
     numbers: HashMap<Number, SolutionId>,
+    /// Epoch and generation of what was destroyed, so that an older wish does not bring an empty one back.
+    gone: HashMap<SolutionId, (u64, u64)>,
     meta: HashMap<String, u64>,
 }
 
@@ -109,6 +112,7 @@ impl Register {
             transaction.open_table(ROUTE).map_err(store)?;
             transaction.open_table(VERB).map_err(store)?;
             transaction.open_table(EVIDENCE).map_err(store)?;
+            transaction.open_table(GONE).map_err(store)?;
             transaction.open_table(META).map_err(store)?;
         }
         transaction.commit().map_err(store)?;
@@ -138,6 +142,10 @@ impl Register {
             if let Some(number) = Number::new(number.value()) {
                 memory.routes.insert(number, parse(route.value())?);
             }
+        }
+        for row in read.open_table(GONE).map_err(store)?.iter().map_err(store)? {
+            let (solution, last) = row.map_err(store)?;
+            memory.gone.insert(SolutionId(uuid::Uuid::from_u128(solution.value())), last.value());
         }
         for row in read.open_table(META).map_err(store)?.iter().map_err(store)? {
             let (key, value) = row.map_err(store)?;
@@ -178,6 +186,11 @@ impl Register {
                 return Err(WishError::Older { epoch: held.epoch, generation: held.generation });
             }
         }
+        if let Some((epoch, generation)) = memory.gone.get(&wish.solution).copied()
+            && (epoch, generation) >= (wish.epoch, wish.generation)
+        {
+            return Err(WishError::Older { epoch, generation });
+        }
         if let Some(owner) = memory.numbers.get(&wish.number)
             && *owner != wish.solution
         {
@@ -208,11 +221,14 @@ impl Register {
     /// When it can't be written.
     pub(crate) fn forget_wish(&self, solution: SolutionId) -> Result<(), Error> {
         let mut memory = self.memory();
+        let Some(last) = memory.wishes.get(&solution).map(|wish| (wish.epoch, wish.generation)) else { return Ok(()) };
         self.write(Durability::Immediate, |transaction| {
             transaction.open_table(WISH).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
+            transaction.open_table(GONE).map_err(store)?.insert(solution.0.as_u128(), last).map_err(store)?;
             Ok(())
         })?;
         memory.wishes.remove(&solution);
+        memory.gone.insert(solution, last);
         Ok(())
     }
 
@@ -370,15 +386,15 @@ impl Register {
         Ok(line)
     }
 
-    /// Lines of evidence that control has not kept yet, oldest first.
+    /// Lines of evidence that control has not kept yet and that come after this one, oldest first.
     ///
     /// # Errors
     /// When they can't be read.
-    pub(crate) fn evidence(&self, lines_max: usize) -> Result<Vec<EvidenceLine>, Error> {
+    pub(crate) fn evidence(&self, after: u64, lines_max: usize) -> Result<Vec<EvidenceLine>, Error> {
         let read = self.database.begin_read().map_err(store)?;
         let table = read.open_table(EVIDENCE).map_err(store)?;
         let mut lines = Vec::new();
-        for row in table.iter().map_err(store)?.take(lines_max) {
+        for row in table.range(after + 1..).map_err(store)?.take(lines_max) {
             lines.push(parse(row.map_err(store)?.1.value())?);
         }
         Ok(lines)
@@ -390,7 +406,7 @@ impl Register {
     /// When it can't be written.
     pub(crate) fn evidence_kept(&self, serial: u64) -> Result<(), Error> {
         self.write(Durability::None, |transaction| {
-            transaction.open_table(EVIDENCE).map_err(store)?.retain(|number, _| number > serial).map_err(store)?;
+            transaction.open_table(EVIDENCE).map_err(store)?.retain_in(..=serial, |_, _| false).map_err(store)?;
             Ok(())
         })
     }
@@ -398,7 +414,9 @@ impl Register {
     /// The highest epoch seen.
     #[must_use]
     pub(crate) fn epoch(&self) -> u64 {
-        self.memory().wishes.values().map(|wish| wish.epoch).max().unwrap_or(0)
+        let memory = self.memory();
+        let held = memory.wishes.values().map(|wish| wish.epoch);
+        held.chain(memory.gone.values().map(|(epoch, _)| *epoch)).max().unwrap_or(0)
     }
 
     /// A generation for the edge's table at boot, far above all that were given before.
@@ -485,9 +503,9 @@ mod tests {
         assert!(!register.take_measure(measure(1)).expect("an older state never replaces a newer"));
         assert!(register.held(kept.solution, kept.account, now).is_none());
         assert_eq!(register.witness("act.end", None, serde_json::json!({})).expect("a line").serial, 2);
-        assert_eq!(register.evidence(10).expect("lines").len(), 2);
+        assert_eq!(register.evidence(0, 10).expect("lines").len(), 2);
         register.evidence_kept(1).expect("let go");
-        assert_eq!(register.evidence(10).expect("lines")[0].serial, 2);
+        assert_eq!(register.evidence(0, 10).expect("lines")[0].serial, 2);
     }
 
     #[test]
@@ -501,6 +519,12 @@ mod tests {
         let thief = Wish { solution: SolutionId(uuid::Uuid::from_u128(77)), ..wish(1, 1) };
         assert!(matches!(register.take_wish(thief.clone()), Err(WishError::NumberTaken { .. })));
         register.forget_wish(wish(1, 1).solution).expect("forgotten");
+        let risen = register.take_wish(wish(1, 9));
+        assert!(
+            matches!(risen, Err(WishError::Older { epoch: 2, .. })),
+            "what was destroyed does not come back by an older wish"
+        );
+        assert_eq!(register.epoch(), 2);
         assert!(
             matches!(register.take_wish(thief), Err(WishError::NumberTaken { .. })),
             "a number is never given twice"

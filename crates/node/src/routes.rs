@@ -27,6 +27,7 @@ const EDGE_LINE_BYTES_MAX: u64 = 1 << 20;
 
 struct Edge {
     lines: Sender<Arc<str>>,
+    stream: UnixStream,
     waiting: Arc<std::sync::atomic::AtomicUsize>,
     applied: u64,
 }
@@ -99,8 +100,11 @@ impl Routes {
             if let Some(held) = register.held(wish.solution, wish.account, now) {
                 route.standing = Standing::Closed { case: held.case_number };
             }
-            let site = routes.site(wish.solution, number, &route)?;
-            routes.lock().sites.insert(number, site);
+            match routes.site(wish.solution, number, &route) {
+                Ok(site) => drop(routes.lock().sites.insert(number, site)),
+                // One site without its certificate is no reason to serve none; its next pass sets it again.
+                Err(error) => warn!(%number, %error, "a route could not be restored"),
+            }
         }
         Ok(routes)
     }
@@ -114,9 +118,17 @@ impl Routes {
     /// # Errors
     /// When it can't be kept or certified.
     pub(crate) fn set(&self, solution: SolutionId, number: Number, route: &Route) -> Result<u64, Error> {
-        let site = self.site(solution, number, route)?;
-        self.register.keep_route(number, Some(route))?;
+        let mut site = self.site(solution, number, route)?;
+        let mut route = route.clone();
+        // The plan may be older than a measure. Under the lock either the measure is seen here, or it closes what is set here.
         let mut state = self.lock();
+        if let Some(wish) = self.register.wish(solution)
+            && let Some(held) = self.register.held(solution, wish.account, jiff::Timestamp::now())
+        {
+            route.standing = Standing::Closed { case: held.case_number };
+            site.standing = route.standing.clone();
+        }
+        self.register.keep_route(number, Some(&route))?;
         if state.sites.get(&number) == Some(&site) {
             return Ok(state.generation);
         }
@@ -148,7 +160,9 @@ impl Routes {
         }
         // The edge has it; the register is told after, so that the first refused answer does not wait for the disk.
         for number in numbers {
-            if let Some(mut route) = self.register.route(*number) {
+            let state = self.lock();
+            let closed = state.sites.get(number).is_some_and(|site| matches!(site.standing, Standing::Closed { .. }));
+            if closed && let Some(mut route) = self.register.route(*number) {
                 route.standing = Standing::Closed { case: case.to_owned() };
                 self.register.keep_route(*number, Some(&route))?;
             }
@@ -169,6 +183,16 @@ impl Routes {
             state.tell(&line);
         }
         Ok(state.generation)
+    }
+
+    /// Makes certificates anew that are within a third of their end, and tells the edge. For the clock, once a day.
+    pub(crate) fn renew(&self) {
+        for (number, route) in self.register.routes() {
+            let Some(solution) = self.register.owner(number) else { continue };
+            if let Err(error) = self.set(solution, number, &route) {
+                warn!(%number, %error, "a certificate could not be renewed");
+            }
+        }
     }
 
     /// Digest of the route that is set.
@@ -311,7 +335,12 @@ impl Routes {
                     info!(edge = id, generation, ours = state.generation, "an edge takes the table");
                     let whole =
                         ToEdge::Table { generation: state.generation, sites: state.sites.values().cloned().collect() };
-                    let edge = Edge { lines: sender.clone(), waiting: Arc::clone(&waiting), applied: 0 };
+                    let edge = Edge {
+                        lines: sender.clone(),
+                        stream: reader.get_ref().try_clone()?,
+                        waiting: Arc::clone(&waiting),
+                        applied: 0,
+                    };
                     edge.say(&whole);
                     state.edges.insert(id, edge);
                 }
@@ -345,7 +374,12 @@ impl Edge {
         let mut text = serde_json::to_string(line).expect("plain data has a JSON form");
         text.push('\n');
         let waiting = self.waiting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        waiting < EDGE_LINES_MAX && self.lines.send(Arc::from(text)).is_ok()
+        let heard = waiting < EDGE_LINES_MAX && self.lines.send(Arc::from(text)).is_ok();
+        if !heard {
+            // It must notice, so that it comes back for the whole table.
+            let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        }
+        heard
     }
 }
 

@@ -81,7 +81,14 @@ impl Verbs {
         }
         if first {
             let node = Arc::clone(node);
-            drop(std::thread::spawn(move || node.verbs.work(&node, solution)));
+            let spawned =
+                std::thread::Builder::new().name("verbs".to_owned()).spawn(move || node.verbs.work(&node, solution));
+            if let Err(error) = spawned {
+                // Nobody works at this queue; control asks again after its next hello.
+                warn!(%solution, %error, "no thread for a verb");
+                desk.waiting.remove(&solution);
+                desk.known.remove(&order);
+            }
         }
     }
 

@@ -212,6 +212,10 @@ pub struct Seen {
     pub epoch: u64,
     /// Generation of the wish that was pursued.
     pub generation: u64,
+    /// Whether the node could look. When it could not, what stands below of volume, snapshots, marks and services is
+    /// unknown, and nothing may be concluded from its absence.
+    #[serde(default)]
+    pub looked: bool,
     /// How it stands.
     pub state: SeenState,
     /// Why it does not stand as wished, if so.
