@@ -73,6 +73,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let house = Arc::new(house::House::default());
     let sandboxes = sandbox::Sandboxes::open(&ground, Arc::<house::House>::clone(&house))
         .map_err(failed("opening the sandboxes"))?;
+    // Before anything else: what a measure holds is held.
+    measures::hold_all(&register, &ports, &sandboxes);
     let ca = ca::Ca::open_or_make(&config.ca).map_err(failed("opening the certificate authority"))?;
     let routes = routes::Routes::open(&ground, ca, Arc::clone(&register)).map_err(failed("opening the routes"))?;
     let (edge_socket, local_socket) = (config.edge_socket(), config.local_socket());
@@ -96,8 +98,6 @@ pub fn run(config: Config) -> Result<(), Error> {
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);
-    // Before anything listens: what a measure holds is held.
-    measures::hold_all(&node);
     measures::start(&node).map_err(failed("starting those who carry measures out"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
     keeper::sweep(&node);

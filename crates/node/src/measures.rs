@@ -4,6 +4,9 @@
 //! elsewhere.
 
 use crate::Node;
+use crate::port::Ports;
+use crate::register::Register;
+use crate::sandbox::Sandboxes;
 use husorden_base::{MeasureId, Number};
 use husorden_rules::{Measure, Scope};
 use husorden_wire::node::{FromNode, MeasureState, Wish};
@@ -226,16 +229,16 @@ fn say(node: &Node, measure: MeasureId, revision: u64, state: MeasureState) {
     node.voice.say(&FromNode::Measured { measure, revision, state, at: Timestamp::now() });
 }
 
-/// Before any listener at boot: what is held stays held.
-pub(crate) fn hold_all(node: &Node) {
+/// As soon as the walls stand at boot, before anything listens: what is held stays held.
+pub(crate) fn hold_all(register: &Register, ports: &Ports, sandboxes: &Sandboxes) {
     let now = Timestamp::now();
-    for (solution, number, account) in node.register.solutions() {
-        if node.register.held(solution, account, now).is_some() {
-            node.sandboxes.hold(number, true);
-            if let Err(error) = node.sandboxes.cut(number) {
+    for (solution, number, account) in register.solutions() {
+        if register.held(solution, account, now).is_some() {
+            sandboxes.hold(number, true);
+            if let Err(error) = sandboxes.cut(number) {
                 warn!(%number, %error, "a held sandbox could not be cut at boot");
             }
-            if let Err(error) = node.ports.close(number) {
+            if let Err(error) = ports.close(number) {
                 warn!(%number, %error, "a held port could not be closed at boot");
             }
         }
