@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, FromRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -56,6 +56,11 @@ fn answer(mut stream: UnixStream, born: &str) {
     match line.trim() {
         "crash" => std::process::abort(),
         "eat" => eat(),
+        // SAFETY: the call takes numbers only.
+        "shut" => unsafe {
+            libc::shutdown(3, libc::SHUT_RDWR);
+            libc::_exit(0);
+        },
         "slow" => std::thread::sleep(Duration::from_millis(300)),
         "count" => {
             // Counts until the other side goes away, so that a freeze can be seen.
@@ -131,5 +136,19 @@ fn probe() {
         tried("socket-alg", libc::syscall(libc::SYS_socket, 38, 5, 0));
         tried("socket-unix", libc::syscall(libc::SYS_socket, 1, 1, 0));
         tried("nosuch", libc::syscall(4_000, 0));
+        // Subvolumes and snapshots of btrfs; the second time with a bit that the kernel does not read.
+        for request in [0x5000_940e_u64, 0x5000_9418, 0x5000_9401, 0x5000_9417] {
+            tried(&format!("btrfs-{request:x}"), libc::syscall(libc::SYS_ioctl, 0, request, 0));
+            tried(&format!("btrfs-high-{request:x}"), libc::syscall(libc::SYS_ioctl, 0, request | 1 << 32, 0));
+        }
+        // What is passed on fails for its bad descriptor.
+        tried("ficlone", libc::syscall(libc::SYS_ioctl, -1, 0x4004_9409_u64, 0));
+        tried("fidedupe", libc::syscall(libc::SYS_ioctl, -1, 0xffff_ffff_c018_9436_u64, 0));
+    }
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let mut count: libc::c_int = -1;
+    // SAFETY: the descriptor is open, and the kernel writes one int.
+    unsafe {
+        tried("fionread", libc::c_long::from(libc::ioctl(reader.as_fd().as_raw_fd(), 0x541b, &raw mut count)));
     }
 }

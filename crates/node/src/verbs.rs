@@ -158,7 +158,7 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         }
         Verb::Restore { snapshot, before } => node.quiet(wish.number, || {
             volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
-            volume.restore(snapshot)
+            volume.restore(snapshot, before)
         }),
         Verb::Unpack { format, into, before, .. } => volume
             .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)

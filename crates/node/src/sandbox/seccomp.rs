@@ -50,7 +50,6 @@ const ALLOWED: &[&str] = &[
     "inotify_init",
     "inotify_init1",
     "inotify_rm_watch",
-    "ioctl",
     "lchown",
     "lgetxattr",
     "link",
@@ -375,8 +374,33 @@ const CLONE_NEW: u64 = 0x7e02_0080;
 /// Personalities that change nothing of what is protected.
 const PERSONALITIES: [u64; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
+/// Type byte of the requests of btrfs, and the bits of a request number that hold it.
+const BTRFS_TYPE: u64 = 0x94;
+const TYPE_SHIFT: u32 = 8;
+
+/// Requests of that type which every filesystem knows and which only share what the caller may read and write already:
+/// `FICLONE`, `FICLONERANGE`, and `FIDEDUPERANGE`, also as a libc spells it that takes request numbers for signed.
+const SHARING: [u64; 4] = [0x4004_9409, 0x4020_940d, 0xc018_9436, 0xffff_ffff_c018_9436];
+
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
+
+/// `ioctl` for every request but those of btrfs: a solution that made subvolumes in its own folder would keep the volume from
+/// being snapshotted whole and destroyed.
+///
+/// The kernel reads 32 bits of the request where a filter compares 64, so a refusal of single numbers would be passed by
+/// setting a bit above them; and a rule without arguments wins over every rule with some. So nothing is refused here: what
+/// differs from the type in at least one of its bits is allowed, one rule for each bit, and the rest falls to the default.
+fn ioctls() -> Vec<Value> {
+    let allow = |arg: Value| json!({"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [arg]});
+    let other_type = (TYPE_SHIFT..TYPE_SHIFT + 8).map(|bit| {
+        let mask = 1_u64 << bit;
+        let differs = !(BTRFS_TYPE << TYPE_SHIFT) & mask;
+        json!({"index": 1, "value": mask, "valueTwo": differs, "op": "SCMP_CMP_MASKED_EQ"})
+    });
+    let sharing = SHARING.into_iter().map(|request| json!({"index": 1, "value": request, "op": "SCMP_CMP_EQ"}));
+    other_type.chain(sharing).map(allow).collect()
+}
 
 /// The profile, for `linux.seccomp` of an OCI configuration.
 #[must_use]
@@ -395,6 +419,7 @@ pub(crate) fn profile() -> Value {
     ];
     rules.extend(FAMILIES.map(|family| equals("socket", family)));
     rules.extend(PERSONALITIES.map(|persona| equals("personality", persona)));
+    rules.extend(ioctls());
     json!({
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": ENOSYS,
@@ -414,7 +439,7 @@ mod tests {
         for name in ["unshare", "bpf", "keyctl", "io_uring_setup", "ptrace", "mount", "setns", "userfaultfd"] {
             assert!(REFUSED.contains(&name), "{name}");
         }
-        for name in ["clone", "clone3", "socket", "personality"] {
+        for name in ["clone", "clone3", "socket", "personality", "ioctl"] {
             assert!(!ALLOWED.contains(&name), "{name} is allowed by its arguments only");
         }
     }

@@ -238,13 +238,20 @@ impl Pool {
             .map_err(VolumeError::io(format!("listing {}", path.display())))
     }
 
-    /// Takes away what a crash left: half-made volumes, snapshots and restores, and groups that hold nothing any more.
+    /// Takes away what a crash left: half-made volumes, snapshots and restores, and groups that hold nothing any more. What
+    /// cannot be taken away is named and left for the next time: one volume must not keep all others from their node.
     fn sweep(self: &Arc<Self>) -> Result<(), VolumeError> {
         for name in self.solution_entries()? {
-            if name.starts_with('.') {
-                destroy_subvolume(&self.top(), &self.solutions().join(name))?;
+            let swept = if name.starts_with('.') {
+                destroy_subvolume(&self.top(), &self.solutions().join(&name))
             } else if let Some(number) = name.parse().ok().and_then(Number::new) {
-                self.volume(number).sweep()?;
+                self.volume(number).sweep()
+            } else {
+                Ok(())
+            };
+            if let Err(error) = swept {
+                let error = crate::sandbox::causes(&error);
+                tracing::error!(pool = self.name, name, error, "what a crash left of a volume stays");
             }
         }
         self.sweep_groups()

@@ -137,7 +137,7 @@ fn limit_holds(wish: QuotaWish, mode: QuotaMode) {
     fill(&volume.folder("www").join("a"), 30 << 20).expect("30 of 50 fit");
     let id = SnapshotId::new();
     volume.snapshot(&id, Why::Customer, None).expect("a snapshot");
-    volume.restore(&id).expect("a restore");
+    volume.restore(&id, &SnapshotId::new()).expect("a restore");
     // 30 are held by the snapshot and the restored part together. With a limit on each subvolume another 50 would fit.
     let error = fill(&volume.folder("www").join("b"), 40 << 20).expect_err("70 do not fit in 50");
     assert_eq!(error.raw_os_error(), Some(nix::errno::Errno::EDQUOT as i32));
@@ -149,8 +149,8 @@ fn limit_holds(wish: QuotaWish, mode: QuotaMode) {
     assert_eq!(volume.look().expect("a look"), VolumeSight::Live { limit: Bytes::mib(50) });
     let full = SnapshotId::new();
     volume.snapshot(&full, Why::Before { what: "restore".to_owned() }, None).expect("a snapshot of a full volume");
-    volume.restore(&id).expect("a restore of a full volume");
-    volume.restore(&full).expect("undo");
+    volume.restore(&id, &SnapshotId::new()).expect("a restore of a full volume");
+    volume.restore(&full, &SnapshotId::new()).expect("undo");
     assert_eq!(volume.marks().expect("marks").get("installed").map(String::as_str), Some("1"));
     fs::remove_file(volume.folder("www").join("b")).expect("rm works in a full volume");
     volume.snapshot_delete(&full).expect("a deletion");
@@ -209,17 +209,17 @@ fn snapshot_restore_and_undo_bring_back_what_was() {
         "an id names one snapshot for ever"
     );
     volume.snapshot(&undo, Why::Before { what: "restore".to_owned() }, None).expect("a snapshot");
-    volume.restore(&first).expect("a restore");
+    volume.restore(&first, &SnapshotId::new()).expect("a restore");
     assert_eq!((sees(&volume, "a").as_str(), volume.marks().expect("marks")["version"].as_str()), ("one", "1"));
     says(&volume, "b", "after");
-    volume.restore(&undo).expect("an undo");
+    volume.restore(&undo, &SnapshotId::new()).expect("an undo");
     assert_eq!((sees(&volume, "a").as_str(), volume.marks().expect("marks")["version"].as_str()), ("two", "2"));
     assert!(!volume.folder("www").join("b").exists());
     let ids: Vec<_> = volume.snapshots().expect("a list").into_iter().map(|info| info.id).collect();
     assert_eq!(ids, [first, undo]);
     volume.snapshot_delete(&first).expect("a deletion");
     volume.snapshot_delete(&first).expect("gone is fine");
-    assert!(matches!(volume.restore(&first), Err(VolumeError::NoSnapshot(..))));
+    assert!(matches!(volume.restore(&first, &SnapshotId::new()), Err(VolumeError::NoSnapshot(..))));
     assert_eq!(sees(&volume, "a"), "two");
     assert!(!volume.folder("../live.new").exists());
 }
@@ -239,12 +239,63 @@ fn a_restore_does_not_wait_for_those_who_still_look() {
     nix::mount::mount(Some(&volume.folder("www")), &bound, None::<&str>, nix::mount::MsFlags::MS_BIND, None::<&str>)
         .expect("a bind");
     let open = fs::File::open(bound.join("a")).expect("an open file");
-    volume.restore(&id).expect("a restore");
+    volume.restore(&id, &SnapshotId::new()).expect("a restore");
     assert_eq!(sees(&volume, "a"), "one");
     assert_eq!(std::io::read_to_string(&open).expect("still there"), "two");
     drop(open);
     nix::mount::umount(&bound).expect("let go");
     pool.release().expect("nothing holds the pool");
+}
+
+#[test]
+fn a_restore_is_done_once_also_in_a_full_volume() {
+    let place = Place::new();
+    let pool = place.pool(400);
+    let volume = made(&pool, N, Bytes::mib(20));
+    says(&volume, "a", "one");
+    let (id, before) = (SnapshotId::new(), SnapshotId::new());
+    volume.snapshot(&id, Why::Customer, None).expect("a snapshot");
+    assert!(fill(&volume.folder("www").join("b"), 40 << 20).is_err(), "it is full");
+    volume.snapshot(&before, Why::Customer, None).expect("a snapshot");
+    volume.set_limit(Bytes::mib(1)).expect("a limit below what is held");
+    volume.restore(&id, &before).expect("a restore");
+    assert_eq!(volume.marks().expect("marks")["restored"], before.to_string());
+    assert_eq!(volume.look().expect("a look"), VolumeSight::Live { limit: Bytes::mib(1) });
+    volume.set_limit(Bytes::mib(60)).expect("a limit");
+    says(&volume, "a", "since");
+    volume.restore(&id, &before).expect("the same restore again");
+    assert_eq!(sees(&volume, "a"), "since");
+    volume.restore(&id, &SnapshotId::new()).expect("another restore");
+    assert_eq!(sees(&volume, "a"), "one");
+}
+
+#[test]
+fn subvolumes_inside_hinder_neither_restore_nor_sweep() {
+    let place = Place::new();
+    let pool = place.pool(400);
+    let volume = made(&pool, N, Bytes::mib(50));
+    let (id, before) = (SnapshotId::new(), SnapshotId::new());
+    volume.snapshot(&id, Why::Customer, None).expect("a snapshot");
+    let nest = |folder: &Path| {
+        let top = fs::File::open(folder).expect("a folder");
+        btrfs::subvol_create(&top, "outer", None).expect("a subvolume");
+        fs::create_dir(folder.join("outer/in")).expect("a folder");
+        let inner = fs::File::open(folder.join("outer/in")).expect("a folder");
+        btrfs::subvol_create(inner, "inner", None).expect("a subvolume");
+    };
+    nest(&volume.folder("www"));
+    volume.restore(&id, &before).expect("a restore");
+    assert!(!volume.folder("../live.new").exists() && !volume.folder("www").join("outer").exists());
+    nest(&volume.folder("www"));
+    volume.retain(&SnapshotId::new()).expect("it is retained");
+    volume.revive().expect("and revived");
+    // What cannot be swept: here a file where there should be a folder.
+    let solutions = pool.root().join("solutions");
+    fs::write(solutions.join(".new-9"), "").expect("a file");
+    fs::write(solutions.join("7/live.new"), "").expect("a file");
+    drop((pool, volume));
+    let pool = place.pool(400);
+    assert_eq!(pool.numbers().expect("numbers"), [number(N)]);
 }
 
 #[test]

@@ -17,6 +17,8 @@ const LIVE_NEW: &str = "live.new";
 const MARKS: &str = "marks";
 const SNAP: &str = "snap";
 const RETAINED: &str = "retained";
+/// The mark that a restore leaves: the snapshot that was taken before it.
+const RESTORED: &str = "restored";
 /// Folders that only the solution itself reads; the others may be read by the edge, which serves from them.
 const PRIVATE_FOLDERS: [&str; 2] = ["db", "tmp"];
 const MARK_KEY_BYTES_MAX: usize = 64;
@@ -115,22 +117,27 @@ impl Volume {
         if self.marks()?.len() >= MARKS_MAX {
             return Err(VolumeError::Strange(format!("solution {} has {MARKS_MAX} marks already", self.number)));
         }
-        match self.write_mark(key, value) {
+        self.write_mark(LIVE, key, value)
+    }
+
+    /// Writes a mark into the live part or what is to become it, and makes room for it where there is none.
+    fn write_mark(&self, part: &str, key: &str, value: &str) -> Result<(), VolumeError> {
+        let folder = self.holder.join(part).join(MARKS);
+        let write = || {
+            write_whole(&folder.join(format!(".{key}")), &folder.join(key), value.as_bytes())
+                .map_err(VolumeError::io(format!("leaving the mark {key}")))
+        };
+        match write() {
             Err(error) if error.is_full() => {
                 // A death in between leaves the limit raised; the next look sees that and the pass puts it back.
                 let limit = self.limit()?;
                 self.set_limit(Bytes(limit.0.max(self.used()?.0) + MARK_ROOM))?;
-                let written = self.write_mark(key, value);
+                let written = write();
                 self.set_limit(limit)?;
                 written
             }
             other => other,
         }
-    }
-
-    fn write_mark(&self, key: &str, value: &str) -> Result<(), VolumeError> {
-        let (fresh, last) = (self.folder(MARKS).join(format!(".{key}")), self.folder(MARKS).join(key));
-        write_whole(&fresh, &last, value.as_bytes()).map_err(VolumeError::io(format!("leaving the mark {key}")))
     }
 
     /// Makes the volume, all of it or nothing. One that is there is left as it is.
@@ -318,22 +325,32 @@ impl Volume {
         remove_file(&self.note(id)).map_err(VolumeError::io(format!("deleting snapshot {id}")))
     }
 
-    /// Puts the live part back to what a snapshot holds. What the live part held is gone: whoever calls this takes a snapshot
-    /// of it first, and stops what runs on it.
+    /// Puts the live part back to what a snapshot holds. What the live part held is gone: whoever calls this takes the
+    /// snapshot `before` of it first, and stops what runs on it. The live part says which `before` it was restored after, so
+    /// that the same restore called again after a death does not undo what was written since.
     ///
     /// # Errors
     /// When there is no such snapshot or no live part.
-    pub fn restore(&self, id: &SnapshotId) -> Result<(), VolumeError> {
+    pub fn restore(&self, id: &SnapshotId, before: &SnapshotId) -> Result<(), VolumeError> {
+        if self.marks()?.get(RESTORED) == Some(&before.to_string()) {
+            return Ok(());
+        }
         let source = self.open_snapshot(id)?;
         self.must_live()?;
         let doing = || format!("restoring solution {} to snapshot {id}", self.number);
         self.make_live_new(&source).map_err(VolumeError::io(doing()))?;
+        self.write_mark(LIVE_NEW, RESTORED, &before.to_string())?;
         let holder = open_folder(&self.holder).map_err(VolumeError::io(doing()))?;
         rustix::fs::renameat_with(&holder, LIVE_NEW, &holder, LIVE, rustix::fs::RenameFlags::EXCHANGE)
             .map_err(|errno| VolumeError::io(doing())(errno.into()))?;
         holder.sync_all().map_err(VolumeError::io(doing()))?;
-        // From here on `live.new` is what was; a death before this line leaves it to the sweep.
-        destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW))
+        // From here on `live.new` is what was, and the restore is done: what stays of it goes before the next one or with
+        // the sweep.
+        if let Err(error) = destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW)) {
+            let error = crate::sandbox::causes(&error);
+            tracing::error!(solution = %self.number, error, "what was before a restore stays");
+        }
+        Ok(())
     }
 
     fn make_live_new(&self, source: &File) -> io::Result<()> {
