@@ -244,17 +244,43 @@ fn suspend(house: &House) -> Result<()> {
     .report()
 }
 
-/// Rows without volumes: stopped sites that never ran, written as control would have.
+/// Rows without volumes: stopped sites that never ran, written into the private database as control would have, and sent
+/// to the node when control is started again.
 fn rows(house: &House, count: usize) -> Result<()> {
-    for index in 0..count {
-        let name = format!("row{index}");
-        site(
-            house,
-            &name,
-            &json!({ "domains": [format!("{name}.demo-sites.test")], "runtime": "static", "size": 256 << 20 }),
-        )?;
-        house.api(Who::Account, "POST", &format!("/v1/solutions/{name}/stop"), None)?;
+    let sql = format!(
+        "insert into solution (id, number, account, node, name, kind, aim, spec, epoch) \
+         select gen_random_uuid(), 1000000 + g, account, node, 'row' || g, kind, 'stop', \
+         jsonb_set(spec, '{{domains}}', to_jsonb(array['row' || g || '.demo-sites.test'])), epoch \
+         from solution, generate_series(1, {count}) g where name = 't0'"
+    );
+    let output = Command::new("psql")
+        .args([
+            "-h",
+            &format!("/run/husorden/{}/db", house.instance),
+            "-U",
+            "husorden_owner",
+            "-d",
+            "husorden",
+            "-c",
+            &sql,
+        ])
+        .output()
+        .context("running psql")?;
+    if !output.status.success() {
+        bail!("the rows were not written: {}", text(&output.stderr));
     }
+    let old = house.kill("control")?;
+    house.wait_reborn("control", old)?;
+    let last = format!("row{count}.demo-sites.test");
+    let end = Instant::now() + Duration::from_secs(300);
+    while house.get(&last, "/", &["-k"])?.status != 503 {
+        if Instant::now() > end {
+            bail!("the edge's table does not fill");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    // The rows come in the order of their ids, so the last named may be there before others.
+    std::thread::sleep(Duration::from_secs(20));
     Ok(())
 }
 
