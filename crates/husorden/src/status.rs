@@ -56,11 +56,14 @@ impl State {
 impl Status {
     pub(crate) fn run(self, format: husorden_cli::Format) -> Result<ExitCode> {
         let place = self.which.place()?;
-        let roles: Vec<(&str, Option<u32>)> = ["supervisor", "control", "node", "edge"]
+        let mut roles: Vec<(&str, Option<u32>)> = ["supervisor", "control", "node", "edge"]
             .into_iter()
             .map(|name| (name, Single::holder(&place.role_lock(name)).map(|identity| identity.pid)))
-            .chain([("database", crate::base::database_pid(&place.home))])
             .collect();
+        // The operator's own PostgreSQL is the operator's to look after.
+        if self.which.settings(&place)?.database.socket_dir.is_none() {
+            roles.push(("database", crate::base::database_pid(&place.home)));
+        }
         let up = roles.iter().all(|(name, pid)| pid.is_some() || *name == "database");
         if format == husorden_cli::Format::Json {
             line(&serde_json::to_string_pretty(&document(&place, &roles))?);

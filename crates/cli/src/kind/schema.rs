@@ -33,5 +33,7 @@ fn row(flag: &Flag) -> Vec<String> {
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
-    vec![format!("--{}", flag.long), takes, default, flag.help.clone()]
+    // The default has a column of its own here.
+    let what = flag.help.split(" [default:").next().unwrap_or_default().to_owned();
+    vec![format!("--{}", flag.long), takes, default, what]
 }
