@@ -61,6 +61,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Streams of events that are open at once.
     pub streams_max: usize,
+    /// Solutions of one account, also those whose deletion can still be undone.
+    pub solutions_per_account_max: u32,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             requests_burst_max: 200,
             connections_max: 2_000,
             streams_max: 256,
+            solutions_per_account_max: 1_000,
         }
     }
 }

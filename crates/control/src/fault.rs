@@ -44,6 +44,16 @@ impl From<sqlx::Error> for Fault {
         let constraint = error.as_database_error().and_then(|e| e.constraint());
         match constraint {
             Some("solution_name_taken") => name_taken().into(),
+            Some("platform_numbers_spent") => Refusal::new(
+                "numbers-spent",
+                507,
+                Text::new("Installationen har ikke flere numre", "The installation has no more numbers"),
+                Text::new(
+                    "Der er lavet så mange løsninger, som en installation kan rumme; intet er ændret.",
+                    "As many solutions were made as one installation can number; nothing was changed.",
+                ),
+            )
+            .into(),
             Some("account_name_taken") => Refusal {
                 fields: vec![FieldError {
                     pointer: "/name".to_owned(),

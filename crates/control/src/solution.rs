@@ -81,6 +81,11 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
 
     let id = SolutionId::new();
     let mut tx = app.doors().tenant(account).await?;
+    let (count, count_max) =
+        (store::solution::count_to_create(tx.conn(), account).await?, app.config().limits.solutions_per_account_max);
+    if count >= i64::from(count_max) {
+        return Err(too_many(count, count_max).into());
+    }
     let new = NewSolution {
         id,
         account,
@@ -430,6 +435,19 @@ fn no_kind(app: &App, name: &str) -> Refusal {
             format!("{name:?} does not exist; there are: {names}"),
         ),
     )
+}
+
+fn too_many(count: i64, count_max: u32) -> Refusal {
+    Refusal::new(
+        "solutions-limit",
+        409,
+        Text::new("Kontoen har så mange løsninger, som den må", "The account has as many solutions as it may"),
+        Text::new(
+            "Slet først nogle, der ikke bruges mere. En slettet løsning tæller med, så længe den kan fortrydes.",
+            "Delete some that are no longer used first. A deleted solution counts as long as the deletion can be undone.",
+        ),
+    )
+    .with_limit(format!("{count} solutions"), format!("{count_max} solutions"))
 }
 
 fn protected(row: &SolutionRow) -> Refusal {

@@ -133,6 +133,7 @@ mod tests {
                 report: 1,
                 epoch: 1,
                 generation: 3,
+                looked: true,
                 state: SeenState::Settled,
                 waiting: None,
                 usage: None,

@@ -15,6 +15,7 @@ use crate::store::solution::SolutionRow;
 use husorden_base::{Refusal, SnapshotId, Text};
 use husorden_kinds::Aim;
 use husorden_wire::node::Verb;
+use jiff::Timestamp;
 use serde_json::json;
 
 /// Undoes what can be undone. Answers with the solution when a deletion is undone, and else with the order that a node
@@ -22,6 +23,9 @@ use serde_json::json;
 pub(crate) async fn undo(app: &App, caller: &Caller, text: &str, if_match: &IfMatch) -> Result<Answer, Fault> {
     let (mut tx, mut row) = solution::open(app, caller, text, if_match).await?;
     if row.aim == Aim::Gone {
+        if let Some(until) = row.retain_until.filter(|until| *until <= Timestamp::now()) {
+            return Err(too_late(until).into());
+        }
         row.aim = row.aim_before;
         row.retain_until = None;
         let details = json!({ "undone": "delete" });
@@ -97,6 +101,21 @@ pub(crate) async fn restore(
         store::solution::save(tx.conn(), &back, Some(order.id)).await?;
     }
     Ok(order)
+}
+
+/// From then on the node may have removed what was retained, also where control has not heard of it.
+fn too_late(until: Timestamp) -> Refusal {
+    let mut refusal = Refusal::new(
+        "undo-too-late",
+        409,
+        Text::new("Sletningen kan ikke længere fortrydes", "The deletion can no longer be undone"),
+        Text::new(
+            format!("Fristen udløb {until}; det, der var gemt, er slettet eller bliver det nu."),
+            format!("The time for it ended at {until}; what was kept is removed, or is being removed."),
+        ),
+    );
+    refusal.since = Some(until);
+    refusal
 }
 
 fn nothing() -> Refusal {

@@ -132,7 +132,12 @@ pub(crate) async fn lock(conn: &mut PgConnection, id: SolutionId) -> Result<Opti
         .await
 }
 
-/// A solution as it is made.
+/// How many solutions count against the account's limit. Nobody else makes one for the account until the transaction ends.
+pub(crate) async fn count_to_create(conn: &mut PgConnection, account: AccountId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select count_to_create($1)").bind(account.0).fetch_one(conn).await
+}
+
+/// A solution as it is made. The database gives it its number and the epoch.
 pub(crate) struct NewSolution<'a> {
     pub(crate) id: SolutionId,
     pub(crate) account: AccountId,
@@ -147,8 +152,8 @@ pub(crate) struct NewSolution<'a> {
 
 pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into solution (id, account, node, name, kind, aim, spec, credentials, labels, protected, epoch)
-         values ($1, $2, $3, $4, $5, 'run', $6, $7, $8, $9, epoch_now())",
+        "insert into solution (id, account, node, name, kind, aim, spec, credentials, labels, protected)
+         values ($1, $2, $3, $4, $5, 'run', $6, $7, $8, $9)",
     )
     .bind(new.id.0)
     .bind(new.account.0)

@@ -7,6 +7,7 @@ mod cluster;
 mod doors;
 mod house;
 mod jobs;
+mod limits;
 mod link;
 mod node;
 mod private;

@@ -101,6 +101,7 @@ impl Node {
             report: self.report,
             epoch: wish.epoch,
             generation: wish.generation,
+            looked: true,
             state,
             waiting: None,
             usage: Some(VolumeUsage { live: 1 << 20, snapshots: 0, limit: 1 << 30 }),
