@@ -24,6 +24,8 @@ const REPORT_MS: u64 = 1_000;
 /// How long a change may wait for the streams it cut before it is acknowledged anyway.
 const CUT_MS_MAX: u64 = 1_000;
 const WRITE_MS_MAX: u64 = 5_000;
+/// Sites whose counts are said in one line: at most a quarter of the longest line that the node takes.
+const COUNTS_PER_LINE_MAX: usize = 1_000;
 
 /// What the link works on.
 #[derive(Debug)]
@@ -110,14 +112,9 @@ impl Link {
                 () = &mut acknowledging => return io::Error::other("the acknowledging task ended"),
                 _ = report.tick() => {
                     merge(unsent, self.ledger.take());
-                    if unsent.is_empty() {
-                        continue;
-                    }
-                    let counts = FromEdge::Counts { sites: unsent.clone() };
-                    if let Err(error) = send(&mut writer, &counts).await {
+                    if let Err(error) = send_counts(&mut writer, unsent).await {
                         return error;
                     }
-                    unsent.clear();
                 }
             }
         }
@@ -198,6 +195,22 @@ async fn send(writer: &mut tokio::net::unix::OwnedWriteHalf, message: &FromEdge)
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
+/// Sends what was counted, and keeps what could not be sent for the next link.
+async fn send_counts(writer: &mut tokio::net::unix::OwnedWriteHalf, unsent: &mut Vec<Counts>) -> io::Result<()> {
+    while !unsent.is_empty() {
+        let rest = unsent.split_off(unsent.len().min(COUNTS_PER_LINE_MAX));
+        let line = FromEdge::Counts { sites: std::mem::replace(unsent, rest) };
+        if let Err(error) = send(writer, &line).await {
+            if let FromEdge::Counts { mut sites } = line {
+                sites.append(unsent);
+                *unsent = sites;
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 /// Adds a report to one that could not be sent.
 fn merge(unsent: &mut Vec<Counts>, fresh: Vec<Counts>) {
     if unsent.is_empty() {
@@ -216,5 +229,58 @@ fn merge(unsent: &mut Vec<Counts>, fresh: Vec<Counts>) {
             }
             None => unsent.push(counts),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(sites: u32) -> Vec<Counts> {
+        let site = |number| Counts {
+            number,
+            requests: u64::MAX,
+            dynamic: u64::MAX,
+            errors: u64::MAX,
+            bytes_in: u64::MAX,
+            bytes_out: u64::MAX,
+            in_flight: u32::MAX,
+        };
+        (u32::MAX - sites..u32::MAX).map(site).collect()
+    }
+
+    #[tokio::test]
+    async fn many_counts_go_in_lines_that_the_node_takes() {
+        let (ours, nodes) = UnixStream::pair().expect("a pair of sockets");
+        let (_reader, mut writer) = ours.into_split();
+        let mut unsent = counts(2_500);
+        let reading = async {
+            let (mut reader, mut got) = (BufReader::new(nodes), Vec::new());
+            while got.iter().map(Vec::len).sum::<usize>() < 2_500 {
+                let mut line = String::new();
+                let bytes = reader.read_line(&mut line).await.expect("a line");
+                assert!((1..=256 << 10).contains(&bytes), "{bytes} bytes in a line");
+                let FromEdge::Counts { sites } = serde_json::from_str(&line).expect("a message") else {
+                    panic!("{line}")
+                };
+                got.push(sites);
+            }
+            got
+        };
+        let (sent, got) = tokio::join!(send_counts(&mut writer, &mut unsent), reading);
+        sent.expect("all is sent");
+        assert!(unsent.is_empty());
+        assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), [1_000, 1_000, 500]);
+        assert_eq!(got.concat(), counts(2_500));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_sent_is_kept() {
+        let (ours, nodes) = UnixStream::pair().expect("a pair of sockets");
+        let (_reader, mut writer) = ours.into_split();
+        drop(nodes);
+        let mut unsent = counts(2_500);
+        send_counts(&mut writer, &mut unsent).await.expect_err("nobody is there");
+        assert_eq!(unsent, counts(2_500));
     }
 }
