@@ -54,6 +54,9 @@ pub(crate) fn edge(path: &Path) -> Result<ExitCode> {
 pub(crate) struct Unpack {
     #[arg(long)]
     format: String,
+    /// Size of the archive.
+    #[arg(long)]
+    bytes: u64,
     #[arg(long, default_value = "")]
     into: String,
 }
@@ -61,7 +64,7 @@ pub(crate) struct Unpack {
 impl Unpack {
     /// Unpacks. A refusal is the last thing it says, as JSON, for the node to pass on.
     pub(crate) fn run(&self) -> ExitCode {
-        match husorden_node::unpack::inside(&self.format, &self.into) {
+        match husorden_node::unpack::inside(&self.format, self.bytes, &self.into) {
             Ok(done) => {
                 crate::progress::line(&format!("{} files, {} bytes", done.files, done.bytes));
                 ExitCode::SUCCESS

@@ -17,9 +17,24 @@ const LIMIT_S: u32 = 1800;
 /// Pause between two looks at it.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
+/// An archive as control tells of it.
+pub(crate) struct Archive<'a> {
+    pub(crate) format: &'a str,
+    pub(crate) bytes: u64,
+    pub(crate) into: &'a str,
+}
+
+impl Archive<'_> {
+    fn argv(&self) -> Vec<String> {
+        let bytes = self.bytes.to_string();
+        let words = [INSIDE_TOOL, "unpack", "--format", self.format, "--bytes", &bytes, "--into", self.into];
+        words.map(str::to_owned).to_vec()
+    }
+}
+
 /// Fetches an order's archive from control and unpacks it in a sandbox. Root touches none of its bytes: the connection to
 /// control is the sandbox's standard input.
-pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, format: &str, into: &str) -> Result<(), Refusal> {
+pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Archive<'_>) -> Result<(), Refusal> {
     let Some((files, scratch)) = kind(&wish.kind).and_then(Kind::intake) else {
         return Err(refuse(
             "no-archives",
@@ -38,7 +53,7 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, format: &str, 
     let folder = |name: &str, to: &str| Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true };
     let sandbox = Sandbox {
         runtime,
-        argv: [INSIDE_TOOL, "unpack", "--format", format, "--into", into].map(str::to_owned).to_vec(),
+        argv: archive.argv(),
         env: BTreeMap::new(),
         cwd: "/".to_owned(),
         binds: vec![
@@ -63,8 +78,8 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, format: &str, 
     if unpacked() {
         return Ok(());
     }
-    let archive = crate::control::fetch(&node.config.control_socket, order).map_err(|error| not_now(&error))?;
-    node.sandboxes.task_start_with(wish.number, &task, Some(archive.into())).map_err(|error| not_now(&error))?;
+    let stream = crate::control::fetch(&node.config.control_socket, order).map_err(|error| not_now(&error))?;
+    node.sandboxes.task_start_with(wish.number, &task, Some(stream.into())).map_err(|error| not_now(&error))?;
     loop {
         std::thread::sleep(LOOK_PAUSE);
         let sight = node.sandboxes.sight(wish.number).tasks.remove(&task.name);

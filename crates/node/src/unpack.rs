@@ -50,13 +50,14 @@ impl std::str::FromStr for Format {
 
 /// Unpacks an archive that comes on a stream.
 ///
-/// `root` is the folder that holds the site's files, `into` the folder within it, `scratch` a folder on the same volume for
+/// `bytes` is the archive's size, `root` the folder that holds the site's files, `into` the folder within it, `scratch` a folder on the same volume for
 /// the spooled archive.
 ///
 /// # Errors
 /// With what is wrong about the archive, or with the system's error; nothing below `root` was changed then.
 pub fn unpack(
     format: Format,
+    bytes: u64,
     archive: &mut dyn Read,
     root: &Path,
     into: &str,
@@ -64,7 +65,7 @@ pub fn unpack(
 ) -> Result<Unpacked, Refusal> {
     let into = inner_path(into.trim_matches('/')).map_err(|why| refuse("archive-folder", &why))?;
     let stage = root.join(format!(".unpack-{}", std::process::id()));
-    let spooled = spool(archive, scratch).map_err(|error| system(&error))?;
+    let spooled = spool(archive, bytes, scratch)?;
     clear(&stage).and_then(|()| fs::create_dir(&stage)).map_err(|error| system(&error))?;
     let result = stage_all(format, spooled, &stage).and_then(|done| {
         let target = root.join(&into);
@@ -78,13 +79,30 @@ pub fn unpack(
     Ok(done)
 }
 
-fn spool(archive: &mut dyn Read, scratch: &Path) -> io::Result<File> {
+fn spool(archive: &mut dyn Read, bytes: u64, scratch: &Path) -> Result<File, Refusal> {
+    let mut file = nameless(scratch).map_err(|error| system(&error))?;
+    // One byte more than told, so that too much is seen as well.
+    let copied = io::copy(&mut archive.take(bytes.saturating_add(1)), &mut file).map_err(|error| system(&error))?;
+    if copied != bytes {
+        // A tar that ends between two entries would pass for a whole one.
+        let why = ("Arkivet kom ikke helt frem".to_owned(), "The archive did not arrive whole".to_owned());
+        return Err(refuse("archive-cut-short", &why)
+            .with_limit(format!("{copied} bytes arrived"), format!("{bytes} bytes were sent")));
+    }
+    file.seek(SeekFrom::Start(0)).map_err(|error| system(&error))?;
+    Ok(file)
+}
+
+/// A file without a name: whatever ends this process, the space is given back. Where it has a name for a moment it is the same
+/// one each time, for a sandbox counts its processes from 1, so what a death in that moment left goes first.
+fn nameless(scratch: &Path) -> io::Result<File> {
     let path = scratch.join(format!(".archive-{}", std::process::id()));
-    let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-    // Nameless from here on: whatever ends this process, the space is given back.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
     fs::remove_file(&path)?;
-    io::copy(archive, &mut file)?;
-    file.seek(SeekFrom::Start(0))?;
     Ok(file)
 }
 
@@ -305,9 +323,9 @@ fn system(error: &io::Error) -> Refusal {
 ///
 /// # Errors
 /// The refusal.
-pub fn inside(format: &str, into: &str) -> Result<Unpacked, Refusal> {
+pub fn inside(format: &str, bytes: u64, into: &str) -> Result<Unpacked, Refusal> {
     let format: Format = format.parse().map_err(|why: String| refuse("archive-format", &(why.clone(), why)))?;
-    unpack(format, &mut io::stdin().lock(), Path::new(INSIDE_FILES), into, Path::new(INSIDE_SCRATCH))
+    unpack(format, bytes, &mut io::stdin().lock(), Path::new(INSIDE_FILES), into, Path::new(INSIDE_SCRATCH))
 }
 
 /// The site's files inside the sandbox.
@@ -337,13 +355,17 @@ mod tests {
     }
 
     fn check(format: Format, archive: &[u8], into: &str) -> (Result<Unpacked, String>, Vec<String>) {
+        check_sent(archive.len() as u64, format, archive, into)
+    }
+
+    fn check_sent(bytes: u64, format: Format, archive: &[u8], into: &str) -> (Result<Unpacked, String>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         let (root, scratch) = (folder.path().join("www"), folder.path().join("tmp"));
         fs::create_dir_all(root.join("kept")).expect("www");
         fs::create_dir_all(&scratch).expect("tmp");
         fs::write(root.join("kept/a.txt"), "before").expect("a file");
         let result =
-            unpack(format, &mut io::Cursor::new(archive), &root, into, &scratch).map_err(|refusal| refusal.code);
+            unpack(format, bytes, &mut io::Cursor::new(archive), &root, into, &scratch).map_err(|refusal| refusal.code);
         assert_eq!(fs::read_dir(&scratch).expect("tmp").count(), 0, "nothing is left in the scratch folder");
         let mut files = Vec::new();
         list(&root, &root, &mut files);
@@ -394,6 +416,28 @@ mod tests {
         assert_eq!(check(Format::Zip, b"no zip at all", "").0, Err("archive-damaged".to_owned()));
         assert_eq!(check(Format::Tar, &[0; 1024], "").0, Err("archive-empty".to_owned()));
         assert_eq!(check(Format::Tar, &tarball(&[fine]), "../up").0, Err("archive-folder".to_owned()));
+    }
+
+    #[test]
+    fn an_archive_that_is_not_as_long_as_it_was_sent_is_refused() {
+        let archive = tarball(&[("one", FILE, b"1"), ("two", FILE, b"2")]);
+        // One header and one block: a tar that reads well to its end.
+        let cut = &archive[..1024];
+        assert_eq!(check(Format::Tar, cut, "").0, Ok(Unpacked { files: 1, bytes: 1 }));
+        for (bytes, came) in [(archive.len(), cut), (archive.len(), &[][..]), (1024, &archive[..])] {
+            let (result, files) = check_sent(bytes as u64, Format::Tar, came, "");
+            assert_eq!(result, Err("archive-cut-short".to_owned()), "{} of {bytes}", came.len());
+            assert_eq!(files, ["kept/a.txt"]);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_unpacking_left_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join(format!(".archive-{}", std::process::id())), "half").expect("a file");
+        let file = nameless(folder.path()).expect("a file without a name");
+        assert_eq!(file.metadata().expect("metadata").len(), 0);
+        assert_eq!(fs::read_dir(folder.path()).expect("a list").count(), 0);
     }
 
     #[test]

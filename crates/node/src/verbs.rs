@@ -2,6 +2,7 @@
 //! each is written down when it has ended, so that it is not done twice.
 
 use crate::Node;
+use crate::intake::Archive;
 use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
 use husorden_wire::node::{FromNode, Verb, VerbState, Wish};
@@ -160,10 +161,10 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
             volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
             volume.restore(snapshot, before)
         }),
-        Verb::Unpack { format, into, before, .. } => volume
+        Verb::Unpack { format, into, bytes, before } => volume
             .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)
             .map_err(|error| crate::host::refused(&error))
-            .and_then(|_| crate::intake::take(node, wish, order, format, into)),
+            .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into })),
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
     };

@@ -327,6 +327,17 @@ fn a_service_starts_at_the_first_connection_and_is_walled_in() {
         "socket-alg 38",
         "socket-unix 0",
         "nosuch 38",
+        "btrfs-5000940e 38",
+        "btrfs-high-5000940e 38",
+        "btrfs-50009418 38",
+        "btrfs-high-50009418 38",
+        "btrfs-50009401 38",
+        "btrfs-high-50009401 38",
+        "btrfs-50009417 38",
+        "btrfs-high-50009417 38",
+        "ficlone 9",
+        "fidedupe 9",
+        "fionread 0",
     ] {
         assert!(refused.lines().any(|line| line == expected), "{expected} in {refused}");
     }
@@ -484,6 +495,66 @@ fn what_does_not_start_is_tried_again_and_then_turns_people_away() {
         assert_eq!(state(&wall, 8, role), None);
         assert!(!site.socket(8, role).exists());
     }
+    site.close(wall);
+}
+
+#[test]
+fn a_socket_that_its_service_spoils_is_made_anew() {
+    let site = Site::new();
+    let wall = site.open();
+    wall.service_set(number(7), "web", &service()).unwrap();
+    let count = |wanted: fn(&Event) -> bool| site.house.events.lock().unwrap().iter().filter(|e| wanted(e)).count();
+    let starts = || count(|event| matches!(event, Event::Started { .. }));
+    for round in 1..=2 {
+        let mut stream = site.connect(7, "web");
+        stream.write_all(b"shut\n").unwrap();
+        until("it ends", || count(|event| matches!(event, Event::Ended { .. })) == round);
+        // Longer than the pause after the first failure.
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(starts(), round, "nobody connects, so nothing starts");
+    }
+    // Somebody who kept the socket shuts it while nothing may start.
+    wall.hold(number(7), true);
+    until("it sleeps", || state(&wall, 7, "web") == Some(ServiceState::Sleeping));
+    shut_own(".web.new");
+    until("it can be reached", || UnixStream::connect(site.socket(7, "web")).is_ok());
+    assert_eq!(site.ask(7, "web", "hello"), None, "turned away");
+    wall.hold(number(7), false);
+    assert!(site.ask(7, "web", "hello").is_some());
+    assert_eq!(starts(), 3);
+    site.close(wall);
+}
+
+/// Shuts the listening sockets of this process that were bound under a name.
+fn shut_own(name: &str) {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    for entry in fs::read_dir("/proc/self/fd").unwrap().flatten() {
+        let fd = entry.file_name().to_str().unwrap().parse().unwrap();
+        let Ok(fd) = pidfd_getfd(&own, fd, PidfdGetfdFlags::empty()) else { continue };
+        let listener = std::os::unix::net::UnixListener::from(fd);
+        if listener.local_addr().is_ok_and(|at| at.as_pathname().is_some_and(|path| path.ends_with(name))) {
+            rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_quiet_solution_runs_on() {
+    let site = Site::new();
+    let wall = site.open();
+    wall.service_set(number(7), "web", &service()).unwrap();
+    assert!(site.ask(7, "web", "hello").is_some());
+    wall.task_start(number(7), &task("hang")).unwrap();
+    wall.task_start(number(8), &task("hang")).unwrap();
+    until("it runs", || site.cgroups().iter().any(|base| base.join("7/t.hang").exists()));
+    let quiet = wall.quiet(number(7)).unwrap();
+    assert!(wall.sight(number(7)).tasks.is_empty(), "what it would leave is not wanted");
+    assert_eq!(wall.pid(number(7), "web"), None);
+    assert_eq!(wall.sight(number(8)).tasks.len(), 1, "others go on");
+    drop(quiet);
+    assert!(site.ask(7, "web", "hello").is_some());
+    assert!(site.house.marks.lock().unwrap().is_empty());
     site.close(wall);
 }
 

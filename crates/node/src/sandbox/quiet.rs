@@ -21,15 +21,28 @@ impl Drop for Quiet<'_> {
 }
 
 impl Sandboxes {
-    /// Stops a solution's services gently and keeps them stopped while what is returned lives.
+    /// Ends a solution's tasks, stops its services gently and keeps them stopped while what is returned lives. A task that
+    /// went on would leave its mark on a volume that has become another one meanwhile; what is still wanted of it is asked
+    /// for again afterwards.
     ///
     /// # Errors
     /// When one has not ended in time; everything goes on then.
     pub fn quiet(&self, number: Number) -> Result<Quiet<'_>, SandboxError> {
         self.shared.lock().quiet.insert(number);
         let quiet = Quiet { sandboxes: self, number };
-        let started = |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting));
-        self.shared.wait_until(self.shared.lock(), CLOSE_WAIT, started);
+        let ending = || SandboxError::Ending(format!("solution {number}"));
+        let mut state = self.shared.lock();
+        let tasks: Vec<Key> = state.tasks_of(number).map(|(key, _)| key.clone()).collect();
+        for key in &tasks {
+            self.shared.forget_task(&mut state, key);
+        }
+        let settled = |state: &State| {
+            state.tasks_of(number).next().is_none()
+                && state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting))
+        };
+        if !self.shared.wait_until(state, CLOSE_WAIT, settled) {
+            return Err(ending());
+        }
         // What the edge reaches goes first, so that a database is not taken from under a page that is being made.
         for reach in [Reach::Edge, Reach::Own] {
             let mut state = self.shared.lock();
@@ -43,7 +56,7 @@ impl Sandboxes {
             }
             let resting = |state: &State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
             if !self.shared.wait_until(state, CLOSE_WAIT, resting) {
-                return Err(SandboxError::Ending(format!("solution {number}")));
+                return Err(ending());
             }
         }
         Ok(quiet)

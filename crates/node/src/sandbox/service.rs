@@ -182,11 +182,24 @@ impl Shared {
 
     /// Puts a service to sleep: from here on a connection wakes it.
     pub(crate) fn sleep(&self, state: &mut State, key: &Key) {
-        let edge_gid = self.ground.edge_gid;
         let Some(slot) = state.services.get_mut(key) else { return };
         slot.phase = Phase::Sleeping;
+        self.mend_listener(state, key);
+        self.set_timer(state, &Which::Service(key.clone()), None);
+        self.arm(state, key);
+    }
+
+    /// Puts a new socket in the place of one that lived in the sandbox only, or that the sandbox has shut.
+    fn mend_listener(&self, state: &mut State, key: &Key) {
+        if state.services.get(key).is_some_and(Slot::is_deaf) {
+            self.disarm(state, key);
+            if let Some(slot) = state.services.get_mut(key) {
+                slot.listener = None;
+            }
+        }
+        let edge_gid = self.ground.edge_gid;
+        let Some(slot) = state.services.get_mut(key) else { return };
         if slot.listener.is_none() && !slot.leaving {
-            // Its listener lived in the sandbox only: a new one takes its place under the same name.
             let folder = self.ground.sockets(key.0);
             match socket::make_folder(&folder, edge_gid)
                 .and_then(|()| socket::bind(&folder, &key.1, slot.service.reach, key.0.uid(), edge_gid))
@@ -195,13 +208,17 @@ impl Shared {
                 Err(error) => slot.reason = causes(&error),
             }
         }
-        self.set_timer(state, &Which::Service(key.clone()), None);
-        self.arm(state, key);
     }
 
     /// Somebody connects to a service that does not run.
     pub(crate) fn knock(&self, state: &mut State, key: &Key) {
         let (held, may_start) = (state.held.contains(&key.0) || state.closing, state.may_start(key.0));
+        if state.services.get(key).is_some_and(Slot::is_deaf) {
+            // Nobody knocks: the socket was shut, and would be seen as readable for ever.
+            self.mend_listener(state, key);
+            self.arm(state, key);
+            return;
+        }
         let Some(slot) = state.services.get_mut(key) else { return };
         let turned_away = held || matches!(slot.phase, Phase::Paused);
         if turned_away {

@@ -81,10 +81,23 @@ pub(crate) fn inode(socket: impl AsFd) -> u64 {
     rustix::fs::fstat(socket).map_or(0, |stat| stat.st_ino)
 }
 
-/// Whether somebody waits to be accepted.
+/// Whether somebody waits to be accepted. On a socket that is broken nobody does, though it is readable for ever.
 pub(crate) fn knocked(listener: BorrowedFd<'_>) -> bool {
+    shows(listener) == PollFlags::IN
+}
+
+/// Whether a service has shut the socket it shares with the node: nobody can connect to it any more.
+pub(crate) fn broken(listener: BorrowedFd<'_>) -> bool {
+    shows(listener).intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+}
+
+fn shows(listener: BorrowedFd<'_>) -> PollFlags {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::from_borrowed_fd(listener, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
+    let mut seen = [PollFd::from_borrowed_fd(listener, PollFlags::IN | PollFlags::RDHUP)];
+    match poll(&mut seen, Some(&now)) {
+        Ok(_) => seen[0].revents(),
+        Err(_) => PollFlags::empty(),
+    }
 }
 
 /// Turns away everybody who waits. The listener is blocking, as services expect it, so it is asked first each time.
@@ -100,5 +113,22 @@ fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_socket_that_was_shut_is_broken_and_nobody_knocks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = UnixListener::bind(folder.path().join("s")).expect("a socket");
+        assert!(!broken(listener.as_fd()) && !knocked(listener.as_fd()));
+        let _waiting = UnixStream::connect(folder.path().join("s")).expect("a connection");
+        assert!(!broken(listener.as_fd()) && knocked(listener.as_fd()));
+        rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).expect("it is shut");
+        assert!(broken(listener.as_fd()) && !knocked(listener.as_fd()));
     }
 }

@@ -4,7 +4,7 @@ use super::bundle::Machine;
 use super::cgroup::Cgroups;
 use super::crun::Crun;
 use super::process::Process;
-use super::{Event, Surroundings};
+use super::{Event, Surroundings, socket};
 use crate::Ground;
 use husorden_base::Number;
 use husorden_kinds::{Service, Task};
@@ -12,7 +12,7 @@ use rustix::event::{Timespec, epoll};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -157,6 +157,11 @@ impl Slot {
             Phase::Running(running) | Phase::Stopping(running) => Some(running),
             _ => None,
         }
+    }
+
+    /// Whether its socket was shut by the sandbox it was handed to.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.listener.as_ref().is_some_and(|listener| socket::broken(listener.as_fd()))
     }
 
     /// Whether nothing of it is on the machine but its listener.
