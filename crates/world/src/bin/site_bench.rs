@@ -118,7 +118,7 @@ impl Bare {
         let folder = tempfile::Builder::new().prefix("husorden-bench").tempdir_in("/var/tmp")?;
         fs::write(folder.path().join("index.php"), "<?php echo 'hello';")?;
         let conf = format!(
-            "[global]\ndaemonize = no\nerror_log = /dev/null\n[site]\nlisten = {0}/fpm.sock\npm = ondemand\npm.max_children = 4\n",
+            "[global]\ndaemonize = no\nerror_log = /srv/x/fpm.log\n[site]\nuser = root\ngroup = root\nlisten = {0}/fpm.sock\npm = ondemand\npm.max_children = 4\n",
             folder.path().display()
         );
         fs::write(folder.path().join("fpm.conf"), conf)?;
@@ -130,7 +130,7 @@ impl Bare {
         let _ = fs::remove_file(&socket);
         // The runtime's own binary and libraries, in a private mount namespace where the folder is bound to its own path.
         let script = format!(
-            "mount -t tmpfs none {r}/srv && mkdir -p {r}/srv/x && mount --bind {f} {r}/srv/x && exec chroot {r} /usr/sbin/php-fpm8.4 -F -R -y /srv/x/fpm.conf",
+            "mount --bind /dev {r}/dev && mount -t tmpfs none {r}/srv && mkdir -p {r}/srv/x && mount --bind {f} {r}/srv/x && exec chroot {r} /usr/sbin/php-fpm8.4 -F -R -y /srv/x/fpm.conf",
             r = self.root.display(),
             f = self.folder.path().display()
         );
