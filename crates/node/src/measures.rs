@@ -151,11 +151,6 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
         Scope::Solution { id } => Some(id),
         Scope::Account { .. } => None,
     };
-    let first = node.bailiff.begin(measure);
-    if first && let Err(error) = node.register.witness("measure.close.begin", solution, detail) {
-        // Safety of others goes first: the measure itself is written down, and that is its own line before the act.
-        warn!(%error, "no line of evidence before a measure");
-    }
     let generation = match node.routes.close(&numbers, &measure.case_number) {
         Ok(generation) => Some(generation),
         Err(error) => {
@@ -163,6 +158,12 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
             None
         }
     };
+    // The measure itself is written down, and that is the line before the act; this one tells what it covers here, and the
+    // first refused answer does not wait for it.
+    let first = node.bailiff.begin(measure);
+    if first && let Err(error) = node.register.witness("measure.close.begin", solution, detail) {
+        warn!(%error, "no line of evidence of a measure");
+    }
     let mut whole = true;
     for number in &numbers {
         let closed = {

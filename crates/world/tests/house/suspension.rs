@@ -195,5 +195,5 @@ fn whole_account(house: &House, account: &str) {
         std::thread::sleep(Duration::from_millis(200));
     }
     lift(house, &measure);
-    assert_eq!(house.get("blog.demo-sites.test", "/", &[]).expect("curl runs").status, 200);
+    super::eventually(house, "blog.demo-sites.test", "/", 200);
 }
