@@ -9,8 +9,8 @@ use husorden_world::{House, Who};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Longest a site may take to be made here: the machine may be busy building.
-pub(crate) const SITE: Duration = Duration::from_secs(60);
+/// Longest a site may take to be made here: on a new machine its runtime is built first.
+pub(crate) const SITE: Duration = Duration::from_secs(300);
 /// Longest anything else may take.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
