@@ -30,6 +30,7 @@ down:
 test: packages-test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) build --workspace --quiet   # the house tests run the binary itself
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	   $(CARGO) nextest run --workspace --no-fail-fast; \
 	 else \
