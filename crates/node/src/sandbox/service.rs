@@ -53,6 +53,12 @@ const TICK_MAX: Duration = Duration::from_secs(2);
 /// The edge says again and again what it has open; what it said longer ago than this was said by one that is gone.
 const EDGE_WORD: Duration = Duration::from_secs(60);
 
+/// Time between two looks at a service that was told to end.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// A service younger than this may not listen for signals yet.
+const YOUNG: Duration = Duration::from_secs(10);
+
 /// Less CPU time than this, in thousandths of the time that passed, is idling.
 const IDLE_CPU_PERMILLE: u64 = 20;
 
@@ -362,6 +368,7 @@ impl Shared {
             token,
             digest,
             started: now,
+            told: None,
             active: now,
             cpu: (self.cgroups.cpu_us(key.0, &key.1), now),
             oom_kills: self.cgroups.oom_kills(key.0, &key.1),
@@ -384,7 +391,8 @@ impl Shared {
         let Some(slot) = state.services.get_mut(key) else { return };
         let service = slot.service.clone();
         slot.phase = match std::mem::replace(&mut slot.phase, Phase::Ending) {
-            Phase::Running(running) => {
+            Phase::Running(mut running) => {
+                running.told = Some(Instant::now());
                 if at_once {
                     running.process.kill();
                 } else {
@@ -392,7 +400,7 @@ impl Shared {
                 }
                 slot.phase = Phase::Stopping(running);
                 // What was killed needs no deadline, but it costs nothing either.
-                let after = Duration::from_secs(service.stop_s.into());
+                let after = Duration::from_secs(service.stop_s.into()).min(TELL_AGAIN);
                 self.set_timer(state, &Which::Service(key.clone()), Some(after));
                 return;
             }
@@ -438,7 +446,19 @@ impl Shared {
                     self.tell(state, Event::OutOfMemory { number: key.0, role: key.1.clone(), kills });
                 }
             }
-            Phase::Stopping(running) => running.process.kill(),
+            Phase::Stopping(running) => {
+                let told = running.told.unwrap_or(running.started);
+                let left = Duration::from_secs(slot.service.stop_s.into()).saturating_sub(told.elapsed());
+                if left.is_zero() {
+                    return running.process.kill();
+                }
+                // The first process of a sandbox does not hear a signal before it listens for it: what was told so young is
+                // told again.
+                if told.duration_since(running.started) < YOUNG {
+                    running.process.signal(slot.service.stop_signal);
+                }
+                self.set_timer(state, &which, Some(left.min(TELL_AGAIN)));
+            }
             Phase::Paused => self.sleep(state, key),
             Phase::Sleeping | Phase::Queued | Phase::Starting | Phase::Ending => {}
         }

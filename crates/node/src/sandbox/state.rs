@@ -96,6 +96,8 @@ pub(crate) struct Running {
     /// Digest of the service it was started as.
     pub(crate) digest: String,
     pub(crate) started: Instant,
+    /// When it was told to end.
+    pub(crate) told: Option<Instant>,
     /// When it last did something.
     pub(crate) active: Instant,
     /// CPU time at the last tick, and when that was.

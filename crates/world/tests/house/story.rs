@@ -116,6 +116,14 @@ fn sleep_and_wake(house: &House, number: u64) {
     assert!(pids(house, number, "php").is_empty());
     assert_eq!(house.get("older.demo-sites.test", "/", &[]).expect("curl runs").status, 200);
     assert!(!pids(house, number, "php").is_empty());
+    // Told to sleep while it is still starting, it does.
+    for verb in ["sleep", "wake", "sleep"] {
+        let order =
+            house.api(Who::Account, "POST", &format!("/v1/solutions/older/{verb}"), None).expect("the API answers");
+        let ended = house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+        assert_eq!(ended["state"], "done", "{verb}: {ended}");
+    }
+    assert_eq!((pids(house, number, "php"), pids(house, number, "db")), (vec![], vec![]));
 }
 
 fn moved_to_another_runtime(house: &House) {
