@@ -1,0 +1,178 @@
+//! What a line of the API's table is, and the router made from the table. The lines themselves stand in [`table`](mod@table):
+//! the router, the permissions, the OpenAPI text and the permission tests are all made from them.
+
+mod table;
+
+use crate::app::App;
+use crate::gate;
+use crate::http::{no_method, nowhere};
+use crate::openapi::Shape;
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{self, Next};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::Method;
+use utoipa::ToSchema;
+
+pub use table::table;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Without a token.
+    Anybody,
+    /// Any token; an account sees and changes its own.
+    Both,
+    /// Staff.
+    Staff,
+}
+
+/// What a route takes as its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing, or JSON.
+    Json,
+    /// Raw bytes, streamed.
+    Raw,
+}
+
+/// Who may do what on a route.
+#[derive(Clone, Copy, Debug)]
+pub struct Permission {
+    /// Who.
+    pub reach: Reach,
+    /// Whether it changes anything; a read-only token may not.
+    pub writes: bool,
+    /// Whether it stays open to an account that a measure holds.
+    pub when_held: bool,
+    /// Its body.
+    pub body: Body,
+}
+
+/// One line of the table.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, with parameters in braces named after what they are.
+    pub path: &'static str,
+    /// Who may.
+    pub permission: Permission,
+    /// One sentence.
+    pub summary: &'static str,
+    pub(crate) takes: Option<Shape>,
+    pub(crate) gives: Option<Shape>,
+    pub(crate) query: &'static [&'static str],
+    status: u16,
+    handler: MethodRouter<App>,
+}
+
+impl Route {
+    fn takes<T: ToSchema + 'static>(mut self) -> Self {
+        self.takes = Some(Shape::of::<T>());
+        self
+    }
+
+    /// For bodies whose type has no schema of its own.
+    fn takes_object(mut self) -> Self {
+        self.takes = Some(Shape::object());
+        self
+    }
+
+    fn takes_bytes(mut self) -> Self {
+        self.takes = Some(Shape::bytes());
+        self.permission.body = Body::Raw;
+        self
+    }
+
+    fn gives<T: ToSchema + 'static>(mut self) -> Self {
+        self.gives = Some(Shape::of::<T>());
+        self
+    }
+
+    fn gives_page<T: ToSchema + 'static>(mut self) -> Self {
+        self.gives = Some(Shape::page::<T>());
+        self
+    }
+
+    fn asks(mut self, query: &'static [&'static str]) -> Self {
+        self.query = query;
+        self
+    }
+
+    fn when_held(mut self) -> Self {
+        self.permission.when_held = true;
+        self
+    }
+
+    fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) const fn success(&self) -> u16 {
+        self.status
+    }
+}
+
+fn route<H, T>(method: Method, path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    let filter = match method.as_str() {
+        "POST" => MethodFilter::POST,
+        "PATCH" => MethodFilter::PATCH,
+        "DELETE" => MethodFilter::DELETE,
+        _ => MethodFilter::GET,
+    };
+    Route {
+        path,
+        permission: Permission { reach, writes: method != Method::GET, when_held: false, body: Body::Json },
+        summary,
+        takes: None,
+        gives: None,
+        query: &[],
+        status: 200,
+        handler: on(filter, handler),
+        method,
+    }
+}
+
+fn get<H: Handler<T, App>, T: 'static>(path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route {
+    route(Method::GET, path, reach, summary, handler)
+}
+
+fn post<H: Handler<T, App>, T: 'static>(path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route {
+    route(Method::POST, path, reach, summary, handler)
+}
+
+fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route {
+    route(Method::PATCH, path, reach, summary, handler)
+}
+
+fn delete<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    reach: Reach,
+    summary: &'static str,
+    handler: H,
+) -> Route {
+    route(Method::DELETE, path, reach, summary, handler)
+}
+
+/// The router, each route behind its permission.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for route in table() {
+        let (app, permission) = (app.clone(), route.permission);
+        let guarded = route.handler.layer(middleware::from_fn(move |request: Request, next: Next| {
+            gate::guard(app.clone(), permission, request, next)
+        }));
+        router = router.route(route.path, guarded);
+    }
+    router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn(gate::outermost))
+        .with_state(app)
+}
