@@ -26,10 +26,9 @@ const DIRECTIONS: [(&str, &[&str]); 10] = [
 ];
 
 /// Rust files outside a kind's folder that may name it, each with its reason.
-const KIND_NAMED: [(&str, &str); 4] = [
+const KIND_NAMED: [(&str, &str); 3] = [
     ("crates/rules/src/clause.rs", "a clause about what websites must show; the law's word"),
     ("crates/kinds/src/lib.rs", "the closed list of kinds"),
-    ("crates/wire/src/api.rs", "an example in the API's description"),
     ("crates/wire/src/node.rs", "a stored line of the version before, in a test"),
 ];
 

@@ -20,7 +20,7 @@ pub struct Page<T> {
 /// A kind of solution.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Kind {
-    /// Its name, such as `website`.
+    /// Its name, as solutions name it.
     pub name: String,
     /// What people call it.
     #[schema(value_type = Object)]
