@@ -51,6 +51,12 @@ ids! {
     SnapshotId,
     /// An API token.
     TokenId,
+    /// A human being who logs in.
+    PersonId,
+    /// One log-in of a person, from one device.
+    SessionId,
+    /// An invitation to become a member of an account.
+    InvitationId,
 }
 
 /// A small number that one installation gives to one solution and never again; interface names, uids, quota groups and

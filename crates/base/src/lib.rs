@@ -10,7 +10,9 @@ pub mod site;
 pub mod size;
 pub mod text;
 
-pub use id::{AccountId, CaseId, MeasureId, Number, OrderId, SnapshotId, SolutionId, TokenId};
+pub use id::{
+    AccountId, CaseId, InvitationId, MeasureId, Number, OrderId, PersonId, SessionId, SnapshotId, SolutionId, TokenId,
+};
 pub use name::{Domain, Name, RuntimeName};
 pub use refusal::{FieldError, Problem, Refusal};
 pub use secret::Secret;
