@@ -55,6 +55,14 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("Foranstaltningen er i kraft, sag {}", word("case")),
             format!("The measure is in force, case {}", word("case")),
         ),
+        "measure.seen" => both(
+            format!("Foranstaltningen er set udefra: der er lukket, sag {}", word("case")),
+            format!("The measure was seen from outside: it is closed, case {}", word("case")),
+        ),
+        "measure.seen-open" => both(
+            format!("Set udefra: foranstaltningen er væk, sag {}", word("case")),
+            format!("Seen from outside: the measure is gone, case {}", word("case")),
+        ),
         "measure.lift" => both(
             format!("Foranstaltningen bliver ophævet, sag {}", word("case")),
             format!("The measure is being lifted, case {}", word("case")),

@@ -181,6 +181,8 @@ pub enum FromNode {
         /// When.
         at: Timestamp,
     },
+    /// What strangers meet of a measure. A control that does not know this line passes it over.
+    MeasureSeen(Box<MeasureSeen>),
     /// A measure that was taken or lifted on the node itself, with control dead.
     MeasureTaken {
         /// The measure.
@@ -285,6 +287,41 @@ pub enum MeasureState {
     Lifted,
 }
 
+/// What a probe met that reaches a measure's solutions as a stranger does, from a network of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasureSeen {
+    /// Which.
+    pub measure: MeasureId,
+    /// The revision that was looked for.
+    pub revision: u64,
+    /// What was met.
+    pub what: Outside,
+    /// When.
+    pub at: Timestamp,
+    /// The probe, such as `local/probe`: the node and its network.
+    pub by: String,
+    /// The status that the last solution asked gave, where the answer has one.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// Solutions that were asked; none where nothing is reached from outside.
+    pub asked: u32,
+    /// Why it was not seen.
+    #[serde(default)]
+    pub why: Option<Text>,
+}
+
+/// What strangers meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outside {
+    /// Everything the measure covers is closed, with the case number.
+    Closed,
+    /// Nothing shows this measure any more.
+    Open,
+    /// Neither could be seen; it is tried again.
+    NotSeen,
+}
+
 /// How far an order is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
@@ -368,6 +405,16 @@ pub struct PoolHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_probe_met_is_read_without_what_may_be_left_out() {
+        let line = r#"{"say":"measure-seen","measure":"0190f0a0-0000-7000-8000-000000000001","revision":3,"what":"not-seen",
+            "at":"2026-01-01T00:00:00Z","by":"local/probe","asked":1}"#;
+        let FromNode::MeasureSeen(seen) = serde_json::from_str(line).expect("it is read") else {
+            panic!("a probe's word")
+        };
+        assert_eq!((seen.what, seen.status, seen.why), (Outside::NotSeen, None, None));
+    }
 
     #[test]
     fn a_wish_of_the_version_before_is_read() {

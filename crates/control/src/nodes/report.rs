@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// What this control knows how to take; what else a newer node says is passed over.
-const KNOWN: [&str; 7] = ["seen", "wish-refused", "measured", "measure-taken", "progress", "evidence", "health"];
+const KNOWN: [&str; 8] =
+    ["seen", "wish-refused", "measured", "measure-seen", "measure-taken", "progress", "evidence", "health"];
 
 pub(super) async fn take(
     app: &App,
@@ -75,6 +76,10 @@ async fn note(
         }
         FromNode::Measured { measure, revision, state, at } => {
             store::node::measured(system, node, (measure, revision), state, at).await?;
+            app.wake();
+        }
+        FromNode::MeasureSeen(seen) => {
+            store::node::measure_seen(system, node, &seen).await?;
             app.wake();
         }
         FromNode::MeasureTaken { measure, reasons } => {

@@ -31,6 +31,7 @@ pub(crate) struct MeasureRow {
     pub(crate) lifted_nodes: i64,
     pub(crate) in_force_at: Option<Timestamp>,
     pub(crate) lifted_at: Option<Timestamp>,
+    pub(crate) seen: Option<api::MeasureSeen>,
 }
 
 impl MeasureRow {
@@ -64,6 +65,7 @@ impl MeasureRow {
             ends: self.ends,
             in_force: (self.force_nodes == self.nodes).then_some(self.in_force_at).flatten(),
             lifted: if self.state() == "lifted" { self.lifted_at.or(self.lifted) } else { self.lifted },
+            seen: self.seen.clone(),
         }
     }
 }
@@ -154,7 +156,8 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<MeasureRow>, sqlx::Error> {
-    one(json("select to_jsonb(m) from measure_view m where id = $1").bind(id), conn).await
+    let sql = "select to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) from measure_view m where id = $1";
+    one(json(sql).bind(id), conn).await
 }
 
 /// Locks a measure and says whether it was lifted.
@@ -184,7 +187,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<MeasureRow>, sqlx::Error> {
     all(
         json(
-            "select to_jsonb(m) from measure_view m
+            "select to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) from measure_view m
              where ($1::uuid is null or m.case_id = $1) and ($2::uuid is null or m.id > $2) order by m.id limit $3",
         )
         .bind(case.map(|case| case.0))

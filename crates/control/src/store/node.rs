@@ -3,7 +3,7 @@
 use super::{all, json};
 use husorden_base::{CaseId, MeasureId, OrderId};
 use husorden_rules::Measure;
-use husorden_wire::node::{EvidenceLine, Health, MeasureState, Seen, VerbState};
+use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Seen, VerbState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -117,6 +117,11 @@ pub(crate) async fn measured(
         .execute(system)
         .await?;
     Ok(())
+}
+
+/// What a node's probe met of a measure.
+pub(crate) async fn measure_seen(system: &PgPool, node: &str, seen: &MeasureSeen) -> Result<(), sqlx::Error> {
+    told(system, "select node_measure_seen($1, $2)", node, seen).await
 }
 
 /// Takes over a measure that was taken on the node; answers with it as the node is to hold it.

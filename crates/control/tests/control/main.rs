@@ -11,6 +11,7 @@ mod limits;
 mod link;
 mod node;
 mod private;
+mod seen;
 mod tiny;
 mod walk;
 mod wire;

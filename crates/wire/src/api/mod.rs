@@ -368,6 +368,31 @@ pub struct Measure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub lifted: Option<Timestamp>,
+    /// What a probe met that reaches the solution as a stranger does; none until one has said something of what holds now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<MeasureSeen>,
+}
+
+/// A measure as strangers meet it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MeasureSeen {
+    /// `closed` (everything it covers refuses, with the case number), `open` (after it was lifted: nothing shows it any more)
+    /// or `not-seen` (neither could be seen yet; it is tried again).
+    pub what: String,
+    /// When.
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    /// The probe that met it.
+    pub by: String,
+    /// The HTTP status it was answered with, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Solutions that were asked; 0 where nothing is reached from outside.
+    pub asked: u32,
+    /// Why it was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub why: Option<Text>,
 }
 
 /// Why a measure is lifted.
