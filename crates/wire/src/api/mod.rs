@@ -1,5 +1,9 @@
 //! Types of the public API (`/v1`). Times are RFC 3339 in UTC; sizes are bytes; ids are UUIDs.
 
+mod identity;
+
+pub use identity::*;
+
 use husorden_base::{Language, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
