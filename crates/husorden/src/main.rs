@@ -59,6 +59,9 @@ enum Verb {
     /// The part of an upload that runs inside the solution's sandbox
     #[command(hide = true)]
     Unpack(roles::Unpack),
+    /// The child of a node that looks from outside at what a measure has closed
+    #[command(hide = true)]
+    Probe(roles::Probe),
     #[command(flatten)]
     Api(husorden_cli::Command),
     /// A kind of solution (`husorden kinds`), with create, change, list and schema
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),
         Verb::Unpack(unpack) => return unpack.run(),
+        Verb::Probe(probe) => probe.run(),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),
         Verb::Kind(words) => return husorden_cli::run_kind(&husorden.globals, words),
     };

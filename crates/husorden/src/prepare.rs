@@ -172,6 +172,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         },
         ca: place.ca(),
         uplink: uplink(settings, net)?,
+        edge: husorden_node::Edge { https: settings.edge.https.clone(), http: settings.edge.http.clone() },
         sweep_s: 60,
     };
     let edge_socket = node.edge_socket();

@@ -81,6 +81,21 @@ impl Unpack {
     }
 }
 
+/// The network that is looked from; what to ask comes on standard input.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Probe {
+    #[arg(long)]
+    network: String,
+}
+
+impl Probe {
+    /// Asks, and says on standard output what it met.
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        husorden_node::outside::inside(&self.network).map_err(anyhow::Error::msg)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 fn bind(addresses: &mut Vec<SocketAddr>) -> Result<Vec<TcpListener>> {
     addresses
         .drain(..)

@@ -144,6 +144,9 @@ impl Kind for Lacks<'_> {
     fn intake(&self) -> Option<(&'static str, &'static str)> {
         self.kind.intake()
     }
+    fn probe(&self, spec: &Value) -> Option<crate::Probe> {
+        self.kind.probe(spec)
+    }
     fn destructive(&self, before: &Value, after: &Value) -> bool {
         self.kind.destructive(before, after)
     }

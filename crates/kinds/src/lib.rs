@@ -13,6 +13,7 @@ mod harness;
 pub mod host;
 pub mod order;
 pub mod pass;
+pub mod probe;
 pub mod sandbox;
 pub mod sight;
 pub mod step;
@@ -21,6 +22,7 @@ mod website;
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Order, Standing};
 pub use pass::{Outcome, pass};
+pub use probe::Probe;
 pub use sandbox::{Bind, Limits, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName};
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Plan, Port, Route, Step, Waiting};
@@ -70,6 +72,9 @@ pub trait Kind: Sync {
     fn intake(&self) -> Option<(&'static str, &'static str)> {
         None
     }
+
+    /// What a probe asks to see from outside whether it is closed. None when strangers reach nothing of it.
+    fn probe(&self, spec: &Value) -> Option<Probe>;
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.
     fn destructive(&self, before: &Value, after: &Value) -> bool;

@@ -110,6 +110,12 @@ impl Ca {
         &self.root_path
     }
 
+    /// The root's certificate in PEM.
+    #[must_use]
+    pub fn root_pem(&self) -> &str {
+        &self.root_pem
+    }
+
     /// Whether the root may certify a name.
     #[must_use]
     pub fn covers(domain: &Domain) -> bool {

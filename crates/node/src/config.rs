@@ -4,6 +4,7 @@ use crate::Ground;
 use crate::port::Uplink;
 use crate::volume::Source;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Everything a node is told from outside.
@@ -23,9 +24,24 @@ pub struct Config {
     pub ca: PathBuf,
     /// The link towards the world, in the node's network namespace.
     pub uplink: Uplink,
+    /// Where the edge listens, for a probe to see from outside what a measure has closed.
+    #[serde(default)]
+    pub edge: Edge,
     /// Seconds between two sweeps over everything.
     #[serde(default = "default_sweep_s")]
     pub sweep_s: u64,
+}
+
+/// Where an edge listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    /// With TLS.
+    #[serde(default)]
+    pub https: Vec<SocketAddr>,
+    /// Without.
+    #[serde(default)]
+    pub http: Vec<SocketAddr>,
 }
 
 impl Config {

@@ -18,6 +18,7 @@ mod local;
 mod measures;
 pub mod network;
 mod node;
+pub mod outside;
 pub mod port;
 mod register;
 mod report;
@@ -29,7 +30,7 @@ pub mod unpack;
 mod verbs;
 pub mod volume;
 
-pub use config::Config;
+pub use config::{Config, Edge};
 pub use ground::Ground;
 pub(crate) use node::Node;
 
@@ -95,10 +96,12 @@ pub fn run(config: Config) -> Result<(), Error> {
         closed: AtomicBool::new(false),
         confirmed: AtomicBool::new(false),
         bailiff: measures::Bailiff::default(),
+        outside: outside::Outside::default(),
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);
     measures::start(&node).map_err(failed("starting those who carry measures out"))?;
+    outside::start(&node).map_err(failed("starting those who look from outside"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
     keeper::sweep(&node);
     let (counts, counted) = channel();

@@ -186,6 +186,7 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
     if whole && at_edge {
         node.bailiff.lock().done.insert(measure.id, measure.revision);
         say(node, measure.id, measure.revision, MeasureState::InForce);
+        node.outside.look(measure.id);
         info!(measure = %measure.id, solutions = numbers.len(), "in force");
     } else {
         warn!(measure = %measure.id, at_edge, whole, "kept, but not in force everywhere; tried again in a moment");
@@ -222,6 +223,7 @@ fn open(node: &Arc<Node>, measure: &Measure, covered: &[Wish], now: Timestamp) {
     }
     node.bailiff.lock().done.insert(measure.id, measure.revision);
     say(node, measure.id, measure.revision, MeasureState::Lifted);
+    node.outside.look(measure.id);
     crate::control::say_evidence(node);
     info!(measure = %measure.id, "lifted");
 }

@@ -28,6 +28,21 @@ const MTU_BYTES: u32 = 1500;
 const HOST_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 1, 1];
 const NODE_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 1, 2];
 
+/// What a namespace that forwards is told.
+const FORWARDS: [(&str, &str); 10] = [
+    ("ipv4/ip_forward", "1"),
+    ("ipv4/conf/all/rp_filter", "1"),
+    ("ipv4/conf/default/rp_filter", "1"),
+    ("ipv4/conf/all/accept_redirects", "0"),
+    ("ipv6/conf/all/forwarding", "1"),
+    ("ipv6/conf/all/accept_ra", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    // Where the kernel has it, it would push bridged packets through the rules a second time.
+    ("bridge/bridge-nf-call-iptables", "0"),
+    ("bridge/bridge-nf-call-ip6tables", "0"),
+    ("bridge/bridge-nf-call-arptables", "0"),
+];
+
 /// A node's own network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeNet {
@@ -85,7 +100,16 @@ impl NodeNet {
     /// # Errors
     /// When no free net is found or the kernel refuses.
     pub fn make(instance: &str) -> Result<Self, Error> {
-        let name = name(instance);
+        Self::stand(name(instance), &FORWARDS)
+    }
+
+    /// Makes the network of an installation's probe: a stranger with one link to the network of the calling thread, where the
+    /// edge listens. It forwards nothing.
+    pub(crate) fn make_probe(instance: &str) -> Result<Self, Error> {
+        Self::stand(probe(instance), &[])
+    }
+
+    fn stand(name: String, settings: &'static [(&'static str, &'static str)]) -> Result<Self, Error> {
         let mut host = open()?;
         let standing = host.find(&name).map_err(kernel("finding the node's link"))?;
         let kept = match &standing {
@@ -98,25 +122,13 @@ impl NodeNet {
         };
         let place = match kept {
             Some(place) => place,
-            None => free_place(instance, &mut host)?,
+            None => free_place(&name, &mut host)?,
         };
         let net = Self::at(&name, place);
 
         netns::make(&name)?;
         let mut inside = netns::within(&name, || {
-            for (key, value) in [
-                ("ipv4/ip_forward", "1"),
-                ("ipv4/conf/all/rp_filter", "1"),
-                ("ipv4/conf/default/rp_filter", "1"),
-                ("ipv4/conf/all/accept_redirects", "0"),
-                ("ipv6/conf/all/forwarding", "1"),
-                ("ipv6/conf/all/accept_ra", "0"),
-                ("ipv6/conf/default/accept_ra", "0"),
-                // Where the kernel has it, it would push bridged packets through the rules a second time.
-                ("bridge/bridge-nf-call-iptables", "0"),
-                ("bridge/bridge-nf-call-ip6tables", "0"),
-                ("bridge/bridge-nf-call-arptables", "0"),
-            ] {
+            for (key, value) in settings {
                 netns::set(key, value)?;
             }
             open()
@@ -189,9 +201,17 @@ impl NodeNet {
     /// # Errors
     /// When the kernel refuses.
     pub fn unmake(instance: &str) -> Result<(), Error> {
-        let name = name(instance);
-        open()?.remove(&name).map_err(kernel("removing the node's link"))?;
-        netns::remove(&name)
+        Self::fall(&name(instance))
+    }
+
+    /// Takes the probe's network away, as far as it is there.
+    pub(crate) fn unmake_probe(instance: &str) -> Result<(), Error> {
+        Self::fall(&probe(instance))
+    }
+
+    fn fall(name: &str) -> Result<(), Error> {
+        open()?.remove(name).map_err(kernel("removing the node's link"))?;
+        netns::remove(name)
     }
 
     /// The file that stands for the namespace.
@@ -231,6 +251,11 @@ fn name(instance: &str) -> String {
     format!("hus-{instance}")
 }
 
+/// The same of the probe's network; a port's ends in a number.
+fn probe(instance: &str) -> String {
+    format!("hus-{instance}-p")
+}
+
 fn open() -> Result<Links, Error> {
     Links::open().map_err(kernel("opening rtnetlink"))
 }
@@ -248,15 +273,15 @@ fn place_of(address: IpAddr) -> Option<u32> {
     (offset < NETS * 4 && offset % 4 == 1).then_some(offset / 4)
 }
 
-/// A small net that overlaps no route of this machine. The search begins at a place that the instance's name gives, so
+/// A small net that overlaps no route of this machine. The search begins at a place that the link's name gives, so
 /// that two installations rarely meet and one finds its old addresses again.
-fn free_place(instance: &str, host: &mut Links) -> Result<u32, Error> {
+fn free_place(name: &str, host: &mut Links) -> Result<u32, Error> {
     let routes = host.routes().map_err(kernel("listing the machine's routes"))?;
-    choose(instance, &routes).ok_or(Error::NoRange)
+    choose(name, &routes).ok_or(Error::NoRange)
 }
 
-fn choose(instance: &str, routes: &[IpNet]) -> Option<u32> {
-    let start = instance.bytes().fold(5381_u32, |sum, byte| sum.wrapping_mul(33) ^ u32::from(byte));
+fn choose(name: &str, routes: &[IpNet]) -> Option<u32> {
+    let start = name.bytes().fold(5381_u32, |sum, byte| sum.wrapping_mul(33) ^ u32::from(byte));
     (0..NET_TRIES_MAX)
         // A stride that is odd visits every place; a large one leaves a range in use behind at once.
         .map(|step| start.wrapping_add(step.wrapping_mul(1021)) % NETS)

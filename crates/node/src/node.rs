@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::control::Voice;
 use crate::keeper::{self, Keeper};
+use crate::outside::{self, Outside};
 use crate::port::Ports;
 use crate::register::Register;
 use crate::report::Reports;
@@ -52,6 +53,7 @@ pub(crate) struct Node {
     /// Control has said all that it wishes on the connection that stands.
     pub(crate) confirmed: AtomicBool,
     pub(crate) bailiff: measures::Bailiff,
+    pub(crate) outside: Outside,
     /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
     pub(crate) gate: Mutex<()>,
 }
@@ -231,6 +233,9 @@ impl Node {
             let reasons = "taken on the node while control was away".to_owned();
             self.voice.say(&FromNode::MeasureTaken { measure: Box::new(measure), reasons });
         }
+        for seen in self.outside.said() {
+            self.voice.say(&FromNode::MeasureSeen(Box::new(seen)));
+        }
         control::say_evidence(self);
         self.voice.say(&FromNode::Health(Box::new(self.health())));
         keeper::sweep(self);
@@ -292,6 +297,7 @@ impl Node {
     /// Takes everything off the machine: sandboxes in an orderly way, then ports, then the pool. Data stays.
     pub(crate) fn close(&self) -> Result<(), crate::Error> {
         self.sandboxes.close();
+        outside::close(self).map_err(crate::failed("closing the probe's network"))?;
         self.ports.shut().map_err(crate::failed("closing the ports"))?;
         self.runtimes.close();
         self.pool.release().map_err(crate::failed("closing the pool"))

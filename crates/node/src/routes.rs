@@ -195,6 +195,12 @@ impl Routes {
         }
     }
 
+    /// Certificates of the authority that sites are certified by, in PEM.
+    #[must_use]
+    pub(crate) fn authority(&self) -> String {
+        self.ca.root_pem().to_owned()
+    }
+
     /// Digest of the route that is set.
     #[must_use]
     pub(crate) fn digest(&self, number: Number) -> Option<String> {

@@ -1,7 +1,7 @@
 //! A kind for tests: names it claims, an engine whose change is destructive, one credential.
 
 use husorden_base::{Bytes, Domain, FieldError, Text};
-use husorden_kinds::{Kind, Order, Plan, Sight};
+use husorden_kinds::{Kind, Order, Plan, Probe, Sight};
 use serde_json::{Value, json};
 
 pub struct Tiny;
@@ -52,6 +52,10 @@ impl Kind for Tiny {
 
     fn credentials(&self, _: &Value) -> Vec<(String, String)> {
         vec![("admin".to_owned(), "root".to_owned())]
+    }
+
+    fn probe(&self, _: &Value) -> Option<Probe> {
+        None
     }
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {

@@ -36,7 +36,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{Kind, Order, Plan, Sight};
+use crate::{Kind, Order, Plan, Probe, Sight};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -83,6 +83,10 @@ impl Kind for Website {
 
     fn intake(&self) -> Option<(&'static str, &'static str)> {
         Some(("www", "tmp"))
+    }
+
+    fn probe(&self, spec: &Value) -> Option<Probe> {
+        stored(spec)?.domains.into_iter().next().map(|domain| Probe::Https { domain })
     }
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {

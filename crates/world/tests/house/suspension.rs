@@ -22,6 +22,7 @@ fn a_measure_holds_over_everything() {
     let measure = cut_while_open(&house, id, number);
     survives_every_death(&house, number);
     lift(&house, &measure);
+    a_probe_that_is_cut_off(&house, id);
     with_control_dead(&house);
     whole_account(&house, made["solution"]["account"].as_str().expect("an account"));
 }
@@ -60,6 +61,21 @@ fn wait_measure(house: &House, measure: &str, state: &str) -> Value {
     }
 }
 
+fn wait_seen(house: &House, measure: &Value, what: &str) -> Value {
+    let end = Instant::now() + SOON;
+    loop {
+        let list = house.api(Who::Staff, "GET", "/v1/measures", None).expect("the API answers");
+        let found =
+            list.body["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == measure["id"]));
+        let seen = found.map(|found| found["seen"].clone()).unwrap_or_default();
+        if seen["what"] == what {
+            return seen;
+        }
+        assert!(Instant::now() < end, "the measure is not seen {what} from outside: {found:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A running response is cut in the middle, and the page that strangers see names the case and nothing else.
 fn cut_while_open(house: &House, solution: &str, number: u64) -> Value {
     let mut open = house
@@ -76,6 +92,9 @@ fn cut_while_open(house: &House, solution: &str, number: u64) -> Value {
     assert!(!ended.success(), "an answer that was cut does not look whole");
     wait_measure(house, measure["id"].as_str().expect("an id"), "in-force");
     assert_closed(house);
+    // A probe in a network of its own met the closed page over TLS, as a stranger does.
+    let seen = wait_seen(house, &measure, "closed");
+    assert_eq!((&seen["status"], &seen["asked"]), (&json!(403), &json!(1)), "{seen}");
     let closed = house.get("shop.demo-sites.test", "/", &["-H", "Accept-Language: da"]).expect("curl runs");
     assert!(closed.body.contains(measure["case_number"].as_str().expect("a number")), "{}", closed.body);
     assert!(!closed.body.contains("network.attack") && !closed.body.contains("password"), "strangers see no reasons");
@@ -130,6 +149,7 @@ fn lift(house: &House, measure: &Value) {
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
     wait_open(house);
     wait_measure(house, measure["id"].as_str().expect("an id"), "lifted");
+    wait_seen(house, measure, "open");
 }
 
 fn wait_open(house: &House) {
@@ -174,6 +194,30 @@ fn with_control_dead(house: &House) {
     assert_closed(house);
     // It has a case now, and is lifted there.
     lift(house, &heard);
+}
+
+/// While the probe can't reach the edge the measure is in force and not seen, and says why; then it is seen by itself.
+fn a_probe_that_is_cut_off(house: &House, solution: &str) {
+    let rule = |verb: &str| {
+        let network = format!("--net=/run/husorden-netns/hus-{}", house.instance);
+        let script = match verb {
+            "add" => format!(
+                "nft add table inet stop; nft 'add chain inet stop in {{ type filter hook input priority -5; }}'; nft add rule inet stop in iifname hus-{}-p drop",
+                house.instance
+            ),
+            _ => "nft delete table inet stop".to_owned(),
+        };
+        let done = std::process::Command::new("nsenter").args([network.as_str(), "sh", "-c", &script]).status();
+        assert!(done.expect("nsenter runs").success(), "{script}");
+    };
+    rule("add");
+    let measure = decide(house, &json!({ "of": "solution", "id": solution }));
+    wait_measure(house, measure["id"].as_str().expect("an id"), "in-force");
+    let seen = wait_seen(house, &measure, "not-seen");
+    assert!(seen["why"]["en"].as_str().is_some_and(|why| why.contains("No connection to")), "{seen}");
+    rule("delete");
+    wait_seen(house, &measure, "closed");
+    lift(house, &measure);
 }
 
 /// An account's measure closes all it has, and what it makes meanwhile; its token is dead but for the decision.
