@@ -67,6 +67,26 @@ impl From<sqlx::Error> for Fault {
                 )
             }
             .into(),
+            Some("measure_decided_twice") => Refusal::new(
+                "already-decided",
+                409,
+                Text::new("Der er allerede truffet afgørelse", "This was decided already"),
+                Text::new(
+                    "Sagen har en foranstaltning mod det samme, som ikke er ophævet. Læs sagen igen, før du afgør mere.",
+                    "The case has a measure on the same that is not lifted. Read the case again before you decide more.",
+                ),
+            )
+            .into(),
+            Some("complaint_waits_once") => Refusal::new(
+                "complaint-waits",
+                409,
+                Text::new("Der er allerede en klage, som venter på svar", "A complaint already waits for its answer"),
+                Text::new(
+                    "Vent på svaret; er noget glemt, kan det siges i en ny klage bagefter.",
+                    "Wait for the answer; what was forgotten can be said in another complaint after it.",
+                ),
+            )
+            .into(),
             Some("idempotency_taken") => Refusal::new(
                 "idempotency-running",
                 409,

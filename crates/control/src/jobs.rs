@@ -22,6 +22,8 @@ enum JobError {
     Database(#[from] sqlx::Error),
     #[error("spool: {0}")]
     Spool(#[from] std::io::Error),
+    #[error("a node has not carried the measure out")]
+    Late,
     #[error("no worker for jobs of kind {0:?}")]
     Unknown(String),
 }
@@ -87,6 +89,16 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
             let id = one.subject.get("measure").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
             if let Some(id) = id {
                 job::end_measure(system, id).await?;
+            }
+        }
+        "measure-watch" => {
+            let id = one.subject.get("measure").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
+            // Failing brings it back, later each time, so that the alarm is repeated and not forgotten.
+            if let Some(id) = id
+                && job::measure_late(system, id).await?
+            {
+                app.wake();
+                return Err(JobError::Late);
             }
         }
         other => return Err(JobError::Unknown(other.to_owned())),

@@ -75,6 +75,21 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("Foranstaltningen er udløbet, sag {}", word("case")),
             format!("The measure has run out, case {}", word("case")),
         ),
+        "measure.late" => {
+            let nodes = data.get("nodes").map(ToString::to_string).unwrap_or_default();
+            both(
+                format!("Foranstaltningen i sag {} er ikke nået frem til {nodes}", word("case")),
+                format!("The measure in case {} has not reached {nodes}", word("case")),
+            )
+        }
+        "complaint.made" => both(
+            format!("Der er klaget i sag {}", word("case")),
+            format!("There is a complaint in case {}", word("case")),
+        ),
+        "complaint.answered" => both(
+            format!("Klagen i sag {} er besvaret", word("case")),
+            format!("The complaint in case {} was answered", word("case")),
+        ),
         "account.created" => both(format!("Kontoen {name} er oprettet"), format!("The account {name} was made")),
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
         "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),

@@ -86,6 +86,7 @@ fn suspend(node: &Arc<Node>, who: &str, clause: String, reasons: String) -> Valu
     let form = DecisionForm {
         clause,
         reasons,
+        facts: None,
         scope: Scope::Solution { id: wish.solution },
         access: husorden_rules::Access::default(),
         fates: husorden_rules::Fates::default(),

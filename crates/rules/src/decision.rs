@@ -19,6 +19,9 @@ pub struct DecisionForm {
     pub clause: String,
     /// Why, for the account holder to read.
     pub reasons: String,
+    /// The facts it rests on, for the account holder to read; none says the facts the case was opened with.
+    #[serde(default)]
+    pub facts: Option<String>,
     /// What is held.
     pub scope: Scope,
     /// What the account may still do.
@@ -42,6 +45,8 @@ pub struct Decision {
     pub clause: Clause,
     /// Why.
     pub reasons: String,
+    /// The facts it rests on, when they are not those of the case.
+    pub facts: Option<String>,
     /// What is held.
     pub scope: Scope,
     /// What the account may still do.
@@ -85,6 +90,10 @@ impl DecisionForm {
                 ),
             );
         }
+        let facts = self.facts.map(|facts| facts.trim().to_owned());
+        if facts.as_ref().is_some_and(|facts| facts.is_empty() || facts.chars().count() > REASONS_CHARS_MAX) {
+            wrong("/facts", format!("1 til {REASONS_CHARS_MAX} tegn"), format!("1 to {REASONS_CHARS_MAX} characters"));
+        }
         if self.ends.is_some_and(|ends| ends <= now) {
             wrong("/ends", "Tidspunktet er passeret".to_owned(), "That moment has passed".to_owned());
         }
@@ -102,6 +111,7 @@ impl DecisionForm {
             Ok(clause) if fields.is_empty() => Ok(Decision {
                 clause,
                 reasons,
+                facts,
                 scope: self.scope,
                 access: self.access,
                 fates: self.fates,
@@ -122,6 +132,7 @@ mod tests {
         DecisionForm {
             clause: clause.to_owned(),
             reasons: reasons.to_owned(),
+            facts: None,
             scope: Scope::Solution { id: SolutionId::new() },
             access: Access::default(),
             fates: Fates::default(),
@@ -140,6 +151,7 @@ mod tests {
         };
         assert_eq!(check(form("nonsense", why)), ["/clause"]);
         assert_eq!(check(form("nonsense", "bad")), ["/clause", "/reasons"]);
+        assert_eq!(check(DecisionForm { facts: Some(" ".to_owned()), ..form("mail.spam", why) }), ["/facts"]);
         assert_eq!(check(DecisionForm { ends: Some(now), ..form("mail.spam", why) }), ["/ends"]);
         assert_eq!(check(DecisionForm { silent_until: Some(now), ..form("mail.spam", why) }), ["/silent_until"]);
     }

@@ -5,6 +5,7 @@
 pub mod clause;
 pub mod decision;
 pub mod measure;
+pub mod statement;
 
 pub use clause::Clause;
 pub use decision::{Decision, DecisionForm};

@@ -75,14 +75,26 @@ fn accounts() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn cases() -> Vec<Route> {
-    use api::{Case, CaseCreate, Evidence, Measure, MeasureLift, Node};
+    use api::{Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Evidence, Measure, MeasureLift, Node,
+        Statement};
     vec![
-        get("/v1/cases", Staff, "List cases", cases::list).gives_page::<Case>().asks(PAGE),
+        get("/v1/cases", Staff, "List cases, newest first", cases::list).gives_page::<Case>()
+            .asks(&["after", "limit", "state", "account", "solution", "clause", "q", "complaint"]),
         post("/v1/cases", Staff, "Open a case", cases::open).takes::<CaseCreate>().gives::<Case>().status(201),
         get("/v1/cases/{case}", Staff, "Show a case, by id or number", cases::get).gives::<Case>(),
+        post("/v1/cases/{case}/notes", Staff, "Add a note to a case", cases::note).takes::<CaseNoteCreate>().gives::<Case>().status(201),
+        post("/v1/cases/{case}/close", Staff, "Close a case in which nothing holds and nothing waits", cases::close)
+            .takes::<CaseClose>().gives::<Case>(),
         post("/v1/cases/{case}/decisions", Staff, "Decide in a case: a measure, with clause and reasons", cases::decide)
             .takes_object().gives::<Measure>().status(201),
         get("/v1/measures", Both, "List measures; an account sees its own", cases::measures).gives_page::<Measure>().asks(PAGE).when_held(),
+        get("/v1/measures/{measure}", Both, "The statement of reasons of a decision", cases::statement).gives::<Statement>().when_held(),
+        post("/v1/measures/{measure}/complaints", Both, "Complain about a decision", cases::complain)
+            .takes::<ComplaintCreate>().gives::<Complaint>().status(201).when_held(),
+        get("/v1/complaints", Both, "List complaints, oldest first; an account sees its own", cases::complaints)
+            .gives_page::<Complaint>().asks(&["after", "limit", "state"]).when_held(),
+        post("/v1/complaints/{complaint}/answer", Staff, "Decide on a complaint; one that is upheld lifts the measure", cases::answer)
+            .takes::<ComplaintAnswer>().gives::<Complaint>(),
         post("/v1/measures/{measure}/lift", Staff, "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>(),
         get("/v1/evidence", Both, "What was done and by whom; an account sees its own lines", cases::evidence)
             .gives_page::<Evidence>().asks(&["after", "limit", "solution"]),

@@ -30,6 +30,23 @@ pub(crate) async fn measure_end(
     Ok(())
 }
 
+/// Asks for a look at how far the nodes are with a measure.
+pub(crate) async fn measure_watch(
+    conn: &mut PgConnection,
+    measure: MeasureId,
+    after_s: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into job (kind, subject, due)
+         values ('measure-watch', jsonb_build_object('measure', $1::uuid), now() + make_interval(secs => $2))",
+    )
+    .bind(measure.0)
+    .bind(after_s as f64)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub(crate) async fn claim(system: &PgPool, worker: Uuid, lease_s: i32, limit: i32) -> Result<Vec<Job>, sqlx::Error> {
     all(json("select j from job_claim($1, $2, $3) j").bind(worker).bind(lease_s).bind(limit), system).await
 }
@@ -70,6 +87,11 @@ pub(crate) async fn to_bury(system: &PgPool) -> Result<Vec<SolutionId>, sqlx::Er
 
 pub(crate) async fn bury(system: &PgPool, id: SolutionId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select bury($1)").bind(id.0).fetch_one(system).await
+}
+
+/// Whether nodes lag behind with a measure; staff were told.
+pub(crate) async fn measure_late(system: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select measure_watch($1)").bind(id).fetch_one(system).await
 }
 
 pub(crate) async fn end_measure(system: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> {

@@ -2,9 +2,9 @@
 
 use super::{all, json, one};
 use husorden_base::{AccountId, CaseId, MeasureId, Refusal, SolutionId, Text};
-use husorden_rules::Decision;
+use husorden_rules::{Decision, Fates, Scope};
 use husorden_wire::api;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -31,8 +31,16 @@ pub(crate) struct MeasureRow {
     pub(crate) lifted_nodes: i64,
     pub(crate) in_force_at: Option<Timestamp>,
     pub(crate) lifted_at: Option<Timestamp>,
+    pub(crate) fates: Fates,
+    pub(crate) facts: String,
+    pub(crate) rules_version: Option<String>,
+    pub(crate) decided_by: String,
+    pub(crate) lift_reasons: Option<String>,
     pub(crate) seen: Option<api::MeasureSeen>,
 }
+
+/// After how many seconds a measure that is not carried out everywhere is late.
+pub(crate) const LATE_S: i64 = 10;
 
 impl MeasureRow {
     /// How far it is: the last of the nodes counts.
@@ -48,24 +56,52 @@ impl MeasureRow {
         }
     }
 
+    /// Whether a node has had time enough and has not carried it out.
+    pub(crate) fn late(&self, now: Timestamp) -> bool {
+        let since = match self.state() {
+            "ordered" | "kept" => self.starts,
+            "lifting" => self.lifted.unwrap_or(self.starts),
+            _ => return false,
+        };
+        // What has ended by its own clock no longer waits to begin.
+        let ended = self.lifted.is_none() && self.ends.is_some_and(|ends| ends <= now);
+        !ended && now.duration_since(since) > SignedDuration::from_secs(LATE_S)
+    }
+
+    /// What it holds.
+    pub(crate) const fn scope(&self) -> Scope {
+        match self.solution {
+            Some(id) => Scope::Solution { id },
+            None => Scope::Account { id: self.account },
+        }
+    }
+
+    /// As staff see it: with who decided.
+    pub(crate) fn shown_to_staff(&self) -> api::Measure {
+        api::Measure { decided_by: Some(self.decided_by.clone()), ..self.shown() }
+    }
+
+    /// As the account holder sees it.
     pub(crate) fn shown(&self) -> api::Measure {
         api::Measure {
             id: self.id.to_string(),
             case: self.case_id.to_string(),
             case_number: self.case_number.clone(),
             clause: self.clause.clone(),
-            scope: match self.solution {
-                Some(id) => serde_json::json!({ "of": "solution", "id": id }),
-                None => serde_json::json!({ "of": "account", "id": self.account }),
-            },
+            rules_version: self.rules_version.clone(),
+            scope: serde_json::to_value(self.scope()).unwrap_or_default(),
             access: self.access.clone(),
+            facts: self.facts.clone(),
             reasons: self.reasons.clone(),
             state: self.state().to_owned(),
+            late: self.late(Timestamp::now()),
             starts: self.starts,
             ends: self.ends,
             in_force: (self.force_nodes == self.nodes).then_some(self.in_force_at).flatten(),
             lifted: if self.state() == "lifted" { self.lifted_at.or(self.lifted) } else { self.lifted },
             seen: self.seen.clone(),
+            lift_reasons: self.lift_reasons.clone(),
+            decided_by: None,
         }
     }
 }
@@ -117,6 +153,15 @@ impl Holding {
     }
 }
 
+/// What is written down with a decision besides the decision itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    /// The facts it rests on, for the account holder.
+    pub(crate) facts: &'a str,
+    /// Who decided.
+    pub(crate) by: &'a str,
+}
+
 /// Writes a measure that was decided, and to which nodes it goes.
 pub(crate) async fn insert(
     conn: &mut PgConnection,
@@ -124,11 +169,12 @@ pub(crate) async fn insert(
     case: (CaseId, &str),
     of: (AccountId, Option<SolutionId>),
     decision: &Decision,
+    told: Told<'_>,
 ) -> Result<(), sqlx::Error> {
     let access = serde_json::to_value(decision.access).unwrap_or_default();
     sqlx::query(
-        "insert into measure (id, case_id, case_number, clause, account, solution, access, fates, reasons, starts, ends, silent_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), $10::timestamptz, $11::timestamptz)",
+        "insert into measure (id, case_id, case_number, clause, account, solution, access, fates, reasons, starts, ends, silent_until, facts, decided_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), $10::timestamptz, $11::timestamptz, $12, $13)",
     )
     .bind(id.0)
     .bind(case.0.0)
@@ -141,6 +187,8 @@ pub(crate) async fn insert(
     .bind(&decision.reasons)
     .bind(decision.ends.map(|at| at.to_string()))
     .bind(decision.silent_until.map(|at| at.to_string()))
+    .bind(told.facts)
+    .bind(told.by)
     .execute(&mut *conn)
     .await?;
     // On an account: every node, for what the account makes later may land on any.
@@ -168,12 +216,13 @@ pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<boo
         .await
 }
 
-pub(crate) async fn lift(conn: &mut PgConnection, id: Uuid, reasons: &str) -> Result<(), sqlx::Error> {
+pub(crate) async fn lift(conn: &mut PgConnection, id: Uuid, reasons: &str, by: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "update measure set lifted = now(), lift_reasons = $2, revision = nextval('measure_revision') where id = $1",
+        "update measure set lifted = now(), lift_reasons = $2, lifted_by = $3, revision = nextval('measure_revision') where id = $1",
     )
     .bind(id)
     .bind(reasons)
+    .bind(by)
     .execute(conn)
     .await?;
     Ok(())
@@ -181,16 +230,14 @@ pub(crate) async fn lift(conn: &mut PgConnection, id: Uuid, reasons: &str) -> Re
 
 pub(crate) async fn list(
     conn: &mut PgConnection,
-    case: Option<CaseId>,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<MeasureRow>, sqlx::Error> {
     all(
         json(
             "select to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) from measure_view m
-             where ($1::uuid is null or m.case_id = $1) and ($2::uuid is null or m.id > $2) order by m.id limit $3",
+             where $1::uuid is null or m.id > $1 order by m.id limit $2",
         )
-        .bind(case.map(|case| case.0))
         .bind(after)
         .bind(limit),
         conn,

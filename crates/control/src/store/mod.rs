@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod case;
+pub(crate) mod complaint;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod idempotency;

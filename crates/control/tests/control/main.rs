@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "tests")]
 
 mod api;
+mod cases;
 mod cluster;
 mod doors;
 mod house;

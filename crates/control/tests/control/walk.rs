@@ -28,6 +28,9 @@ async fn things(house: &House) -> Things {
     let token = house.call("POST", "/v1/tokens", json!({ "label": "walked" })).await.is(201);
     let other = house.create("measured", json!({})).await;
     let measure = house.decide(json!({ "of": "solution", "id": other["id"] }), json!({})).await;
+    let complaints = format!("/v1/measures/{}/complaints", measure["id"].as_str().unwrap());
+    let complaint = json!({ "text": "The wrong site was taken for the right one." });
+    let complaint = house.call("POST", &complaints, complaint).await.is(201);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
         ("solution", id),
@@ -37,6 +40,7 @@ async fn things(house: &House) -> Things {
         ("token", text(&token["id"])),
         ("case", text(&measure["case_number"])),
         ("measure", text(&measure["id"])),
+        ("complaint", text(&complaint["id"])),
     ])
 }
 

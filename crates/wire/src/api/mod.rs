@@ -1,7 +1,9 @@
 //! Types of the public API (`/v1`). Times are RFC 3339 in UTC; sizes are bytes; ids are UUIDs.
 
+mod case;
 mod identity;
 
+pub use case::*;
 pub use identity::*;
 
 use husorden_base::{Language, Text};
@@ -294,117 +296,6 @@ pub struct Token {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub expires: Option<Timestamp>,
-}
-
-/// A case, as staff see it.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Case {
-    /// Its id.
-    pub id: String,
-    /// Its number, which strangers may see.
-    pub number: String,
-    /// On which account.
-    pub account: String,
-    /// On which solution, if on one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solution: Option<String>,
-    /// The clause.
-    pub clause: String,
-    /// `open` or `closed`.
-    pub state: String,
-    /// Facts, as noted.
-    pub facts: String,
-    /// Its measures.
-    pub measures: Vec<Measure>,
-    /// When it was opened.
-    #[schema(value_type = String)]
-    pub created: Timestamp,
-}
-
-/// An order for a case; staff only.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CaseCreate {
-    /// On which solution; or `account`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solution: Option<String>,
-    /// On which account, when not on one solution.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// The clause.
-    pub clause: String,
-    /// What is known.
-    pub facts: String,
-}
-
-/// A measure.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Measure {
-    /// Its id.
-    pub id: String,
-    /// Its case.
-    pub case: String,
-    /// The case number a stranger sees.
-    pub case_number: String,
-    /// The clause.
-    pub clause: String,
-    /// What it holds: `{"of":"solution","id":…}` or `{"of":"account","id":…}`.
-    #[schema(value_type = Object)]
-    pub scope: Value,
-    /// `full`, `decision`, `data-out` or `none`.
-    pub access: String,
-    /// Reasons, for the account holder.
-    pub reasons: String,
-    /// `ordered` (decided), `kept` (written down on the node), `in-force`, `lifting` or `lifted`.
-    pub state: String,
-    /// Since when.
-    #[schema(value_type = String)]
-    pub starts: Timestamp,
-    /// When it ends by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub ends: Option<Timestamp>,
-    /// When it was seen in force.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub in_force: Option<Timestamp>,
-    /// When it was lifted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub lifted: Option<Timestamp>,
-    /// What a probe met that reaches the solution as a stranger does; none until one has said something of what holds now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<MeasureSeen>,
-}
-
-/// A measure as strangers meet it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct MeasureSeen {
-    /// `closed` (everything it covers refuses, with the case number), `open` (after it was lifted: nothing shows it any more)
-    /// or `not-seen` (neither could be seen yet; it is tried again).
-    pub what: String,
-    /// When.
-    #[schema(value_type = String)]
-    pub at: Timestamp,
-    /// The probe that met it.
-    pub by: String,
-    /// The HTTP status it was answered with, where there was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// Solutions that were asked; 0 where nothing is reached from outside.
-    pub asked: u32,
-    /// Why it was not seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub why: Option<Text>,
-}
-
-/// Why a measure is lifted.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MeasureLift {
-    /// Reasons, for the account holder.
-    pub reasons: String,
 }
 
 /// A line of evidence.
