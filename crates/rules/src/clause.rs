@@ -4,8 +4,19 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Every clause id.
-pub const CLAUSES: [&str; 28] = [
+/// The one list: an id here is a clause, and has its texts in a file of that name under `rules/`.
+macro_rules! clauses {
+    ($($id:literal),+ $(,)?) => {
+        /// Every clause id.
+        pub const CLAUSES: &[&str] = &[$($id),+];
+
+        /// The texts that come with the product, as (file, text); none can be missing, for it would not compile.
+        pub(crate) const SHIPPED: &[(&str, &str)] =
+            &[$((concat!($id, ".toml"), include_str!(concat!("../../../rules/", $id, ".toml")))),+];
+    };
+}
+
+clauses![
     "data.scope",
     "data.personal",
     "account.answerable",
