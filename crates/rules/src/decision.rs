@@ -19,7 +19,7 @@ pub struct DecisionForm {
     pub clause: String,
     /// Why, for the account holder to read.
     pub reasons: String,
-    /// The facts it rests on, for the account holder to read; none says the facts the case was opened with.
+    /// The facts it rests on, for the account holder to read. What a case was opened with stays with staff.
     #[serde(default)]
     pub facts: Option<String>,
     /// What is held.
@@ -45,7 +45,7 @@ pub struct Decision {
     pub clause: Clause,
     /// Why.
     pub reasons: String,
-    /// The facts it rests on, when they are not those of the case.
+    /// The facts it rests on, for the account holder.
     pub facts: Option<String>,
     /// What is held.
     pub scope: Scope,

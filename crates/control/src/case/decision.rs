@@ -53,7 +53,7 @@ pub(crate) async fn decide(
         }
     };
     let id = MeasureId::new();
-    let facts = decision.facts.as_deref().unwrap_or(&case.facts);
+    let facts = decision.facts.as_deref().unwrap_or_default();
     let told = Told { facts, by: &caller.signature() };
     store::measure::insert(tx.conn(), id, (case.id, &case.number), (case.account, solution), &decision, told).await?;
     if let Some(ends) = decision.ends {
