@@ -11,18 +11,19 @@ const LINES_WARN: usize = 400;
 const LINES_MAX: usize = 800;
 
 /// Who may import whom, besides itself. What does not stand here may not.
-const DIRECTIONS: [(&str, &[&str]); 10] = [
+const DIRECTIONS: [(&str, &[&str]); 11] = [
     ("base", &[]),
+    ("passwords", &["base"]),
     ("rules", &["base"]),
     ("kinds", &["base", "rules"]),
     ("wire", &["base", "kinds", "rules"]),
-    ("control", &["base", "kinds", "rules", "wire"]),
+    ("control", &["base", "kinds", "passwords", "rules", "wire"]),
     ("node", &["base", "kinds", "rules", "wire"]),
     ("edge", &["base"]),
-    ("cli", &["base", "wire"]),
-    ("husorden", &["base", "kinds", "rules", "wire", "control", "node", "edge", "cli"]),
+    ("cli", &["base", "passwords", "wire"]),
+    ("husorden", &["base", "kinds", "passwords", "rules", "wire", "control", "node", "edge", "cli"]),
     // Tests of the whole house look at it from outside, by the binary and the network.
-    ("world", &["base", "kinds", "rules", "wire", "control", "node", "edge", "cli"]),
+    ("world", &["base", "kinds", "passwords", "rules", "wire", "control", "node", "edge", "cli"]),
 ];
 
 /// Rust files outside a kind's folder that may name it, each with its reason.
