@@ -14,6 +14,7 @@ mod kind;
 mod lists;
 mod order;
 mod output;
+mod passwords;
 mod snapshot;
 mod solution;
 mod wait;
@@ -60,6 +61,9 @@ pub enum Command {
     /// The record of who did what (staff)
     #[command(subcommand)]
     Evidence(lists::EvidenceVerb),
+    /// Lists of leaked passwords, on this machine
+    #[command(subcommand)]
+    Passwords(passwords::Verb),
     /// Kinds of solutions there are
     Kinds,
     /// Who I am to the API
@@ -86,6 +90,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Case(verb) => verb.run(&context),
         Command::Measure(verb) => verb.run(&context),
         Command::Evidence(verb) => verb.run(&context),
+        Command::Passwords(verb) => verb.run(&context),
         Command::Kinds => kind::list(&context),
         Command::Me => lists::me(&context),
         Command::Openapi => lists::openapi(&context),

@@ -4,6 +4,7 @@ use crate::bucket::Buckets;
 use crate::config::Config;
 use crate::doors::Doors;
 use husorden_kinds::Kind;
+use husorden_passwords::Judge;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
@@ -24,6 +25,7 @@ struct Inner {
     buckets: Buckets,
     streams: Arc<Semaphore>,
     document: std::sync::OnceLock<String>,
+    judge: Judge,
 }
 
 impl std::fmt::Debug for App {
@@ -39,6 +41,7 @@ impl App {
         let limits = &config.limits;
         let buckets = Buckets::new(limits.requests_per_second_max, limits.requests_burst_max);
         let streams = Arc::new(Semaphore::new(limits.streams_max));
+        let judge = Judge::new(config.passwords.clone());
         Self {
             inner: Arc::new(Inner {
                 config,
@@ -48,6 +51,7 @@ impl App {
                 buckets,
                 streams,
                 document: std::sync::OnceLock::new(),
+                judge,
             }),
         }
     }
@@ -62,6 +66,12 @@ impl App {
     #[must_use]
     pub fn doors(&self) -> &Doors {
         &self.inner.doors
+    }
+
+    /// The judge of every secret that a person chooses.
+    #[must_use]
+    pub fn judge(&self) -> &Judge {
+        &self.inner.judge
     }
 
     pub(crate) fn kinds(&self) -> Kinds {

@@ -25,6 +25,9 @@ pub struct Config {
     /// For how many days a deletion can be undone.
     #[serde(default = "retention_days")]
     pub retention_days: u16,
+    /// Folder of the imported list of leaked passwords; without one, the small list of the program is what there is.
+    #[serde(default)]
+    pub passwords: Option<PathBuf>,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,

@@ -158,6 +158,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         spool: place.home.join("control/spool"),
         default_node: settings.node.name.clone(),
         retention_days: settings.retention_days,
+        passwords: Some(place.home.join("control/passwords")),
         limits: husorden_control::Limits::default(),
     };
     write("control", role::write("control", &process("control", Some(users::CONTROL), None), &control)?)?;

@@ -54,6 +54,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         spool: folder.join("spool"),
         default_node: "local".to_owned(),
         retention_days: 7,
+        passwords: None,
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

@@ -9,8 +9,9 @@ use super::lines::{Line, Lines, hash_of};
 use super::{FILE_NAME, LeakedError, io_error};
 use rustix::fs::{FlockOperation, flock};
 use sha1::{Digest, Sha1};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{BufRead, BufWriter, Read, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// How the lines of a list look.
@@ -69,6 +70,8 @@ pub fn import(
     // What a killed import left has this name too; the lock says that nobody is at it.
     let file =
         OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(io_error("making", &path))?;
+    // Whoever imports is seldom the role that reads; what is on the list is no secret.
+    file.set_permissions(Permissions::from_mode(0o644)).map_err(io_error("making", &path))?;
     let made = build(list, form, folder, &path, file, progress);
     if made.is_err() {
         // The error that is told is why the import failed; the next one clears away as well.

@@ -94,7 +94,8 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Leake
 }
 
 /// An error with its causes, in one line.
-pub(crate) fn chain(error: &LeakedError) -> String {
+#[must_use]
+pub fn chain(error: &LeakedError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
