@@ -74,7 +74,9 @@ impl App {
         &self.inner.judge
     }
 
-    pub(crate) fn kinds(&self) -> Kinds {
+    /// The kinds there are.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
         self.inner.kinds
     }
 

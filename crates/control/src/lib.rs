@@ -37,4 +37,4 @@ mod undo;
 
 pub use app::{App, Kinds};
 pub use config::{Config, Database, Limits};
-pub use server::{Running, StartError, run, start};
+pub use server::{Running, StartError, start};

@@ -8,7 +8,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -35,9 +34,6 @@ pub enum StartError {
     /// A statement at the start failed.
     #[error("preparing the database: {0}")]
     Database(#[from] sqlx::Error),
-    /// A part of it ended while it served.
-    #[error("a part of control ended by itself; the log says why")]
-    Ended,
     /// A socket or folder.
     #[error("{doing}: {source}")]
     Io {
@@ -57,22 +53,6 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     api: JoinHandle<()>,
     background: JoinSet<()>,
-}
-
-/// Starts control and serves until `shutdown` is done.
-///
-/// # Errors
-/// When it does not start; see [`StartError`].
-pub async fn run(config: Config, kinds: Kinds, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
-    let mut running = start(config, kinds).await?;
-    tracing::info!(address = %running.address, "control serves");
-    // None of the tasks ends by itself; one that did has panicked, and control is better started anew than half there.
-    let whole = tokio::select! {
-        () = shutdown => true,
-        _ = running.background.join_next() => false,
-    };
-    running.stop().await;
-    if whole { Ok(()) } else { Err(StartError::Ended) }
 }
 
 /// Starts control; it serves when this returns.
@@ -107,6 +87,12 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
 }
 
 impl Running {
+    /// Ends when a part of it has ended. None does so by itself; one that did has panicked, and control is better started
+    /// anew than half there.
+    pub async fn ended(&mut self) {
+        self.background.join_next().await;
+    }
+
     /// Stops: no new requests, open ones may end, nodes are left to themselves.
     pub async fn stop(mut self) {
         let _ = self.stop.send(());

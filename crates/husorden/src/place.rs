@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) retention_days: u16,
     /// The API.
     pub(crate) api: Api,
+    /// The panel.
+    pub(crate) panel: Panel,
     /// The node.
     pub(crate) node: Node,
     /// The edge.
@@ -59,6 +61,22 @@ pub(crate) struct Api {
     /// Where it listens. Plain HTTP, so on the machine itself only; a proxy with TLS stands before it where it is reached
     /// from outside.
     pub(crate) listen: SocketAddr,
+}
+
+/// Settings of the panel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Panel {
+    /// Where it listens, with TLS; left out: on the machine itself, at the port after the API's.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Host name of the customers' pages.
+    pub(crate) customers: Option<String>,
+    /// Host name of the staff's pages, which must be another.
+    pub(crate) staff: Option<String>,
+    /// The certificate's chain for both names, PEM; left out, the installation's own authority makes one.
+    pub(crate) chain: Option<PathBuf>,
+    /// The certificate's key, PEM; control's user must be able to read it.
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Settings of the node.
@@ -113,6 +131,7 @@ impl Default for Settings {
             catalogue: None,
             retention_days: 7,
             api: Api::default(),
+            panel: Panel::default(),
             node: Node::default(),
             edge: Edge::default(),
             database: Database::default(),
@@ -177,6 +196,27 @@ impl Which {
 }
 
 impl Settings {
+    /// Where the panel listens.
+    pub(crate) fn panel_listen(&self) -> SocketAddr {
+        let beside = SocketAddr::from(([127, 0, 0, 1], self.api.listen.port().saturating_add(1)));
+        self.panel.listen.unwrap_or(beside)
+    }
+
+    /// The panel's own configuration.
+    pub(crate) fn panel(&self, place: &Place) -> husorden_panel::Config {
+        let set = &self.panel;
+        let chain = set.chain.clone().unwrap_or_else(|| place.home.join("control/panel.pem"));
+        let key = set.key.clone().unwrap_or_else(|| place.home.join("control/panel.key"));
+        let mut config = husorden_panel::Config::new(vec![self.panel_listen()], chain, key);
+        if let Some(name) = &set.customers {
+            config.customers.clone_from(name);
+        }
+        if let Some(name) = &set.staff {
+            config.staff.clone_from(name);
+        }
+        config
+    }
+
     /// The folder with the catalogues: as set, or beside the binary (a checkout's `target/release` too), or where a package
     /// puts it.
     pub(crate) fn catalogue(&self) -> Result<PathBuf> {

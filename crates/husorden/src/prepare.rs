@@ -105,21 +105,32 @@ fn reachable(home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The authority, and the edge's default certificate while it is young enough.
-pub(crate) fn certificate(place: &Place, users: &Users) -> Result<PathBuf> {
+/// The authority, and the certificates of the edge and the panel while they are young enough.
+pub(crate) fn certificates(place: &Place, settings: &Settings, users: &Users) -> Result<PathBuf> {
     let ca = Ca::open_or_make(&place.ca()).context("opening the local certificate authority")?;
-    let (chain, key) = (place.home.join("edge/default.pem"), place.home.join("edge/default.key"));
+    let edge = (place.home.join("edge/default.pem"), place.home.join("edge/default.key"));
+    issue(&ca, &[OWN_NAME], edge, users.edge).context("making the edge's default certificate")?;
+    if settings.panel.chain.is_none() {
+        let panel = settings.panel(place);
+        issue(&ca, &[&panel.customers, &panel.staff], (panel.chain, panel.key), users.control)
+            .context("making the panel's certificate")?;
+    }
+    Ok(ca.root_path().to_owned())
+}
+
+/// A certificate for these names, unless there is one that is young enough.
+fn issue(ca: &Ca, names: &[&str], (chain, key): (PathBuf, PathBuf), owner: Ids) -> Result<()> {
     let old = Duration::from_secs(LEAF_RENEW_DAYS * 24 * 3600);
     let young = |path: &Path| {
         fs::metadata(path).and_then(|data| data.modified()).is_ok_and(|made| made.elapsed().is_ok_and(|age| age < old))
     };
     if !(young(&chain) && young(&key)) {
-        let name = OWN_NAME.parse().map_err(anyhow::Error::msg)?;
-        let (chain_pem, key_pem) = ca.issue(&[name]).context("making the edge's default certificate")?;
-        put(&key, &key_pem, 0o400, users.edge)?;
-        put(&chain, &chain_pem, 0o444, users.edge)?;
+        let names = names.iter().map(|name| name.parse().map_err(anyhow::Error::msg)).collect::<Result<Vec<_>>>()?;
+        let (chain_pem, key_pem) = ca.issue(&names)?;
+        put(&key, &key_pem, 0o400, owner)?;
+        put(&chain, &chain_pem, 0o444, owner)?;
     }
-    Ok(ca.root_path().to_owned())
+    Ok(())
 }
 
 /// Writes a file whole or not at all, with its owner and mode from the first byte on.
@@ -161,7 +172,8 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         passwords: Some(place.home.join("control/passwords")),
         limits: husorden_control::Limits::default(),
     };
-    write("control", role::write("control", &process("control", Some(users::CONTROL), None), &control)?)?;
+    let beside = ("panel", settings.panel(place));
+    write("control", role::write_with("control", &process("control", Some(users::CONTROL), None), &control, beside)?)?;
 
     let node = husorden_node::Config {
         name: settings.node.name.clone(),

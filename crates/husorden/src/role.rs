@@ -1,7 +1,7 @@
 //! How a role starts: it reads its file, takes its place (one of its name, its network, its user), and runs.
 //!
 //! The file holds two tables: `process` says as whom and where the role runs, and the other, named after the role, is the
-//! role's own configuration. Everything here happens before a thread is started, for a network namespace and a user are
+//! role's own configuration. Control's may hold a third, `panel`. Everything here happens before a thread is started, for a network namespace and a user are
 //! then those of the whole process.
 
 use crate::process::Single;
@@ -33,14 +33,34 @@ pub(crate) struct Process {
 
 /// What a role's file says.
 #[derive(Debug)]
-pub(crate) struct RoleFile<T> {
+pub(crate) struct RoleFile<T, B = Alone> {
     /// As whom and where.
     pub(crate) process: Process,
     /// The role's own configuration.
     pub(crate) config: T,
+    /// The configuration of what is served beside it.
+    pub(crate) beside: Option<B>,
 }
 
-impl<T: DeserializeOwned> RoleFile<T> {
+/// What is served beside a role: its table's name.
+pub(crate) trait Beside: DeserializeOwned {
+    /// The table's name.
+    const TABLE: &str;
+}
+
+/// Nothing is served beside the role.
+#[derive(Debug, Deserialize)]
+pub(crate) enum Alone {}
+
+impl Beside for Alone {
+    const TABLE: &str = "";
+}
+
+impl Beside for husorden_panel::Config {
+    const TABLE: &str = "panel";
+}
+
+impl<T: DeserializeOwned, B: Beside> RoleFile<T, B> {
     /// Reads a role's file.
     pub(crate) fn read(role: &str, path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}'s file {}", role, path.display()))?;
@@ -58,20 +78,40 @@ impl<T: DeserializeOwned> RoleFile<T> {
             .with_context(|| format!("the table [{role}] is missing"))?
             .try_into()
             .with_context(|| format!("in [{role}]"))?;
+        let beside = match tables.remove(B::TABLE) {
+            Some(table) => Some(table.try_into().with_context(|| format!("in [{}]", B::TABLE))?),
+            None => None,
+        };
         if let Some(other) = tables.keys().next() {
             bail!("[{other}] is not known here: [process] and [{role}] are");
         }
-        Ok(Self { process, config })
+        Ok(Self { process, config, beside })
     }
 }
 
 /// The text of a role's file.
 pub(crate) fn write<T: Serialize>(role: &str, process: &Process, config: &T) -> Result<String> {
-    let mut tables = toml::Table::new();
-    let table = |value: toml::Value| value;
-    tables.insert("process".to_owned(), table(toml::Value::try_from(process)?));
-    tables.insert(role.to_owned(), table(toml::Value::try_from(config)?));
+    let tables = tables(role, process, config)?;
     toml::to_string(&tables).with_context(|| format!("writing down {role}'s settings"))
+}
+
+/// The text of the file of a role with something served beside it.
+pub(crate) fn write_with<T: Serialize, B: Serialize>(
+    role: &str,
+    process: &Process,
+    config: &T,
+    (name, beside): (&str, B),
+) -> Result<String> {
+    let mut tables = tables(role, process, config)?;
+    tables.insert(name.to_owned(), toml::Value::try_from(beside)?);
+    toml::to_string(&tables).with_context(|| format!("writing down {role}'s settings"))
+}
+
+fn tables<T: Serialize>(role: &str, process: &Process, config: &T) -> Result<toml::Table> {
+    Ok(toml::Table::from_iter([
+        ("process".to_owned(), toml::Value::try_from(process)?),
+        (role.to_owned(), toml::Value::try_from(config)?),
+    ]))
 }
 
 impl Process {

@@ -15,14 +15,48 @@ pub(crate) struct FileArg {
     pub(crate) config: PathBuf,
 }
 
-/// The API and the database behind it.
+/// The API and the panel, with the database behind them. The panel listens before it steps down, for its port may be
+/// root's.
 pub(crate) fn control(path: &Path) -> Result<ExitCode> {
-    let file = RoleFile::<husorden_control::Config>::read("control", path)?;
+    let file = RoleFile::<husorden_control::Config, husorden_panel::Config>::read("control", path)?;
     let Some(_single) = file.process.take_place()? else { return Ok(taken("control")) };
+    let mut panel = file.beside;
+    let listeners = panel.as_mut().map(|panel| bind(&mut panel.listen)).transpose()?.unwrap_or_default();
     file.process.step_down()?;
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(husorden_control::run(file.config, &husorden_kinds::KINDS, asked_to_end()))?;
+    runtime.block_on(serve(file.config, panel, listeners))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Control with the panel on it, until an end is asked for or a part of them has ended.
+async fn serve(
+    config: husorden_control::Config,
+    panel: Option<husorden_panel::Config>,
+    listeners: Vec<TcpListener>,
+) -> Result<()> {
+    let mut control = husorden_control::start(config, &husorden_kinds::KINDS).await?;
+    tracing::info!(address = %control.address, "control serves");
+    let mut panel = match panel {
+        Some(panel) => Some(husorden_panel::start(control.app(), panel, listeners)?),
+        None => None,
+    };
+    let panel_ended = async {
+        match panel.as_mut() {
+            Some(panel) => panel.ended().await,
+            None => std::future::pending().await,
+        }
+    };
+    let whole = tokio::select! {
+        () = asked_to_end() => true,
+        () = control.ended() => false,
+        () = panel_ended => false,
+    };
+    if let Some(panel) = panel {
+        panel.stop().await;
+    }
+    control.stop().await;
+    anyhow::ensure!(whole, "a part of control ended by itself; the log says why");
+    Ok(())
 }
 
 /// The walls and the passes. It ends by its local socket when everything is to be closed; a signal ends it at once and

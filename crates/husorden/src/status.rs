@@ -26,6 +26,10 @@ pub(crate) struct Status {
 pub(crate) struct State {
     /// The API's address.
     pub(crate) api: String,
+    /// The customers' pages.
+    pub(crate) panel: String,
+    /// The staff's pages.
+    pub(crate) staff: String,
     /// The edge's address, as the machine reaches it.
     pub(crate) edge: String,
     /// The edge's port for TLS.
@@ -102,6 +106,8 @@ fn document(place: &Place, roles: &[(&str, Option<u32>)]) -> Value {
             "addresses".to_owned(),
             json!({
                 "api": state.api,
+                "panel": state.panel,
+                "staff": state.staff,
                 "edge": state.edge,
                 "https": format!("https://{}:{}", bracket(&state.edge), state.https),
                 "http": format!("http://{}:{}", bracket(&state.edge), state.http),
@@ -130,7 +136,9 @@ fn bracket(address: &str) -> String {
 /// Where everything is, for people.
 pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
     let Ok(state) = State::read(place) else { return String::new() };
-    let mut text = format!("\n  API           {}\n  edge          {}\n", state.api, state.edge);
+    let mut text = format!("\n  panel         {}\n  staff         {}\n", state.panel, state.staff);
+    text += &format!("  API           {}\n  edge          {}\n", state.api, state.edge);
+    text += &format!("  trust it      {}   (the installation's own authority; a browser asks without it)\n", state.ca.display());
     text += &format!("  logs          {}\n", place.logs().display());
     if let Some(demo) = demo {
         text += &format!(

@@ -128,7 +128,7 @@ impl House {
         let (users, text) = prepare::users()?;
         progress.done(&text);
         prepare::folders(&self.place, &self.settings, &users)?;
-        let ca = prepare::certificate(&self.place, &users)?;
+        let ca = prepare::certificates(&self.place, &self.settings, &users)?;
         progress.done("folders and certificate authority");
 
         self.base.network(&self.place, &self.settings)?;
@@ -139,8 +139,15 @@ impl House {
 
         let edge = self.base.edge_address();
         let api = self.settings.api.listen;
+        let panel = self.settings.panel(&self.place);
+        let page = |name: &str| match self.settings.panel_listen().port() {
+            443 => format!("https://{name}"),
+            port => format!("https://{name}:{port}"),
+        };
         let state = State {
             api: format!("http://{api}"),
+            panel: page(&panel.customers),
+            staff: page(&panel.staff),
             edge: edge.to_string(),
             https: port(&self.settings.edge.https, 443),
             http: port(&self.settings.edge.http, 80),

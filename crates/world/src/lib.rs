@@ -77,7 +77,11 @@ impl House {
             fs::remove_dir_all(&house.home).context("removing what an earlier run left")?;
         }
         fs::create_dir_all(&house.home).context("making the home of the installation")?;
-        let settings = format!("[api]\nlisten = \"127.0.0.1:{port}\"\n[node]\npool = {}\n", 8_u64 << 30);
+        let settings = format!(
+            "[api]\nlisten = \"127.0.0.1:{port}\"\n[panel]\nlisten = \"127.0.0.1:{}\"\n[node]\npool = {}\n",
+            port + 20_000,
+            8_u64 << 30
+        );
         fs::write(house.home.join("husorden.toml"), settings)?;
         house.start()?;
         Ok(house)
