@@ -138,7 +138,10 @@ pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
     let Ok(state) = State::read(place) else { return String::new() };
     let mut text = format!("\n  panel         {}\n  staff         {}\n", state.panel, state.staff);
     text += &format!("  API           {}\n  edge          {}\n", state.api, state.edge);
-    text += &format!("  trust it      {}   (the installation's own authority; a browser asks without it)\n", state.ca.display());
+    text += &format!(
+        "  trust it      {}   (the installation's own authority; a browser asks without it)\n",
+        state.ca.display()
+    );
     text += &format!("  logs          {}\n", place.logs().display());
     if let Some(demo) = demo {
         text += &format!(

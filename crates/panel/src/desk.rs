@@ -159,7 +159,8 @@ impl Desk {
     ) -> Result<Option<Reply>, Refusal> {
         if parts.method != Method::GET && parts.method != Method::HEAD {
             same_origin(&parts.headers, host_of(parts).as_deref())?;
-            let bytes = Limited::new(body, self.config.limits.form_bytes_max).collect().await.map_err(|_| too_large())?;
+            let bytes =
+                Limited::new(body, self.config.limits.form_bytes_max).collect().await.map_err(|_| too_large())?;
             ask.form = Form::parse(&bytes.to_bytes());
             if !same(ask.form.get(TOKEN_FIELD).unwrap_or_default(), &ask.token) {
                 return Err(foreign_form());

@@ -67,11 +67,19 @@ where
     Page { method, path, reach, handler: Box::new(move |ask| Box::pin(handler(ask))) }
 }
 
-pub(crate) fn get<H: for<'a> Handler<'a> + Send + Sync + 'static>(path: &'static str, reach: Reach, handler: H) -> Page {
+pub(crate) fn get<H: for<'a> Handler<'a> + Send + Sync + 'static>(
+    path: &'static str,
+    reach: Reach,
+    handler: H,
+) -> Page {
     page(Method::GET, path, reach, handler)
 }
 
-pub(crate) fn post<H: for<'a> Handler<'a> + Send + Sync + 'static>(path: &'static str, reach: Reach, handler: H) -> Page {
+pub(crate) fn post<H: for<'a> Handler<'a> + Send + Sync + 'static>(
+    path: &'static str,
+    reach: Reach,
+    handler: H,
+) -> Page {
     page(Method::POST, path, reach, handler)
 }
 
@@ -88,7 +96,6 @@ pub fn staff() -> Vec<Page> {
 }
 
 /// The panel: both origins, told apart by the host that is asked for.
-#[must_use]
 pub fn router(app: &App, config: Config) -> Router {
     let api = husorden_control::routes::router(app.clone());
     let desk = Arc::new(Desk { api, kinds: app.kinds(), config });
@@ -109,7 +116,8 @@ fn origin(desk: &Arc<Desk>, origin: Origin, pages: Vec<Page>) -> Router {
     let mut router = Router::new().route(assets::PATH, axum::routing::get(assets::serve));
     for page in pages {
         let (desk, page) = (Arc::clone(desk), Arc::new(page));
-        let (path, filter) = (page.path, if page.method == Method::POST { MethodFilter::POST } else { MethodFilter::GET });
+        let (path, filter) =
+            (page.path, if page.method == Method::POST { MethodFilter::POST } else { MethodFilter::GET });
         let handler = move |params: RawPathParams, request: Request| async move {
             let params: BTreeMap<String, String> =
                 params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -122,4 +130,3 @@ fn origin(desk: &Arc<Desk>, origin: Origin, pages: Vec<Page>) -> Router {
         .fallback(move |request: Request| async move { desk.serve(origin, None, BTreeMap::new(), request).await })
         .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
 }
-

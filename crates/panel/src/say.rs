@@ -35,7 +35,8 @@ impl Say for Language {
     }
 }
 
-const MONTHS_DA: [&str; 12] = ["jan.", "feb.", "mar.", "apr.", "maj", "jun.", "jul.", "aug.", "sep.", "okt.", "nov.", "dec."];
+const MONTHS_DA: [&str; 12] =
+    ["jan.", "feb.", "mar.", "apr.", "maj", "jun.", "jul.", "aug.", "sep.", "okt.", "nov.", "dec."];
 const MONTHS_EN: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A reader: a language and a time zone.
@@ -55,12 +56,12 @@ impl Reader {
         let local = at.to_zoned(self.zone.clone());
         let (day, month, year) = (local.day(), usize::from(local.month().unsigned_abs()) - 1, local.year());
         let (hour, minute) = (local.hour(), local.minute());
-        let date = self.language.f(
-            || format!("{day}. {} {year}", MONTHS_DA[month]),
-            || format!("{day} {} {year}", MONTHS_EN[month]),
-        );
+        let date = self
+            .language
+            .f(|| format!("{day}. {} {year}", MONTHS_DA[month]), || format!("{day} {} {year}", MONTHS_EN[month]));
         let zone = if self.zone == TimeZone::UTC { " UTC" } else { "" };
-        let clock = self.language.f(|| format!("{hour:02}.{minute:02}{zone}"), || format!("{hour:02}:{minute:02}{zone}"));
+        let clock =
+            self.language.f(|| format!("{hour:02}.{minute:02}{zone}"), || format!("{hour:02}:{minute:02}{zone}"));
         (date, clock)
     }
 
@@ -91,7 +92,11 @@ impl Reader {
         let (past, away) = (seconds >= 0, seconds.unsigned_abs());
         let l = self.language;
         let (count, da, en) = match away {
-            0..60 => return l.t(if past { "lige nu" } else { "om lidt" }, if past { "just now" } else { "in a moment" }).to_owned(),
+            0..60 => {
+                return l
+                    .t(if past { "lige nu" } else { "om lidt" }, if past { "just now" } else { "in a moment" })
+                    .to_owned();
+            }
             60..3_600 => (away / 60, "minut", "minute"),
             3_600..86_400 => (away / 3_600, "time", "hour"),
             86_400..604_800 => (away / 86_400, "dag", "day"),
@@ -161,7 +166,8 @@ mod tests {
 
     #[test]
     fn sizes_are_short() {
-        for (bytes, da) in [(0, "0 B"), (1023, "1023 B"), (1536, "1,5 KiB"), (2 << 30, "2 GiB"), (150 << 20, "150 MiB")] {
+        for (bytes, da) in [(0, "0 B"), (1023, "1023 B"), (1536, "1,5 KiB"), (2 << 30, "2 GiB"), (150 << 20, "150 MiB")]
+        {
             assert_eq!(reader(Language::Da).size(bytes), da);
         }
     }

@@ -4,11 +4,11 @@ use crate::config::Config;
 use crate::routes;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use husorden_control::App;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use husorden_control::App;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -146,12 +146,7 @@ async fn serve(door: Door, listener: TcpListener, stop: Arc<tokio::sync::Notify>
 }
 
 /// A connection that ends badly is the peer's doing.
-async fn connection(
-    door: &Door,
-    stream: TcpStream,
-    peer: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
+async fn connection(door: &Door, stream: TcpStream, peer: SocketAddr, watcher: hyper_util::server::graceful::Watcher) {
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = tokio::time::timeout(door.wait, door.acceptor.accept(stream)).await else { return };
     let mut builder = Builder::new(TokioExecutor::new());
@@ -205,7 +200,9 @@ impl Certificate {
         }
         match read(&self.chain, &self.key) {
             Ok(read) => *self.held.write().unwrap_or_else(PoisonError::into_inner) = (Arc::new(read), made),
-            Err(why) => tracing::error!(chain = %self.chain.display(), why, "the panel's new certificate cannot be read"),
+            Err(why) => {
+                tracing::error!(chain = %self.chain.display(), why, "the panel's new certificate cannot be read")
+            }
         }
     }
 

@@ -68,11 +68,23 @@ fn attention(ask: &Ask, solutions: &[&api::Solution]) -> Markup {
         let link = html! { a href={ "/solutions/" (one.name) } { (l.t("Se løsningen", "See the solution")) } };
         let said = one.message.as_deref().unwrap_or_default();
         match one.state.as_str() {
-            "closed" => notes.push(ui::note(Tone::Bad, &l.f(|| format!("{} er lukket", one.name), || format!("{} is closed", one.name)), html! {
-                p { (said) ". " a href="/decisions" { (l.t("Se afgørelsen", "See the decision")) } }
-            })),
-            "trouble" => notes.push(ui::note(Tone::Warn, &l.f(|| format!("{} har brug for hjælp", one.name), || format!("{} needs help", one.name)), html! { p { (said) } (link) })),
-            _ if nearly_full(one) => notes.push(ui::note(Tone::Warn, &l.f(|| format!("{} er næsten fuld", one.name), || format!("{} is nearly full", one.name)), html! { (link) })),
+            "closed" => notes.push(ui::note(
+                Tone::Bad,
+                &l.f(|| format!("{} er lukket", one.name), || format!("{} is closed", one.name)),
+                html! {
+                    p { (said) ". " a href="/decisions" { (l.t("Se afgørelsen", "See the decision")) } }
+                },
+            )),
+            "trouble" => notes.push(ui::note(
+                Tone::Warn,
+                &l.f(|| format!("{} har brug for hjælp", one.name), || format!("{} needs help", one.name)),
+                html! { p { (said) } (link) },
+            )),
+            _ if nearly_full(one) => notes.push(ui::note(
+                Tone::Warn,
+                &l.f(|| format!("{} er næsten fuld", one.name), || format!("{} is nearly full", one.name)),
+                html! { (link) },
+            )),
             _ => {}
         }
     }
@@ -123,7 +135,10 @@ fn table(ask: &Ask, solutions: &[&api::Solution]) -> Markup {
 
 /// What people call a kind.
 pub(crate) fn kind_title(ask: &Ask, name: &str) -> String {
-    ask.kinds.iter().find(|kind| kind.name() == name).map_or_else(|| name.to_owned(), |kind| kind.title().get(ask.l).to_owned())
+    ask.kinds
+        .iter()
+        .find(|kind| kind.name() == name)
+        .map_or_else(|| name.to_owned(), |kind| kind.title().get(ask.l).to_owned())
 }
 
 /// A solution's state as a badge.

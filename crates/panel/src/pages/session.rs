@@ -70,7 +70,9 @@ async fn log_in(ask: &Ask) -> Result<Reply, Refusal> {
         "realm": realm,
     });
     match ask.api.post::<Opened>("/v1/sessions", &body).await {
-        Ok(opened) => Ok(Reply::see(then(&ask.form)).cookie(cookie::set(cookie::SESSION, &opened.session, Stay::Browser))),
+        Ok(opened) => {
+            Ok(Reply::see(then(&ask.form)).cookie(cookie::set(cookie::SESSION, &opened.session, Stay::Browser)))
+        }
         Err(refusal) => Ok(door(ask, &ask.form, &Wrong::of(ask, refusal))),
     }
 }
@@ -85,7 +87,10 @@ async fn log_out(ask: &Ask) -> Result<Reply, Refusal> {
         return Err(refusal);
     }
     let path = OwnPath::of("/log-in");
-    Ok(Reply::see(path).cookie(cookie::clear(cookie::SESSION)).clear().saying(ask.l.t("Du er logget ud.", "You are logged out.")))
+    Ok(Reply::see(path)
+        .cookie(cookie::clear(cookie::SESSION))
+        .clear()
+        .saying(ask.l.t("Du er logget ud.", "You are logged out.")))
 }
 
 /// Language and theme, for a year.

@@ -99,12 +99,17 @@ impl Field<'_> {
         let id = id(self.name);
         let errors = wrong.at(self.name);
         let kind = if self.kind.is_empty() { "text" } else { self.kind };
-        around(ask, &Around { id: &id, label: self.label, help: self.help, optional: self.optional }, &errors, html! {
-            input id=(id) name=(self.name) type=(kind) value=(self.value) class=[(!self.class.is_empty()).then_some(self.class)]
-                autocomplete=[(!self.autocomplete.is_empty()).then_some(self.autocomplete)] required[self.required]
-                inputmode=[self.inputmode] placeholder=[self.placeholder] maxlength=[self.max] spellcheck="false"
-                aria-describedby=[describes(&id, self.help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")];
-        })
+        around(
+            ask,
+            &Around { id: &id, label: self.label, help: self.help, optional: self.optional },
+            &errors,
+            html! {
+                input id=(id) name=(self.name) type=(kind) value=(self.value) class=[(!self.class.is_empty()).then_some(self.class)]
+                    autocomplete=[(!self.autocomplete.is_empty()).then_some(self.autocomplete)] required[self.required]
+                    inputmode=[self.inputmode] placeholder=[self.placeholder] maxlength=[self.max] spellcheck="false"
+                    aria-describedby=[describes(&id, self.help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")];
+            },
+        )
     }
 }
 
@@ -165,21 +170,37 @@ pub(crate) fn select(
 ) -> Markup {
     let id = id(name);
     let errors = wrong.at(name);
-    around(ask, &Around { id: &id, label, help, optional: false }, &errors, html! {
-        select id=(id) name=(name) aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] {
-            @for (value, text) in options { option value=(value) selected[*value == chosen] { (text) } }
-        }
-    })
+    around(
+        ask,
+        &Around { id: &id, label, help, optional: false },
+        &errors,
+        html! {
+            select id=(id) name=(name) aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] {
+                @for (value, text) in options { option value=(value) selected[*value == chosen] { (text) } }
+            }
+        },
+    )
 }
 
 /// A longer text.
-pub(crate) fn area(ask: &Ask, wrong: &Wrong, (name, label, help): (&str, &str, &str), value: &str, required: bool) -> Markup {
+pub(crate) fn area(
+    ask: &Ask,
+    wrong: &Wrong,
+    (name, label, help): (&str, &str, &str),
+    value: &str,
+    required: bool,
+) -> Markup {
     let id = id(name);
     let errors = wrong.at(name);
-    around(ask, &Around { id: &id, label, help, optional: false }, &errors, html! {
-        textarea id=(id) name=(name) rows="5" maxlength="10000" required[required]
-            aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] { (value) }
-    })
+    around(
+        ask,
+        &Around { id: &id, label, help, optional: false },
+        &errors,
+        html! {
+            textarea id=(id) name=(name) rows="5" maxlength="10000" required[required]
+                aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] { (value) }
+        },
+    )
 }
 
 /// A box to tick.

@@ -11,7 +11,10 @@ pub(crate) fn card(ask: &Ask, refusal: &Refusal) -> Markup {
     let (l, reader) = (ask.l, &ask.reader);
     let mut rows: Vec<(&str, Markup)> = Vec::new();
     if let Some(clause) = &refusal.clause {
-        rows.push((l.t("Punkt i husordenen", "Clause of the house rules"), html! { a href={ "/rules#" (clause) } { (clause) } }));
+        rows.push((
+            l.t("Punkt i husordenen", "Clause of the house rules"),
+            html! { a href={ "/rules#" (clause) } { (clause) } },
+        ));
     }
     if let Some(measured) = &refusal.measured {
         rows.push((l.t("Målt", "Measured"), html! { (measured) }));

@@ -1,0 +1,13 @@
+//! The panel on a real control: its frame, its doors, and pages as a client without scripts uses them.
+
+#![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub, reason = "tests")]
+
+#[path = "../../../control/tests/control/cluster.rs"]
+mod cluster;
+#[path = "../../../control/tests/control/house.rs"]
+mod house;
+#[path = "../../../control/tests/control/tiny.rs"]
+mod tiny;
+
+mod client;
+mod frame;
