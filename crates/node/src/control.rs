@@ -39,7 +39,8 @@ impl Voice {
         }
     }
 
-    fn set(&self, lines: Option<Sender<String>>) {
+    /// Who hears from now on, and has heard nothing yet.
+    pub(crate) fn set(&self, lines: Option<Sender<String>>) {
         *self.evidence.lock().unwrap_or_else(PoisonError::into_inner) = 0;
         *self.lines.lock().unwrap_or_else(PoisonError::into_inner) = lines;
     }

@@ -26,6 +26,8 @@ mod routes;
 pub mod runtime;
 pub mod sandbox;
 mod sweep;
+#[cfg(test)]
+mod tests;
 pub mod unpack;
 mod verbs;
 pub mod volume;
@@ -51,12 +53,8 @@ fn failed<E: std::error::Error>(doing: &'static str) -> impl FnOnce(E) -> Error 
     move |error| Error { doing, why: host::causes(&error) }
 }
 
-/// Runs a node until it is asked over its local socket to close everything. A signal ends it at once and leaves what runs
-/// running: the next node adopts it.
-///
-/// # Errors
-/// When a wall can't be opened.
-pub fn run(config: Config) -> Result<(), Error> {
+/// The walls, what stands on them, and everything a measure holds held. Nothing listens yet, and nobody works.
+fn open(config: Config) -> Result<Arc<Node>, Error> {
     let ground = config.ground.clone();
     std::fs::create_dir_all(ground.home.join("node")).map_err(failed("making the node's folder"))?;
     let register = Arc::new(
@@ -78,7 +76,6 @@ pub fn run(config: Config) -> Result<(), Error> {
     measures::hold_all(&register, &ports, &sandboxes);
     let ca = ca::Ca::open_or_make(&config.ca).map_err(failed("opening the certificate authority"))?;
     let routes = routes::Routes::open(&ground, ca, Arc::clone(&register)).map_err(failed("opening the routes"))?;
-    let (edge_socket, local_socket) = (config.edge_socket(), config.local_socket());
     let node = Arc::new(Node {
         config,
         register,
@@ -100,6 +97,17 @@ pub fn run(config: Config) -> Result<(), Error> {
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);
+    Ok(node)
+}
+
+/// Runs a node until it is asked over its local socket to close everything. A signal ends it at once and leaves what runs
+/// running: the next node adopts it.
+///
+/// # Errors
+/// When a wall can't be opened.
+pub fn run(config: Config) -> Result<(), Error> {
+    let (edge_socket, local_socket) = (config.edge_socket(), config.local_socket());
+    let node = open(config)?;
     measures::start(&node).map_err(failed("starting those who carry measures out"))?;
     outside::start(&node).map_err(failed("starting those who look from outside"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;

@@ -67,7 +67,8 @@ impl Bailiff {
         }
     }
 
-    fn is_done(&self, measure: &Measure) -> bool {
+    /// Whether this revision is in force, or lifted, as far as this process has seen to it.
+    pub(crate) fn is_done(&self, measure: &Measure) -> bool {
         self.lock().done.get(&measure.id) == Some(&measure.revision)
     }
 

@@ -1,0 +1,116 @@
+//! The link to control: evidence arrives once each time it is said, and what is confirmed is confirmed on this connection.
+
+use super::{Heard, PATIENCE, ago, on_a_node, until, wish};
+use crate::control;
+use husorden_kinds::Aim;
+use husorden_wire::node::{FromNode, ToNode, VERSION, Wish};
+use serde_json::json;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+fn serials(said: Vec<FromNode>) -> Vec<u64> {
+    said.into_iter()
+        .filter_map(|line| match line {
+            FromNode::Evidence(line) => Some(line.serial),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_batch_is_said_once_on_a_connection_and_again_on_the_next() {
+    on_a_node(|node| {
+        for number in 0..3 {
+            node.register.witness("act", None, json!({ "number": number })).expect("a line");
+        }
+        control::say_evidence(node);
+        let heard = Heard::of(node);
+        control::say_evidence(node);
+        // The clock and every act ask for it again, long before control has kept the first batch.
+        control::say_evidence(node);
+        node.register.witness("act", None, json!({})).expect("a line");
+        control::say_evidence(node);
+        assert_eq!(serials(heard.all()), [1, 2, 3, 4], "each line once");
+        node.register.evidence_kept(2).expect("let go");
+        // What was said and not kept is said again to whoever comes next; what was kept is not.
+        let next = Heard::of(node);
+        control::say_evidence(node);
+        assert_eq!(serials(next.all()), [3, 4]);
+    });
+}
+
+/// A control by hand.
+struct Control {
+    lines: BufReader<UnixStream>,
+}
+
+impl Control {
+    fn accept(listener: &UnixListener) -> Self {
+        let (stream, _) = listener.accept().expect("the node connects");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let mut control = Self { lines: BufReader::new(stream) };
+        assert!(matches!(control.hear(), FromNode::Hello { .. }));
+        control.say(&ToNode::Welcome { version: VERSION, epoch: 1 });
+        control
+    }
+
+    fn say(&mut self, line: &ToNode) {
+        writeln!(self.lines.get_mut(), "{}", serde_json::to_string(line).expect("a line")).expect("the node listens");
+    }
+
+    fn hear(&mut self) -> FromNode {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("the node says something");
+        serde_json::from_str(&line).expect("a line of the protocol")
+    }
+
+    fn evidence(&mut self) -> u64 {
+        loop {
+            if let FromNode::Evidence(line) = self.hear() {
+                return line.serial;
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_follow_each_other_as_they_are_kept_and_a_word_counts_on_its_connection_only() {
+    on_a_node(|node| {
+        // More than one batch holds.
+        for number in 0..520 {
+            node.register.witness("act", None, json!({ "number": number })).expect("a line");
+        }
+        let listener = UnixListener::bind(&node.config.control_socket).expect("a socket");
+        let talking = Arc::clone(node);
+        let talk = std::thread::spawn(move || control::talk(&talking));
+        let mut control = Control::accept(&listener);
+        let gone = Wish { aim: Aim::Gone, retain_until: Some(ago(60)), generation: 2, ..wish(7) };
+        control.say(&ToNode::Wish { wish: Box::new(gone.clone()) });
+        until("the wish is taken", || node.register.wish(gone.solution).is_some());
+        assert!(!node.order(&gone).expired, "control has not said all yet");
+        control.say(&ToNode::ThatIsAll);
+        for serial in 1..=500 {
+            assert_eq!(control.evidence(), serial);
+        }
+        assert!(node.order(&gone).expired);
+        control.say(&ToNode::EvidenceKept { serial: 499 });
+        control.say(&ToNode::EvidenceKept { serial: 500 });
+        for serial in 501..=520 {
+            assert_eq!(control.evidence(), serial, "the next batch, without doubles");
+        }
+        drop(control);
+        until("the word is over with the connection", || !node.confirmed.load(Ordering::Relaxed));
+        assert!(!node.order(&gone).expired);
+
+        // Another control, or the same again: it has not said all, so nothing is confirmed; it hears what was not kept.
+        let mut control = Control::accept(&listener);
+        assert!(!node.confirmed.load(Ordering::Relaxed));
+        control.say(&ToNode::ThatIsAll);
+        assert_eq!(control.evidence(), 501);
+        node.end();
+        drop(control);
+        talk.join().expect("it ends");
+    });
+}
