@@ -71,6 +71,8 @@ pub(crate) fn talk(node: &Arc<Node>) {
             }
             Err(_) => {}
         }
+        // However it ended: what was said on it is an old word from here on.
+        node.confirmed.store(false, Ordering::Relaxed);
         node.voice.set(None);
         std::thread::sleep(RETRY);
     }
@@ -106,7 +108,6 @@ fn converse(node: &Arc<Node>) -> std::io::Result<()> {
             Err(error) => warn!(%error, "control said something this version does not know"),
         }
     };
-    node.confirmed.store(false, Ordering::Relaxed);
     node.voice.set(None);
     let _ = writing.join();
     result

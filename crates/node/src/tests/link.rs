@@ -100,9 +100,13 @@ fn batches_follow_each_other_as_they_are_kept_and_a_word_counts_on_its_connectio
         for serial in 501..=520 {
             assert_eq!(control.evidence(), serial, "the next batch, without doubles");
         }
+        // Control goes, and nobody listens in its place.
+        let away = node.config.control_socket.with_extension("away");
+        std::fs::rename(&node.config.control_socket, &away).expect("moved");
         drop(control);
         until("the word is over with the connection", || !node.confirmed.load(Ordering::Relaxed));
         assert!(!node.order(&gone).expired);
+        std::fs::rename(&away, &node.config.control_socket).expect("moved back");
 
         // Another control, or the same again: it has not said all, so nothing is confirmed; it hears what was not kept.
         let mut control = Control::accept(&listener);
