@@ -57,6 +57,8 @@ ids! {
     SessionId,
     /// An invitation to become a member of an account.
     InvitationId,
+    /// Leave for staff to act on an account's solutions.
+    GrantId,
 }
 
 /// A small number that one installation gives to one solution and never again; interface names, uids, quota groups and

@@ -11,7 +11,8 @@ pub mod size;
 pub mod text;
 
 pub use id::{
-    AccountId, CaseId, InvitationId, MeasureId, Number, OrderId, PersonId, SessionId, SnapshotId, SolutionId, TokenId,
+    AccountId, CaseId, GrantId, InvitationId, MeasureId, Number, OrderId, PersonId, SessionId, SnapshotId, SolutionId,
+    TokenId,
 };
 pub use name::{Domain, Name, RuntimeName};
 pub use refusal::{FieldError, Problem, Refusal};

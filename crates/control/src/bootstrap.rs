@@ -3,6 +3,7 @@
 use crate::doors::{DoorError, owner};
 use crate::token;
 use husorden_base::{AccountId, Language, Secret, TokenId};
+use husorden_wire::api::Capabilities;
 use sqlx::PgConnection;
 
 pub use crate::doors::migrate;
@@ -57,13 +58,18 @@ impl Bootstrap {
             .map_err(|source| BootstrapError::Sql { doing: "reading an account", source })
     }
 
-    /// A fresh token with this label, for an account or, with none, for staff; an earlier one with the same label dies.
+    /// A fresh token with this label and every capability, for an account or, with none, for staff; an earlier one with the same
+    /// label dies.
     /// Only its hash is kept, so a token that was lost can only be replaced.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn ensure_token(&mut self, account: Option<AccountId>, label: &str) -> Result<Secret, BootstrapError> {
-        let role = if account.is_some() { token::Role::Account } else { token::Role::Staff };
+        let (role, may) = if account.is_some() {
+            (token::Role::Account, Capabilities::of_account())
+        } else {
+            (token::Role::Staff, Capabilities::of_staff())
+        };
         let secret = token::generate(role);
         let sql = |doing| move |source| BootstrapError::Sql { doing, source };
         sqlx::query(
@@ -74,15 +80,18 @@ impl Bootstrap {
         .execute(&mut self.0)
         .await
         .map_err(sql("ending an earlier token"))?;
-        sqlx::query("insert into token (id, digest, role, account, label) values ($1, $2, $3, $4, $5)")
-            .bind(TokenId::new().0)
-            .bind(token::digest(secret.reveal()).to_vec())
-            .bind(role.word())
-            .bind(account.map(|account| account.0))
-            .bind(label)
-            .execute(&mut self.0)
-            .await
-            .map_err(sql("making a token"))?;
+        sqlx::query(
+            "insert into token (id, digest, role, account, label, capabilities) values ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(TokenId::new().0)
+        .bind(token::digest(secret.reveal()).to_vec())
+        .bind(role.word())
+        .bind(account.map(|account| account.0))
+        .bind(label)
+        .bind(may.iter().map(|one| one.word().to_owned()).collect::<Vec<_>>())
+        .execute(&mut self.0)
+        .await
+        .map_err(sql("making a token"))?;
         Ok(secret)
     }
 

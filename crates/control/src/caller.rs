@@ -9,9 +9,29 @@ use crate::store::event::NewEvent;
 use crate::store::evidence::NewEvidence;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use husorden_base::{AccountId, Language, Refusal, Text, TokenId};
-use husorden_wire::api;
+use husorden_base::{AccountId, Language, PersonId, Refusal, SessionId, Text, TokenId};
+use husorden_wire::api::{self, Capabilities};
+use jiff::Timestamp;
 use std::sync::Arc;
+use uuid::Uuid;
+
+/// What a request was let in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    Token(TokenId),
+    #[allow(dead_code, reason = "log-ins make sessions; the gate and the trail know them already")]
+    Session(SessionId),
+}
+
+impl Credential {
+    /// Its id, which rates and kept answers are counted under.
+    pub(crate) const fn id(self) -> Uuid {
+        match self {
+            Self::Token(id) => id.0,
+            Self::Session(id) => id.0,
+        }
+    }
+}
 
 /// What a caller is.
 #[derive(Clone, Debug)]
@@ -23,9 +43,14 @@ pub(crate) enum Who {
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    pub(crate) token: TokenId,
+    pub(crate) credential: Credential,
+    /// The human being who asks; none behind a token.
+    pub(crate) person: Option<PersonId>,
     pub(crate) who: Who,
-    pub(crate) read_only: bool,
+    pub(crate) may: Capabilities,
+    /// When a session last proved again who it is.
+    #[allow(dead_code, reason = "the page of a log-in tells it")]
+    pub(crate) stepped_up: Option<Timestamp>,
     pub(crate) language: Language,
     /// The idempotency key of the request and the digest of what was asked.
     pub(crate) key: Option<Arc<Key>>,
@@ -61,7 +86,11 @@ impl Caller {
 
     /// As evidence says it.
     pub(crate) fn signature(&self) -> String {
-        format!("{}:{}", self.by(), self.token)
+        match (self.person, self.credential) {
+            (Some(person), _) => format!("{}:person:{person}", self.by()),
+            (None, Credential::Token(id)) => format!("{}:token:{id}", self.by()),
+            (None, Credential::Session(id)) => format!("{}:session:{id}", self.by()),
+        }
     }
 
     /// A transaction that shows the caller what it may see.
@@ -121,7 +150,7 @@ impl Trail {
         answer: &Answer,
     ) -> Result<(), Fault> {
         if let Some(key) = &caller.key {
-            store::idempotency::keep(conn, caller.token, key, account, answer).await?;
+            store::idempotency::keep(conn, caller.credential.id(), key, account, answer).await?;
         }
         for line in &self.evidence {
             store::evidence::insert(conn, &caller.signature(), line).await?;
@@ -167,6 +196,6 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Fault> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| crate::gate::no_token().into())
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| crate::gate::no_credential().into())
     }
 }

@@ -1,17 +1,18 @@
-//! What every request passes: a request id, the token, the route's permission, the rate, measures on the account, and the
+//! What every request passes: a request id, the credential, the rate, measures on the account, the route's permission, and the
 //! idempotency key. Refusals of all of them and of the handlers leave as problem documents in the caller's language.
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::caller::{Caller, Key, Who};
+use crate::caller::{Caller, Key};
 use crate::fault::{Carried, Fault};
 use crate::routes::{Body, Permission, Reach};
-use crate::{form, store, token};
+use crate::{credential, form, rights, store, token};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use husorden_base::{Language, Refusal, Text};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,45 +112,30 @@ async fn admit(app: &App, permission: Permission, mut request: Request) -> Resul
     if permission.reach == Reach::Anybody {
         return Ok(Admitted::On(request));
     }
-    let text = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .map(str::trim)
-        .filter(|text| token::plausible(text))
-        .ok_or_else(no_token)?;
-    let found = store::token::find(app.doors().system(), &token::digest(text)).await?.ok_or_else(no_token)?;
-    if let Err(seconds) = app.buckets().take(found.id.0, Instant::now()) {
+    let found = match bearer(&request) {
+        Some(bearer) => credential::find(app, bearer).await?,
+        None => None,
+    }
+    .ok_or_else(no_credential)?;
+    if let Err(seconds) = app.buckets().take(found.credential.id(), Instant::now()) {
         return Err(too_fast(seconds, app.config().limits.requests_per_second_max).into());
     }
+    rights::check(permission, &found, Timestamp::now())?;
     let mut caller = Caller {
-        token: found.id,
-        who: match found.account {
-            Some(account) => Who::Account(account),
-            None => Who::Staff,
-        },
-        read_only: found.read_only,
+        credential: found.credential,
+        person: found.person,
+        who: found.who,
+        may: found.may,
+        stepped_up: found.stepped_up,
         language: language(&request),
         key: None,
     };
-    if permission.reach == Reach::Staff && !caller.is_staff() {
-        return Err(staff_only().into());
-    }
-    if permission.writes && caller.read_only {
-        return Err(read_only().into());
-    }
-    if let Some(held) = &found.held
-        && !permission.when_held
-    {
-        return Err(held.refusal(true).into());
-    }
     if request.method() == Method::POST
         && let Some(key) = key(&request)?
     {
         let (digest, again) = digest(app, permission, request).await?;
         request = again;
-        if let Some(kept) = store::idempotency::find(app.doors().system(), caller.token, &key).await? {
+        if let Some(kept) = store::idempotency::find(app.doors().system(), caller.credential.id(), &key).await? {
             if kept.digest != token::hex(&digest) {
                 return Err(other_request().into());
             }
@@ -200,7 +186,12 @@ async fn digest(app: &App, permission: Permission, request: Request) -> Result<(
     Ok((hash.finalize().into(), Request::from_parts(parts, axum::body::Body::from(bytes))))
 }
 
-pub(crate) fn no_token() -> Refusal {
+/// The bearer credential of a request.
+fn bearer(request: &Request) -> Option<&str> {
+    request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+}
+
+pub(crate) fn no_credential() -> Refusal {
     Refusal::new(
         "no-token",
         401,
@@ -209,24 +200,6 @@ pub(crate) fn no_token() -> Refusal {
             "Send Authorization: Bearer hus_…; et udløbet eller tilbagekaldt token gælder ikke.",
             "Send Authorization: Bearer hus_…; a token that has expired or was revoked does not count.",
         ),
-    )
-}
-
-fn staff_only() -> Refusal {
-    Refusal::new(
-        "staff-only",
-        403,
-        Text::new("Kun for personale", "Only for staff"),
-        Text::new("Dette kan kun gøres med et personale-token.", "This can only be done with a staff token."),
-    )
-}
-
-fn read_only() -> Refusal {
-    Refusal::new(
-        "read-only-token",
-        403,
-        Text::new("Dette token må kun læse", "This token may only read"),
-        Text::new("Brug et token, der må skrive.", "Use a token that may write."),
     )
 }
 

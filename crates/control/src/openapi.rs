@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::routes::{Reach, Route, table};
 use http::Method;
+use husorden_wire::api::Capability;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -84,7 +85,7 @@ pub(crate) fn document(app: &App) -> String {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "A token or a session. Every route names the capability it takes; the roles of members and staff, and the scopes of tokens, are sets of them." } },
         },
     })
     .to_string()
@@ -126,14 +127,38 @@ fn operation(route: &Route) -> Value {
         operation["requestBody"] = json!({ "content": shape.content() });
     }
     match route.permission.reach {
-        Reach::Anybody => {}
-        Reach::Both => operation["security"] = json!([{ "token": [] }]),
-        Reach::Staff => {
-            operation["security"] = json!([{ "token": [] }]);
-            operation["description"] = json!("Staff only.");
+        Reach::Anybody => return operation,
+        Reach::Both | Reach::Account | Reach::Staff => {}
+    }
+    // A bearer scheme's scopes are what OpenAPI has for capabilities.
+    operation["security"] = json!([{ "token": route.permission.capability.map(Capability::word).as_slice() }]);
+    operation["description"] = json!(described(route));
+    operation
+}
+
+/// Who may use a route, in words.
+fn described(route: &Route) -> String {
+    let permission = route.permission;
+    let mut said = Vec::new();
+    if let Some(capability) = permission.capability {
+        let staff: Vec<&str> = capability.of_staff().iter().map(|one| one.word()).collect();
+        match permission.reach {
+            Reach::Anybody => {}
+            Reach::Account => said.push(format!("Accounts only. Needs {capability}.")),
+            Reach::Staff => said.push(format!("Staff only. Needs {}.", staff.join(" or "))),
+            Reach::Both if staff.is_empty() || staff == [capability.word()] => {
+                said.push(format!("Needs {capability}."))
+            }
+            Reach::Both => said.push(format!("Needs {capability}; of staff {}.", staff.join(" or "))),
         }
     }
-    operation
+    if permission.dangerous {
+        said.push("A session must have stepped up within 15 minutes.".to_owned());
+    }
+    if permission.when_held {
+        said.push("Stays open to the sessions of an account under a measure.".to_owned());
+    }
+    said.join(" ")
 }
 
 fn problem() -> Value {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use husorden_base::{Domain, Language, Secret};
 use husorden_cli::Failure;
 use husorden_cli::api::Client;
-use husorden_wire::api::{Account, Me, Page, Solution, SolutionCreate, SolutionCreated, Token};
+use husorden_wire::api::{Account, Capabilities, Me, Page, Scope, Solution, SolutionCreate, SolutionCreated, Token};
 use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -161,7 +161,11 @@ fn account(api: &str, staff: &Secret, demo: &Demo) -> Result<Held> {
         Some(account) => account,
         None => client.post("/v1/accounts", &json!({ "name": demo.account, "language": "en" })).map_err(told)?,
     };
-    let form = json!({ "label": "demo account", "account": account.id });
+    let form = json!({
+        "label": "demo account",
+        "account": account.id,
+        "scope": Scope { capabilities: Capabilities::of_account() },
+    });
     let token: Token = client.post("/v1/tokens", &form).map_err(told)?;
     let token = token.token.context("the platform made a token and did not show it")?;
     Ok(Held { token: Secret::new(token), id: Some(account.id) })

@@ -19,7 +19,7 @@ pub(crate) struct Standing {
     pub(crate) accounts: Vec<Account>,
     /// Whether this is a session of staff.
     pub(crate) staff: bool,
-    /// Whether nothing may be changed.
+    /// Whether they may make no solutions.
     pub(crate) read_only: bool,
 }
 
@@ -49,7 +49,7 @@ impl Standing {
             accounts: account.iter().cloned().collect(),
             staff: account.is_none(),
             account,
-            read_only: me.read_only,
+            read_only: !me.capabilities.has(api::Capability::SolutionCreate),
         }))
     }
 }

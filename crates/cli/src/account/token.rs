@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::lists::pages;
 use crate::output::{self, Row};
-use husorden_wire::api::{Token, TokenCreate};
+use husorden_wire::api::{Capabilities, Capability, Scope, Token, TokenCreate};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -20,11 +20,17 @@ pub enum Verb {
     Create {
         /// What it is for
         label: String,
-        /// It only reads
+        /// What it may do, such as read,solution-change; without it, it only reads
+        #[arg(long, value_delimiter = ',')]
+        may: Vec<Capability>,
+        /// It may do all that an account's token can; with --staff, all that staff's can
+        #[arg(long, conflicts_with = "may")]
+        may_all: bool,
+        /// A token for staff
         #[arg(long)]
-        read_only: bool,
-        /// For this account (staff); without it staff make a staff token
-        #[arg(long)]
+        staff: bool,
+        /// For this account (staff)
+        #[arg(long, conflicts_with = "staff")]
         account: Option<String>,
         /// When it ends, as 2027-01-31T12:00:00Z
         #[arg(long)]
@@ -41,8 +47,13 @@ impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List => output::list(context.format, &pages::<Token>(context, "/v1/tokens")?),
-            Self::Create { label, read_only, account, expires } => {
-                let form = TokenCreate { label, read_only, account, expires };
+            Self::Create { label, may, may_all, staff, account, expires } => {
+                let capabilities = match (may_all, staff) {
+                    (true, true) => Capabilities::of_staff(),
+                    (true, false) => Capabilities::of_account(),
+                    (false, _) => may.into_iter().collect(),
+                };
+                let form = TokenCreate { label, scope: Scope { capabilities }, account, expires };
                 let token: Token = context.api.post("/v1/tokens", &form)?;
                 output::one(context.format, token.token.as_deref().unwrap_or(&token.id), &token)
             }
@@ -65,14 +76,14 @@ impl Verb {
 }
 
 impl Row for Token {
-    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "rights", "created", "expires"];
+    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "may", "created", "expires"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.id.clone(),
             self.label.clone(),
             self.role.clone(),
-            if self.read_only { "read" } else { "read,write" }.to_owned(),
+            self.scope.capabilities.words(),
             output::moment(self.created),
             output::dash(self.expires.map(output::moment).as_deref()),
         ]

@@ -15,7 +15,7 @@ pub(crate) async fn me(caller: Caller) -> Answer {
         Who::Staff => ("staff", None),
         Who::Account(account) => ("account", Some(account)),
     };
-    Answer::ok(api::Me { role: role.to_owned(), account, read_only: caller.read_only })
+    Answer::ok(api::Me { role: role.to_owned(), account, capabilities: caller.may })
 }
 
 pub(crate) async fn kinds(State(app): State<App>) -> Answer {

@@ -9,10 +9,10 @@ use crate::form::{Ask, Form};
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::token::{NewToken, TokenRow};
-use crate::{store, token};
+use crate::{rights, store, token};
 use axum::extract::{Path, State};
 use husorden_base::{AccountId, Refusal, Text, TokenId};
-use husorden_wire::api;
+use husorden_wire::api::{self, Capabilities, Capability};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn shown(row: TokenRow) -> api::Token {
         label: row.label,
         role: row.role,
         account: row.account.map(|account| account.to_string()),
-        read_only: row.read_only,
+        scope: api::Scope { capabilities: row.capabilities },
         token: None,
         created: row.created,
         expires: row.expires,
@@ -64,6 +64,8 @@ pub(crate) async fn create(
         (None, None) => None,
         (_, named) => Some(caller.account_for(&app, named).await?),
     };
+    needs(&caller, account)?;
+    let capabilities = scoped(&caller, account, form.scope.capabilities)?;
     let role = if account.is_some() { token::Role::Account } else { token::Role::Staff };
     let secret = token::generate(role);
     let new = NewToken {
@@ -72,7 +74,7 @@ pub(crate) async fn create(
         role: role.word(),
         account,
         label: &form.label,
-        read_only: form.read_only,
+        capabilities,
         expires: form.expires,
     };
     let mut trail = left(account, "token.create", "token.created", new.id, &form.label);
@@ -80,7 +82,7 @@ pub(crate) async fn create(
         act: "token.rights",
         account,
         solution: None,
-        before: json!({ "token": new.id, "read_only": form.read_only, "expires": form.expires }),
+        before: json!({ "token": new.id, "capabilities": capabilities, "expires": form.expires }),
         awaits: Awaits::Nothing,
         visible_from: None,
     });
@@ -107,6 +109,39 @@ pub(crate) async fn create(
     }
 }
 
+/// Staff's own tokens are for who manages staff; an account's are for who administers accounts.
+fn needs(caller: &Caller, account: Option<AccountId>) -> Result<(), Refusal> {
+    let needed = if account.is_some() { Capability::AccountAdminister } else { Capability::StaffManage };
+    if caller.is_staff() && !caller.may.has(needed) {
+        return Err(rights::missing(needed, true, caller.credential));
+    }
+    Ok(())
+}
+
+/// What the new token may do: what was asked, if it fits whom the token is for and if who makes it may as much.
+fn scoped(caller: &Caller, account: Option<AccountId>, asked: Capabilities) -> Result<Capabilities, Refusal> {
+    let staffs = account.is_none();
+    let asked = match (asked.is_empty(), staffs) {
+        (false, _) => asked,
+        (true, true) => Capabilities::of(&[Capability::StaffRead]),
+        (true, false) => Capabilities::of(&[Capability::Read]),
+    };
+    let whole = if staffs { Capabilities::of_staff() } else { Capabilities::of_account() };
+    // Staff who may make tokens for accounts give them any capability of an account, none of which is staff's own.
+    let giver = if caller.is_staff() && !staffs { whole } else { caller.may };
+    let beyond = asked.beyond(whole).and(asked.beyond(giver));
+    if beyond.is_empty() {
+        return Ok(asked);
+    }
+    Err(Refusal::field(
+        "/scope/capabilities",
+        Text::new(
+            format!("Et token kan ikke mere end den, der laver det: {} kan ikke gives", beyond.words()),
+            format!("A token can do no more than whoever makes it: {} cannot be given", beyond.words()),
+        ),
+    ))
+}
+
 pub(crate) async fn revoke(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Result<Answer, Fault> {
     let id = id(&text)?;
     match caller.account() {
@@ -119,6 +154,7 @@ pub(crate) async fn revoke(State(app): State<App>, caller: Caller, Path(text): P
         None => {
             let mut tx = app.doors().staff().await?;
             let row = store::token::revoke(tx.conn(), id).await?.ok_or_else(|| Refusal::not_found(&text))?;
+            needs(&caller, row.account)?;
             let trail = left(row.account, "token.revoke", "token.revoked", row.id, &row.label);
             trail.finish_staff(&app, &caller, tx, Answer::empty()).await
         }

@@ -13,6 +13,7 @@ use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
+use husorden_wire::api::Capability;
 use utoipa::ToSchema;
 
 pub use table::table;
@@ -20,11 +21,13 @@ pub use table::table;
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Without a token.
+    /// Without a credential.
     Anybody,
-    /// Any token; an account sees and changes its own.
+    /// Accounts and staff; an account sees and changes its own.
     Both,
-    /// Staff.
+    /// Accounts only.
+    Account,
+    /// Staff only.
     Staff,
 }
 
@@ -42,10 +45,14 @@ pub enum Body {
 pub struct Permission {
     /// Who.
     pub reach: Reach,
-    /// Whether it changes anything; a read-only token may not.
+    /// What the caller must be able to do; none only where anybody may ask. Staff need what [`Capability::of_staff`] says.
+    pub capability: Option<Capability>,
+    /// Whether it changes anything.
     pub writes: bool,
-    /// Whether it stays open to an account that a measure holds.
+    /// Whether it stays open to the sessions of an account that a measure holds; tokens are dead then.
     pub when_held: bool,
+    /// Whether a session must have proved again who it is a short while ago.
+    pub dangerous: bool,
     /// Its body.
     pub body: Body,
 }
@@ -105,6 +112,11 @@ impl Route {
         self
     }
 
+    fn dangerous(mut self) -> Self {
+        self.permission.dangerous = true;
+        self
+    }
+
     fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
@@ -115,20 +127,28 @@ impl Route {
     }
 }
 
-fn route<H, T>(method: Method, path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route
+fn route<H, T>(method: Method, path: &'static str, who: Who, summary: &'static str, handler: H) -> Route
 where
     H: Handler<T, App>,
     T: 'static,
 {
     let filter = match method.as_str() {
         "POST" => MethodFilter::POST,
+        "PUT" => MethodFilter::PUT,
         "PATCH" => MethodFilter::PATCH,
         "DELETE" => MethodFilter::DELETE,
         _ => MethodFilter::GET,
     };
     Route {
         path,
-        permission: Permission { reach, writes: method != Method::GET, when_held: false, body: Body::Json },
+        permission: Permission {
+            reach: who.0,
+            capability: who.1,
+            writes: method != Method::GET,
+            when_held: false,
+            dangerous: false,
+            body: Body::Json,
+        },
         summary,
         takes: None,
         gives: None,
@@ -139,25 +159,37 @@ where
     }
 }
 
-fn get<H: Handler<T, App>, T: 'static>(path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route {
-    route(Method::GET, path, reach, summary, handler)
+/// Who may: whom it is open to, and what they must be able to do.
+type Who = (Reach, Option<Capability>);
+
+const ANYBODY: Who = (Reach::Anybody, None);
+
+const fn both(capability: Capability) -> Who {
+    (Reach::Both, Some(capability))
 }
 
-fn post<H: Handler<T, App>, T: 'static>(path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route {
-    route(Method::POST, path, reach, summary, handler)
+const fn account(capability: Capability) -> Who {
+    (Reach::Account, Some(capability))
 }
 
-fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, reach: Reach, summary: &'static str, handler: H) -> Route {
-    route(Method::PATCH, path, reach, summary, handler)
+const fn staff(capability: Capability) -> Who {
+    (Reach::Staff, Some(capability))
 }
 
-fn delete<H: Handler<T, App>, T: 'static>(
-    path: &'static str,
-    reach: Reach,
-    summary: &'static str,
-    handler: H,
-) -> Route {
-    route(Method::DELETE, path, reach, summary, handler)
+fn get<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {
+    route(Method::GET, path, who, summary, handler)
+}
+
+fn post<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {
+    route(Method::POST, path, who, summary, handler)
+}
+
+fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {
+    route(Method::PATCH, path, who, summary, handler)
+}
+
+fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {
+    route(Method::DELETE, path, who, summary, handler)
 }
 
 /// The router, each route behind its permission.

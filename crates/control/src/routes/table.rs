@@ -1,9 +1,8 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
-use super::Reach::{Anybody, Both, Staff};
-use super::{Route, delete, get, patch, post};
+use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
 use crate::http::{accounts, archive, cases, events, me, orders, solutions, tokens};
-use husorden_wire::api;
+use husorden_wire::api::{self, Capability as Can};
 
 const PAGE: &[&str] = &["after", "limit"];
 
@@ -17,10 +16,10 @@ pub fn table() -> Vec<Route> {
 fn platform() -> Vec<Route> {
     use api::{Kind, Me};
     vec![
-        get("/healthz", Anybody, "Whether the API and its database are alive", me::health),
-        get("/v1/openapi.json", Anybody, "This description", me::document),
-        get("/v1/me", Both, "Who the token stands for", me::me).gives::<Me>().when_held(),
-        get("/v1/kinds", Both, "The kinds of solutions and their specs", me::kinds).gives_page::<Kind>(),
+        get("/healthz", ANYBODY, "Whether the API and its database are alive", me::health),
+        get("/v1/openapi.json", ANYBODY, "This description", me::document),
+        get("/v1/me", both(Can::Own), "Who asks, and what they may", me::me).gives::<Me>().when_held(),
+        get("/v1/kinds", both(Can::Read), "The kinds of solutions and their specs", me::kinds).gives_page::<Kind>(),
     ]
 }
 
@@ -28,36 +27,36 @@ fn platform() -> Vec<Route> {
 fn solutions() -> Vec<Route> {
     use api::{CredentialShown, Event, Order, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
     vec![
-        get("/v1/solutions", Both, "List solutions", solutions::list).gives_page::<Solution>()
+        get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
-        post("/v1/solutions", Both, "Make a solution", solutions::create).takes::<SolutionCreate>().gives::<SolutionCreated>().status(201),
-        get("/v1/solutions/{solution}", Both, "Show a solution, by id or name", solutions::get).gives::<Solution>(),
-        patch("/v1/solutions/{solution}", Both, "Change a solution", solutions::change).takes::<SolutionChange>().gives::<Solution>(),
-        delete("/v1/solutions/{solution}", Both, "Delete a solution; undo brings it back until its retention is over", solutions::delete)
-            .gives::<Solution>(),
-        post("/v1/solutions/{solution}/start", Both, "Let a solution run", solutions::start).gives::<Solution>(),
-        post("/v1/solutions/{solution}/stop", Both, "Stop a solution and keep its data", solutions::stop).gives::<Solution>(),
-        post("/v1/solutions/{solution}/undo", Both, "Undo a deletion (the answer is the solution), or the newest restore, unpacking or destructive change (an order)", solutions::undo)
+        post("/v1/solutions", both(Can::SolutionCreate), "Make a solution", solutions::create).takes::<SolutionCreate>().gives::<SolutionCreated>().status(201),
+        get("/v1/solutions/{solution}", both(Can::Read), "Show a solution, by id or name", solutions::get).gives::<Solution>(),
+        patch("/v1/solutions/{solution}", both(Can::SolutionChange), "Change a solution", solutions::change).takes::<SolutionChange>().gives::<Solution>(),
+        delete("/v1/solutions/{solution}", both(Can::SolutionDelete), "Delete a solution; undo brings it back until its retention is over", solutions::delete)
+            .gives::<Solution>().dangerous(),
+        post("/v1/solutions/{solution}/start", both(Can::SolutionChange), "Let a solution run", solutions::start).gives::<Solution>(),
+        post("/v1/solutions/{solution}/stop", both(Can::SolutionChange), "Stop a solution and keep its data", solutions::stop).gives::<Solution>(),
+        post("/v1/solutions/{solution}/undo", both(Can::SolutionChange), "Undo a deletion (the answer is the solution), or the newest restore, unpacking or destructive change (an order)", solutions::undo)
             .gives::<Order>().status(202),
-        post("/v1/solutions/{solution}/wake", Both, "Start its services now rather than at the first request", orders::wake)
+        post("/v1/solutions/{solution}/wake", both(Can::SolutionChange), "Start its services now rather than at the first request", orders::wake)
             .gives::<Order>().status(202),
-        post("/v1/solutions/{solution}/sleep", Both, "Stop its services until the next request", orders::sleep).gives::<Order>().status(202),
-        post("/v1/solutions/{solution}/archive", Both, "Upload an archive and unpack it into the solution's files", archive::upload)
+        post("/v1/solutions/{solution}/sleep", both(Can::SolutionChange), "Stop its services until the next request", orders::sleep).gives::<Order>().status(202),
+        post("/v1/solutions/{solution}/archive", both(Can::SolutionChange), "Upload an archive and unpack it into the solution's files", archive::upload)
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
-        post("/v1/solutions/{solution}/credentials/{credential}", Both, "Make a new password, shown once", solutions::credential)
+        post("/v1/solutions/{solution}/credentials/{credential}", both(Can::SolutionChange), "Make a new password, shown once", solutions::credential)
             .gives::<CredentialShown>(),
-        get("/v1/solutions/{solution}/snapshots", Both, "List snapshots", orders::snapshots).gives_page::<Snapshot>().asks(PAGE),
-        post("/v1/solutions/{solution}/snapshots", Both, "Take a snapshot", orders::snapshot)
+        get("/v1/solutions/{solution}/snapshots", both(Can::Read), "List snapshots", orders::snapshots).gives_page::<Snapshot>().asks(PAGE),
+        post("/v1/solutions/{solution}/snapshots", both(Can::SolutionChange), "Take a snapshot", orders::snapshot)
             .takes::<SnapshotCreate>().gives::<Order>().status(202),
-        delete("/v1/solutions/{solution}/snapshots/{snapshot}", Both, "Delete a snapshot", orders::snapshot_delete)
+        delete("/v1/solutions/{solution}/snapshots/{snapshot}", both(Can::SolutionDelete), "Delete a snapshot", orders::snapshot_delete)
+            .gives::<Order>().status(202).dangerous(),
+        post("/v1/solutions/{solution}/snapshots/{snapshot}/restore", both(Can::SolutionChange), "Bring a solution back to a snapshot", orders::snapshot_restore)
             .gives::<Order>().status(202),
-        post("/v1/solutions/{solution}/snapshots/{snapshot}/restore", Both, "Bring a solution back to a snapshot", orders::snapshot_restore)
-            .gives::<Order>().status(202),
-        get("/v1/solutions/{solution}/orders", Both, "List what was asked of the node", orders::list).gives_page::<Order>().asks(PAGE),
-        get("/v1/orders/{order}", Both, "Show how far an order is", orders::get).gives::<Order>(),
-        get("/v1/solutions/{solution}/events", Both, "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)
+        get("/v1/solutions/{solution}/orders", both(Can::Read), "List what was asked of the node", orders::list).gives_page::<Order>().asks(PAGE),
+        get("/v1/orders/{order}", both(Can::Read), "Show how far an order is", orders::get).gives::<Order>(),
+        get("/v1/solutions/{solution}/events", both(Can::Read), "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)
             .gives_page::<Event>().asks(PAGE),
-        get("/v1/events", Both, "What happened; a stream with Accept: text/event-stream", events::all).gives_page::<Event>().asks(PAGE),
+        get("/v1/events", both(Can::Read), "What happened; a stream with Accept: text/event-stream", events::all).gives_page::<Event>().asks(PAGE),
     ]
 }
 
@@ -65,11 +64,11 @@ fn solutions() -> Vec<Route> {
 fn accounts() -> Vec<Route> {
     use api::{Account, AccountCreate, Token, TokenCreate};
     vec![
-        get("/v1/accounts", Staff, "List accounts", accounts::list).gives_page::<Account>().asks(PAGE),
-        post("/v1/accounts", Staff, "Make an account", accounts::create).takes::<AccountCreate>().gives::<Account>().status(201),
-        get("/v1/tokens", Both, "List tokens", tokens::list).gives_page::<Token>().asks(PAGE),
-        post("/v1/tokens", Both, "Make a token, shown once", tokens::create).takes::<TokenCreate>().gives::<Token>().status(201),
-        delete("/v1/tokens/{token}", Both, "Revoke a token", tokens::revoke).status(204),
+        get("/v1/accounts", staff(Can::StaffRead), "List accounts", accounts::list).gives_page::<Account>().asks(PAGE),
+        post("/v1/accounts", staff(Can::AccountAdminister), "Make an account", accounts::create).takes::<AccountCreate>().gives::<Account>().status(201),
+        get("/v1/tokens", both(Can::TokenManage), "List tokens", tokens::list).gives_page::<Token>().asks(PAGE),
+        post("/v1/tokens", both(Can::TokenManage), "Make a token, shown once", tokens::create).takes::<TokenCreate>().gives::<Token>().status(201).dangerous(),
+        delete("/v1/tokens/{token}", both(Can::TokenManage), "Revoke a token", tokens::revoke).status(204),
     ]
 }
 
@@ -78,26 +77,26 @@ fn cases() -> Vec<Route> {
     use api::{Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Evidence, Measure, MeasureLift, Node,
         Statement};
     vec![
-        get("/v1/cases", Staff, "List cases, newest first", cases::list).gives_page::<Case>()
+        get("/v1/cases", staff(Can::StaffRead), "List cases, newest first", cases::list).gives_page::<Case>()
             .asks(&["after", "limit", "state", "account", "solution", "clause", "q", "complaint"]),
-        post("/v1/cases", Staff, "Open a case", cases::open).takes::<CaseCreate>().gives::<Case>().status(201),
-        get("/v1/cases/{case}", Staff, "Show a case, by id or number", cases::get).gives::<Case>(),
-        post("/v1/cases/{case}/notes", Staff, "Add a note to a case", cases::note).takes::<CaseNoteCreate>().gives::<Case>().status(201),
-        post("/v1/cases/{case}/close", Staff, "Close a case in which nothing holds and nothing waits", cases::close)
+        post("/v1/cases", staff(Can::CaseHandle), "Open a case", cases::open).takes::<CaseCreate>().gives::<Case>().status(201),
+        get("/v1/cases/{case}", staff(Can::StaffRead), "Show a case, by id or number", cases::get).gives::<Case>(),
+        post("/v1/cases/{case}/notes", staff(Can::CaseHandle), "Add a note to a case", cases::note).takes::<CaseNoteCreate>().gives::<Case>().status(201),
+        post("/v1/cases/{case}/close", staff(Can::CaseDecide), "Close a case in which nothing holds and nothing waits", cases::close)
             .takes::<CaseClose>().gives::<Case>(),
-        post("/v1/cases/{case}/decisions", Staff, "Decide in a case: a measure, with clause and reasons", cases::decide)
-            .takes_object().gives::<Measure>().status(201),
-        get("/v1/measures", Both, "List measures; an account sees its own", cases::measures).gives_page::<Measure>().asks(PAGE).when_held(),
-        get("/v1/measures/{measure}", Both, "The statement of reasons of a decision", cases::statement).gives::<Statement>().when_held(),
-        post("/v1/measures/{measure}/complaints", Both, "Complain about a decision", cases::complain)
+        post("/v1/cases/{case}/decisions", staff(Can::CaseDecide), "Decide in a case: a measure, with clause and reasons", cases::decide)
+            .takes_object().gives::<Measure>().status(201).dangerous(),
+        get("/v1/measures", both(Can::Read), "List measures; an account sees its own", cases::measures).gives_page::<Measure>().asks(PAGE).when_held(),
+        get("/v1/measures/{measure}", both(Can::Read), "The statement of reasons of a decision", cases::statement).gives::<Statement>().when_held(),
+        post("/v1/measures/{measure}/complaints", account(Can::Complain), "Complain about a decision", cases::complain)
             .takes::<ComplaintCreate>().gives::<Complaint>().status(201).when_held(),
-        get("/v1/complaints", Both, "List complaints, oldest first; an account sees its own", cases::complaints)
+        get("/v1/complaints", both(Can::Read), "List complaints, oldest first; an account sees its own", cases::complaints)
             .gives_page::<Complaint>().asks(&["after", "limit", "state"]).when_held(),
-        post("/v1/complaints/{complaint}/answer", Staff, "Decide on a complaint; one that is upheld lifts the measure", cases::answer)
-            .takes::<ComplaintAnswer>().gives::<Complaint>(),
-        post("/v1/measures/{measure}/lift", Staff, "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>(),
-        get("/v1/evidence", Both, "What was done and by whom; an account sees its own lines", cases::evidence)
-            .gives_page::<Evidence>().asks(&["after", "limit", "solution"]),
-        get("/v1/nodes", Staff, "List nodes", accounts::nodes).gives_page::<Node>(),
+        post("/v1/complaints/{complaint}/answer", staff(Can::CaseDecide), "Decide on a complaint; one that is upheld lifts the measure", cases::answer)
+            .takes::<ComplaintAnswer>().gives::<Complaint>().dangerous(),
+        post("/v1/measures/{measure}/lift", staff(Can::CaseDecide), "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>().dangerous(),
+        get("/v1/evidence", both(Can::Read), "What was done and by whom; an account sees its own lines", cases::evidence)
+            .gives_page::<Evidence>().asks(&["after", "limit", "solution"]).when_held(),
+        get("/v1/nodes", staff(Can::StaffRead), "List nodes", accounts::nodes).gives_page::<Node>(),
     ]
 }

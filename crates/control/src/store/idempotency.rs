@@ -3,11 +3,12 @@
 use super::{json, one};
 use crate::answer::Answer;
 use crate::caller::Key;
-use husorden_base::{AccountId, TokenId};
+use husorden_base::AccountId;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Kept {
@@ -17,22 +18,25 @@ pub(crate) struct Kept {
     pub(crate) body: Value,
 }
 
-pub(crate) async fn find(system: &PgPool, token: TokenId, key: &str) -> Result<Option<Kept>, sqlx::Error> {
-    one(json("select k from idempotency_find($1, $2) k where k is not null").bind(token.0).bind(key.to_owned()), system)
-        .await
+pub(crate) async fn find(system: &PgPool, credential: Uuid, key: &str) -> Result<Option<Kept>, sqlx::Error> {
+    one(
+        json("select k from idempotency_find($1, $2) k where k is not null").bind(credential).bind(key.to_owned()),
+        system,
+    )
+    .await
 }
 
 pub(crate) async fn keep(
     conn: &mut PgConnection,
-    token: TokenId,
+    credential: Uuid,
     key: &Key,
     account: Option<AccountId>,
     answer: &Answer,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into idempotency (token, key, account, digest, status, etag, body) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into idempotency (credential, key, account, digest, status, etag, body) values ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(token.0)
+    .bind(credential)
     .bind(&key.key)
     .bind(account.map(|id| id.0))
     .bind(key.digest.to_vec())

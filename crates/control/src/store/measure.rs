@@ -2,8 +2,8 @@
 
 use super::{all, json, one};
 use husorden_base::{AccountId, CaseId, MeasureId, Refusal, SolutionId, Text};
-use husorden_rules::{Decision, Fates, Scope};
-use husorden_wire::api;
+use husorden_rules::{Access, Decision, Fates, Scope};
+use husorden_wire::api::{self, Capability};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -109,6 +109,7 @@ impl MeasureRow {
 /// A measure that stands in a caller's way.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Holding {
+    access: Access,
     case_number: String,
     clause: String,
     starts: Timestamp,
@@ -117,6 +118,11 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
+    /// Whether a route that stays open under a measure stays open under this one: what is sealed leaves only one's own log-in.
+    pub(crate) fn leaves(&self, capability: Option<Capability>) -> bool {
+        self.access != Access::None || capability == Some(Capability::Own)
+    }
+
     /// The refusal: clause, case, since when, until when, where to complain. What an order keeps silent is not told.
     pub(crate) fn refusal(&self, whole_account: bool) -> Refusal {
         let title = if whole_account {

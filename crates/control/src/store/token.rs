@@ -3,7 +3,7 @@
 use super::{all, json, one};
 use crate::store::measure::Holding;
 use husorden_base::{AccountId, TokenId};
-use husorden_wire::api;
+use husorden_wire::api::{self, Capabilities};
 use jiff::Timestamp;
 use serde::Deserialize;
 use sqlx::{PgConnection, PgPool};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Found {
     pub(crate) id: TokenId,
-    pub(crate) read_only: bool,
+    pub(crate) capabilities: Capabilities,
     pub(crate) account: Option<api::Account>,
     pub(crate) held: Option<Holding>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct TokenRow {
     pub(crate) role: String,
     pub(crate) account: Option<AccountId>,
     pub(crate) label: String,
-    pub(crate) read_only: bool,
+    pub(crate) capabilities: Capabilities,
     pub(crate) created: Timestamp,
     pub(crate) expires: Option<Timestamp>,
 }
@@ -40,7 +40,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<TokenRow>, sqlx::Error> {
     all(
         json(
-            "select to_jsonb(t) from (select id, role, account, label, read_only, created, expires from token
+            "select to_jsonb(t) from (select id, role, account, label, capabilities, created, expires from token
                where revoked is null and ($1::uuid is null or id > $1) order by id limit $2) t",
         )
         .bind(after)
@@ -57,16 +57,16 @@ pub(crate) struct NewToken<'a> {
     pub(crate) role: &'a str,
     pub(crate) account: Option<AccountId>,
     pub(crate) label: &'a str,
-    pub(crate) read_only: bool,
+    pub(crate) capabilities: Capabilities,
     pub(crate) expires: Option<Timestamp>,
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, new: &NewToken<'_>) -> Result<TokenRow, sqlx::Error> {
     one(
         json(
-            "with t as (insert into token (id, digest, role, account, label, read_only, expires)
+            "with t as (insert into token (id, digest, role, account, label, capabilities, expires)
                         values ($1, $2, $3, $4, $5, $6, $7::timestamptz)
-                        returning id, role, account, label, read_only, created, expires)
+                        returning id, role, account, label, capabilities, created, expires)
              select to_jsonb(t) from t",
         )
         .bind(new.id.0)
@@ -74,7 +74,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewToken<'_>) -> Resul
         .bind(new.role.to_owned())
         .bind(new.account.map(|account| account.0))
         .bind(new.label.to_owned())
-        .bind(new.read_only)
+        .bind(new.capabilities.iter().map(|one| one.word().to_owned()).collect::<Vec<_>>())
         .bind(new.expires.map(|at| at.to_string())),
         conn,
     )
@@ -87,7 +87,7 @@ pub(crate) async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<Option<T
     one(
         json(
             "with t as (update token set revoked = now() where id = $1 and revoked is null
-                        returning id, role, account, label, read_only, created, expires)
+                        returning id, role, account, label, capabilities, created, expires)
              select to_jsonb(t) from t",
         )
         .bind(id),

@@ -214,6 +214,25 @@ async fn tokens_end_and_do_no_more_than_they_say() {
     house.call("POST", "/v1/tokens", json!({ "label": "x", "account": "theirs" })).await.refused(422, "invalid-fields");
     let staffs = house.staff("POST", "/v1/tokens", json!({ "label": "x", "account": "theirs" })).await.is(201);
     assert_eq!(staffs["role"], "account");
+    // A token may do no more than whoever makes it, and nothing of the other side.
+    let half = json!({ "label": "half", "scope": { "capabilities": ["token-manage", "solution-change"] } });
+    let half = house.call("POST", "/v1/tokens", half).await.is(201)["token"].as_str().unwrap().to_owned();
+    for (capability, status) in [("solution-change", 201), ("solution-delete", 422), ("staff-read", 422)] {
+        let form = json!({ "label": "child", "scope": { "capabilities": [capability] } });
+        let said = house.send(house.request(&half, "POST", "/v1/tokens", Some(&form))).await;
+        assert_eq!(said.status.as_u16(), status, "{capability}: {}", said.body);
+    }
+    let refused =
+        house.send(house.request(&half, "GET", "/v1/solutions", None)).await.refused(403, "capability-missing");
+    assert!(refused["title"].as_str().unwrap().contains("read"), "{refused}");
+    let unknown = json!({ "label": "x", "scope": { "capabilities": ["everything"] } });
+    house.call("POST", "/v1/tokens", unknown).await.refused(422, "invalid-fields");
+    // Staff who administer accounts make tokens for accounts and none for staff.
+    let form = json!({ "label": "support", "scope": { "capabilities": ["staff-read", "account-administer"] } });
+    let support = house.staff("POST", "/v1/tokens", form.clone()).await.is(201)["token"].as_str().unwrap().to_owned();
+    let send = async |form: Value| house.send(house.request(&support, "POST", "/v1/tokens", Some(&form))).await;
+    send(form).await.refused(403, "capability-missing");
+    send(json!({ "label": "x", "account": "theirs" })).await.is(201);
     let list = house.get("/v1/tokens").await.to_string();
     assert!(!list.contains("hus_account_") && !list.contains("digest"), "{list}");
     house.running.stop().await;

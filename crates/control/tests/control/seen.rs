@@ -24,7 +24,7 @@ fn met(measure: &Measure, what: Outside, asked: u32) -> FromNode {
 async fn shown(house: &House, what: impl Into<Value>) -> Value {
     let what = what.into();
     until("seen so", async || {
-        let measure = house.get("/v1/measures").await["items"][0].clone();
+        let measure = house.staff("GET", "/v1/measures", Value::Null).await.is(200)["items"][0].clone();
         Some(measure["seen"].clone()).filter(|seen| seen["what"] == what)
     })
     .await
@@ -38,13 +38,13 @@ async fn a_measure_is_seen_when_every_probe_met_it_and_no_word_of_an_older_revis
     let account = house.create("shop", json!({})).await["account"].clone();
     let decided = house.decide(json!({ "of": "account", "id": account }), json!({})).await;
     let (measure, same) = (one.measure().await, two.measure().await);
-    assert_eq!(house.get("/v1/measures").await["items"][0]["seen"], Value::Null);
+    assert_eq!(house.staff("GET", "/v1/measures", Value::Null).await.is(200)["items"][0]["seen"], Value::Null);
     one.measured(&measure, MeasureState::InForce).await;
     one.say(&met(&measure, Outside::NotSeen, 1)).await;
     assert_eq!(shown(&house, "not-seen").await["why"]["en"], "No answer");
     one.say(&met(&measure, Outside::Closed, 1)).await;
     until("the other is waited for", async || {
-        (house.get("/v1/measures").await["items"][0]["seen"] == Value::Null).then_some(())
+        (house.staff("GET", "/v1/measures", Value::Null).await.is(200)["items"][0]["seen"] == Value::Null).then_some(())
     })
     .await;
     two.say(&met(&same, Outside::Closed, 2)).await;
@@ -57,7 +57,7 @@ async fn a_measure_is_seen_when_every_probe_met_it_and_no_word_of_an_older_revis
     house.staff("POST", &path, json!({ "reasons": "The site was cleaned and proven clean." })).await.is(200);
     let newer = one.measure().await;
     // That it was closed once says nothing of whether it is open now, and neither does a word that is late.
-    assert_eq!(house.get("/v1/measures").await["items"][0]["seen"], Value::Null);
+    assert_eq!(house.staff("GET", "/v1/measures", Value::Null).await.is(200)["items"][0]["seen"], Value::Null);
     one.say(&met(&measure, Outside::Open, 1)).await;
     two.say(&met(&newer, Outside::Open, 2)).await;
     two.say(&met(&newer, Outside::Closed, 2)).await;

@@ -1,4 +1,4 @@
-//! Each route of the table as nobody, as another account, with a read-only token, as an account, and as whoever may. A route
+//! Each route of the table as nobody, as another account, with a token that only reads, as an account, and as whoever may. A route
 //! that is new is walked too; one whose path has a parameter this test does not know fails it.
 
 use crate::house::House;
@@ -53,7 +53,7 @@ fn request(house: &House, token: &str, method: &http::Method, path: &str) -> Req
 async fn every_route_asks_who_it_is() {
     let house = House::new().await;
     let things = things(&house).await;
-    let read_only = house.call("POST", "/v1/tokens", json!({ "label": "reader", "read_only": true })).await.is(201);
+    let read_only = house.call("POST", "/v1/tokens", json!({ "label": "reader" })).await.is(201);
     let read_only = read_only["token"].as_str().unwrap().to_owned();
     let own = ["{solution}", "{order}", "{token}"];
     let routes = table();
@@ -78,7 +78,7 @@ async fn every_route_asks_who_it_is() {
             assert_eq!(status(&house.other).await, 404, "{say} as another account");
         }
         if route.permission.writes {
-            assert_eq!(status(&read_only).await, 403, "{say} with a read-only token");
+            assert_eq!(status(&read_only).await, 403, "{say} with a token that only reads");
         }
         let right = if route.permission.reach == Reach::Staff { &house.staff } else { &house.account };
         let got = status(right).await;

@@ -1,5 +1,6 @@
 //! Log-in and whoever does it: sessions, persons, members, invitations, staff, and the account holder.
 
+use super::capability::{Role, StaffRole};
 use husorden_base::{Language, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -283,66 +284,6 @@ pub struct PasswordResetUsed {
     /// To be sent as `device` with the log-in that follows: it has an allowance of tries of its own.
     #[schema(value_type = String)]
     pub device: Secret,
-}
-
-/// What a member may in an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Everything.
-    Owner,
-    /// Everything but the account itself.
-    Admin,
-    /// Solutions and tokens.
-    Technical,
-    /// Money.
-    Billing,
-    /// Looking.
-    ReadOnly,
-}
-
-impl Role {
-    /// As it is written.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Technical => "technical",
-            Self::Billing => "billing",
-            Self::ReadOnly => "read-only",
-        }
-    }
-}
-
-/// What a person of staff may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StaffRole {
-    /// Accounts.
-    Support,
-    /// Cases.
-    Abuse,
-    /// Nodes, and who is staff.
-    Operations,
-    /// Money.
-    Finance,
-    /// Looking at evidence.
-    Auditor,
-}
-
-impl StaffRole {
-    /// As it is written.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Support => "support",
-            Self::Abuse => "abuse",
-            Self::Operations => "operations",
-            Self::Finance => "finance",
-            Self::Auditor => "auditor",
-        }
-    }
 }
 
 /// A member of an account.

@@ -1,8 +1,12 @@
 //! Types of the public API (`/v1`). Times are RFC 3339 in UTC; sizes are bytes; ids are UUIDs.
 
+mod access;
+mod capability;
 mod case;
 mod identity;
 
+pub use access::{Me, Scope, Token, TokenCreate};
+pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
 pub use identity::*;
 
@@ -254,50 +258,6 @@ pub struct AccountCreate {
     pub language: Language,
 }
 
-/// An order for a token.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenCreate {
-    /// What it is for.
-    pub label: String,
-    /// Only reads.
-    #[serde(default)]
-    pub read_only: bool,
-    /// For staff: the account it is for; none makes a staff token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// When it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub expires: Option<Timestamp>,
-}
-
-/// A token. `token` is there only in the answer that made it.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Token {
-    /// Its id.
-    pub id: String,
-    /// What it is for.
-    pub label: String,
-    /// `staff` or `account`.
-    pub role: String,
-    /// The account it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// Only reads.
-    pub read_only: bool,
-    /// The token itself, shown once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// When it was made.
-    #[schema(value_type = String)]
-    pub created: Timestamp,
-    /// When it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub expires: Option<Timestamp>,
-}
-
 /// A line of evidence.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
@@ -340,16 +300,4 @@ pub struct Node {
     /// What it said last: pool, runtimes, sandboxes, strays.
     #[schema(value_type = Object)]
     pub health: Value,
-}
-
-/// Who asks: the answer to `GET /v1/me`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Me {
-    /// `staff` or `account`.
-    pub role: String,
-    /// The account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<Account>,
-    /// Only reads.
-    pub read_only: bool,
 }

@@ -220,7 +220,7 @@ fn a_probe_that_is_cut_off(house: &House, solution: &str) {
     lift(house, &measure);
 }
 
-/// An account's measure closes all it has, and what it makes meanwhile; its token is dead but for the decision.
+/// An account's measure closes all it has, and what it makes meanwhile; its token is dead and says by which decision.
 fn whole_account(house: &House, account: &str) {
     let measure = decide(house, &json!({ "of": "account", "id": account }));
     wait_measure(house, measure["id"].as_str().expect("an id"), "in-force");
@@ -229,7 +229,7 @@ fn whole_account(house: &House, account: &str) {
     let refused = house.api(Who::Account, "GET", "/v1/solutions", None).expect("the API answers");
     assert_eq!(refused.status, 403, "{:?}", refused.body);
     let own = house.api(Who::Account, "GET", "/v1/measures", None).expect("the API answers");
-    assert_eq!(own.status, 200, "the decision stays readable: {:?}", own.body);
+    assert_eq!((own.status, &own.body["refusal"]["case"]), (403, &measure["case_number"]), "{:?}", own.body);
     let body = json!({ "kind": "website", "name": "late", "account": account, "spec": { "domains": ["late.demo-sites.test"], "runtime": "static" } });
     let late = house.api(Who::Staff, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(late.status, 201, "{:?}", late.body);
