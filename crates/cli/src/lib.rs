@@ -58,6 +58,9 @@ pub enum Command {
     /// What decisions ordered
     #[command(subcommand)]
     Measure(lists::Measures),
+    /// Complaints about decisions
+    #[command(subcommand)]
+    Complaint(case::complaint::Verb),
     /// The record of who did what (staff)
     #[command(subcommand)]
     Evidence(lists::EvidenceVerb),
@@ -89,6 +92,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Token(verb) => verb.run(&context),
         Command::Case(verb) => verb.run(&context),
         Command::Measure(verb) => verb.run(&context),
+        Command::Complaint(verb) => verb.run(&context),
         Command::Evidence(verb) => verb.run(&context),
         Command::Passwords(verb) => verb.run(&context),
         Command::Kinds => kind::list(&context),

@@ -4,7 +4,7 @@ use crate::api::segment;
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
 use crate::output::{self, Row};
-use husorden_wire::api::{Evidence, Me, Measure, Node, Page};
+use husorden_wire::api::{Evidence, Me, Measure, Node, Page, Statement};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -36,6 +36,11 @@ pub enum Measures {
     /// List measures
     #[command(visible_alias = "ls")]
     List,
+    /// Show the statement of reasons: facts, clause, what is restricted, how to complain
+    Show {
+        /// The measure's id
+        measure: String,
+    },
     /// Lift a measure (staff)
     Lift(crate::case::Lift),
 }
@@ -44,6 +49,10 @@ impl Measures {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List => output::list(context.format, &pages::<Measure>(context, "/v1/measures")?),
+            Self::Show { measure } => {
+                let statement: Statement = context.api.get(&format!("/v1/measures/{}", segment(&measure)))?;
+                output::one(context.format, &statement.measure.id, &statement)
+            }
             Self::Lift(lift) => lift.run(context),
         }
     }

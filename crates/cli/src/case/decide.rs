@@ -24,6 +24,9 @@ pub struct Decide {
     /// File with the reasons
     #[arg(long, value_name = "FILE")]
     reasons_file: Option<PathBuf>,
+    /// The facts it rests on, for the account holder to read
+    #[arg(long)]
+    facts: Option<String>,
     /// What is held [default: what the case is on]: the whole account rather than one solution
     #[arg(long)]
     whole_account: bool,
@@ -71,6 +74,9 @@ impl Decide {
             "scope": held.0,
             "access": self.access,
         });
+        if let (Some(facts), Some(fields)) = (&self.facts, form.as_object_mut()) {
+            fields.insert("facts".to_owned(), json!(facts));
+        }
         if let (Some(ends), Some(fields)) = (self.ends, form.as_object_mut()) {
             fields.insert("ends".to_owned(), json!(ends.to_string()));
         }
