@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or is async. What stands here is parsed once, at the door, into types that cannot be wrong.
 
 pub mod id;
+pub mod money;
 pub mod name;
 pub mod refusal;
 pub mod secret;
@@ -14,6 +15,7 @@ pub use id::{
     AccountId, CaseId, GrantId, InvitationId, MeasureId, Number, OrderId, PersonId, SessionId, SnapshotId, SolutionId,
     TokenId,
 };
+pub use money::{Currency, Money, MoneyError};
 pub use name::{Domain, Name, RuntimeName};
 pub use refusal::{FieldError, Problem, Refusal};
 pub use secret::Secret;

@@ -15,6 +15,7 @@ mod lists;
 mod order;
 mod output;
 mod passwords;
+mod rules;
 mod snapshot;
 mod solution;
 mod wait;
@@ -55,6 +56,9 @@ pub enum Command {
     /// Cases under the house rules (staff)
     #[command(subcommand)]
     Case(case::Verb),
+    /// The house rules: read, check, accept
+    #[command(subcommand)]
+    Rules(rules::Verb),
     /// What decisions ordered
     #[command(subcommand)]
     Measure(lists::Measures),
@@ -81,6 +85,11 @@ pub use lists::nodes;
 /// Carries a command out and says how it went.
 #[must_use]
 pub fn run(globals: &Globals, command: Command) -> ExitCode {
+    if let Command::Rules(verb) = &command
+        && let Some(result) = verb.offline(globals.output())
+    {
+        return finish(result);
+    }
     let result = globals.context().and_then(|context| match command {
         Command::Solution(verb) => verb.run(&context),
         Command::Snapshot(verb) => verb.run(&context),
@@ -91,6 +100,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Account(verb) => verb.run(&context),
         Command::Token(verb) => verb.run(&context),
         Command::Case(verb) => verb.run(&context),
+        Command::Rules(verb) => verb.run(&context),
         Command::Measure(verb) => verb.run(&context),
         Command::Complaint(verb) => verb.run(&context),
         Command::Evidence(verb) => verb.run(&context),

@@ -28,6 +28,9 @@ pub struct Config {
     /// Folder of the imported list of leaked passwords; without one, the small list of the program is what there is.
     #[serde(default)]
     pub passwords: Option<PathBuf>,
+    /// Folder of the operator's own house rules; left out, those of the product hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<PathBuf>,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,

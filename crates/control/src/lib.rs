@@ -28,6 +28,7 @@ mod nodes;
 mod openapi;
 mod order;
 mod rights;
+mod rules;
 mod server;
 mod solution;
 mod spool;

@@ -3,7 +3,7 @@
 use crate::app::{App, Kinds};
 use crate::config::Config;
 use crate::doors::{DoorError, Doors};
-use crate::{events, jobs, nodes, routes, store};
+use crate::{events, jobs, nodes, routes, rules, store};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -34,6 +34,9 @@ pub enum StartError {
     /// A statement at the start failed.
     #[error("preparing the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The house rules in the operator's folder.
+    #[error(transparent)]
+    Rules(#[from] husorden_rules::folder::FolderError),
     /// A socket or folder.
     #[error("{doing}: {source}")]
     Io {
@@ -69,6 +72,7 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
         .mode(0o700)
         .create(&config.spool)
         .map_err(io(format!("making the spool {}", config.spool.display())))?;
+    let house_rules = husorden_rules::folder::read(config.rules.as_deref())?;
     let doors = Doors::open(&config.database).await?;
     store::node::expect(doors.system(), &config.default_node).await?;
     let links =
@@ -76,6 +80,7 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
     let listener = TcpListener::bind(config.listen).await.map_err(io(format!("listening on {}", config.listen)))?;
     let address = listener.local_addr().map_err(io("reading the API's address".to_owned()))?;
     let app = App::new(config, kinds, doors);
+    rules::publish(&app, &house_rules).await?;
 
     let mut background = JoinSet::new();
     background.spawn(nodes::serve(app.clone(), links));

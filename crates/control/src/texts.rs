@@ -7,6 +7,8 @@ use serde_json::Value;
 pub(crate) fn event(kind: &str, data: &Value) -> Text {
     let word = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
     let name = word("name");
+    let number = |name: &str| data.get(name).map(Value::to_string).unwrap_or_default();
+    let day = |name: &str| word(name).split('T').next().unwrap_or_default().to_owned();
     let both = |da: String, en: String| Text::new(da, en);
     match kind {
         "solution.created" => both(format!("{name} er bestilt"), format!("{name} was ordered")),
@@ -89,6 +91,14 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
         "complaint.answered" => both(
             format!("Klagen i sag {} er besvaret", word("case")),
             format!("The complaint in case {} was answered", word("case")),
+        ),
+        "rules.published" => both(
+            format!("Husordenen har fået en ny udgave: version {}, gælder fra {}", number("version"), day("effective")),
+            format!("The house rules have a new version: {}, from {}", number("version"), day("effective")),
+        ),
+        "rules.accepted" => both(
+            format!("Husordenens version {} er accepteret", number("version")),
+            format!("Version {} of the house rules was accepted", number("version")),
         ),
         "account.created" => both(format!("Kontoen {name} er oprettet"), format!("The account {name} was made")),
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) catalogue: Option<PathBuf>,
     /// For how many days a deletion can be undone.
     pub(crate) retention_days: u16,
+    /// Folder of the operator's own house rules; those of the product when left out.
+    pub(crate) rules: Option<PathBuf>,
     /// The API.
     pub(crate) api: Api,
     /// The panel.
@@ -130,6 +132,7 @@ impl Default for Settings {
             cache: PathBuf::from("/var/cache/husorden"),
             catalogue: None,
             retention_days: 7,
+            rules: None,
             api: Api::default(),
             panel: Panel::default(),
             node: Node::default(),

@@ -170,6 +170,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         default_node: settings.node.name.clone(),
         retention_days: settings.retention_days,
         passwords: Some(place.home.join("control/passwords")),
+        rules: settings.rules.clone(),
         limits: husorden_control::Limits::default(),
     };
     let beside = ("panel", settings.panel(place));

@@ -5,9 +5,11 @@
 pub mod clause;
 pub mod decision;
 pub mod difference;
+pub mod folder;
 pub mod house;
 pub mod load;
 pub mod measure;
+pub mod settlement;
 pub mod statement;
 
 pub use clause::Clause;

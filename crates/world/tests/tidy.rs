@@ -20,7 +20,7 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("control", &["base", "kinds", "passwords", "rules", "wire"]),
     ("node", &["base", "kinds", "rules", "wire"]),
     ("edge", &["base"]),
-    ("cli", &["base", "passwords", "wire"]),
+    ("cli", &["base", "passwords", "rules", "wire"]),
     ("panel", &["base", "kinds", "rules", "wire", "control"]),
     ("husorden", &["base", "kinds", "passwords", "rules", "wire", "control", "panel", "node", "edge", "cli"]),
     // Tests of the whole house look at it from outside, by the binary and the network.

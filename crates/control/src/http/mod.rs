@@ -6,6 +6,7 @@ pub(crate) mod cases;
 pub(crate) mod events;
 pub(crate) mod me;
 pub(crate) mod orders;
+pub(crate) mod rules;
 pub(crate) mod solutions;
 pub(crate) mod tokens;
 

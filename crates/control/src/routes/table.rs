@@ -1,7 +1,7 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
-use crate::http::{accounts, archive, cases, events, me, orders, solutions, tokens};
+use crate::http::{accounts, archive, cases, events, me, orders, rules, solutions, tokens};
 use husorden_wire::api::{self, Capability as Can};
 
 const PAGE: &[&str] = &["after", "limit"];
@@ -9,7 +9,7 @@ const PAGE: &[&str] = &["after", "limit"];
 /// Every route.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    [platform(), solutions(), accounts(), cases()].into_iter().flatten().collect()
+    [platform(), solutions(), accounts(), cases(), rules()].into_iter().flatten().collect()
 }
 
 #[rustfmt::skip]
@@ -98,5 +98,20 @@ fn cases() -> Vec<Route> {
         get("/v1/evidence", both(Can::Read), "What was done and by whom; an account sees its own lines", cases::evidence)
             .gives_page::<Evidence>().asks(&["after", "limit", "solution"]).when_held(),
         get("/v1/nodes", staff(Can::StaffRead), "List nodes", accounts::nodes).gives_page::<Node>(),
+    ]
+}
+
+#[rustfmt::skip]
+fn rules() -> Vec<Route> {
+    use api::{Rules, RulesAccept, RulesAcceptance, RulesAccepted, RulesVersion};
+    vec![
+        get("/v1/rules", ANYBODY, "The house rules that hold now, in both languages, with who answers for what", rules::now).gives::<Rules>(),
+        get("/v1/rules/versions", ANYBODY, "The versions of the house rules", rules::versions).gives_page::<RulesVersion>(),
+        get("/v1/rules/versions/{version}", ANYBODY, "One version of the house rules, with what changed from the one before", rules::version)
+            .gives::<Rules>(),
+        get("/v1/rules/acceptance", both(Can::Read), "Which versions of the house rules the account has accepted, and whether it must accept again", rules::acceptance)
+            .gives::<RulesAccepted>().asks(&["account"]).when_held(),
+        post("/v1/rules/acceptance", account(Can::AccountManage), "Accept a version of the house rules for the account", rules::accept)
+            .takes::<RulesAccept>().gives::<RulesAcceptance>().status(201).when_held(),
     ]
 }

@@ -10,6 +10,7 @@ pub(crate) mod job;
 pub(crate) mod measure;
 pub(crate) mod node;
 pub(crate) mod order;
+pub(crate) mod rules;
 pub(crate) mod snapshot;
 pub(crate) mod solution;
 pub(crate) mod token;

@@ -55,6 +55,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         default_node: "local".to_owned(),
         retention_days: 7,
         passwords: None,
+        rules: None,
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

@@ -12,6 +12,7 @@ mod limits;
 mod link;
 mod node;
 mod private;
+mod rules;
 mod seen;
 mod tiny;
 mod walk;

@@ -40,6 +40,7 @@ async fn things(house: &House) -> Things {
         ("token", text(&token["id"])),
         ("case", text(&measure["case_number"])),
         ("measure", text(&measure["id"])),
+        ("version", "1".to_owned()),
         ("complaint", text(&complaint["id"])),
     ])
 }

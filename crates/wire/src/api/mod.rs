@@ -4,11 +4,13 @@ mod access;
 mod capability;
 mod case;
 mod identity;
+mod rules;
 
 pub use access::{Me, Scope, Token, TokenCreate};
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
 pub use identity::*;
+pub use rules::*;
 
 use husorden_base::{Language, Text};
 use jiff::Timestamp;
