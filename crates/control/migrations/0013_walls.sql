@@ -5,6 +5,16 @@ alter table measure_node
     add column seen_open timestamptz,
     add column probe jsonb;
 
+-- What a solution's volume is made from: another's snapshot on the same node.
+alter table solution add column origin jsonb;
+grant insert (origin) on solution to husorden_tenant;
+create or replace function wish_json(s solution) returns jsonb language sql stable as $$
+    select jsonb_build_object('solution', s.id, 'number', s.number, 'account', s.account, 'kind', s.kind, 'epoch', s.epoch,
+                              'name', s.name, 'aim', s.aim, 'spec', s.spec, 'credentials', s.credentials, 'from', s.origin,
+                              'retain_until', s.retain_until, 'generation', s.generation)
+        || coalesce(s.held, '{}')
+$$;
+
 -- What the probe of a node met. The first time that everything a measure covers was met closed (or open again) counts; what a
 -- probe could not see says why, and takes nothing back.
 create function node_measure_seen(p_node text, p_seen jsonb) returns void

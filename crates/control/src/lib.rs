@@ -6,6 +6,7 @@
 
 pub mod bootstrap;
 pub mod config;
+mod copy;
 pub mod doors;
 pub mod embedded;
 pub mod fault;

@@ -99,6 +99,37 @@ pub(crate) async fn snapshot_before_change(
     Ok(queue(tx, before, asked, trail).await?.id)
 }
 
+/// The snapshot that another solution is made from.
+pub(crate) async fn snapshot_to_copy(
+    tx: &mut TenantTx,
+    row: &SolutionRow,
+    to: &str,
+    trail: &mut Trail,
+) -> Result<SnapshotId, Fault> {
+    room_for_snapshot(tx, row).await?;
+    let snapshot = SnapshotId::new();
+    let label = format!("copied to {to}");
+    store::snapshot::insert(tx.conn(), snapshot, (row.id, row.account), &label, None, &row.spec).await?;
+    let verb = Verb::Snapshot { snapshot, label, before: None };
+    queue(tx, row, Asked { snapshot: Some(snapshot), ..Asked::just(verb) }, trail).await?;
+    Ok(snapshot)
+}
+
+async fn room_for_snapshot(tx: &mut TenantTx, row: &SolutionRow) -> Result<(), Fault> {
+    let count = store::snapshot::count(tx.conn(), row.id).await?;
+    if count < SNAPSHOTS_MAX {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "too-many-snapshots",
+        409,
+        Text::new("Der er for mange øjebliksbilleder", "There are too many snapshots"),
+        Text::new("Slet et først.", "Delete one first."),
+    )
+    .with_limit(format!("{count} snapshots"), format!("{SNAPSHOTS_MAX} snapshots"))
+    .into())
+}
+
 /// Takes a snapshot.
 pub(crate) async fn snapshot(
     app: &App,
@@ -118,17 +149,7 @@ pub(crate) async fn snapshot(
     }
     let (mut tx, row) = solution::open(app, caller, text, &IfMatch::default()).await?;
     refuse_gone(&row)?;
-    let count = store::snapshot::count(tx.conn(), row.id).await?;
-    if count >= SNAPSHOTS_MAX {
-        return Err(Refusal::new(
-            "too-many-snapshots",
-            409,
-            Text::new("Der er for mange øjebliksbilleder", "There are too many snapshots"),
-            Text::new("Slet et først.", "Delete one first."),
-        )
-        .with_limit(format!("{count} snapshots"), format!("{SNAPSHOTS_MAX} snapshots"))
-        .into());
-    }
+    room_for_snapshot(&mut tx, &row).await?;
     let snapshot = SnapshotId::new();
     store::snapshot::insert(tx.conn(), snapshot, (row.id, row.account), &form.label, None, &row.spec).await?;
     let verb = Verb::Snapshot { snapshot, label: form.label, before: None };

@@ -6,6 +6,7 @@
 use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::{Caller, Trail};
+use crate::copy;
 use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::form::IfMatch;
@@ -74,13 +75,32 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     if let Err(field) = check_name(&form.name) {
         wrong.push(field);
     }
-    let empty = if form.spec.is_null() { json!({}) } else { form.spec };
-    let spec = parse(kind, &empty, None, wrong)?;
+    let form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
     let account = caller.account_for(app, form.account.as_deref()).await?;
-    let (credentials, shown) = credentials(kind.credentials(&spec)).await?;
-
     let id = SolutionId::new();
     let mut tx = app.doors().tenant(account).await?;
+    let source = match &form.from {
+        Some(from) => Some(copy::source(&mut tx, from, kind.name()).await?),
+        None => None,
+    };
+    let spec = match &source {
+        Some(source) => parse(kind, &merge(&source.spec, &form_spec), Some(&source.spec), wrong)?,
+        None => parse(kind, &form_spec, None, wrong)?,
+    };
+    let (mut credentials, shown) = credentials(kind.credentials(&spec)).await?;
+    let mut trail = Trail::default();
+    let from = match &source {
+        Some(source) => {
+            for (name, old) in &source.row.credentials {
+                // What was copied holds the other's passwords; these are newer.
+                if let Some(new) = credentials.get_mut(name) {
+                    new.generation = old.generation + 1;
+                }
+            }
+            Some(source.origin(&mut tx, &form.name, &mut trail).await?)
+        }
+        None => None,
+    };
     let (count, count_max) =
         (store::solution::count_to_create(tx.conn(), account).await?, app.config().limits.solutions_per_account_max);
     if count >= i64::from(count_max) {
@@ -89,24 +109,25 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     let new = NewSolution {
         id,
         account,
-        node: &app.config().default_node,
+        // A copy lies where what it was copied from lies.
+        node: source.as_ref().map_or(app.config().default_node.as_str(), |source| source.row.node.as_str()),
         name: &form.name,
         kind: kind.name(),
         spec: &spec,
         credentials: &credentials,
         labels: &form.labels,
         protected: form.protected,
+        from,
     };
     store::solution::insert(tx.conn(), &new).await?;
     claim(&mut tx, kind, id, account, &spec, false).await?;
 
     let solution = state::shown(&store::solution::get(tx.conn(), id).await?, caller.language);
-    let mut trail = Trail::default();
     trail.evidence(NewEvidence {
         act: "solution.create",
         account: Some(account),
         solution: Some(id),
-        before: json!({ "kind": kind.name(), "name": form.name, "number": solution.number, "spec": spec }),
+        before: json!({ "kind": kind.name(), "name": form.name, "number": solution.number, "spec": spec, "from": from }),
         awaits: Awaits::Generation(1),
         visible_from: None,
     });

@@ -42,6 +42,11 @@ pub(crate) enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Read the pool against its checksums, in the background; says how far the reading is, also when one runs already
+    Scrub {
+        #[command(flatten)]
+        which: Which,
+    },
     /// What lies on this machine and belongs to nobody, and what is wished and missing
     Sweep {
         #[command(flatten)]
@@ -60,6 +65,7 @@ impl Verb {
             }
             Self::Lift { which, solution } => (which, json!({ "do": "lift", "solution": solution })),
             Self::Status { which } => (which, json!({ "do": "status" })),
+            Self::Scrub { which } => (which, json!({ "do": "scrub" })),
             Self::Sweep { which } => (which, json!({ "do": "sweep" })),
             Self::List => bail!("the list of nodes is control's to give"),
         };

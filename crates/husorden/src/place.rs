@@ -96,6 +96,8 @@ pub(crate) struct Node {
     pub(crate) device: Option<PathBuf>,
     /// With the machine's own network: the interface towards the world; found by the default route when left out.
     pub(crate) uplink: Option<String>,
+    /// When what comes round by itself comes round.
+    pub(crate) care: husorden_node::Care,
 }
 
 /// In which network the node and the edge live.
@@ -150,7 +152,14 @@ impl Default for Api {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { name: "local".to_owned(), network: Network::Own, pool: Bytes::gib(20), device: None, uplink: None }
+        Self {
+            name: "local".to_owned(),
+            network: Network::Own,
+            pool: Bytes::gib(20),
+            device: None,
+            uplink: None,
+            care: husorden_node::Care::default(),
+        }
     }
 }
 

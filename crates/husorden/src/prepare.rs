@@ -187,7 +187,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         ca: place.ca(),
         uplink: uplink(settings, net)?,
         edge: husorden_node::Edge { https: settings.edge.https.clone(), http: settings.edge.http.clone() },
-        sweep_s: 60,
+        care: settings.node.care,
     };
     let edge_socket = node.edge_socket();
     write("node", role::write("node", &process("node", None, netns), &node)?)?;

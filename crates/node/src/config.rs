@@ -27,9 +27,34 @@ pub struct Config {
     /// Where the edge listens, for a probe to see from outside what a measure has closed.
     #[serde(default)]
     pub edge: Edge,
+    /// When what comes round by itself comes round.
+    #[serde(default)]
+    pub care: Care,
+}
+
+/// When what comes round by itself comes round. The defaults are for a house in service; tests make them short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Care {
     /// Seconds between two sweeps over everything.
-    #[serde(default = "default_sweep_s")]
     pub sweep_s: u64,
+    /// Seconds between two looks at certificates that are near their end.
+    pub renew_s: u64,
+    /// Seconds between two readings of the pool against its checksums.
+    pub scrub_s: u64,
+    /// Seconds between two tidyings: quota groups of what is destroyed, and builds that nothing uses any more.
+    pub tidy_s: u64,
+    /// Seconds that a build is kept after a newer one took its place.
+    pub build_kept_s: u64,
+    /// Seconds after its retention when a solution is destroyed at the earliest: an undo may be on its way.
+    pub grace_s: u32,
+}
+
+impl Default for Care {
+    fn default() -> Self {
+        let day_s = 86_400;
+        Self { sweep_s: 60, renew_s: day_s, scrub_s: 30 * day_s, tidy_s: 3600, build_kept_s: 14 * day_s, grace_s: 300 }
+    }
 }
 
 /// Where an edge listens.
@@ -60,8 +85,4 @@ impl Config {
 
 fn default_name() -> String {
     "node-1".to_owned()
-}
-
-const fn default_sweep_s() -> u64 {
-    60
 }

@@ -5,7 +5,7 @@ use crate::sandbox::{Resolved, ResolvedBind};
 use crate::volume::{Volume, VolumeError};
 use husorden_base::{Refusal, SnapshotId, Text};
 use husorden_kinds::{Aim, Host, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight};
-use husorden_wire::node::Wish;
+use husorden_wire::node::{Origin, Wish};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,6 +66,9 @@ impl Host for Walls<'_> {
             Step::Runtime { name } => node.runtimes.ensure(name).map_err(|error| ours("starting a build", &error)),
             Step::VolumeCreate { limit, folders } => {
                 node.pool.admit().map_err(|error| trouble("making the volume", &error))?;
+                if let Some(from) = &self.wish.from {
+                    return self.copy(from, *limit);
+                }
                 self.witnessed("volume.create", json!({ "limit": limit }), || {
                     self.volume.create(*limit, folders).map_err(|error| trouble("making the volume", &error))
                 })
@@ -127,6 +130,29 @@ impl Host for Walls<'_> {
 }
 
 impl Walls<'_> {
+    /// Makes the volume from another solution's snapshot, as soon as that is there. What is sealed is not copied.
+    fn copy(&self, from: &Origin, limit: husorden_base::Bytes) -> Result<(), Trouble> {
+        let register = &self.node.register;
+        let source = register.wish(from.solution);
+        let sealed = source.and_then(|source| register.held(source.solution, source.account, jiff::Timestamp::now()));
+        if sealed.is_some_and(|held| held.sealed) {
+            return Err(Trouble::ours("what is to be copied is sealed"));
+        }
+        self.witnessed("volume.copy", json!({ "limit": limit, "from": from }), || {
+            let made = self.volume.clone_from(&self.node.volume(from.number), &from.snapshot, limit);
+            made.map_err(|error| match error {
+                VolumeError::NoSnapshot(..) => Trouble {
+                    text: Text::new(
+                        "Øjebliksbilledet, der skal kopieres, er her ikke endnu",
+                        "The snapshot that is to be copied is not here yet",
+                    ),
+                    detail: format!("making the volume: {error}"),
+                },
+                other => trouble("making the volume", &other),
+            })
+        })
+    }
+
     /// Second line behind the plan: nothing starts on what a measure holds.
     fn must_be_free(&self, what: &str) -> Result<(), Trouble> {
         let now = jiff::Timestamp::now();

@@ -32,7 +32,7 @@ pub mod unpack;
 mod verbs;
 pub mod volume;
 
-pub use config::{Config, Edge};
+pub use config::{Care, Config, Edge};
 pub use ground::Ground;
 pub(crate) use node::Node;
 

@@ -27,6 +27,7 @@ enum Request {
     Suspend { solution: String, clause: String, reasons: String },
     Lift { solution: String },
     Status,
+    Scrub,
     Sweep,
     Close,
 }
@@ -67,6 +68,10 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
         Request::Suspend { solution, clause, reasons } => suspend(node, &solution, clause, reasons),
         Request::Lift { solution } => lift(node, &solution),
         Request::Status => json!({ "ok": node.health() }),
+        Request::Scrub => match node.pool.scrub().and_then(|()| node.pool.health()) {
+            Ok(health) => json!({ "ok": { "scrub": health.last_scrub, "device_errors": health.device_errors } }),
+            Err(error) => refusal(&crate::host::causes(&error)),
+        },
         Request::Sweep => match crate::sweep::find(node) {
             Ok(odd) => json!({ "ok": odd }),
             Err(error) => refusal(&error),

@@ -20,18 +20,15 @@ use husorden_wire::node::{
     FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
 };
 use jiff::Timestamp;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// How long after its retention a solution is destroyed at the earliest.
-const GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 /// Seconds between two tries at a measure that is kept and not in force.
 const RETRY_S: u64 = 5;
-/// Seconds in an hour.
-const HOUR_S: u64 = 3600;
 
 /// Everything a node holds. The walls know nothing of each other; they meet here.
 pub(crate) struct Node {
@@ -98,7 +95,7 @@ impl Node {
             expired: !sealed
                 && wish.aim == Aim::Gone
                 && self.confirmed.load(Ordering::Relaxed)
-                && wish.retain_until.is_some_and(|until| until + GRACE <= now),
+                && wish.retain_until.is_some_and(|until| until + self.grace() <= now),
         }
     }
 
@@ -113,10 +110,15 @@ impl Node {
         }
     }
 
+    /// How long after its retention a solution is destroyed at the earliest.
+    fn grace(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_secs(self.config.care.grace_s.into())
+    }
+
     /// How long until the wish changes by itself: its retention ends.
     pub(crate) fn until_due(&self, wish: &Wish) -> Option<Duration> {
         let until = wish.retain_until.filter(|_| wish.aim == Aim::Gone)?;
-        let left = (until + GRACE).duration_since(Timestamp::now()).max(jiff::SignedDuration::from_secs(1));
+        let left = (until + self.grace()).duration_since(Timestamp::now()).max(jiff::SignedDuration::from_secs(1));
         Duration::try_from(left).ok()
     }
 
@@ -136,6 +138,9 @@ impl Node {
             warn!(solution = %wish.solution, %error, "a wish could not be forgotten");
         }
         self.reports.forget(wish.solution);
+        self.routes.forget(wish.number);
+        // Only what is empty: a socket that is still there is somebody's.
+        let _ = std::fs::remove_dir(self.config.ground.sockets(wish.number));
     }
 
     /// Runs something while the solution's services are stopped and stay so; connections wait meanwhile.
@@ -303,18 +308,41 @@ impl Node {
         self.pool.release().map_err(crate::failed("closing the pool"))
     }
 
-    /// What is looked after hourly, daily and monthly; what fails is tried again at the next hour.
+    /// What comes round by itself; what fails is tried again when it comes round the next time.
     fn housekeeping(&self, round: u64) {
-        if let Err(error) = self.pool.sweep_groups() {
-            warn!(%error, "quota groups of destroyed solutions stay");
+        let care = &self.config.care;
+        if round.is_multiple_of(care.tidy_s.max(1)) {
+            self.tidy();
         }
-        if round.is_multiple_of(24 * HOUR_S) {
+        if round.is_multiple_of(care.renew_s.max(1)) {
             self.routes.renew();
         }
-        if round.is_multiple_of(30 * 24 * HOUR_S)
+        if round.is_multiple_of(care.scrub_s.max(1))
             && let Err(error) = self.pool.scrub()
         {
             warn!(%error, "the pool was not read against its checksums");
+        }
+    }
+
+    /// Takes away what nothing uses: quota groups of what is destroyed, and builds that a newer one replaced long ago.
+    pub(crate) fn tidy(&self) {
+        if let Err(error) = self.pool.sweep_groups() {
+            warn!(%error, "quota groups of destroyed solutions stay");
+        }
+        let kept = jiff::SignedDuration::from_secs(i64::try_from(self.config.care.build_kept_s).unwrap_or(i64::MAX));
+        let removed = self.sandboxes.places().map_err(|error| error.to_string()).and_then(|used| {
+            let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+            self.runtimes.tidy(&used, before).map_err(|error| crate::host::causes(&error))
+        });
+        match removed {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => {
+                info!(?removed, "builds that nothing used any more are gone");
+                if let Err(error) = self.register.witness("runtime.tidied", None, json!({ "builds": removed })) {
+                    warn!(%error, "no line of evidence of builds that were tidied away");
+                }
+            }
+            Err(error) => warn!(error, "builds that nothing uses stay"),
         }
     }
 
@@ -330,12 +358,10 @@ impl Node {
                 self.voice.say(&FromNode::Health(Box::new(self.health())));
                 control::say_evidence(self);
             }
-            if round.is_multiple_of(self.config.sweep_s.max(1)) {
+            if round.is_multiple_of(self.config.care.sweep_s.max(1)) {
                 keeper::sweep(self);
             }
-            if round.is_multiple_of(HOUR_S) {
-                self.housekeeping(round);
-            }
+            self.housekeeping(round);
         }
     }
 }

@@ -459,6 +459,7 @@ mod tests {
             aim: Aim::Run,
             spec: serde_json::json!({}),
             credentials: BTreeMap::new(),
+            from: None,
             retain_until: None,
             epoch: 1,
             generation,

@@ -185,6 +185,17 @@ impl Routes {
         Ok(state.generation)
     }
 
+    /// Nothing is left of a solution: its certificate and key go too. Its number is never given again.
+    pub(crate) fn forget(&self, number: Number) {
+        let folder = self.certificates.join(number.to_string());
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn!(%number, %error, "the certificate of what is gone stays");
+            }
+            _ => {}
+        }
+    }
+
     /// Makes certificates anew that are within a third of their end, and tells the edge. For the clock, once a day.
     pub(crate) fn renew(&self) {
         for (number, route) in self.register.routes() {

@@ -42,6 +42,9 @@ pub struct Wish {
     /// Passwords by name, as hashes.
     #[serde(default)]
     pub credentials: BTreeMap<String, Credential>,
+    /// What its volume is made from, when it is made; none for an empty one.
+    #[serde(default)]
+    pub from: Option<Origin>,
     /// With [`Aim::Gone`]: until when what is retained stays.
     #[serde(default)]
     pub retain_until: Option<Timestamp>,
@@ -49,6 +52,17 @@ pub struct Wish {
     pub epoch: u64,
     /// Grows with each change of the wish within an epoch.
     pub generation: u64,
+}
+
+/// Another solution's snapshot on the same node, which a volume is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The other solution.
+    pub solution: SolutionId,
+    /// Its number.
+    pub number: Number,
+    /// The snapshot.
+    pub snapshot: SnapshotId,
 }
 
 /// What control says to a node.

@@ -2,6 +2,7 @@
 //! HTTP, and curl against the edge.
 
 pub mod bench;
+pub mod verified;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -60,6 +61,14 @@ impl House {
     /// # Errors
     /// When it does not come up.
     pub fn up(instance: &str) -> Result<Self> {
+        Self::up_with(instance, "", "")
+    }
+
+    /// As [`House::up`], with lines of settings at the top and in the table of the node.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn up_with(instance: &str, top: &str, node: &str) -> Result<Self> {
         let binary = binary()?;
         let home = PathBuf::from("/var/tmp").join(format!("husorden-test-{instance}"));
         let port = 20_000 + u16::try_from(std::process::id() % 20_000).expect("below 20,000");
@@ -78,7 +87,7 @@ impl House {
         }
         fs::create_dir_all(&house.home).context("making the home of the installation")?;
         let settings = format!(
-            "[api]\nlisten = \"127.0.0.1:{port}\"\n[panel]\nlisten = \"127.0.0.1:{}\"\n[node]\npool = {}\n",
+            "{top}\n[api]\nlisten = \"127.0.0.1:{port}\"\n[panel]\nlisten = \"127.0.0.1:{}\"\n[node]\npool = {}\n{node}\n",
             port + 20_000,
             8_u64 << 30
         );

@@ -11,7 +11,7 @@ use crate::output::{self, Format, Row};
 use crate::{credential, solution, wait};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use flags::Flag;
-use husorden_wire::api::{Kind, Page, SolutionChange, SolutionCreate, SolutionCreated};
+use husorden_wire::api::{Kind, Page, SolutionChange, SolutionCreate, SolutionCreated, SolutionFrom};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -112,6 +112,19 @@ fn command(context: &Context, kind: &Kind, flags: &[Flag]) -> Command {
                 context.word("Sletning afvises, indtil det tages af", "Deletion is refused until this is taken off"),
             ))
             .arg(
+                Arg::new("from")
+                    .long("from")
+                    .value_name("SOLUTION")
+                    .help(context.word("Lav den som kopi af en anden", "Make it as a copy of another")),
+            )
+            .arg(
+                Arg::new("snapshot")
+                    .long("snapshot")
+                    .value_name("SNAPSHOT")
+                    .requires("from")
+                    .help(context.word("Kopiér dette øjebliksbillede", "Copy this snapshot of it")),
+            )
+            .arg(
                 Arg::new("account")
                     .long("account")
                     .value_name("ACCOUNT")
@@ -148,6 +161,10 @@ fn create(context: &Context, kind: &Kind, flags: &[Flag], matches: &ArgMatches) 
         kind: kind.name.clone(),
         name: text(matches, "solution"),
         spec: spec(flags, matches)?,
+        from: matches.get_one::<String>("from").map(|solution| SolutionFrom {
+            solution: solution.clone(),
+            snapshot: matches.get_one::<String>("snapshot").cloned(),
+        }),
         account: matches.get_one::<String>("account").cloned(),
         labels: labels(matches)?,
         protected: matches.get_flag("protected"),

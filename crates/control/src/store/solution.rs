@@ -4,7 +4,7 @@ use super::{all, json, one};
 use crate::state::aim_word;
 use husorden_base::{AccountId, Number, OrderId, SolutionId};
 use husorden_kinds::{Aim, Credential};
-use husorden_wire::node::Seen;
+use husorden_wire::node::{Origin, Seen};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,6 +44,7 @@ pub(crate) struct SolutionView {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct SolutionRow {
     pub(crate) id: SolutionId,
+    pub(crate) number: Number,
     pub(crate) account: AccountId,
     pub(crate) node: String,
     pub(crate) name: String,
@@ -148,12 +149,13 @@ pub(crate) struct NewSolution<'a> {
     pub(crate) credentials: &'a BTreeMap<String, Credential>,
     pub(crate) labels: &'a BTreeMap<String, String>,
     pub(crate) protected: bool,
+    pub(crate) from: Option<Origin>,
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into solution (id, account, node, name, kind, aim, spec, credentials, labels, protected)
-         values ($1, $2, $3, $4, $5, 'run', $6, $7, $8, $9)",
+        "insert into solution (id, account, node, name, kind, aim, spec, credentials, labels, protected, origin)
+         values ($1, $2, $3, $4, $5, 'run', $6, $7, $8, $9, $10)",
     )
     .bind(new.id.0)
     .bind(new.account.0)
@@ -164,6 +166,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Re
     .bind(Json(new.credentials))
     .bind(Json(new.labels))
     .bind(new.protected)
+    .bind(new.from.map(Json))
     .execute(conn)
     .await?;
     Ok(())

@@ -5,6 +5,7 @@
 mod api;
 mod cases;
 mod cluster;
+mod copy;
 mod doors;
 mod house;
 mod jobs;

@@ -110,8 +110,14 @@ fn an_app_is_built_kept_and_had_by_the_next_pool() {
     }
     assert_eq!(read(&runtimes.app("blog").expect("the app"), "husorden/install.php"), "<?php // two");
     assert_eq!(read(&app, "husorden/install.php"), "<?php // one", "who uses the old one keeps it");
-    assert_eq!(runtimes.tidy(std::slice::from_ref(&app)).expect("tidied"), 0);
-    assert_eq!(runtimes.tidy(&[]).expect("tidied"), 1);
+    let now = jiff::Timestamp::now();
+    let nothing: [String; 0] = [];
+    let inside = app.join("husorden/install.php");
+    assert_eq!(runtimes.tidy(&[inside], now).expect("tidied"), nothing, "one that is in use stays");
+    let yesterday = now - jiff::SignedDuration::from_hours(24);
+    assert_eq!(runtimes.tidy(&[], yesterday).expect("tidied"), nothing, "the new one has not served for long");
+    assert_eq!(runtimes.tidy(&[], now).expect("tidied").len(), 1);
+    assert!(runtimes.app("blog").is_some_and(|serves| serves.exists()), "the one that serves stays");
     assert!(!app.exists());
 }
 

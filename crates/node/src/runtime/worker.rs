@@ -238,18 +238,23 @@ impl Runtimes {
         fits.then(|| self.inner.shelf.path(part, build))
     }
 
-    /// Takes builds off the shelf that neither serve nor are in use; `used` names the roots that sandboxes run on.
+    /// Takes builds off the shelf that neither serve nor are in use, and in whose place a newer one has served since before a
+    /// moment; `used` names the places that sandboxes have. Answers with what went, as `name@build`.
     ///
     /// # Errors
     /// When one cannot be removed.
-    pub fn tidy(&self, used: &[PathBuf]) -> Result<usize, BuildError> {
+    pub fn tidy(&self, used: &[PathBuf], before: Timestamp) -> Result<Vec<String>, BuildError> {
         let mut state = self.inner.state();
-        let mut removed = 0;
+        let mut removed = Vec::new();
         for old in state.ready.clone() {
             // No longer in the catalogue: what it is cannot be told, and somebody may still run on it.
             let Some(recipe) = self.inner.recipes.get(&old.name) else { continue };
-            let serves = state.newest(recipe).is_some_and(|newest| newest.build == old.build);
-            let in_use = Part::ALL.iter().any(|part| used.contains(&self.inner.shelf.path(*part, &old)));
+            let serves =
+                state.newest(recipe).is_none_or(|newest| newest.build == old.build || newest.built_at > before);
+            let in_use = Part::ALL.iter().any(|part| {
+                let place = self.inner.shelf.path(*part, &old);
+                used.iter().any(|used| used.starts_with(&place))
+            });
             if serves || in_use {
                 continue;
             }
@@ -259,7 +264,7 @@ impl Runtimes {
             };
             self.inner.shelf.remove(main, &old)?;
             state.ready.retain(|build| !(build.name == old.name && build.build == old.build));
-            removed += 1;
+            removed.push(format!("{}@{}", old.name, old.build));
         }
         Ok(removed)
     }

@@ -158,6 +158,27 @@ impl Bundle {
     }
 }
 
+/// The roots and bound places of every sandbox that has a folder here.
+pub(crate) fn places(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut places = Vec::new();
+    for entry in entries {
+        let text = match fs::read(entry?.path().join("config.json")) {
+            // It ended at this moment, or is being made.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        let config: Value = serde_json::from_slice(&text)?;
+        let mounts = config["mounts"].as_array().into_iter().flatten().map(|mount| &mount["source"]);
+        let named = mounts.chain([&config["root"]["path"]]).filter_map(Value::as_str);
+        places.extend(named.map(PathBuf::from));
+    }
+    Ok(places)
+}
+
 /// What the runtime in `root` has at `path`. Links count as something: crun resolves them beneath the root.
 fn look(root: &Path, path: &str) -> There {
     let path = root.join(path.trim_start_matches('/'));

@@ -44,6 +44,7 @@ use state::{Key, Phase, Shared, Slot, TaskPhase, Which};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -427,6 +428,15 @@ impl Sandboxes {
         numbers.dedup();
         numbers.retain(|number| state.occupied(*number));
         numbers
+    }
+
+    /// Places of the machine that sandboxes stand on or have bound, of all that there are.
+    ///
+    /// # Errors
+    /// When a configuration could not be read: then nothing may be said to be unused.
+    pub fn places(&self) -> io::Result<Vec<PathBuf>> {
+        // What starts at this moment stands on the newest build, and that one is in nobody's way.
+        bundle::places(&self.shared.ground.run.join("sandboxes"))
     }
 
     /// What was adopted and has not been set since. Absent is not gone: it goes on until somebody says otherwise.

@@ -47,7 +47,7 @@ fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
         ca: folder.path().join("ca"),
         uplink: crate::port::Uplink { interface: "lo".parse().expect("a link"), refuse: Vec::new() },
         edge: crate::Edge::default(),
-        sweep_s: 60,
+        care: crate::Care::default(),
         ground: ground.clone(),
     };
     let gone = Gone(ground);
@@ -107,6 +107,7 @@ fn wish(number: u32) -> Wish {
         aim: Aim::Run,
         spec: serde_json::json!({}),
         credentials: BTreeMap::new(),
+        from: None,
         retain_until: None,
         epoch: 1,
         generation: 1,

@@ -27,6 +27,7 @@ mod carrier;
 mod error;
 mod health;
 mod loopdev;
+mod owner;
 mod pool;
 mod snapshot;
 #[allow(clippy::module_inception, reason = "the wall and the one thing on it share the name")]

@@ -428,7 +428,9 @@ fn a_clone_is_its_own_and_pays_for_what_it_changes() {
         };
         let first = made(&pool, N, Bytes::mib(50));
         says(&first, "a", "one");
-        symlink("/etc/passwd", first.folder("www").join("link")).expect("a link");
+        let link = first.folder("www").join("link");
+        symlink("/etc/passwd", &link).expect("a link");
+        std::os::unix::fs::lchown(&link, Some(1_000_007), Some(1_000_007)).expect("given away");
         fill(&first.folder("www").join("big"), 20 << 20).expect("a write");
         let id = SnapshotId::new();
         first.snapshot(&id, Why::Customer, None).expect("a snapshot");
@@ -437,6 +439,15 @@ fn a_clone_is_its_own_and_pays_for_what_it_changes() {
         says(&second, "a", "two");
         assert_eq!((sees(&first, "a").as_str(), sees(&second, "a").as_str()), ("one", "two"), "{quota}");
         assert_eq!(fs::read_link(second.folder("www").join("link")).expect("a link"), Path::new("/etc/passwd"));
+        // What was the first's is the second's, links themselves and not where they lead.
+        let owner = |path: PathBuf| fs::symlink_metadata(path).expect("metadata").uid();
+        assert_eq!(
+            [second.folder("www"), second.folder("db"), second.folder("www").join("link")].map(owner),
+            [1_000_008; 3]
+        );
+        assert_eq!(owner(second.folder("www").join("a")), 0, "and root's stays root's");
+        assert_eq!(owner(first.folder("www").join("link")), 1_000_007, "the first keeps its own");
+        assert_eq!(owner("/etc/passwd".into()), 0);
         pool.sync().expect("a sync");
         let used = second.used().expect("used").0;
         if quota == "simple" {

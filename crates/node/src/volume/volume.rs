@@ -1,12 +1,13 @@
 //! One solution's volume: its verbs. Each may be called again after a death at any point.
 
-use super::{Pool, QuotaMode, SnapshotInfo, VolumeError, Why, btrfs, pool::destroy_subvolume};
+use super::{Pool, QuotaMode, SnapshotInfo, VolumeError, Why, btrfs, owner, pool::destroy_subvolume};
 use husorden_base::{Bytes, Number, SnapshotId};
 use husorden_kinds::VolumeSight;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -165,7 +166,7 @@ impl Volume {
         })
     }
 
-    /// Makes the volume from a snapshot of another in the same pool. Files keep the owner they had.
+    /// Makes the volume from a snapshot of another in the same pool. What was the other's is this one's.
     ///
     /// # Errors
     /// As [`Volume::create`], and when there is no such snapshot.
@@ -173,14 +174,16 @@ impl Volume {
         let source = other.open_snapshot(id)?;
         let from = other.snapshot_path(id);
         self.build(limit, |holder| {
+            let own = || owner::give(open_folder(&holder.join(LIVE))?.as_fd(), other.number, self.number);
             if self.pool.quota_mode() == QuotaMode::Simple {
-                return btrfs::snapshot(open_folder(holder)?, LIVE, &source, false, self.group());
+                return btrfs::snapshot(open_folder(holder)?, LIVE, &source, false, self.group()).and_then(|()| own());
             }
             // Shared extents make plain groups slower with every clone, so this is a full copy. Nobody else can reach either side.
             btrfs::subvol_create(open_folder(holder)?, LIVE, self.group())?;
             let mut copy = Command::new("cp");
             copy.args(["-a", "--reflink=never", "-T"]).arg(&from).arg(holder.join(LIVE));
-            super::run(&mut copy).map(drop).map_err(|error| io::Error::other(error.to_string()))
+            super::run(&mut copy).map(drop).map_err(|error| io::Error::other(error.to_string()))?;
+            own()
         })
     }
 

@@ -54,6 +54,10 @@ pub struct SolutionCreate {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub spec: Value,
+    /// Another solution of the account that it is made from, with its files and data. The spec is that one's, with `spec` laid
+    /// over it as a JSON merge patch (RFC 7396); names that must be alone, such as domains, are given anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<SolutionFrom>,
     /// For staff: in which account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -63,6 +67,17 @@ pub struct SolutionCreate {
     /// Deletion is refused until this is taken off.
     #[serde(default)]
     pub protected: bool,
+}
+
+/// What a solution is made from.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SolutionFrom {
+    /// The solution, by id or name.
+    pub solution: String,
+    /// A snapshot of it; left out, one is taken now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// A change of a solution. What is left out stays.

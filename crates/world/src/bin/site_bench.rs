@@ -33,6 +33,9 @@ fn main() -> Result<()> {
     if wanted("site.create") {
         create(&house)?;
     }
+    if wanted("measure.verified_p99_website") {
+        husorden_world::verified::website(&house)?;
+    }
     if wanted("edge.suspend_p99") {
         suspend(&house)?;
     }

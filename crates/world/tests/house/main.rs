@@ -1,5 +1,7 @@
 //! The whole house on real engines. Each module is one story, with an installation of its own.
 
+mod care;
+mod copies;
 mod faults;
 mod refusals;
 mod story;
