@@ -12,6 +12,7 @@ pub mod fake;
 mod harness;
 pub mod host;
 pub mod order;
+pub mod page;
 pub mod pass;
 pub mod probe;
 pub mod sandbox;
@@ -21,6 +22,7 @@ mod website;
 
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Order, Standing};
+pub use page::{CardRow, Glyph, Offer};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use sandbox::{Bind, Limits, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName};
@@ -75,6 +77,17 @@ pub trait Kind: Sync {
 
     /// What a probe asks to see from outside whether it is closed. None when strangers reach nothing of it.
     fn probe(&self, spec: &Value) -> Option<Probe>;
+
+    /// The ready-made starts that the page of new solutions offers; without any, the whole form is offered.
+    fn offers(&self) -> Vec<Offer> {
+        let (title, about) = (self.title(), Text::new("", ""));
+        vec![Offer { name: self.name(), title, about, glyph: Glyph::Box, spec: Value::Object(serde_json::Map::new()) }]
+    }
+
+    /// The card of one solution: its addresses and what else its owner looks for first.
+    fn card(&self, _spec: &Value) -> Vec<CardRow> {
+        Vec::new()
+    }
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.
     fn destructive(&self, before: &Value, after: &Value) -> bool;

@@ -85,7 +85,7 @@ impl Ask {
 
     /// A page with this title.
     pub(crate) const fn sheet<'a>(&'a self, title: &'a str) -> Sheet<'a> {
-        Sheet { ask: self, title, live: None, refresh_s: None, narrow: false, status: StatusCode::OK }
+        Sheet { ask: self, title, live: None, source: None, refresh_s: None, narrow: false, status: StatusCode::OK }
     }
 
     /// Which main page this belongs to: the first segment of its path.
@@ -101,6 +101,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) title: &'a str,
     /// The stream whose events make the page's live parts load again.
     pub(crate) live: Option<String>,
+    /// The page that live parts are loaded from, where it is not this one.
+    pub(crate) source: Option<String>,
     /// Without JavaScript: after how many seconds the page is loaded again, while something is under way.
     pub(crate) refresh_s: Option<u32>,
     /// A page of one form or text: a narrow column.
@@ -112,6 +114,12 @@ impl Sheet<'_> {
     /// Parts marked live are loaded again when this stream tells of something.
     pub(crate) fn live(mut self, stream: impl Into<String>) -> Self {
         self.live = Some(stream.into());
+        self
+    }
+
+    /// Live parts are loaded from another page, because this one is the answer to a form.
+    pub(crate) fn source(mut self, path: &str) -> Self {
+        self.source = Some(path.to_owned());
         self
     }
 

@@ -23,6 +23,7 @@
 //! - No password is kept: the database knows its user by the socket, and the application is handed a hash.
 
 mod app;
+mod card;
 mod engine;
 mod form;
 mod plan;
@@ -36,7 +37,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{Kind, Order, Plan, Probe, Sight};
+use crate::{CardRow, Kind, Offer, Order, Plan, Probe, Sight};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -87,6 +88,14 @@ impl Kind for Website {
 
     fn probe(&self, spec: &Value) -> Option<Probe> {
         stored(spec)?.domains.into_iter().next().map(|domain| Probe::Https { domain })
+    }
+
+    fn offers(&self) -> Vec<Offer> {
+        card::offers()
+    }
+
+    fn card(&self, spec: &Value) -> Vec<CardRow> {
+        card::card(spec)
     }
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {

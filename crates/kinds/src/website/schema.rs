@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 /// JSON Schema (2020-12) of the form.
 pub(super) fn schema() -> Value {
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "title": "Website",
@@ -28,12 +28,12 @@ pub(super) fn schema() -> Value {
                 ("Domæner", "De navne, webstedet svarer på, det vigtigste først."),
             ),
             "runtime": field(
-                json!({"enum": names(&RUNTIMES), "default": "php-8.4"}),
+                choice_with(&RUNTIMES, "php-8.4"),
                 ("Runtime", "What answers requests. A change is tried on the front page before the site is moved."),
                 ("Miljø", "Det, der svarer på besøg. Et skift prøves på forsiden, før webstedet flyttes."),
             ),
             "database": field(
-                json!({"enum": names(&DATABASES)}),
+                choice(&DATABASES),
                 ("Database", "The site's own database. It goes up in version, never down. WordPress gets the newest if nothing is said."),
                 ("Database", "Webstedets egen database. Den går op i version, aldrig ned. WordPress får den nyeste, hvis intet er sagt."),
             ),
@@ -73,7 +73,21 @@ pub(super) fn schema() -> Value {
                 ("CPU", "Højeste CPU-tid i procent af én kerne."),
             ),
         }
-    })
+    });
+    order(&mut schema["properties"], &ORDER);
+    order(&mut schema["properties"]["app"]["properties"], &APP_ORDER);
+    schema
+}
+
+/// The order in which people are asked; objects of JSON have none.
+const ORDER: [&str; 10] =
+    ["domains", "app", "runtime", "database", "size", "memory", "cpu_percent", "docroot", "https_only", "php"];
+const APP_ORDER: [&str; 5] = ["name", "title", "admin_email", "admin_user", "language"];
+
+fn order(properties: &mut Value, order: &[&str]) {
+    for (place, name) in order.iter().enumerate() {
+        properties[*name]["x-order"] = json!(place);
+    }
 }
 
 fn app() -> Value {
@@ -99,7 +113,7 @@ fn app() -> Value {
                 ("Brugernavn", "Den første brugers; adgangskoden laves med webstedet og vises én gang."),
             ),
             "language": field(
-                json!({"enum": names(&LANGUAGES), "default": "da_DK"}),
+                choice_with(&LANGUAGES, "da_DK"),
                 ("Language", "The language of the application."),
                 ("Sprog", "Applikationens sprog."),
             ),
@@ -140,6 +154,23 @@ fn size(range: &RangeInclusive<Bytes>, default: Bytes) -> Value {
         "pattern": "^[0-9]+ ?([KMGT]i?)?B?$",
         "default": default.to_string(),
     })
+}
+
+/// The schema of a choice: its words, and what people call them.
+fn choice<T>(words: &[(&'static str, T)]) -> Value {
+    let called: serde_json::Map<String, Value> = super::card::names()
+        .into_iter()
+        .filter(|(word, _)| words.iter().any(|(known, _)| known == word))
+        .map(|(word, name)| (word.to_owned(), json!(name)))
+        .collect();
+    json!({"enum": names(words), "x-names": called})
+}
+
+/// The same with a default.
+fn choice_with<T>(words: &[(&'static str, T)], default: &str) -> Value {
+    let mut schema = choice(words);
+    schema["default"] = json!(default);
+    schema
 }
 
 fn names<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {

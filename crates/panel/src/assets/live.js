@@ -23,15 +23,13 @@ function loadPage(address) {
     }
     loading = true;
     try {
-      const { response } = await loadPage(location.href);
+      const { response } = await loadPage(document.body.dataset.source ?? location.href);
       for (const fresh of response.querySelectorAll("[data-live]")) {
         const old = document.getElementById(fresh.id);
         // What somebody is typing in or has opened stays as it is.
         if (!old || old.contains(document.activeElement?.closest("input, select, textarea, dialog"))) continue;
         if (old.innerHTML !== fresh.innerHTML) old.replaceWith(document.adoptNode(fresh));
       }
-      const next = response.body.dataset.then;
-      if (next && next.startsWith("/") && !next.startsWith("//")) location.replace(next);
     } catch {
       // The next event tries again.
     }

@@ -6,6 +6,7 @@ pub(crate) mod icon;
 pub(crate) mod parts;
 pub(crate) mod refusal;
 pub(crate) mod shell;
+pub(crate) mod spec;
 
 pub(crate) use form::{Field, Wrong};
 pub(crate) use parts::*;

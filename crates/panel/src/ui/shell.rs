@@ -66,7 +66,7 @@ pub(crate) fn page(sheet: &Sheet<'_>, content: &Markup) -> Markup {
                     noscript { meta http-equiv="refresh" content=(seconds); }
                 }
             }
-            body data-stream=[sheet.live.as_deref()] {
+            body data-stream=[sheet.live.as_deref()] data-source=[sheet.source.as_deref()] {
                 a class="skip" href="#content" { (l.t("Gå til indholdet", "Skip to content")) }
                 (bar(ask))
                 @if let Some(who) = &ask.who {

@@ -1,0 +1,45 @@
+//! What a kind says of itself on people's pages: the starts it offers, and the card of one solution. Data, no markup.
+
+use husorden_base::Text;
+use serde_json::Value;
+
+/// A ready-made start, as the page of new solutions offers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name in addresses.
+    pub name: &'static str,
+    /// What people call it.
+    pub title: Text,
+    /// One or two sentences: what one gets.
+    pub about: Text,
+    /// Its picture.
+    pub glyph: Glyph,
+    /// The fields of the spec that it fills in. Those are asked about first; the rest is folded away with its defaults.
+    pub spec: Value,
+}
+
+/// A picture, from a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyph {
+    /// Something on the web.
+    Globe,
+    /// Something of files.
+    File,
+    /// Something that runs programs.
+    Server,
+    /// Something that can be filled with anything.
+    Box,
+}
+
+/// A line of a solution's card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardRow {
+    /// What it is.
+    pub label: Text,
+    /// What it says.
+    pub value: String,
+    /// Where it leads, for what has an address; always `https:`.
+    pub link: Option<String>,
+    /// Whether people copy it.
+    pub copy: bool,
+}

@@ -1,0 +1,157 @@
+//! What stops, deletes or locks out: each says first what will happen and what can be undone.
+
+use super::shapes::{may_change, path, read};
+use crate::api::segment;
+use crate::ask::{Ask, Reply};
+use crate::own_path::OwnPath;
+use crate::pages::create::shown_once;
+use crate::say::Say;
+use crate::ui::icon::Icon;
+use crate::ui::{self, Confirm, Tone};
+use husorden_base::Refusal;
+use husorden_wire::api;
+use maud::{Markup, html};
+use serde_json::json;
+
+/// The zone at the end of the settings.
+pub(super) fn zone(ask: &Ask, one: &api::Solution) -> Markup {
+    let l = ask.l;
+    let base = path(one);
+    if !may_change(ask) || one.aim == "gone" {
+        return html! {};
+    }
+    let line = |title: &str, text: &str, action: Markup| {
+        html! { div class="row apart" { div { h3 { (title) } p class="soft small" { (text) } } (action) } }
+    };
+    html! {
+        section class="card danger" {
+            div class="title" { h2 { (l.t("Farlig zone", "Danger zone")) } }
+            div class="body" {
+                @if one.aim == "run" {
+                    (line(l.t("Stop løsningen", "Stop the solution"), l.t("Den svarer ingen, til du starter den igen. Data bliver.", "It answers nobody until you start it again. The data stays."),
+                        ui::asks(&format!("{base}/stop"), "", Some(Icon::Stop), l.t("Stop", "Stop"))))
+                } @else {
+                    (line(l.t("Start løsningen", "Start the solution"), l.t("Den er stoppet; data er her.", "It is stopped; the data is here."),
+                        ui::act(ask, &format!("{base}/start"), "", Some(Icon::Play), l.t("Start", "Start"))))
+                }
+                hr;
+                @if one.protected {
+                    (line(l.t("Slettebeskyttelse er slået til", "Deletion protection is on"), l.t("Løsningen kan ikke slettes, før beskyttelsen tages af.", "The solution cannot be deleted before the protection is taken off."),
+                        ui::act(ask, &format!("{base}/protect"), "", Some(Icon::Shield), l.t("Tag beskyttelsen af", "Take the protection off"))))
+                } @else {
+                    (line(l.t("Slettebeskyttelse", "Deletion protection"), l.t("Så kan ingen slette løsningen ved en fejl.", "So that nobody deletes the solution by mistake."),
+                        ui::act(ask, &format!("{base}/protect"), "", Some(Icon::Shield), l.t("Beskyt", "Protect"))))
+                    hr;
+                    (line(l.t("Slet løsningen", "Delete the solution"), l.t("Den kan hentes tilbage i nogle dage.", "It can be brought back for some days."),
+                        ui::asks(&format!("{base}/delete"), "danger", Some(Icon::Trash), l.t("Slet", "Delete"))))
+                }
+            }
+        }
+    }
+}
+
+fn to(one: &api::Solution, tail: &str) -> OwnPath {
+    OwnPath::of(format!("{}{tail}", path(one)))
+}
+
+pub(super) async fn stop_page(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    let l = ask.l;
+    let title = l.f(|| format!("Stop {}?", one.name), || format!("Stop {}?", one.name));
+    let confirm = Confirm {
+        title: &title,
+        lead: "",
+        consequences: vec![
+            (Tone::Bad, l.t("Besøgende får at vide, at den er stoppet. Planlagt arbejde kører ikke.", "Visitors are told that it is stopped. Scheduled work does not run.").to_owned()),
+            (Tone::Good, l.t("Alle data bliver, og du kan starte den igen, når du vil.", "All data stays, and you can start it again whenever you want.").to_owned()),
+        ],
+        action: ask.path.as_str(),
+        verb: l.t("Stop", "Stop"),
+        danger: false,
+        back: &format!("{}/settings", path(&one)),
+        fields: html! {},
+    };
+    Ok(ask.sheet(&title).narrow().show(confirm.show(ask)))
+}
+
+pub(super) async fn stop(ask: &Ask) -> Result<Reply, Refusal> {
+    let one: api::Solution = ask.api.act(&format!("/v1/solutions/{}/stop", segment(ask.param("solution")))).await?;
+    Ok(Reply::see(to(&one, "")).saying(ask.l.t("Løsningen stoppes.", "The solution is being stopped.")))
+}
+
+pub(super) async fn start(ask: &Ask) -> Result<Reply, Refusal> {
+    let one: api::Solution = ask.api.act(&format!("/v1/solutions/{}/start", segment(ask.param("solution")))).await?;
+    Ok(Reply::see(to(&one, "")).saying(ask.l.t("Løsningen startes.", "The solution is being started.")))
+}
+
+pub(super) async fn delete_page(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    let l = ask.l;
+    let title = l.f(|| format!("Slet {}?", one.name), || format!("Delete {}?", one.name));
+    let confirm = Confirm {
+        title: &title,
+        lead: "",
+        consequences: vec![
+            (Tone::Bad, l.t("Løsningen holder op med at svare med det samme. Dens domæner forbliver dine, så længe sletningen kan fortrydes.", "The solution stops answering at once. Its domains stay yours as long as the deletion can be undone.").to_owned()),
+            (Tone::Good, l.t("Du kan fortryde i nogle dage; så er alt tilbage, som det var. Datoen står på løsningens side.", "You can undo it for some days; everything is then back as it was. The date stands on the solution's page.").to_owned()),
+            (Tone::Bad, l.t("Derefter er alt væk for altid, også øjebliksbillederne.", "After that everything is gone for good, the snapshots too.").to_owned()),
+        ],
+        action: ask.path.as_str(),
+        verb: l.t("Slet løsningen", "Delete the solution"),
+        danger: true,
+        back: &format!("{}/settings", path(&one)),
+        fields: html! {},
+    };
+    Ok(ask.sheet(&title).narrow().show(confirm.show(ask)))
+}
+
+pub(super) async fn delete(ask: &Ask) -> Result<Reply, Refusal> {
+    let one: api::Solution = ask.api.delete(&format!("/v1/solutions/{}", segment(ask.param("solution")))).await?;
+    Ok(Reply::see(to(&one, "")).saying(ask.l.t("Løsningen er slettet. Du kan fortryde.", "The solution is deleted. You can undo it.")))
+}
+
+pub(super) async fn protect(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    let body = json!({ "protected": !one.protected });
+    let one: api::Solution = ask.api.patch(&format!("/v1/solutions/{}", segment(&one.id)), &body, None).await?;
+    let said = if one.protected {
+        ask.l.t("Løsningen er beskyttet mod sletning.", "The solution is protected from deletion.")
+    } else {
+        ask.l.t("Beskyttelsen er taget af.", "The protection is taken off.")
+    };
+    Ok(Reply::see(to(&one, "/settings")).saying(said))
+}
+
+pub(super) async fn credential_page(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    let l = ask.l;
+    let title = l.t("Lav en ny adgangskode?", "Make a new password?");
+    let confirm = Confirm {
+        title,
+        lead: &one.name,
+        consequences: vec![
+            (Tone::Bad, l.t("Den gamle holder op med at virke.", "The old one stops working.").to_owned()),
+            (Tone::Plain, l.t("Den nye vises én gang, på næste side.", "The new one is shown once, on the next page.").to_owned()),
+        ],
+        action: ask.path.as_str(),
+        verb: l.t("Lav en ny", "Make a new one"),
+        danger: false,
+        back: &path(&one),
+        fields: html! {},
+    };
+    Ok(ask.sheet(title).narrow().show(confirm.show(ask)))
+}
+
+pub(super) async fn credential(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    let at = format!("/v1/solutions/{}/credentials/{}", segment(&one.id), segment(ask.param("credential")));
+    let shown: api::CredentialShown = ask.api.act(&at).await?;
+    let l = ask.l;
+    let title = l.t("Ny adgangskode", "New password");
+    let back = path(&one);
+    Ok(ask.sheet(title).narrow().show(html! {
+        (ui::head(Some((&back, &one.name)), title, "", html! {}))
+        (shown_once(ask, &[shown]))
+        div class="row" { (ui::button(&back, "primary", None, l.t("Jeg har gemt den", "I have kept it"))) }
+    }))
+}
