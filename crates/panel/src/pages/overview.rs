@@ -21,7 +21,7 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     let busy = solutions.iter().any(|one| one.state == "working");
     let title = l.t("Overblik", "Overview");
     Ok(ask.sheet(title).live("/live").refresh(busy.then_some(5)).show(html! {
-        (ui::head(None, l.t("Løsninger", "Solutions"), "", new_button(ask)))
+        (ui::head(None, l.t("Løsninger", "Solutions"), &in_short(ask, &solutions), new_button(ask, "primary phone-only")))
         @if solutions.is_empty() && first && !searched {
             section class="card" { (nothing(ask)) }
         } @else {
@@ -39,10 +39,25 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     }))
 }
 
-fn new_button(ask: &Ask) -> Markup {
+/// All of it in one sentence.
+fn in_short(ask: &Ask, solutions: &[&api::Solution]) -> String {
+    let l = ask.l;
+    let fine = solutions.iter().filter(|one| ["running", "stopped"].contains(&one.state.as_str())).count();
+    match (solutions.len(), solutions.len() - fine) {
+        (0, _) => String::new(),
+        (_, 0) => l.t("Alt står, som det skal.", "Everything stands as it should.").to_owned(),
+        (_, 1) => l.t("Én løsning er ikke, som den skal være.", "One solution is not as it should be.").to_owned(),
+        (_, some) => l.f(
+            || format!("{some} løsninger er ikke, som de skal være."),
+            || format!("{some} solutions are not as they should be."),
+        ),
+    }
+}
+
+fn new_button(ask: &Ask, class: &str) -> Markup {
     html! {
         @if ask.who.as_ref().is_some_and(|who| !who.read_only) {
-            (ui::button("/create", "primary", Some(Icon::Add), ask.l.t("Ny løsning", "New solution")))
+            (ui::button("/create", class, Some(Icon::Add), ask.l.t("Ny løsning", "New solution")))
         }
     }
 }
@@ -56,7 +71,7 @@ fn nothing(ask: &Ask) -> Markup {
             "Vælg, hvad du vil have. Den første er klar om under et minut, og en sletning kan fortrydes.",
             "Choose what you want. The first is ready in under a minute, and a deletion can be undone.",
         ),
-        new_button(ask),
+        new_button(ask, "primary"),
     )
 }
 

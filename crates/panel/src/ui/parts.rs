@@ -235,7 +235,7 @@ pub(crate) fn gauge(reader: &Reader, live: u64, snapshots: u64, limit: u64) -> M
     );
     html! {
         div class=(class) {
-            div class="legend" { strong class="num" { (label) } span class="soft num" { (format!("{:.0} %", share(used))) } }
+            div class="legend" { strong class="num" { (label) } span class="soft num" { (if used > 0 && share(used) < 1.0 { "< 1 %".to_owned() } else { format!("{:.0} %", share(used)) }) } }
             svg role="img" aria-label=(label) preserveAspectRatio="none" viewBox="0 0 100 8" {
                 rect class="one" x="0" y="0" width=(seen(live)) height="8" {}
                 rect class="two" x=(seen(live)) y="0" width=(seen(snapshots)) height="8" {}

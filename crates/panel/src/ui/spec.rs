@@ -271,12 +271,17 @@ impl SpecForm<'_> {
             names[l.tag()].as_str().unwrap_or(word).to_owned()
         };
         let blank = schema.get("default").is_none() && !required;
-        around(self.ask, &Around { id: &id, label, help, optional: false }, &errors, html! {
-            select id=(id) name=(pointer) class="short" aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] {
-                @if blank { option value="" selected[typed.is_empty()] { (l.t("Vælg for mig", "Choose for me")) } }
-                @for word in words { option value=(word) selected[word == typed] { (name(word)) } }
-            }
-        })
+        around(
+            self.ask,
+            &Around { id: &id, label, help, optional: false },
+            &errors,
+            html! {
+                select id=(id) name=(pointer) class="short" aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] {
+                    @if blank { option value="" selected[typed.is_empty()] { (l.t("Vælg for mig", "Choose for me")) } }
+                    @for word in words { option value=(word) selected[word == typed] { (name(word)) } }
+                }
+            },
+        )
     }
 
     fn list(&self, pointer: &str, label: &str, help: &str, schema: &Value) -> Markup {
@@ -346,7 +351,10 @@ mod tests {
         assert_eq!(form.get("/spec/size"), Some("512 MiB"));
         let read = read(&form, &schema(), ROOT);
         assert_eq!(read["names"], spec["names"]);
-        assert_eq!((&read["only"], &read["count"], &read["app"], &read["php"]), (&spec["only"], &spec["count"], &spec["app"], &spec["php"]));
+        assert_eq!(
+            (&read["only"], &read["count"], &read["app"], &read["php"]),
+            (&spec["only"], &spec["count"], &spec["app"], &spec["php"])
+        );
         assert_eq!(difference(&schema(), &spec, &read), None, "what is not changed is not sent");
     }
 

@@ -32,34 +32,44 @@ fn show(ask: &Ask, one: &api::Solution, typed: &Form, wrong: &Wrong) -> Result<R
     let l = ask.l;
     let schema = kind(ask, one)?.schema();
     // Everything that is set stands open; what is not is folded away.
-    let first: Map<String, Value> =
-        one.spec.as_object().into_iter().flatten().filter(|(_, value)| value.is_string() || value.is_array()).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let first: Map<String, Value> = one
+        .spec
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| value.is_string() || value.is_array())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     let first = Value::Object(first);
     let spec = SpecForm { ask, schema: &schema, first: &first, typed, wrong };
-    Ok(frame(ask, one, html! {
-        @if may_change(ask) {
-            (wrong.summary(ask))
-            form method="post" action={ (path(one)) "/settings" } class="fields" {
-                (form::token(ask))
-                input type="hidden" name="_generation" value=(typed.text("_generation"));
-                button class="unseen" tabindex="-1" aria-hidden="true" {}
-                section class="card" {
-                    div class="title" { h2 { (l.t("Indstillinger", "Settings")) } }
-                    div class="body fields" {
-                        (Field { name: "/name", label: l.t("Navn", "Name"), value: typed.text("/name"), autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
-                        (spec.show())
+    Ok(frame(
+        ask,
+        one,
+        html! {
+            @if may_change(ask) {
+                (wrong.summary(ask))
+                form method="post" action={ (path(one)) "/settings" } class="fields" {
+                    (form::token(ask))
+                    input type="hidden" name="_generation" value=(typed.text("_generation"));
+                    button class="unseen" tabindex="-1" aria-hidden="true" {}
+                    section class="card" {
+                        div class="title" { h2 { (l.t("Indstillinger", "Settings")) } }
+                        div class="body fields" {
+                            (Field { name: "/name", label: l.t("Navn", "Name"), value: typed.text("/name"), autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
+                            (spec.show())
+                        }
+                        div class="end" { div class="row" {
+                            button class="button primary" { (l.t("Gem ændringer", "Save changes")) }
+                            span class="soft small" { (l.t("Kan en ændring miste noget, tager vi et øjebliksbillede først.", "Where a change could lose something, we take a snapshot first.")) }
+                        } }
                     }
-                    div class="end" { div class="row" {
-                        button class="button primary" { (l.t("Gem ændringer", "Save changes")) }
-                        span class="soft small" { (l.t("Kan en ændring miste noget, tager vi et øjebliksbillede først.", "Where a change could lose something, we take a snapshot first.")) }
-                    } }
                 }
+            } @else {
+                (ui::note(Tone::Plain, "", html! { p { (l.t("Din rolle må se løsningen, men ikke ændre den.", "Your role may see the solution, but not change it.")) } }))
             }
-        } @else {
-            (ui::note(Tone::Plain, "", html! { p { (l.t("Din rolle må se løsningen, men ikke ændre den.", "Your role may see the solution, but not change it.")) } }))
-        }
-        (danger::zone(ask, one))
-    }))
+            (danger::zone(ask, one))
+        },
+    ))
 }
 
 pub(super) async fn change(ask: &Ask) -> Result<Reply, Refusal> {
@@ -81,7 +91,8 @@ pub(super) async fn change(ask: &Ask) -> Result<Reply, Refusal> {
     }
     let at = format!("/v1/solutions/{}", segment(&one.id));
     match ask.api.patch::<api::Solution>(&at, &Value::Object(body), Some(ask.form.text("_generation"))).await {
-        Ok(changed) => Ok(Reply::see(settings(&changed.name)).saying(ask.l.t("Gemt. Ændringen føres ud nu.", "Saved. The change is being carried out."))),
+        Ok(changed) => Ok(Reply::see(settings(&changed.name))
+            .saying(ask.l.t("Gemt. Ændringen føres ud nu.", "Saved. The change is being carried out."))),
         Err(refusal) => show(ask, &one, &ask.form, &Wrong::of(ask, refusal)),
     }
 }

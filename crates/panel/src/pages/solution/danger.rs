@@ -62,8 +62,22 @@ pub(super) async fn stop_page(ask: &Ask) -> Result<Reply, Refusal> {
         title: &title,
         lead: "",
         consequences: vec![
-            (Tone::Bad, l.t("Besøgende får at vide, at den er stoppet. Planlagt arbejde kører ikke.", "Visitors are told that it is stopped. Scheduled work does not run.").to_owned()),
-            (Tone::Good, l.t("Alle data bliver, og du kan starte den igen, når du vil.", "All data stays, and you can start it again whenever you want.").to_owned()),
+            (
+                Tone::Bad,
+                l.t(
+                    "Besøgende får at vide, at den er stoppet. Planlagt arbejde kører ikke.",
+                    "Visitors are told that it is stopped. Scheduled work does not run.",
+                )
+                .to_owned(),
+            ),
+            (
+                Tone::Good,
+                l.t(
+                    "Alle data bliver, og du kan starte den igen, når du vil.",
+                    "All data stays, and you can start it again whenever you want.",
+                )
+                .to_owned(),
+            ),
         ],
         action: ask.path.as_str(),
         verb: l.t("Stop", "Stop"),
@@ -107,7 +121,8 @@ pub(super) async fn delete_page(ask: &Ask) -> Result<Reply, Refusal> {
 
 pub(super) async fn delete(ask: &Ask) -> Result<Reply, Refusal> {
     let one: api::Solution = ask.api.delete(&format!("/v1/solutions/{}", segment(ask.param("solution")))).await?;
-    Ok(Reply::see(to(&one, "")).saying(ask.l.t("Løsningen er slettet. Du kan fortryde.", "The solution is deleted. You can undo it.")))
+    Ok(Reply::see(to(&one, ""))
+        .saying(ask.l.t("Løsningen er slettet. Du kan fortryde.", "The solution is deleted. You can undo it.")))
 }
 
 pub(super) async fn protect(ask: &Ask) -> Result<Reply, Refusal> {
@@ -131,7 +146,10 @@ pub(super) async fn credential_page(ask: &Ask) -> Result<Reply, Refusal> {
         lead: &one.name,
         consequences: vec![
             (Tone::Bad, l.t("Den gamle holder op med at virke.", "The old one stops working.").to_owned()),
-            (Tone::Plain, l.t("Den nye vises én gang, på næste side.", "The new one is shown once, on the next page.").to_owned()),
+            (
+                Tone::Plain,
+                l.t("Den nye vises én gang, på næste side.", "The new one is shown once, on the next page.").to_owned(),
+            ),
         ],
         action: ask.path.as_str(),
         verb: l.t("Lav en ny", "Make a new one"),

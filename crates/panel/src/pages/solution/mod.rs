@@ -64,24 +64,28 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
     let events = recent(ask, &one, EVENTS_FEW).await?;
     let l = ask.l;
-    Ok(frame(ask, &one, html! {
-        div class="split" {
-            div class="stack" {
-                (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
-                section class="card" id="usage" data-live {
-                    div class="title" { h2 { (l.t("Plads", "Disk")) } }
-                    div class="body" { (usage(ask, &one)) }
+    Ok(frame(
+        ask,
+        &one,
+        html! {
+            div class="split" {
+                div class="stack" {
+                    (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
+                    section class="card" id="usage" data-live {
+                        div class="title" { h2 { (l.t("Plads", "Disk")) } }
+                        div class="body" { (usage(ask, &one)) }
+                    }
+                }
+                section class="card" id="events" data-live {
+                    div class="title" {
+                        h2 { (l.t("Hændelser", "Events")) }
+                        a class="small" href={ (path(&one)) "/events" } { (l.t("Se alle", "See all")) }
+                    }
+                    div class="body" { (ui::timeline(ask, &events)) }
                 }
             }
-            section class="card" id="events" data-live {
-                div class="title" {
-                    h2 { (l.t("Hændelser", "Events")) }
-                    a class="small" href={ (path(&one)) "/events" } { (l.t("Se alle", "See all")) }
-                }
-                div class="body" { (ui::timeline(ask, &events)) }
-            }
-        }
-    }))
+        },
+    ))
 }
 
 /// What the kind says of it, and its passwords.
@@ -135,12 +139,16 @@ async fn events(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
     let events = recent(ask, &one, EVENTS).await?;
     let l = ask.l;
-    Ok(frame(ask, &one, html! {
-        section class="card" id="events" data-live {
-            div class="title" { h2 { (l.t("Hændelser", "Events")) } p { (l.t("De nyeste øverst.", "The newest first.")) } }
-            div class="body" { (ui::timeline(ask, &events)) }
-        }
-    }))
+    Ok(frame(
+        ask,
+        &one,
+        html! {
+            section class="card" id="events" data-live {
+                div class="title" { h2 { (l.t("Hændelser", "Events")) } p { (l.t("De nyeste øverst.", "The newest first.")) } }
+                div class="body" { (ui::timeline(ask, &events)) }
+            }
+        },
+    ))
 }
 
 /// How the solution stands, in words, where more than a word is needed.
@@ -148,22 +156,38 @@ fn standing(ask: &Ask, one: &api::Solution) -> Markup {
     let l = ask.l;
     let message = one.message.clone().unwrap_or_default();
     match one.state.as_str() {
-        "closed" => ui::note(Tone::Bad, l.t("Løsningen er lukket af en afgørelse", "The solution is closed by a decision"), html! {
-            p { (message) ". " (l.t("Data er urørt.", "The data is untouched.")) }
-            p { a href="/decisions" { (l.t("Læs afgørelsen, og klag", "Read the decision, and complain")) } }
-        }),
-        "trouble" => ui::note(Tone::Warn, l.t("Noget virker ikke", "Something does not work"), html! { p { (message) } }),
-        "unknown" => ui::note(Tone::Warn, l.t("Tilstanden er ukendt", "The state is unknown"), html! { p { (message) "." } }),
-        "working" => ui::note(Tone::Busy, l.t("Der arbejdes på løsningen", "The solution is being worked on"), html! {
-            @if !message.is_empty() { p { (message) } }
-            progress aria-label=(l.t("I gang", "Under way")) {}
-        }),
-        "deleting" | "deleted" => ui::note(Tone::Warn, l.t("Løsningen er slettet", "The solution is deleted"), html! {
-            @if let Some(until) = one.retain_until {
-                p { (l.t("Den kan hentes tilbage, med alt i sig, indtil ", "It can be brought back, with everything in it, until ")) (ask.reader.at(until)) "." }
-                div class="row" { (ui::act(ask, &format!("{}/undo", path(one)), "primary", Some(Icon::Restore), l.t("Fortryd sletningen", "Undo the deletion"))) }
-            } @else { p { (l.t("Den kan ikke hentes tilbage.", "It cannot be brought back.")) } }
-        }),
+        "closed" => ui::note(
+            Tone::Bad,
+            l.t("Løsningen er lukket af en afgørelse", "The solution is closed by a decision"),
+            html! {
+                p { (message) ". " (l.t("Data er urørt.", "The data is untouched.")) }
+                p { a href="/decisions" { (l.t("Læs afgørelsen, og klag", "Read the decision, and complain")) } }
+            },
+        ),
+        "trouble" => {
+            ui::note(Tone::Warn, l.t("Noget virker ikke", "Something does not work"), html! { p { (message) } })
+        }
+        "unknown" => {
+            ui::note(Tone::Warn, l.t("Tilstanden er ukendt", "The state is unknown"), html! { p { (message) "." } })
+        }
+        "working" => ui::note(
+            Tone::Busy,
+            l.t("Der arbejdes på løsningen", "The solution is being worked on"),
+            html! {
+                @if !message.is_empty() { p { (message) } }
+                progress aria-label=(l.t("I gang", "Under way")) {}
+            },
+        ),
+        "deleting" | "deleted" => ui::note(
+            Tone::Warn,
+            l.t("Løsningen er slettet", "The solution is deleted"),
+            html! {
+                @if let Some(until) = one.retain_until {
+                    p { (l.t("Den kan hentes tilbage, med alt i sig, indtil ", "It can be brought back, with everything in it, until ")) (ask.reader.at(until)) "." }
+                    div class="row" { (ui::act(ask, &format!("{}/undo", path(one)), "primary", Some(Icon::Restore), l.t("Fortryd sletningen", "Undo the deletion"))) }
+                } @else { p { (l.t("Den kan ikke hentes tilbage.", "It cannot be brought back.")) } }
+            },
+        ),
         _ => html! {},
     }
 }

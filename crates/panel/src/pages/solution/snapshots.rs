@@ -29,42 +29,46 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
     let orders: api::Page<api::Order> = ask.api.get(&format!("/v1/solutions/{id}/orders?limit={ORDERS}")).await?;
     let l = ask.l;
     let may = may_change(ask);
-    Ok(frame(ask, &one, html! {
-        div id="orders" data-live aria-live="polite" class="stack tight" { (under_way(ask, &orders.items)) }
-        @if may {
-            (ui::card(l.t("Tag et øjebliksbillede", "Take a snapshot"), html! {}, html! {
-                p class="soft small" { (l.t(
-                    "Et øjeblik, hvor alt er frosset fast: filer og database sammen. Det tager et sekund og forstyrrer ingen. Tag et, før du ændrer noget stort.",
-                    "A moment in which everything stands still: files and database together. It takes a second and disturbs nobody. Take one before a big change.",
-                )) }
-                (wrong.summary(ask))
-                form method="post" action={ (path(&one)) "/snapshots" } class="search" {
-                    (form::token(ask))
-                    div class="box" {
-                        (Field { name: "/label", label: l.t("Hvad skal det hedde?", "What is it called?"), value: ask.form.text("/label"), optional: true, autocomplete: "off", max: Some(100), ..Field::default() }.show(ask, wrong))
+    Ok(frame(
+        ask,
+        &one,
+        html! {
+            div id="orders" data-live aria-live="polite" class="stack tight" { (under_way(ask, &orders.items)) }
+            @if may {
+                (ui::card(l.t("Tag et øjebliksbillede", "Take a snapshot"), html! {}, html! {
+                    p class="soft small" { (l.t(
+                        "Et øjeblik, hvor alt er frosset fast: filer og database sammen. Det tager et sekund og forstyrrer ingen. Tag et, før du ændrer noget stort.",
+                        "A moment in which everything stands still: files and database together. It takes a second and disturbs nobody. Take one before a big change.",
+                    )) }
+                    (wrong.summary(ask))
+                    form method="post" action={ (path(&one)) "/snapshots" } class="search" {
+                        (form::token(ask))
+                        div class="box" {
+                            (Field { name: "/label", label: l.t("Hvad skal det hedde?", "What is it called?"), value: ask.form.text("/label"), optional: true, autocomplete: "off", max: Some(100), ..Field::default() }.show(ask, wrong))
+                        }
+                        button class="button primary" { (Icon::Camera.show()) (l.t("Tag nu", "Take now")) }
                     }
-                    button class="button primary" { (Icon::Camera.show()) (l.t("Tag nu", "Take now")) }
+                }))
+            }
+            section class="card" id="snapshots" data-live {
+                div class="title" {
+                    h2 { (l.t("Øjebliksbilleder", "Snapshots")) }
+                    @if may && snapshots.items.iter().any(|snapshot| snapshot.before.is_some()) {
+                        (ui::asks(&format!("{}/undo", path(&one)), "small", Some(Icon::Restore), l.t("Fortryd den seneste ændring", "Undo the newest change")))
+                    }
                 }
-            }))
-        }
-        section class="card" id="snapshots" data-live {
-            div class="title" {
-                h2 { (l.t("Øjebliksbilleder", "Snapshots")) }
-                @if may && snapshots.items.iter().any(|snapshot| snapshot.before.is_some()) {
-                    (ui::asks(&format!("{}/undo", path(&one)), "small", Some(Icon::Restore), l.t("Fortryd den seneste ændring", "Undo the newest change")))
+                @if snapshots.items.is_empty() {
+                    (ui::empty(Icon::Camera, l.t("Ingen endnu", "None yet"), l.t(
+                        "Vi tager selv et, før noget slettes eller gendannes. Du kan tage dine egne, når du vil.",
+                        "We take one ourselves before anything is deleted or restored. You can take your own whenever you want.",
+                    ), html! {}))
+                } @else {
+                    (table(ask, &one, &snapshots.items, may))
+                    (ui::pager(ask, ask.query.text("after").is_empty(), snapshots.next.as_deref()))
                 }
             }
-            @if snapshots.items.is_empty() {
-                (ui::empty(Icon::Camera, l.t("Ingen endnu", "None yet"), l.t(
-                    "Vi tager selv et, før noget slettes eller gendannes. Du kan tage dine egne, når du vil.",
-                    "We take one ourselves before anything is deleted or restored. You can take your own whenever you want.",
-                ), html! {}))
-            } @else {
-                (table(ask, &one, &snapshots.items, may))
-                (ui::pager(ask, ask.query.text("after").is_empty(), snapshots.next.as_deref()))
-            }
-        }
-    }))
+        },
+    ))
 }
 
 /// What the node is doing, or has failed at last.
@@ -192,11 +196,32 @@ pub(super) async fn restore_page(ask: &Ask) -> Result<Reply, Refusal> {
     let title = l.f(|| format!("Gendan {}?", one.name), || format!("Restore {}?", one.name));
     let confirm = Confirm {
         title: &title,
-        lead: &l.f(|| format!("Til »{}« fra {at}.", name(ask, &snapshot)), || format!("To “{}” of {at}.", name(ask, &snapshot))),
+        lead: &l.f(
+            || format!("Til »{}« fra {at}.", name(ask, &snapshot)),
+            || format!("To “{}” of {at}.", name(ask, &snapshot)),
+        ),
         consequences: vec![
-            (Tone::Bad, l.t("Filer og database bliver, som de var dengang. Det, der er kommet til siden, er ikke med.", "Files and database become as they were then. What was added since is not in it.").to_owned()),
-            (Tone::Plain, l.t("Løsningen er væk i nogle sekunder imens.", "The solution is away for some seconds meanwhile.").to_owned()),
-            (Tone::Good, l.t("Vi tager et øjebliksbillede først, så gendannelsen kan fortrydes.", "We take a snapshot first, so that the restore can be undone.").to_owned()),
+            (
+                Tone::Bad,
+                l.t(
+                    "Filer og database bliver, som de var dengang. Det, der er kommet til siden, er ikke med.",
+                    "Files and database become as they were then. What was added since is not in it.",
+                )
+                .to_owned(),
+            ),
+            (
+                Tone::Plain,
+                l.t("Løsningen er væk i nogle sekunder imens.", "The solution is away for some seconds meanwhile.")
+                    .to_owned(),
+            ),
+            (
+                Tone::Good,
+                l.t(
+                    "Vi tager et øjebliksbillede først, så gendannelsen kan fortrydes.",
+                    "We take a snapshot first, so that the restore can be undone.",
+                )
+                .to_owned(),
+            ),
         ],
         action: ask.path.as_str(),
         verb: l.t("Gendan", "Restore"),
@@ -208,7 +233,11 @@ pub(super) async fn restore_page(ask: &Ask) -> Result<Reply, Refusal> {
 }
 
 pub(super) async fn restore(ask: &Ask) -> Result<Reply, Refusal> {
-    let at = format!("/v1/solutions/{}/snapshots/{}/restore", segment(ask.param("solution")), segment(ask.param("snapshot")));
+    let at = format!(
+        "/v1/solutions/{}/snapshots/{}/restore",
+        segment(ask.param("solution")),
+        segment(ask.param("snapshot"))
+    );
     let _: api::Order = ask.api.act(&at).await?;
     Ok(back(ask, ask.l.t("Gendannelsen er i gang.", "The restore is under way.")))
 }
@@ -221,9 +250,17 @@ pub(super) async fn delete_page(ask: &Ask) -> Result<Reply, Refusal> {
     let title = l.t("Slet øjebliksbilledet?", "Delete the snapshot?");
     let confirm = Confirm {
         title,
-        lead: &l.f(|| format!("»{}« fra {at}.", name(ask, &snapshot)), || format!("“{}” of {at}.", name(ask, &snapshot))),
+        lead: &l
+            .f(|| format!("»{}« fra {at}.", name(ask, &snapshot)), || format!("“{}” of {at}.", name(ask, &snapshot))),
         consequences: vec![
-            (Tone::Bad, l.t("Du kan ikke længere gå tilbage til det øjeblik. Det kan ikke fortrydes.", "You can no longer go back to that moment. This cannot be undone.").to_owned()),
+            (
+                Tone::Bad,
+                l.t(
+                    "Du kan ikke længere gå tilbage til det øjeblik. Det kan ikke fortrydes.",
+                    "You can no longer go back to that moment. This cannot be undone.",
+                )
+                .to_owned(),
+            ),
             (Tone::Good, l.t("Løsningen selv røres ikke.", "The solution itself is not touched.").to_owned()),
         ],
         action: ask.path.as_str(),
@@ -247,11 +284,30 @@ pub(super) async fn undo_page(ask: &Ask) -> Result<Reply, Refusal> {
     let title = l.t("Fortryd den seneste ændring?", "Undo the newest change?");
     let confirm = Confirm {
         title,
-        lead: l.t("Den seneste gendannelse, udpakning eller ændring, som vi tog et øjebliksbillede før.", "The newest restore, unpacking or change that we took a snapshot before."),
+        lead: l.t(
+            "Den seneste gendannelse, udpakning eller ændring, som vi tog et øjebliksbillede før.",
+            "The newest restore, unpacking or change that we took a snapshot before.",
+        ),
         consequences: vec![
-            (Tone::Plain, l.f(|| format!("{} bliver, som den var lige før.", one.name), || format!("{} becomes as it was just before.", one.name))),
-            (Tone::Bad, l.t("Det, der er skrevet siden, er ikke med.", "What was written since is not in it.").to_owned()),
-            (Tone::Good, l.t("Vi tager et øjebliksbillede først, så også dette kan fortrydes.", "We take a snapshot first, so that this too can be undone.").to_owned()),
+            (
+                Tone::Plain,
+                l.f(
+                    || format!("{} bliver, som den var lige før.", one.name),
+                    || format!("{} becomes as it was just before.", one.name),
+                ),
+            ),
+            (
+                Tone::Bad,
+                l.t("Det, der er skrevet siden, er ikke med.", "What was written since is not in it.").to_owned(),
+            ),
+            (
+                Tone::Good,
+                l.t(
+                    "Vi tager et øjebliksbillede først, så også dette kan fortrydes.",
+                    "We take a snapshot first, so that this too can be undone.",
+                )
+                .to_owned(),
+            ),
         ],
         action: ask.path.as_str(),
         verb: l.t("Fortryd ændringen", "Undo the change"),

@@ -1,0 +1,43 @@
+// Every page as a picture: phone and desktop, light and dark, Danish and English; and what axe says of each.
+import { open, overflow, panel, picture, serious, staff, visitor } from "./lib.mjs";
+
+const sessions = { [panel]: process.env.SESSION, [staff]: process.env.STAFF_SESSION };
+const solution = process.env.SOLUTION ?? "demo";
+const pages = [
+  [panel, "log-in", "/log-in", false],
+  [panel, "overview", "/"],
+  [panel, "create", "/create"],
+  [panel, "create-form", `/create/website?offer=wordpress`],
+  [panel, "solution", `/solutions/${solution}`],
+  [panel, "snapshots", `/solutions/${solution}/snapshots`],
+  [panel, "events", `/solutions/${solution}/events`],
+  [panel, "settings", `/solutions/${solution}/settings`],
+  [panel, "delete", `/solutions/${solution}/delete`],
+  [panel, "none", "/no-such-page"],
+  [staff, "staff", "/"],
+].concat(JSON.parse(process.env.PAGES ?? "[]"));
+const only = process.env.ONLY?.split(",");
+
+const browser = await open();
+const faults = [];
+for (const [width, scheme, language] of [
+  ["desktop", "light", "en"], ["phone", "light", "da"], ["desktop", "dark", "da"], ["phone", "dark", "en"],
+  ["desktop", "light", "da"], ["phone", "light", "en"], ["desktop", "dark", "en"], ["phone", "dark", "da"],
+].slice(0, Number(process.env.LOOKS ?? 8))) {
+  const context = await visitor(browser, { width, scheme, language });
+  const page = await context.newPage();
+  for (const [origin, name, path, signedIn = true] of pages) {
+    if (only && !only.includes(name)) continue;
+    await context.clearCookies();
+    if (signedIn) await context.addCookies([{ name: "__Host-session", value: sessions[origin], url: origin, secure: true, httpOnly: true, sameSite: "Lax", path: undefined }]);
+    await page.goto(origin + path, { waitUntil: "load" });
+    await picture(page, `${name}-${width}-${scheme}-${language}`);
+    faults.push(...(await overflow(page)).map((one) => `${name} ${width}: ${one}`));
+    if (process.env.AXE === "yes") faults.push(...(await serious(page)).map((one) => `${name} ${width} ${scheme}: ${one}`));
+  }
+  faults.push(...context.faults);
+  await context.close();
+}
+await browser.close();
+console.log(faults.length ? faults.join("\n") : "nothing serious");
+process.exitCode = faults.length ? 1 : 0;
