@@ -24,6 +24,7 @@ pub(crate) struct Api {
     bearer: Option<String>,
     language: Language,
     address: Option<std::net::IpAddr>,
+    agent: Option<HeaderValue>,
 }
 
 impl Api {
@@ -33,13 +34,19 @@ impl Api {
         bearer: Option<String>,
         language: Language,
         address: Option<std::net::IpAddr>,
+        agent: Option<HeaderValue>,
     ) -> Self {
-        Self { router, bearer, language, address }
+        Self { router, bearer, language, address, agent }
     }
 
     /// The same with another session.
     pub(crate) fn with(&self, bearer: &str) -> Self {
         Self { bearer: Some(bearer.to_owned()), ..self.clone() }
+    }
+
+    /// The same in another language.
+    pub(crate) fn speaking(&self, language: Language) -> Self {
+        Self { language, ..self.clone() }
     }
 
     /// Whether there is a session.
@@ -82,6 +89,11 @@ impl Api {
         let tag = tag.map(|tag| format!("\"{tag}\""));
         let headers: Vec<(&str, &str)> = tag.iter().map(|tag| ("if-match", tag.as_str())).collect();
         self.send(Method::PATCH, path, Some(body), &headers).await
+    }
+
+    /// Puts something in its place.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Refusal> {
+        self.send(Method::PUT, path, Some(body), &[]).await
     }
 
     /// Takes away.
@@ -133,6 +145,9 @@ impl Api {
         {
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
+        }
+        if let Some(agent) = &self.agent {
+            request = request.header(header::USER_AGENT, agent);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -12,6 +12,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use husorden_base::{Language, Refusal, Text};
 use husorden_control::Kinds;
+use husorden_wire::api::Capability;
 use maud::Markup;
 use std::collections::BTreeMap;
 
@@ -69,6 +70,8 @@ pub(crate) struct Ask {
     pub(crate) who: Option<Standing>,
     /// A sentence that the page before left.
     pub(crate) flash: Option<String>,
+    /// What an earlier log-in of this browser was given.
+    pub(crate) device: Option<String>,
     pub(crate) api: Api,
     pub(crate) kinds: Kinds,
     /// Parameters of the path.
@@ -78,6 +81,11 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    /// Whether the visitor may do this.
+    pub(crate) fn may(&self, what: Capability) -> bool {
+        self.who.as_ref().is_some_and(|who| who.may(what))
+    }
+
     /// A parameter of the path.
     pub(crate) fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)

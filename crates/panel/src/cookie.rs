@@ -9,6 +9,8 @@ pub(crate) const SESSION: &str = "__Host-session";
 pub(crate) const VISIT: &str = "__Host-visit";
 /// A sentence for the next page.
 pub(crate) const FLASH: &str = "__Host-flash";
+/// What the API gave a browser that has logged in whole; sent with its next log-in.
+pub(crate) const DEVICE: &str = "__Host-device";
 /// The language that was chosen.
 pub(crate) const LANGUAGE: &str = "__Host-language";
 /// Light or dark, where it was chosen.

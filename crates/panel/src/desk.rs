@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use husorden_base::{Language, Refusal, Secret, Text};
 use husorden_control::Kinds;
+use husorden_wire::api;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -121,7 +122,14 @@ impl Desk {
             token,
             who: None,
             flash: flash.clone(),
-            api: Api::new(self.api.clone(), session.clone(), language, address),
+            device: cookie::read(&parts.headers, cookie::DEVICE).filter(|text| !text.is_empty()),
+            api: Api::new(
+                self.api.clone(),
+                session.clone(),
+                language,
+                address,
+                parts.headers.get(header::USER_AGENT).cloned(),
+            ),
             kinds: self.kinds,
             params,
             query: Form::parse(parts.uri.query().unwrap_or_default().as_bytes()),
@@ -140,7 +148,7 @@ impl Desk {
         if fresh && is_page && page.is_some() {
             reply = reply.cookie(cookie::set(cookie::VISIT, &visit, Stay::Browser));
         }
-        if session.is_some() && ask.who.is_none() && page.is_some_and(|page| page.reach == Reach::Session) {
+        if session.is_some() && ask.who.is_none() && page.is_some_and(|page| page.reach != Reach::Anybody) {
             reply = reply.cookie(cookie::clear(cookie::SESSION));
         }
         if flash.is_some() && is_page {
@@ -167,14 +175,32 @@ impl Desk {
             }
         }
         ask.who = Standing::ask(&ask.api).await?;
-        if let Some(who) = &ask.who {
-            ask.reader = Reader::new(ask.l, who.zone.as_deref().unwrap_or(ZONE));
+        if let Some(person) = ask.who.as_ref().and_then(|who| who.person.as_ref()) {
+            if cookie::read(&parts.headers, cookie::LANGUAGE).is_none() {
+                ask.l = person.language;
+                ask.api = ask.api.speaking(ask.l);
+            }
+            ask.reader = Reader::new(ask.l, &person.time_zone);
         }
-        if page.is_some_and(|page| page.reach == Reach::Session) && ask.who.is_none() {
-            return Ok(Some(to_log_in(ask, parts.method == Method::GET)));
+        let Some(page) = page else { return Ok(None) };
+        match (page.reach, &ask.who) {
+            (Reach::Anybody, _) | (Reach::Begun, Some(_)) => Ok(None),
+            (Reach::Begun | Reach::Session, None) => Ok(Some(to_log_in(ask, parts.method == Method::GET))),
+            (Reach::Session, Some(who)) => Ok(who.needs.first().map(|need| Reply::see(need_path(*need, &ask.path)))),
         }
-        Ok(None)
     }
+}
+
+/// Where that is done which a session needs first, and where it goes on from there.
+pub(crate) fn need_path(need: api::Need, to: &OwnPath) -> OwnPath {
+    let page = match need {
+        api::Need::SecondFactor => "/log-in/code",
+        api::Need::SecondFactorEnrol => "/security/totp",
+        api::Need::Rules => "/rules/accept",
+    };
+    let mut query = Form::default();
+    query.add("then", to.as_str());
+    OwnPath::of(format!("{page}?{}", query.query()))
 }
 
 /// To the log-in, and from there back to the page that was asked for.
@@ -190,6 +216,13 @@ fn to_log_in(ask: &Ask, page: bool) -> Reply {
 fn refused(ask: &Ask, refusal: &Refusal) -> Reply {
     if refusal.status == 401 {
         return to_log_in(ask, ask.form == Form::default()).cookie(cookie::clear(cookie::SESSION));
+    }
+    if refusal.code == "step-up-needed" {
+        let mut query = Form::default();
+        // A form that was refused is sent again from its own page.
+        let then = if ask.form == Form::default() { Some(&ask.path) } else { ask.from.as_ref() };
+        query.add("then", then.map_or("/", OwnPath::as_str));
+        return Reply::see(OwnPath::of(format!("/step-up?{}", query.query())));
     }
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     ask.sheet(refusal.title.get(ask.l)).narrow().status(status).show(ui::refusal::page(ask, refusal))

@@ -24,7 +24,9 @@ use tower::ServiceExt;
 pub enum Reach {
     /// Everybody.
     Anybody,
-    /// Who has a session; others are led to the log-in.
+    /// Who has a session, also while something is needed of it, such as the second factor.
+    Begun,
+    /// Who has a session that needs nothing more; others are led to the log-in, or to what is needed.
     Session,
 }
 

@@ -3,24 +3,22 @@
 use crate::api::Api;
 use husorden_base::Refusal;
 use husorden_wire::api;
+use husorden_wire::api::{Capabilities, Capability};
+use serde_json::Value;
 
 /// The person, the account they stand in, and what they may.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Standing {
-    /// What the person is called; the account's name where a session has no person.
+    /// What the person is called; the account's name where the session is no person's.
     pub(crate) name: String,
-    /// The person's address.
-    pub(crate) email: Option<String>,
-    /// The time zone times are shown in.
-    pub(crate) zone: Option<String>,
+    pub(crate) person: Option<api::Person>,
     /// The account that is stood in.
     pub(crate) account: Option<Account>,
     /// Every account that can be stood in.
     pub(crate) accounts: Vec<Account>,
-    /// Whether this is a session of staff.
-    pub(crate) staff: bool,
-    /// Whether they may make no solutions.
-    pub(crate) read_only: bool,
+    pub(crate) capabilities: Capabilities,
+    /// What must be done before anything else.
+    pub(crate) needs: Vec<api::Need>,
 }
 
 /// An account, as its members see it.
@@ -36,6 +34,25 @@ impl Standing {
         if !api.has_session() {
             return Ok(None);
         }
+        let session: api::Session = match api.get("/v1/session").await {
+            Ok(session) => session,
+            Err(refusal) if refusal.status == 401 => return Ok(None),
+            Err(refusal) if refusal.status >= 500 => return Err(refusal),
+            // A token is nobody's log-in, and lets its holder in all the same: it may what it may at the API.
+            Err(_) => return Self::of_token(api).await,
+        };
+        let seen = |standing: &api::Standing| Account { id: standing.id.clone(), name: standing.name.clone() };
+        Ok(Some(Self {
+            name: session.person.name.clone(),
+            account: session.account.as_ref().map(seen),
+            accounts: session.accounts.iter().map(seen).collect(),
+            capabilities: capabilities(&serde_json::to_value(&session.capabilities).unwrap_or(Value::Null)),
+            needs: session.needs,
+            person: Some(session.person),
+        }))
+    }
+
+    async fn of_token(api: &Api) -> Result<Option<Self>, Refusal> {
         let me: api::Me = match api.get("/v1/me").await {
             Ok(me) => me,
             Err(refusal) if refusal.status == 401 => return Ok(None),
@@ -43,13 +60,21 @@ impl Standing {
         };
         let account = me.account.map(|account| Account { id: account.id, name: account.name });
         Ok(Some(Self {
-            name: account.as_ref().map_or_else(|| "Staff".to_owned(), |account| account.name.clone()),
-            email: None,
-            zone: None,
+            name: account.as_ref().map_or_else(|| "Husorden".to_owned(), |account| account.name.clone()),
+            person: None,
             accounts: account.iter().cloned().collect(),
-            staff: account.is_none(),
             account,
-            read_only: !me.capabilities.has(api::Capability::SolutionCreate),
+            capabilities: me.capabilities,
+            needs: Vec::new(),
         }))
     }
+
+    /// Whether the visitor may do this.
+    pub(crate) const fn may(&self, what: Capability) -> bool {
+        self.capabilities.has(what)
+    }
+}
+
+fn capabilities(words: &Value) -> Capabilities {
+    serde_json::from_value(words.clone()).unwrap_or(Capabilities::NONE)
 }

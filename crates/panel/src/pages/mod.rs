@@ -1,22 +1,47 @@
-//! The customers' pages. A page is an `async fn(&Ask) -> Result<Reply, Refusal>` and a line in the table here.
+//! The customers' pages. A page is an `async fn(&Ask) -> Result<Reply, Refusal>` and a line in a table here or beside it.
 
+mod account;
 mod create;
+mod decisions;
+mod evidence;
+pub(crate) mod mail_links;
+mod members;
 mod overview;
+mod rules;
+pub(crate) mod security;
 pub(crate) mod session;
 mod solution;
+mod tokens;
 
-use crate::routes::Reach::Session;
-use crate::routes::{Page, get, post};
+use crate::routes::Page;
+use crate::routes::Reach::{Anybody, Begun, Session};
+use crate::routes::{get, post};
 
 /// Every page of the customers' origin.
 pub(crate) fn table() -> Vec<Page> {
-    let mut table = session::table();
-    table.extend([
+    let own = vec![
         get("/", Session, overview::show),
         get("/create", Session, create::offers),
         get("/create/{kind}", Session, create::page),
         post("/create/{kind}", Session, create::create),
-    ]);
-    table.extend(solution::table());
-    table
+        get("/decisions", Session, decisions::list),
+        get("/decisions/{measure}", Session, decisions::show),
+        post("/decisions/{measure}/complaints", Session, decisions::complain),
+        get("/evidence", Session, evidence::show),
+        get("/rules", Anybody, rules::show),
+        get("/rules/versions", Anybody, rules::versions),
+        get("/rules/versions/{version}", Anybody, rules::version),
+        get("/rules/accept", Begun, rules::accept_page),
+        post("/rules/accept", Begun, rules::accept),
+        get("/tokens", Session, tokens::list),
+        post("/tokens", Session, tokens::create),
+        get("/tokens/{token}/revoke", Session, tokens::revoke_page),
+        post("/tokens/{token}/revoke", Session, tokens::revoke),
+        get("/account", Session, account::show),
+        post("/account", Session, account::change),
+    ];
+    [session::table(), mail_links::table(), security::table(), members::table(), solution::table(), own]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -6,6 +6,7 @@ use crate::ui::icon::Icon;
 use crate::ui::{self, Tone};
 use husorden_base::Refusal;
 use husorden_wire::api;
+use husorden_wire::api::Capability;
 use maud::{Markup, html};
 
 pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
@@ -56,7 +57,7 @@ fn in_short(ask: &Ask, solutions: &[&api::Solution]) -> String {
 
 fn new_button(ask: &Ask, class: &str) -> Markup {
     html! {
-        @if ask.who.as_ref().is_some_and(|who| !who.read_only) {
+        @if ask.may(Capability::SolutionCreate) {
             (ui::button("/create", class, Some(Icon::Add), ask.l.t("Ny løsning", "New solution")))
         }
     }

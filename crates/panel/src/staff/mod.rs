@@ -2,7 +2,7 @@
 
 mod nodes;
 
-use crate::pages::session;
+use crate::pages::{mail_links, security, session};
 use crate::routes::Page;
 use crate::routes::Reach::Session;
 use crate::routes::get;
@@ -11,9 +11,8 @@ use crate::ui::shell::{Entry, Group};
 
 /// Every page of the staff's origin.
 pub(crate) fn table() -> Vec<Page> {
-    let mut table = session::table();
-    table.extend([get("/", Session, nodes::show)]);
-    table
+    let own = vec![get("/", Session, nodes::show)];
+    [session::table(), mail_links::table(), security::table(), own].into_iter().flatten().collect()
 }
 
 /// What the navigation of the staff's origin holds.

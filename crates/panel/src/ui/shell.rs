@@ -6,6 +6,7 @@ use crate::ask::{Ask, Origin, Sheet, Theme};
 use crate::assets;
 use crate::say::Say;
 use crate::standing::Standing;
+use husorden_wire::api::Capability;
 use maud::{DOCTYPE, Markup, html};
 
 /// One entry of the navigation.
@@ -37,7 +38,16 @@ fn navigation(ask: &Ask) -> Vec<Group> {
                     entry(Icon::Rules, "/rules", "Husorden", "House rules"),
                 ],
             ),
-            ("Adgang", "Access", vec![entry(Icon::Key, "/tokens", "API-tokens", "API tokens")]),
+            (
+                "Konto",
+                "Account",
+                vec![
+                    entry(Icon::People, "/members", "Medlemmer", "Members"),
+                    entry(Icon::Key, "/tokens", "API-tokens", "API tokens"),
+                    entry(Icon::Shield, "/security", "Sikkerhed", "Security"),
+                    entry(Icon::Settings, "/account", "Kontoen", "The account"),
+                ],
+            ),
         ],
         Origin::Staff => crate::staff::navigation(),
     }
@@ -69,7 +79,7 @@ pub(crate) fn page(sheet: &Sheet<'_>, content: &Markup) -> Markup {
             body data-stream=[sheet.live.as_deref()] data-source=[sheet.source.as_deref()] {
                 a class="skip" href="#content" { (l.t("Gå til indholdet", "Skip to content")) }
                 (bar(ask))
-                @if let Some(who) = &ask.who {
+                @if let Some(who) = ask.who.as_ref().filter(|who| who.needs.is_empty()) {
                     @let groups = navigation(ask);
                     div class="frame" {
                         (side(ask, who, &groups))
@@ -189,7 +199,10 @@ fn person(ask: &Ask, who: &Standing) -> Markup {
             div class="card-like" {
                 div class="head" {
                     strong { (who.name) }
-                    @if let Some(email) = &who.email { div class="soft small" { (email) } }
+                    @if let Some(person) = &who.person { div class="soft small" { (person.email) } }
+                }
+                @if who.person.is_some() && who.needs.is_empty() {
+                    a href="/security" { (Icon::Shield.show()) (l.t("Dig og din sikkerhed", "You and your security")) }
                 }
                 (post(ask, "/log-out", html! {
                     button { (Icon::LogOut.show()) (l.t("Log ud", "Log out")) }
@@ -219,7 +232,7 @@ fn side(ask: &Ask, who: &Standing, groups: &[Group]) -> Markup {
     let l = ask.l;
     html! {
         nav class="side" aria-label=(l.t("Sider", "Pages")) {
-            @if ask.origin == Origin::Customers && !who.read_only {
+            @if ask.origin == Origin::Customers && who.may(Capability::SolutionCreate) {
                 a class="button primary" href="/create" { (Icon::Add.show()) (l.t("Ny løsning", "New solution")) }
             }
             @for (da, en, entries) in groups {
@@ -257,7 +270,7 @@ fn foot(ask: &Ask) -> Markup {
         footer class="foot" {
             div class="row" {
                 span { "Husorden" }
-                a href="/rules" { (l.t("Husorden for alle løsninger", "House rules of all solutions")) }
+                @if ask.origin == Origin::Customers { a href="/rules" { (l.t("Husorden", "House rules")) } }
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::ui::icon::Icon;
 use crate::ui::{self, Confirm, Tone};
 use husorden_base::Refusal;
 use husorden_wire::api;
+use husorden_wire::api::Capability;
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -38,7 +39,7 @@ pub(super) fn zone(ask: &Ask, one: &api::Solution) -> Markup {
                 @if one.protected {
                     (line(l.t("Slettebeskyttelse er slået til", "Deletion protection is on"), l.t("Løsningen kan ikke slettes, før beskyttelsen tages af.", "The solution cannot be deleted before the protection is taken off."),
                         ui::act(ask, &format!("{base}/protect"), "", Some(Icon::Shield), l.t("Tag beskyttelsen af", "Take the protection off"))))
-                } @else {
+                } @else if ask.may(Capability::SolutionDelete) {
                     (line(l.t("Slettebeskyttelse", "Deletion protection"), l.t("Så kan ingen slette løsningen ved en fejl.", "So that nobody deletes the solution by mistake."),
                         ui::act(ask, &format!("{base}/protect"), "", Some(Icon::Shield), l.t("Beskyt", "Protect"))))
                     hr;

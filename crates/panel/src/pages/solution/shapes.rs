@@ -10,6 +10,7 @@ use crate::ui::icon::Icon;
 use husorden_base::Refusal;
 use husorden_kinds::CardRow;
 use husorden_wire::api;
+use husorden_wire::api::Capability;
 use maud::{Markup, html};
 
 /// The solution that the path names.
@@ -34,7 +35,7 @@ pub(super) fn tag(ask: &Ask, one: &api::Solution) -> Markup {
 
 /// Whether the visitor may change it.
 pub(super) fn may_change(ask: &Ask) -> bool {
-    ask.who.as_ref().is_some_and(|who| !who.read_only)
+    ask.may(Capability::SolutionChange)
 }
 
 /// A page of a solution: its head, how it stands, its tabs, and the content.

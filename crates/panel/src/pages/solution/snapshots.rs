@@ -9,6 +9,7 @@ use crate::ui::icon::Icon;
 use crate::ui::{self, Confirm, Field, Tone, Wrong, form};
 use husorden_base::Refusal;
 use husorden_wire::api;
+use husorden_wire::api::Capability;
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -148,7 +149,9 @@ fn table(ask: &Ask, one: &api::Solution, snapshots: &[api::Snapshot], may: bool)
                             @if may && snapshot.state == "ready" {
                                 span class="row" {
                                     (ui::asks(&format!("{base}/snapshots/{}/restore", segment(&snapshot.id)), "small", Some(Icon::Restore), l.t("Gendan", "Restore")))
-                                    (ui::asks(&format!("{base}/snapshots/{}/delete", segment(&snapshot.id)), "quiet small", Some(Icon::Trash), l.t("Slet", "Delete")))
+                                    @if ask.may(Capability::SolutionDelete) {
+                                        (ui::asks(&format!("{base}/snapshots/{}/delete", segment(&snapshot.id)), "quiet small", Some(Icon::Trash), l.t("Slet", "Delete")))
+                                    }
                                 }
                             }
                         }

@@ -1,0 +1,77 @@
+//! The account's own evidence: who did what, and when; written before the act and completed after.
+
+use crate::ask::{Ask, Reply};
+use crate::form::Form;
+use crate::say::Say;
+use crate::ui::icon::Icon;
+use crate::ui::{self, Tone};
+use husorden_base::Refusal;
+use husorden_wire::api;
+use maud::html;
+use serde_json::Value;
+
+/// Characters of the details that a line shows.
+const DETAILS_CHARS_MAX: usize = 160;
+
+pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
+    let mut query = Form::default();
+    query.add("after", ask.query.text("after"));
+    query.add("limit", "50");
+    let page: api::Page<api::Evidence> = ask.api.get(&format!("/v1/evidence?{}", query.query())).await?;
+    let l = ask.l;
+    let title = l.t("Log", "Log");
+    let lead = l.t(
+        "Alt, hvad nogen har gjort på kontoen: du selv, dine medlemmer, vores personale og maskinerne. Ingen linje kan ændres eller fjernes.",
+        "Everything that anybody has done on the account: you, your members, our staff and the machines. No line can be changed or taken away.",
+    );
+    Ok(ask.sheet(title).show(html! {
+        (ui::head(None, title, lead, html! {}))
+        section class="card" {
+            @if page.items.is_empty() {
+                (ui::empty(Icon::File, l.t("Intet endnu", "Nothing yet"), l.t("Når noget sker, står det her.", "When something happens, it stands here."), html! {}))
+            } @else {
+                div class="table" { table class="stacks" {
+                    thead { tr { th scope="col" { (l.t("Hvad", "What")) } th scope="col" { (l.t("Hvem", "Who")) } th scope="col" { (l.t("Detaljer", "Details")) } th scope="col" class="end" { (l.t("Hvornår", "When")) } } }
+                    tbody { @for line in &page.items { tr {
+                        td { code { (line.act) } }
+                        td data-label=(l.t("Hvem", "Who")) { (who(ask, &line.who)) }
+                        td class="whole soft" { (details(&line.before)) }
+                        td data-label=(l.t("Hvornår", "When")) class="end soft nowrap" { (ask.reader.at(line.begun)) }
+                    } } }
+                } }
+                (ui::pager(ask, ask.query.text("after").is_empty(), page.next.as_deref()))
+            }
+        }
+    }))
+}
+
+/// Who did it: the side of the house as a word, the signature as it stands in the log.
+fn who(ask: &Ask, signature: &str) -> maud::Markup {
+    let l = ask.l;
+    let (side, rest) = signature.split_once(':').unwrap_or((signature, ""));
+    let (tone, word) = match side {
+        "staff" => (Tone::Warn, l.t("Personale", "Staff")),
+        "account" => (Tone::Plain, l.t("Kontoen", "The account")),
+        "node" => (Tone::Plain, l.t("Maskinen", "The machine")),
+        _ => (Tone::Plain, l.t("Platformen", "The platform")),
+    };
+    html! { span title=(rest) { (ui::badge(tone, word)) } }
+}
+
+/// The plain values of the details, in short.
+fn details(value: &Value) -> String {
+    let plain = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let parts =
+        value.as_object().into_iter().flatten().filter_map(|(name, value)| Some(format!("{name}: {}", plain(value)?)));
+    let text = parts.collect::<Vec<_>>().join(" · ");
+    if text.chars().count() > DETAILS_CHARS_MAX {
+        text.chars().take(DETAILS_CHARS_MAX).chain(['…']).collect()
+    } else {
+        text
+    }
+}
