@@ -242,6 +242,7 @@ fn migrator() -> Migrator {
         one(5, "limits", include_str!("../migrations/0005_limits.sql")),
         one(7, "access", include_str!("../migrations/0007_access.sql")),
         one(9, "rules", include_str!("../migrations/0009_rules.sql")),
+        one(10, "money", include_str!("../migrations/0010_money.sql")),
         one(11, "cases", include_str!("../migrations/0011_cases.sql")),
         one(13, "walls", include_str!("../migrations/0013_walls.sql")),
     ])

@@ -87,6 +87,26 @@ impl From<sqlx::Error> for Fault {
                 ),
             )
             .into(),
+            Some("plan_code_taken") => Refusal {
+                fields: vec![FieldError {
+                    pointer: "/code".to_owned(),
+                    detail: Text::new("Koden er i brug", "The code is in use"),
+                }],
+                ..Refusal::new(
+                    "plan-code-taken",
+                    409,
+                    Text::new("Der er en plan med den kode", "There is a plan with that code"),
+                    Text::new("Vælg en anden kode, eller ret den plan.", "Choose another code, or change that plan."),
+                )
+            }
+            .into(),
+            Some("ledger_entry_once") => Refusal::new(
+                "entered-before",
+                409,
+                Text::new("Det er bogført før", "It was entered before"),
+                Text::new("Intet er bogført igen.", "Nothing was entered again."),
+            )
+            .into(),
             Some("idempotency_taken") => Refusal::new(
                 "idempotency-running",
                 409,

@@ -25,6 +25,7 @@ mod gate;
 mod http;
 mod jobs;
 mod merge;
+mod money;
 mod nodes;
 mod openapi;
 mod order;

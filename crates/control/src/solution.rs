@@ -11,6 +11,7 @@ use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::form::IfMatch;
 use crate::merge::merge;
+use crate::money::quota;
 use crate::order;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
@@ -106,6 +107,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     if count >= i64::from(count_max) {
         return Err(too_many(count, count_max).into());
     }
+    quota::check(app, tx.conn(), account, id, kind.name(), &spec).await?;
     let new = NewSolution {
         id,
         account,
@@ -169,6 +171,8 @@ pub(crate) async fn change(
         return Err(Refusal::fields(wrong).into());
     }
     if row.spec != before.spec {
+        store::solution::count_to_create(tx.conn(), row.account).await?;
+        quota::check(app, tx.conn(), row.account, row.id, kind.name(), &row.spec).await?;
         if kind.destructive(&before.spec, &row.spec) && row.has_volume() && row.hold_for.is_none() {
             hold = Some(order::snapshot_before_change(&mut tx, &before, &mut trail).await?);
         }

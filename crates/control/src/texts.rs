@@ -1,6 +1,6 @@
 //! What events say to people, in both languages. Stored events keep a word and data; the sentence is made when it is read.
 
-use husorden_base::Text;
+use husorden_base::{Language, Money, Text};
 use serde_json::Value;
 
 /// The sentence of an event.
@@ -100,6 +100,28 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("Husordenens version {} er accepteret", number("version")),
             format!("Version {} of the house rules was accepted", number("version")),
         ),
+        "subscription.begun" => both(format!("{name} er bestilt"), format!("{name} was ordered")),
+        "subscription.renewed" => {
+            both(format!("En ny periode af {name} er begyndt"), format!("A new period of {name} has begun"))
+        }
+        "subscription.ending" => {
+            both(format!("{name} løber ud {}", day("until")), format!("{name} runs out on {}", day("until")))
+        }
+        "subscription.continues" => both(format!("{name} fortsætter"), format!("{name} goes on")),
+        "subscription.lapsed" => both(format!("{name} er løbet ud"), format!("{name} has run out")),
+        "subscription.ended" => {
+            let said = data.pointer("/money/statement").cloned().unwrap_or_default();
+            let said = serde_json::from_value::<Text>(said).unwrap_or_else(|_| Text::new("", ""));
+            both(format!("{name} er afsluttet. {}", said.da), format!("{name} was ended. {}", said.en))
+        }
+        "payment.entered" => {
+            let amount = serde_json::from_value::<Money>(data.get("amount").cloned().unwrap_or_default()).ok();
+            let said = |language| amount.map_or_else(String::new, |amount| amount.in_words(language));
+            both(
+                format!("Betaling bogført: {}", said(Language::Da)),
+                format!("Payment entered: {}", said(Language::En)),
+            )
+        }
         "account.created" => both(format!("Kontoen {name} er oprettet"), format!("The account {name} was made")),
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
         "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),

@@ -41,6 +41,17 @@ pub fn kind(name: &str) -> Option<&'static dyn Kind> {
     KINDS.into_iter().find(|kind| kind.name() == name)
 }
 
+/// What a solution may take at most, as plans count it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Disk.
+    pub disk: Bytes,
+    /// Memory.
+    pub memory: Bytes,
+    /// Processor, in percent of one core.
+    pub cpu_percent: u32,
+}
+
 /// Something the platform can host.
 pub trait Kind: Sync {
     /// Its name in the API, the CLI and the database.
@@ -65,6 +76,11 @@ pub trait Kind: Sync {
 
     /// The most its volume may hold.
     fn volume(&self, spec: &Value) -> Bytes;
+
+    /// What it takes of a plan: disk, memory and processor at most.
+    fn demand(&self, spec: &Value) -> Demand {
+        Demand { disk: self.volume(spec), ..Demand::default() }
+    }
 
     /// Passwords that are made with the solution and shown once, as (name of the credential, user name).
     fn credentials(&self, spec: &Value) -> Vec<(String, String)>;

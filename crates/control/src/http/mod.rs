@@ -5,6 +5,7 @@ pub(crate) mod archive;
 pub(crate) mod cases;
 pub(crate) mod events;
 pub(crate) mod me;
+pub(crate) mod money;
 pub(crate) mod orders;
 pub(crate) mod rules;
 pub(crate) mod solutions;

@@ -1,7 +1,7 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
-use crate::http::{accounts, archive, cases, events, me, orders, rules, solutions, tokens};
+use crate::http::{accounts, archive, cases, events, me, money, orders, rules, solutions, tokens};
 use husorden_wire::api::{self, Capability as Can};
 
 const PAGE: &[&str] = &["after", "limit"];
@@ -9,7 +9,7 @@ const PAGE: &[&str] = &["after", "limit"];
 /// Every route.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    [platform(), solutions(), accounts(), cases(), rules()].into_iter().flatten().collect()
+    [platform(), solutions(), accounts(), cases(), rules(), plans()].into_iter().flatten().collect()
 }
 
 #[rustfmt::skip]
@@ -113,5 +113,31 @@ fn rules() -> Vec<Route> {
             .gives::<RulesAccepted>().asks(&["account"]).when_held(),
         post("/v1/rules/acceptance", account(Can::AccountManage), "Accept a version of the house rules for the account", rules::accept)
             .takes::<RulesAccept>().gives::<RulesAcceptance>().status(201).when_held(),
+    ]
+}
+
+#[rustfmt::skip]
+fn plans() -> Vec<Route> {
+    use api::{Ending, LedgerEntry, Payment, Plan, PlanChange, PlanCreate, Posting, Subscription, SubscriptionCreate, SubscriptionEnd};
+    vec![
+        get("/v1/plans", both(Can::Read), "List plans and add-ons", money::plans).gives_page::<Plan>(),
+        post("/v1/plans", staff(Can::MoneyHandle), "Make a plan", money::plan_create).takes::<PlanCreate>().gives::<Plan>().status(201),
+        patch("/v1/plans/{plan}", staff(Can::MoneyHandle), "Change a plan; a price holds from the next period", money::plan_change)
+            .takes::<PlanChange>().gives::<Plan>(),
+        get("/v1/subscriptions", both(Can::Read), "List subscriptions", money::subscriptions).gives_page::<Subscription>().asks(&["after", "limit", "account"]),
+        post("/v1/subscriptions", both(Can::BillingManage), "Order a plan or an add-on: its first period begins", money::subscribe)
+            .takes::<SubscriptionCreate>().gives::<Subscription>().status(201),
+        get("/v1/subscriptions/export", both(Can::BillingManage), "All subscriptions as CSV", money::subscriptions_export).asks(&["account"]),
+        get("/v1/subscriptions/{subscription}", both(Can::Read), "Show a subscription", money::subscription_get).gives::<Subscription>(),
+        get("/v1/subscriptions/{subscription}/ending", both(Can::Read), "What ending it now would mean in money; changes nothing", money::ending)
+            .gives::<Ending>().asks(&["why"]),
+        post("/v1/subscriptions/{subscription}/end", both(Can::BillingManage), "Let a subscription run out (the answer is the subscription), or end it now (an ending)", money::end)
+            .takes::<SubscriptionEnd>().gives::<Ending>().dangerous(),
+        get("/v1/ledger", both(Can::BillingManage), "Entries of the ledger, oldest first", money::entries)
+            .gives_page::<LedgerEntry>().asks(&["after", "limit", "account"]),
+        get("/v1/ledger/balance", both(Can::BillingManage), "The sum of each ledger", money::balance).gives_page::<Posting>().asks(&["account"]),
+        get("/v1/ledger/export", both(Can::BillingManage), "The ledger as CSV, a row for each posting", money::ledger_export).asks(&["account"]),
+        post("/v1/ledger/payments", staff(Can::MoneyHandle), "Enter money that came in", money::payment)
+            .takes::<Payment>().gives_page::<Posting>().status(201),
     ]
 }

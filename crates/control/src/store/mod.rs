@@ -8,6 +8,7 @@ pub(crate) mod evidence;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod measure;
+pub(crate) mod money;
 pub(crate) mod node;
 pub(crate) mod order;
 pub(crate) mod rules;

@@ -138,6 +138,19 @@ pub(crate) async fn count_to_create(conn: &mut PgConnection, account: AccountId)
     sqlx::query_scalar("select count_to_create($1)").bind(account.0).fetch_one(conn).await
 }
 
+/// What an account's solutions ask for: id, kind and spec of each that is still there.
+pub(crate) async fn demands(
+    conn: &mut PgConnection,
+    account: AccountId,
+) -> Result<Vec<(SolutionId, String, Value)>, sqlx::Error> {
+    all(
+        json("select jsonb_build_array(id, kind, spec) from solution where account = $1 and deleted is null")
+            .bind(account.0),
+        conn,
+    )
+    .await
+}
+
 /// A solution as it is made. The database gives it its number and the epoch.
 pub(crate) struct NewSolution<'a> {
     pub(crate) id: SolutionId,

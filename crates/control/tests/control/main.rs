@@ -11,6 +11,7 @@ mod house;
 mod jobs;
 mod limits;
 mod link;
+mod money;
 mod node;
 mod private;
 mod rules;

@@ -37,7 +37,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Kind, Offer, Order, Plan, Probe, Sight};
+use crate::{CardRow, Demand, Kind, Offer, Order, Plan, Probe, Sight};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -72,6 +72,15 @@ impl Kind for Website {
 
     fn volume(&self, spec: &Value) -> Bytes {
         stored(spec).map_or(Bytes(0), |spec| spec.size)
+    }
+
+    fn demand(&self, spec: &Value) -> Demand {
+        // The database beside the site has a small limit of its own, which belongs to the kind and not to the customer's choice.
+        stored(spec).map_or_else(Demand::default, |spec| Demand {
+            disk: spec.size,
+            memory: spec.memory,
+            cpu_percent: spec.cpu_percent,
+        })
     }
 
     fn credentials(&self, spec: &Value) -> Vec<(String, String)> {

@@ -4,12 +4,14 @@ mod access;
 mod capability;
 mod case;
 mod identity;
+mod money;
 mod rules;
 
 pub use access::{Me, Scope, Token, TokenCreate};
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
 pub use identity::*;
+pub use money::*;
 pub use rules::*;
 
 use husorden_base::{Language, Text};
