@@ -12,6 +12,7 @@ mod event;
 mod failure;
 mod kind;
 mod lists;
+mod money;
 mod order;
 mod output;
 mod passwords;
@@ -59,6 +60,15 @@ pub enum Command {
     /// The house rules: read, check, accept
     #[command(subcommand)]
     Rules(rules::Verb),
+    /// Plans and add-ons: what is sold
+    #[command(subcommand)]
+    Plan(money::PlanVerb),
+    /// Subscriptions: what was ordered, and how it ends
+    #[command(subcommand)]
+    Subscription(money::SubscriptionVerb),
+    /// The books
+    #[command(subcommand)]
+    Ledger(money::LedgerVerb),
     /// What decisions ordered
     #[command(subcommand)]
     Measure(lists::Measures),
@@ -101,6 +111,9 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Token(verb) => verb.run(&context),
         Command::Case(verb) => verb.run(&context),
         Command::Rules(verb) => verb.run(&context),
+        Command::Plan(verb) => verb.run(&context),
+        Command::Subscription(verb) => verb.run(&context),
+        Command::Ledger(verb) => verb.run(&context),
         Command::Measure(verb) => verb.run(&context),
         Command::Complaint(verb) => verb.run(&context),
         Command::Evidence(verb) => verb.run(&context),

@@ -84,6 +84,16 @@ pub(crate) fn put(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Passes an answer on to standard output as it is.
+pub(crate) fn copy(answer: &mut impl std::io::Read) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match std::io::copy(answer, &mut out).and_then(|_| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Failure::Odd(format!("passing the answer on: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
 fn lines(names: impl IntoIterator<Item = String>) -> Result<(), Failure> {
     names.into_iter().try_for_each(|name| put(&name))
 }
@@ -192,6 +202,26 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         "kind" => "art",
         "label" => "mærke",
         "language" => "sprog",
+        "amount" => "beløb",
+        "answers" => "svarer",
+        "code" => "kode",
+        "effective" => "gælder fra",
+        "entry" => "postering",
+        "in force" => "i kraft",
+        "ledger" => "konto",
+        "kinds" => "arter",
+        "plan" => "plan",
+        "period" => "periode",
+        "postings" => "linjer",
+        "price" => "pris",
+        "published" => "udgivet",
+        "quantity" => "antal",
+        "renews" => "fornys",
+        "sold" => "sælges",
+        "solutions" => "løsninger",
+        "text" => "tekst",
+        "until" => "til",
+        "version" => "udgave",
         "account" => "konto",
         "made" => "indgivet",
         "measures" => "foranstaltninger",

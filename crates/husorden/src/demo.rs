@@ -13,7 +13,10 @@ use anyhow::{Context, Result, bail};
 use husorden_base::{Domain, Language, Secret};
 use husorden_cli::Failure;
 use husorden_cli::api::Client;
-use husorden_wire::api::{Account, Capabilities, Me, Page, Scope, Solution, SolutionCreate, SolutionCreated, Token};
+use husorden_wire::api::{
+    Account, Capabilities, Me, Page, Plan, PlanCreate, Scope, Solution, SolutionCreate, SolutionCreated, Subscription,
+    Token,
+};
 use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,6 +36,9 @@ const ORDER: &str = include_str!("demo.json");
 #[serde(deny_unknown_fields)]
 struct Demo {
     account: String,
+    plans: Vec<PlanCreate>,
+    /// The plan that the account has.
+    subscribe: String,
     order: SolutionCreate,
     admin_path: String,
 }
@@ -109,6 +115,7 @@ pub(crate) fn make(place: &Place, settings: &Settings, progress: &mut Progress) 
     let client = client(&state.api, &held.account.token)?;
     let domain = first_domain(&demo.order)?;
 
+    plans(&state.api, &held.staff.token, &demo)?;
     let path = format!("/v1/solutions/{}", demo.order.name);
     let there: Option<Solution> = found(client.get(&path))?;
     if there.is_none() {
@@ -169,6 +176,21 @@ fn account(api: &str, staff: &Secret, demo: &Demo) -> Result<Held> {
     let token: Token = client.post("/v1/tokens", &form).map_err(told)?;
     let token = token.token.context("the platform made a token and did not show it")?;
     Ok(Held { token: Secret::new(token), id: Some(account.id) })
+}
+
+/// The plans that are sold, and the account's subscription to one of them.
+fn plans(api: &str, staff: &Secret, demo: &Demo) -> Result<()> {
+    let staff = client(api, staff)?;
+    let sold: Page<Plan> = staff.get("/v1/plans").map_err(told)?;
+    for plan in demo.plans.iter().filter(|plan| sold.items.iter().all(|there| there.code != plan.code)) {
+        let _: Plan = staff.post("/v1/plans", plan).map_err(told)?;
+    }
+    let there: Page<Subscription> = staff.get(&format!("/v1/subscriptions?account={}", demo.account)).map_err(told)?;
+    if there.items.is_empty() {
+        let form = json!({ "plan": demo.subscribe, "account": demo.account });
+        let _: Subscription = staff.post("/v1/subscriptions", &form).map_err(told)?;
+    }
+    Ok(())
 }
 
 fn client(api: &str, token: &Secret) -> Result<Client> {
