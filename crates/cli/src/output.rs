@@ -225,7 +225,6 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         "account" => "konto",
         "made" => "indgivet",
         "measures" => "foranstaltninger",
-        "text" => "tekst",
         "waits" => "venter",
         "message" => "besked",
         "name" => "navn",

@@ -4,9 +4,9 @@ mod ledger;
 mod plan;
 mod subscription;
 
-pub use ledger::Verb as LedgerVerb;
-pub use plan::Verb as PlanVerb;
-pub use subscription::Verb as SubscriptionVerb;
+pub(crate) use ledger::Verb as LedgerVerb;
+pub(crate) use plan::Verb as PlanVerb;
+pub(crate) use subscription::Verb as SubscriptionVerb;
 
 use crate::api::Ask;
 use crate::context::Context;

@@ -62,7 +62,7 @@ pub struct Create {
 
 /// What an account with it may use.
 #[derive(Debug, clap::Args)]
-pub struct Quotas {
+pub(super) struct Quotas {
     /// Solutions at most
     #[arg(long)]
     solutions: Option<u64>,
