@@ -1,10 +1,10 @@
-//! Nouns that are only looked at: measures, evidence, nodes, the caller and the API's own description.
+//! Nouns that are only looked at: measures, nodes, the caller and the API's own description.
 
 use crate::api::segment;
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
 use crate::output::{self, Row};
-use husorden_wire::api::{Evidence, Me, Measure, Node, Page, Statement};
+use husorden_wire::api::{Me, Measure, Node, Page, Statement};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -58,21 +58,6 @@ impl Measures {
     }
 }
 
-/// What can be done with evidence.
-#[derive(Debug, clap::Subcommand)]
-pub enum EvidenceVerb {
-    /// List lines of evidence
-    #[command(visible_alias = "ls")]
-    List,
-}
-
-impl EvidenceVerb {
-    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
-        let Self::List = self;
-        output::list(context.format, &pages::<Evidence>(context, "/v1/evidence")?)
-    }
-}
-
 /// `husorden node list`: the nodes, as control knows them.
 #[must_use]
 pub fn nodes(globals: &Globals) -> ExitCode {
@@ -117,25 +102,6 @@ impl Row for Measure {
 
     fn name(&self) -> String {
         self.id.clone()
-    }
-}
-
-impl Row for Evidence {
-    const COLUMNS: &'static [&'static str] = &["number", "begun", "ended", "who", "act", "solution"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.id.to_string(),
-            output::moment(self.begun),
-            output::dash(self.ended.map(output::moment).as_deref()),
-            self.who.clone(),
-            self.act.clone(),
-            output::dash(self.solution.as_deref()),
-        ]
-    }
-
-    fn name(&self) -> String {
-        self.id.to_string()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::bucket::Buckets;
 use crate::config::Config;
 use crate::doors::Doors;
+use crate::evidence::Log;
 use husorden_kinds::Kind;
 use husorden_passwords::Judge;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ struct Inner {
     streams: Arc<Semaphore>,
     document: std::sync::OnceLock<String>,
     judge: Judge,
+    log: Log,
 }
 
 impl std::fmt::Debug for App {
@@ -52,6 +54,7 @@ impl App {
                 streams,
                 document: std::sync::OnceLock::new(),
                 judge,
+                log: Log::default(),
             }),
         }
     }
@@ -99,6 +102,11 @@ impl App {
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
+    }
+
+    /// The evidence log.
+    pub(crate) fn log(&self) -> &Log {
+        &self.inner.log
     }
 
     /// The OpenAPI text, made once.

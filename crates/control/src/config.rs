@@ -31,6 +31,8 @@ pub struct Config {
     /// Folder of the operator's own house rules; left out, those of the product hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<PathBuf>,
+    /// The evidence log: control's own key, and where checkpoints go.
+    pub evidence: Evidence,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
@@ -45,6 +47,35 @@ pub struct Database {
     /// Name of the database.
     #[serde(default = "database_name")]
     pub name: String,
+}
+
+/// What the evidence log is signed with, and where its checkpoints go.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Folder of this control alone: its key, and what it signed last.
+    pub folder: PathBuf,
+    /// Folders that checkpoints are appended to, a file a day; best on a mount of another machine.
+    #[serde(default)]
+    pub folders: Vec<PathBuf>,
+    /// URLs that each checkpoint is sent to with POST. Without secrets: this file is everybody's to read.
+    #[serde(default)]
+    pub urls: Vec<String>,
+    /// A checkpoint is signed after so many seconds.
+    #[serde(default = "every_s")]
+    pub every_s: u64,
+}
+
+impl Evidence {
+    /// A log with its key in this folder, whose checkpoints go nowhere yet.
+    #[must_use]
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), folders: Vec::new(), urls: Vec::new(), every_s: every_s() }
+    }
+}
+
+const fn every_s() -> u64 {
+    60
 }
 
 /// What one caller or one message may take.

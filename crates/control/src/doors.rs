@@ -241,6 +241,7 @@ fn migrator() -> Migrator {
         one(4, "node", include_str!("../migrations/0004_node.sql")),
         one(5, "limits", include_str!("../migrations/0005_limits.sql")),
         one(7, "access", include_str!("../migrations/0007_access.sql")),
+        one(8, "evidence", include_str!("../migrations/0008_evidence.sql")),
         one(9, "rules", include_str!("../migrations/0009_rules.sql")),
         one(10, "money", include_str!("../migrations/0010_money.sql")),
         one(11, "cases", include_str!("../migrations/0011_cases.sql")),

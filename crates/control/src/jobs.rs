@@ -2,6 +2,7 @@
 //! the lease, and another does the job again, so every job may be done twice without harm.
 
 use crate::app::App;
+use crate::evidence;
 use crate::spool;
 use crate::store::job::{self, Job};
 use std::collections::HashSet;
@@ -20,6 +21,8 @@ const IDEMPOTENCY_KEEP_S: i32 = 24 * 3600;
 enum JobError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("evidence: {0}")]
+    Evidence(#[from] crate::store::log::LoadError),
     #[error("spool: {0}")]
     Spool(#[from] std::io::Error),
     #[error("a node has not carried the measure out")]
@@ -70,6 +73,7 @@ async fn round(app: &App, worker: Uuid) -> Result<usize, sqlx::Error> {
 async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
     let system = app.doors().system();
     match one.kind.as_str() {
+        "erase-evidence" => evidence::erase::due(app).await?,
         "sweep-idempotency" => {
             job::sweep_idempotency(system, IDEMPOTENCY_KEEP_S).await?;
         }

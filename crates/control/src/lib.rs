@@ -20,6 +20,7 @@ mod caller;
 mod case;
 mod credential;
 mod events;
+mod evidence;
 mod form;
 mod gate;
 mod http;
@@ -42,4 +43,5 @@ mod undo;
 
 pub use app::{App, Kinds};
 pub use config::{Config, Database, Limits};
+pub use evidence::{BadTarget, SignError};
 pub use server::{Running, StartError, start};

@@ -2,7 +2,7 @@
 //!
 //! After the hello a node is sent everything that is wished of it and then what changes. A change is found by reading the
 //! database when something was committed; measures are read and sent first. Reports are taken one by one, each a transaction
-//! of its own, in the order in which the node said them.
+//! of its own, in the order in which the node said them; lines of evidence that follow each other share one.
 
 mod fetch;
 mod report;

@@ -3,7 +3,7 @@
 use crate::app::{App, Kinds};
 use crate::config::Config;
 use crate::doors::{DoorError, Doors};
-use crate::{events, jobs, nodes, routes, rules, store};
+use crate::{events, evidence, jobs, nodes, routes, rules, store};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -37,6 +37,12 @@ pub enum StartError {
     /// The house rules in the operator's folder.
     #[error(transparent)]
     Rules(#[from] husorden_rules::folder::FolderError),
+    /// The evidence log's key or memory.
+    #[error("opening the evidence log: {0}")]
+    Evidence(#[from] evidence::SignError),
+    /// Where checkpoints are to go.
+    #[error(transparent)]
+    Target(#[from] evidence::BadTarget),
     /// A socket or folder.
     #[error("{doing}: {source}")]
     Io {
@@ -75,6 +81,7 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
     let house_rules = husorden_rules::folder::read(config.rules.as_deref())?;
     let doors = Doors::open(&config.database).await?;
     store::node::expect(doors.system(), &config.default_node).await?;
+    let signer = evidence::open(&config.evidence, &doors).await?;
     let links =
         nodes::bind(&config.node_socket).map_err(io(format!("listening on {}", config.node_socket.display())))?;
     let listener = TcpListener::bind(config.listen).await.map_err(io(format!("listening on {}", config.listen)))?;
@@ -86,6 +93,7 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
     background.spawn(nodes::serve(app.clone(), links));
     background.spawn(events::listen(app.clone()));
     background.spawn(jobs::work(app.clone()));
+    evidence::begin(&app, signer, &mut background).await?;
     let (stop, stopped) = oneshot::channel();
     let api = tokio::spawn(serve(app.clone(), listener, stopped));
     Ok(Running { address, app, stop, api, background })
@@ -104,6 +112,7 @@ impl Running {
         if self.api.await.is_err() {
             tracing::error!("the API's task ended badly");
         }
+        evidence::close(&self.app).await;
         self.background.shutdown().await;
         let _ = std::fs::remove_file(&self.app.config().node_socket);
         self.app.doors().close().await;

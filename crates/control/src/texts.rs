@@ -49,6 +49,18 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("Serveren afviste ønsket for {name}: {}", word("why")),
             format!("The node refused the wish for {name}: {}", word("why")),
         ),
+        "evidence.alarm" => both(
+            format!("Bevisloggen: {} {}{}", word("is"), word("why"), word("target")),
+            format!("The evidence log: {} {}{}", word("is"), word("why"), word("target")),
+        ),
+        "evidence.well" => both(
+            format!("Bevisloggen er i orden igen: {} {}", word("is"), word("target")),
+            format!("The evidence log is well again: {} {}", word("is"), word("target")),
+        ),
+        "node.chain-broken" => both(
+            format!("Kæden af beviser fra serveren {} er brudt", word("node")),
+            format!("The chain of evidence of the node {} is broken", word("node")),
+        ),
         "measure.decided" | "measure.taken" => both(
             format!("Der er truffet en foranstaltning, sag {}", word("case")),
             format!("A measure was taken, case {}", word("case")),

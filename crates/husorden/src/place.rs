@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) retention_days: u16,
     /// Folder of the operator's own house rules; those of the product when left out.
     pub(crate) rules: Option<PathBuf>,
+    /// The evidence log.
+    pub(crate) evidence: Evidence,
     /// The API.
     pub(crate) api: Api,
     /// The panel.
@@ -54,6 +56,17 @@ pub(crate) struct Settings {
     pub(crate) edge: Edge,
     /// The database.
     pub(crate) database: Database,
+}
+
+/// Where checkpoints of the evidence log go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Evidence {
+    /// Folders they are appended to; a mount of another machine protects against whoever has this one. Left out, a folder of
+    /// the home.
+    pub(crate) folders: Option<Vec<PathBuf>>,
+    /// URLs that each is sent to with POST. Roles' files are everybody's to read, so no secrets in them.
+    pub(crate) urls: Vec<String>,
 }
 
 /// Settings of the API.
@@ -135,6 +148,7 @@ impl Default for Settings {
             catalogue: None,
             retention_days: 7,
             rules: None,
+            evidence: Evidence::default(),
             api: Api::default(),
             panel: Panel::default(),
             node: Node::default(),
@@ -284,6 +298,11 @@ impl Place {
     /// The certificate authority.
     pub(crate) fn ca(&self) -> PathBuf {
         self.home.join("ca")
+    }
+
+    /// Checkpoints of the evidence log, when no other folder is named.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.home.join("checkpoints")
     }
 
     /// Tokens of the platform itself.

@@ -69,6 +69,9 @@ pub(crate) fn folders(place: &Place, settings: &Settings, users: &Users) -> Resu
     ] {
         folder(&path, owner, mode)?;
     }
+    for path in evidence(place, settings).folders {
+        folder(&path, users.control, 0o755)?;
+    }
     reachable(&place.home)
 }
 
@@ -171,6 +174,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         retention_days: settings.retention_days,
         passwords: Some(place.home.join("control/passwords")),
         rules: settings.rules.clone(),
+        evidence: evidence(place, settings),
         limits: husorden_control::Limits::default(),
     };
     let beside = ("panel", settings.panel(place));
@@ -209,6 +213,15 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         edge.insert(name.to_owned(), value);
     }
     write("edge", role::write("edge", &process("edge", Some(users::EDGE), netns), &edge)?)
+}
+
+/// What the evidence log is signed with, and where its checkpoints go.
+fn evidence(place: &Place, settings: &Settings) -> husorden_control::config::Evidence {
+    husorden_control::config::Evidence {
+        folders: settings.evidence.folders.clone().unwrap_or_else(|| vec![place.checkpoints()]),
+        urls: settings.evidence.urls.clone(),
+        ..husorden_control::config::Evidence::at(place.home.join("control/evidence"))
+    }
 }
 
 /// Where the installation stands, as the node sees it.

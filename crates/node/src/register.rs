@@ -4,6 +4,7 @@
 //! memory; 10,000 wishes are some tens of megabytes.
 
 use husorden_base::{AccountId, MeasureId, Number, OrderId, SolutionId};
+use husorden_evidence::{Hash, chain};
 use husorden_kinds::Route;
 use husorden_rules::{Held, Measure, hold};
 use husorden_wire::node::{EvidenceLine, VerbState, Wish};
@@ -23,6 +24,7 @@ const ROUTE: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("route");
 const VERB: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("verb");
 const EVIDENCE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("evidence");
 const GONE: TableDefinition<'_, u128, (u64, u64)> = TableDefinition::new("gone");
+const CHAIN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("chain");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// Lines of evidence kept while control is away. At one act a second that is more than a week.
@@ -88,6 +90,8 @@ struct Memory {
     /// Epoch and generation of what was destroyed, so that an older wish does not bring an empty one back.
     gone: HashMap<SolutionId, (u64, u64)>,
     meta: HashMap<String, u64>,
+    /// The hash of the last line of evidence, which the next one carries.
+    chain: Option<Hash>,
 }
 
 /// The register.
@@ -114,6 +118,7 @@ impl Register {
             transaction.open_table(EVIDENCE).map_err(store)?;
             transaction.open_table(GONE).map_err(store)?;
             transaction.open_table(META).map_err(store)?;
+            transaction.open_table(CHAIN).map_err(store)?;
         }
         transaction.commit().map_err(store)?;
         let memory = Self::load(&database)?;
@@ -151,6 +156,8 @@ impl Register {
             let (key, value) = row.map_err(store)?;
             memory.meta.insert(key.value().to_owned(), value.value());
         }
+        let chain = read.open_table(CHAIN).map_err(store)?;
+        memory.chain = chain.get("evidence").map_err(store)?.and_then(|hash| Hash::from_slice(hash.value()));
         Ok(memory)
     }
 
@@ -371,7 +378,10 @@ impl Register {
     ) -> Result<EvidenceLine, Error> {
         let mut memory = self.memory();
         let serial = memory.meta.get("evidence").copied().unwrap_or(0) + 1;
-        let line = EvidenceLine { serial, at: Timestamp::now(), act: act.to_owned(), solution, detail };
+        let (at, previous) = (Timestamp::now(), memory.chain);
+        let hash = chain::link(serial, at, act, solution.map(|id| id.to_string()).as_deref(), &detail, previous);
+        let previous = previous.map(|hash| hash.to_string());
+        let line = EvidenceLine { serial, at, act: act.to_owned(), solution, detail, previous };
         let row = text(&line)?;
         self.write(Durability::Immediate, |transaction| {
             let mut table = transaction.open_table(EVIDENCE).map_err(store)?;
@@ -380,9 +390,11 @@ impl Register {
                 table.remove(serial - EVIDENCE_LINES_MAX).map_err(store)?;
             }
             transaction.open_table(META).map_err(store)?.insert("evidence", serial).map_err(store)?;
+            transaction.open_table(CHAIN).map_err(store)?.insert("evidence", hash.0.as_slice()).map_err(store)?;
             Ok(())
         })?;
         memory.meta.insert("evidence".to_owned(), serial);
+        memory.chain = Some(hash);
         Ok(line)
     }
 

@@ -369,6 +369,9 @@ pub struct EvidenceLine {
     pub solution: Option<SolutionId>,
     /// Details.
     pub detail: Value,
+    /// The hash of the line before, so that what was written while control was away hangs together; none for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
 }
 
 /// How a node is.

@@ -1,4 +1,4 @@
-//! Cases, decisions, measures and evidence.
+//! Cases, decisions and measures.
 
 use super::{Limit, Paging, one_more, page};
 use crate::answer::Answer;
@@ -9,7 +9,7 @@ use crate::form::{Ask, Form, IfMatch};
 use crate::store::case::{CaseRow, Wanted};
 use crate::store::complaint::ComplaintRow;
 use crate::store::measure::MeasureRow;
-use crate::{account, case, solution, store};
+use crate::{account, case, store};
 use axum::extract::{Path, State};
 use husorden_base::Refusal;
 use husorden_rules::DecisionForm;
@@ -167,30 +167,4 @@ pub(crate) async fn answer(
     Form(form): Form<api::ComplaintAnswer>,
 ) -> Result<Answer, Fault> {
     case::complaint::answer(&app, &caller, &text, form).await
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EvidenceAsked {
-    #[serde(default)]
-    after: Option<u32>,
-    #[serde(default)]
-    limit: super::Limit,
-    #[serde(default)]
-    solution: Option<String>,
-}
-
-pub(crate) async fn evidence(
-    State(app): State<App>,
-    caller: Caller,
-    Ask(ask): Ask<EvidenceAsked>,
-) -> Result<Answer, Fault> {
-    let solution = match &ask.solution {
-        Some(text) => Some(solution::find(&app, &caller, text).await?.id),
-        None => None,
-    };
-    let mut tx = caller.read(&app).await?;
-    let after = i64::from(ask.after.unwrap_or(0));
-    let rows = store::evidence::list(tx.conn(), solution, after, one_more(ask.limit)).await?;
-    Ok(Answer::ok(page(rows, ask.limit, |row| row.id.to_string(), |row| row)))
 }

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod archive;
 pub(crate) mod cases;
 pub(crate) mod events;
+pub(crate) mod evidence;
 pub(crate) mod me;
 pub(crate) mod money;
 pub(crate) mod orders;

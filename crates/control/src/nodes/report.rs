@@ -4,7 +4,7 @@ use super::{Lines, LinkError, tell::say};
 use crate::app::App;
 use crate::{spool, store};
 use futures_util::StreamExt;
-use husorden_wire::node::{FromNode, ToNode};
+use husorden_wire::node::{EvidenceLine, FromNode, ToNode};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -13,27 +13,69 @@ use uuid::Uuid;
 const KNOWN: [&str; 8] =
     ["seen", "wish-refused", "measured", "measure-seen", "measure-taken", "progress", "evidence", "health"];
 
+/// Lines that are taken together at most.
+const READY_MAX: usize = 500;
+
 pub(super) async fn take(
     app: &App,
     node: &str,
     link: Uuid,
-    mut lines: Lines,
+    lines: Lines,
     sender: mpsc::Sender<ToNode>,
 ) -> Result<(), LinkError> {
-    while let Some(line) = lines.next().await {
-        let line = line.map_err(|error| LinkError::Garbage(error.to_string()))?;
-        // PostgreSQL keeps no NUL in a text; one in a report must not stop all that follow it.
-        let line = line.replace("\\u0000", "\\ufffd");
-        let Some(said) = read(node, &line)? else { continue };
-        match note(app, node, link, said, &sender).await {
-            // The database is there and will not have this one: saying it again would not help, so it is passed over.
-            Err(LinkError::Database(sqlx::Error::Database(error))) if !passing(&*error) => {
-                tracing::error!(%error, node, "a report could not be written down and is passed over");
+    // What has arrived is taken together, so that lines of evidence that follow each other are one transaction.
+    let mut ready = lines.ready_chunks(READY_MAX);
+    while let Some(chunk) = ready.next().await {
+        let mut evidence = Vec::new();
+        for line in chunk {
+            let line = line.map_err(|error| LinkError::Garbage(error.to_string()))?;
+            // PostgreSQL keeps no NUL in a text; one in a report must not stop all that follow it.
+            let line = line.replace("\\u0000", "\\ufffd");
+            match read(node, &line)? {
+                None => {}
+                Some(FromNode::Evidence(line)) => evidence.push(*line),
+                Some(said) => {
+                    keep(app, node, std::mem::take(&mut evidence), &sender).await?;
+                    passed_over(node, note(app, node, link, said, &sender).await)?;
+                }
             }
-            other => other?,
         }
+        keep(app, node, evidence, &sender).await?;
     }
     Ok(())
+}
+
+/// Keeps lines of evidence together, and answers for the last of them. A line the database will not have is passed over.
+async fn keep(app: &App, node: &str, lines: Vec<EvidenceLine>, sender: &mpsc::Sender<ToNode>) -> Result<(), LinkError> {
+    let Some(last) = lines.last().map(|line| line.serial) else { return Ok(()) };
+    let system = app.doors().system();
+    let broken = match store::node::evidence(system, node, &lines).await {
+        Err(sqlx::Error::Database(error)) if !passing(&*error) => {
+            let mut broken = 0;
+            for line in lines {
+                let one = store::node::evidence(system, node, &[line]).await.map(|count| broken += count);
+                passed_over(node, one.map_err(LinkError::from))?;
+            }
+            broken
+        }
+        other => other?,
+    };
+    if broken > 0 {
+        tracing::error!(node, broken, "the chain of the node's evidence is broken");
+    }
+    app.wake();
+    say(sender, ToNode::EvidenceKept { serial: last }).await
+}
+
+/// When the database is there and will not have a report, saying it again would not help, so it is passed over.
+fn passed_over(node: &str, outcome: Result<(), LinkError>) -> Result<(), LinkError> {
+    match outcome {
+        Err(LinkError::Database(sqlx::Error::Database(error))) if !passing(&*error) => {
+            tracing::error!(%error, node, "a report could not be written down and is passed over");
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Whether an error goes by itself: deadlocks, serialization, shutdown, lack of resources.
@@ -100,10 +142,7 @@ async fn note(
                 spool::remove(&app.config().spool, &name).await;
             }
         }
-        FromNode::Evidence(line) => {
-            store::node::evidence(system, node, &line).await?;
-            say(sender, ToNode::EvidenceKept { serial: line.serial }).await?;
-        }
+        FromNode::Evidence(line) => keep(app, node, vec![*line], sender).await?,
         FromNode::Health(health) => store::node::health(system, node, link, &health).await?,
         FromNode::Hello { .. } | FromNode::Fetch { .. } => {
             return Err(LinkError::Garbage("a second hello".to_owned()));

@@ -1,7 +1,7 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
-use crate::http::{accounts, archive, cases, events, me, money, orders, rules, solutions, tokens};
+use crate::http::{accounts, archive, cases, events, evidence, me, money, orders, rules, solutions, tokens};
 use husorden_wire::api::{self, Capability as Can};
 
 const PAGE: &[&str] = &["after", "limit"];
@@ -9,7 +9,7 @@ const PAGE: &[&str] = &["after", "limit"];
 /// Every route.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    [platform(), solutions(), accounts(), cases(), rules(), plans()].into_iter().flatten().collect()
+    [platform(), solutions(), accounts(), cases(), rules(), plans(), evidence()].into_iter().flatten().collect()
 }
 
 #[rustfmt::skip]
@@ -74,7 +74,7 @@ fn accounts() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn cases() -> Vec<Route> {
-    use api::{Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Evidence, Measure, MeasureLift, Node,
+    use api::{Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Measure, MeasureLift, Node,
         Statement};
     vec![
         get("/v1/cases", staff(Can::StaffRead), "List cases, newest first", cases::list).gives_page::<Case>()
@@ -95,8 +95,6 @@ fn cases() -> Vec<Route> {
         post("/v1/complaints/{complaint}/answer", staff(Can::CaseDecide), "Decide on a complaint; one that is upheld lifts the measure", cases::answer)
             .takes::<ComplaintAnswer>().gives::<Complaint>().dangerous(),
         post("/v1/measures/{measure}/lift", staff(Can::CaseDecide), "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>().dangerous(),
-        get("/v1/evidence", both(Can::Read), "What was done and by whom; an account sees its own lines", cases::evidence)
-            .gives_page::<Evidence>().asks(&["after", "limit", "solution"]).when_held(),
         get("/v1/nodes", staff(Can::StaffRead), "List nodes", accounts::nodes).gives_page::<Node>(),
     ]
 }
@@ -139,5 +137,20 @@ fn plans() -> Vec<Route> {
         get("/v1/ledger/export", both(Can::BillingManage), "The ledger as CSV, a row for each posting", money::ledger_export).asks(&["account"]),
         post("/v1/ledger/payments", staff(Can::MoneyHandle), "Enter money that came in", money::payment)
             .takes::<Payment>().gives_page::<Posting>().status(201),
+    ]
+}
+
+#[rustfmt::skip]
+fn evidence() -> Vec<Route> {
+    use api::{Evidence, EvidenceCheckpoint, EvidenceLog};
+    vec![
+        get("/v1/evidence", both(Can::Read), "What was done and by whom; an account sees its own lines. order=newest turns it, before= goes a page back", evidence::list)
+            .gives_page::<Evidence>()
+            .asks(&["after", "before", "limit", "order", "q", "act", "who", "account", "solution", "from", "to"]).when_held(),
+        get("/v1/evidence/export", both(Can::Read), "Evidence as a file: format=jsonl with proofs for `husorden evidence verify`, or format=csv for people", evidence::export)
+            .asks(&["format", "account"]).when_held(),
+        get("/v1/evidence/checkpoints", both(Can::Read), "Signed checkpoints, the largest tree first", evidence::checkpoints)
+            .gives_page::<EvidenceCheckpoint>().asks(PAGE).when_held(),
+        get("/v1/evidence/key", both(Can::Read), "The log's name and public keys, and for staff how it is", evidence::key).gives::<EvidenceLog>().when_held(),
     ]
 }

@@ -5,9 +5,11 @@ use super::{all, json};
 use husorden_base::{AccountId, MeasureId, OrderId, SolutionId};
 use husorden_wire::api;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 /// What completes a line.
 #[derive(Clone, Copy, Debug)]
@@ -61,21 +63,87 @@ pub(crate) async fn insert(conn: &mut PgConnection, who: &str, line: &NewEvidenc
     Ok(())
 }
 
-pub(crate) async fn list(
-    conn: &mut PgConnection,
-    solution: Option<SolutionId>,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<api::Evidence>, sqlx::Error> {
-    all(
-        json(
-            "select to_jsonb(e) from (select id, begun, ended, who, act, solution, before, after from evidence
-               where id > $1 and ($2::uuid is null or solution = $2) order by id limit $3) e",
+/// In which order lines are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Order {
+    /// Oldest first.
+    #[default]
+    Oldest,
+    /// Newest first.
+    Newest,
+}
+
+/// Which lines are asked for. Words are in lower case.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// Lines that follow this one in the order.
+    pub(crate) after: Option<u64>,
+    /// Lines that stand before this one in the order: the nearest to it, in the order.
+    pub(crate) before: Option<u64>,
+    pub(crate) limit: i64,
+    pub(crate) order: Order,
+    /// Within act, who, solution and details.
+    pub(crate) words: Option<String>,
+    /// This act, or those whose first words it is.
+    pub(crate) act: Option<String>,
+    /// Within who.
+    pub(crate) who: Option<String>,
+    pub(crate) account: Option<Uuid>,
+    pub(crate) solution: Option<Uuid>,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+}
+
+/// The same lines in either direction.
+macro_rules! lines {
+    ($direction:literal) => {
+        concat!(
+            "select to_jsonb(l) from (select e.id, begun, ended, who, act, account, solution, node, before, after, erased,
+                    (select min(index) from evidence_leaf f where f.line = e.id) as leaf
+               from evidence e
+              where ($1::bigint is null or e.id > $1) and ($2::bigint is null or e.id < $2)
+                and ($3::uuid is null or account = $3) and ($4::uuid is null or solution = $4)
+                and ($5::text is null or act = $5 or starts_with(act, $5 || '.'))
+                and ($6::text is null or strpos(lower(who), $6) > 0)
+                and ($7::timestamptz is null or begun >= $7::timestamptz) and ($8::timestamptz is null or begun < $8::timestamptz)
+                and ($9::text is null
+                     or strpos(lower(concat_ws(' ', act, who, solution, node, before, after)), $9) > 0)
+              order by e.id ",
+            $direction,
+            " limit $10) l"
         )
-        .bind(after)
-        .bind(solution.map(|id| id.0))
-        .bind(limit),
+    };
+}
+
+/// Lines in the order that was asked for.
+pub(crate) async fn list(conn: &mut PgConnection, asked: &Asked) -> Result<Vec<api::Evidence>, sqlx::Error> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // A page back is read away from its end, and turned.
+    let back = asked.before.is_some();
+    let upwards = (asked.order == Order::Oldest) != back;
+    let (above, below) = match asked.order {
+        Order::Oldest => (asked.after, asked.before),
+        Order::Newest => (asked.before, asked.after),
+    };
+    let query = if upwards { json(lines!("asc")) } else { json(lines!("desc")) };
+    let mut lines: Vec<api::Evidence> = all(
+        query
+            .bind(above.map(number))
+            .bind(below.map(number))
+            .bind(asked.account)
+            .bind(asked.solution)
+            .bind(asked.act.clone())
+            .bind(asked.who.clone())
+            .bind(asked.from.map(|at| at.to_string()))
+            .bind(asked.to.map(|at| at.to_string()))
+            .bind(asked.words.clone())
+            .bind(asked.limit),
         conn,
     )
-    .await
+    .await?;
+    if back {
+        lines.reverse();
+    }
+    Ok(lines)
 }

@@ -1,12 +1,14 @@
 //! Nodes in the database, and the named functions of the node link.
 
-use super::{all, json};
+use super::all;
+use super::json as read;
 use husorden_base::{CaseId, MeasureId, OrderId};
+use husorden_evidence::chain;
 use husorden_rules::Measure;
 use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Seen, VerbState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -20,7 +22,7 @@ pub(crate) struct NodeRow {
 }
 
 pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::Error> {
-    all(json("select to_jsonb(n) from node n order by name limit 1000"), conn).await
+    all(read("select to_jsonb(n) from node n order by name limit 1000"), conn).await
 }
 
 pub(crate) async fn expect(system: &PgPool, node: &str) -> Result<(), sqlx::Error> {
@@ -141,8 +143,21 @@ pub(crate) async fn measure_taken(
     Ok(taken.map(|measure| measure.0))
 }
 
-pub(crate) async fn evidence(system: &PgPool, node: &str, line: &EvidenceLine) -> Result<(), sqlx::Error> {
-    told(system, "select node_evidence($1, $2)", node, line).await
+/// Keeps lines of a node, oldest first; says at how many of them its chain does not hold.
+pub(crate) async fn evidence(system: &PgPool, node: &str, lines: &[EvidenceLine]) -> Result<u64, sqlx::Error> {
+    let lines: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            let solution = line.solution.map(|id| id.to_string());
+            let previous = line.previous.as_deref().and_then(|hash| hash.parse().ok());
+            let hash = chain::link(line.serial, line.at, &line.act, solution.as_deref(), &line.detail, previous);
+            json!({ "serial": line.serial, "at": line.at, "act": line.act, "solution": solution, "detail": line.detail,
+                    "previous": previous, "hash": hash })
+        })
+        .collect();
+    let broken: i64 =
+        sqlx::query_scalar("select node_evidence($1, $2)").bind(node).bind(Json(lines)).fetch_one(system).await?;
+    Ok(broken.unsigned_abs())
 }
 
 pub(crate) async fn health(system: &PgPool, node: &str, link: Uuid, health: &Health) -> Result<(), sqlx::Error> {

@@ -56,6 +56,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         retention_days: 7,
         passwords: None,
         rules: None,
+        evidence: husorden_control::config::Evidence::at(folder.join("evidence")),
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

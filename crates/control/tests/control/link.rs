@@ -322,6 +322,7 @@ fn line(serial: u64) -> EvidenceLine {
         act: "measure.begin".to_owned(),
         solution: None,
         detail: json!({ "nul": "a\u{0}b" }),
+        previous: None,
     }
 }
 

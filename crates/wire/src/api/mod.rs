@@ -3,6 +3,7 @@
 mod access;
 mod capability;
 mod case;
+mod evidence;
 mod identity;
 mod money;
 mod rules;
@@ -10,6 +11,7 @@ mod rules;
 pub use access::{Me, Scope, Token, TokenCreate};
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
+pub use evidence::*;
 pub use identity::*;
 pub use money::*;
 pub use rules::*;
@@ -275,34 +277,6 @@ pub struct AccountCreate {
     #[serde(default)]
     #[schema(value_type = String)]
     pub language: Language,
-}
-
-/// A line of evidence.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Evidence {
-    /// Its number.
-    pub id: u64,
-    /// When the row was written before the act.
-    #[schema(value_type = String)]
-    pub begun: Timestamp,
-    /// When it was completed after the act; none while it is open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub ended: Option<Timestamp>,
-    /// Who: `staff:…`, `account:…`, `node:…`.
-    pub who: String,
-    /// What.
-    pub act: String,
-    /// On which solution, if on one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solution: Option<String>,
-    /// Details before the act.
-    #[schema(value_type = Object)]
-    pub before: Value,
-    /// Details after the act.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub after: Option<Value>,
 }
 
 /// A node; staff only.

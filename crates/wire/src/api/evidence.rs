@@ -1,0 +1,102 @@
+//! Evidence: lines of the log, the checkpoints that are signed over it, and how the log is.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A line of evidence.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// Its number.
+    pub id: u64,
+    /// When the row was written before the act.
+    #[schema(value_type = String)]
+    pub begun: Timestamp,
+    /// When it was completed after the act; none while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ended: Option<Timestamp>,
+    /// Who: `staff:…`, `account:…`, `node:…`, `platform`, or `erased`.
+    pub who: String,
+    /// What.
+    pub act: String,
+    /// On whose account, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// On which solution, if on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
+    /// The node that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Details before the act.
+    #[schema(value_type = Object)]
+    pub before: Value,
+    /// Details after the act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+    /// Fields that were erased, such as `who` or `before.email`: by whom and when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub erased: BTreeMap<String, String>,
+    /// Its place in the tree; none for the moment until it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<u64>,
+}
+
+/// A checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceCheckpoint {
+    /// Leaves of the tree.
+    pub size: u64,
+    /// When it was signed.
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    /// The public key it was signed with.
+    pub key: String,
+    /// The signed note itself.
+    pub note: String,
+}
+
+/// How the log is, and what its checkpoints are checked with.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceLog {
+    /// Its name, which stands in every checkpoint.
+    pub origin: String,
+    /// The public key of the control that answers.
+    pub key: String,
+    /// Every public key that has signed.
+    pub keys: Vec<String>,
+    /// Leaves of the tree.
+    pub size: u64,
+    /// When it was signed last by the control that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub signed: Option<Timestamp>,
+    /// Why nothing is signed, if so; staff only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Where checkpoints go; staff only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<EvidenceTarget>,
+}
+
+/// Where checkpoints go.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceTarget {
+    /// The folder, or whose URL it is.
+    pub target: String,
+    /// Time of the newest checkpoint that arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub delivered: Option<Timestamp>,
+    /// Since when it does not take them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub failing_since: Option<Timestamp>,
+    /// What it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
