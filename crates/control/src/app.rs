@@ -4,6 +4,9 @@ use crate::bucket::Buckets;
 use crate::config::Config;
 use crate::doors::Doors;
 use crate::evidence::Log;
+use crate::metrics::Metrics;
+use crate::notify::sign::WebhookKey;
+use crate::outside::Outside;
 use husorden_kinds::Kind;
 use husorden_passwords::Judge;
 use std::sync::Arc;
@@ -28,6 +31,9 @@ struct Inner {
     document: std::sync::OnceLock<String>,
     judge: Judge,
     log: Log,
+    metrics: Metrics,
+    outside: Outside,
+    webhook_key: WebhookKey,
 }
 
 impl std::fmt::Debug for App {
@@ -39,10 +45,11 @@ impl std::fmt::Debug for App {
 impl App {
     /// Puts the parts together; nothing runs yet.
     #[must_use]
-    pub fn new(config: Config, kinds: Kinds, doors: Doors) -> Self {
+    pub(crate) fn new(config: Config, kinds: Kinds, doors: Doors, webhook_key: WebhookKey) -> Self {
         let limits = &config.limits;
         let buckets = Buckets::new(limits.requests_per_second_max, limits.requests_burst_max);
         let streams = Arc::new(Semaphore::new(limits.streams_max));
+        let outside = Outside::new(&config.notify.allow);
         let judge = Judge::new(config.passwords.clone());
         Self {
             inner: Arc::new(Inner {
@@ -55,6 +62,9 @@ impl App {
                 document: std::sync::OnceLock::new(),
                 judge,
                 log: Log::default(),
+                metrics: Metrics::default(),
+                outside,
+                webhook_key,
             }),
         }
     }
@@ -75,6 +85,18 @@ impl App {
     #[must_use]
     pub fn judge(&self) -> &Judge {
         &self.inner.judge
+    }
+
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.inner.outside
+    }
+
+    pub(crate) fn webhook_key(&self) -> &WebhookKey {
+        &self.inner.webhook_key
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// The kinds there are.

@@ -1,5 +1,6 @@
 //! Configuration of control: where it listens, where its database and spool lie, and its limits.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,9 +34,97 @@ pub struct Config {
     pub rules: Option<PathBuf>,
     /// The evidence log: control's own key, and where checkpoints go.
     pub evidence: Evidence,
+    /// Mails and webhooks.
+    pub notify: Notify,
+    /// Where metrics are served: an address of this machine. Without one they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Mails and webhooks: how they leave, and where their links lead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// Whom mails are from: an address, or `Name <address>`.
+    #[serde(default = "from")]
+    pub from: String,
+    /// Address of the customers' panel, without a slash at its end.
+    #[serde(default = "panel")]
+    pub panel: String,
+    /// Address of the staff's panel.
+    #[serde(default = "desk")]
+    pub desk: String,
+    /// Ranges that webhooks may go to although they are not of the public Internet.
+    #[serde(default)]
+    pub allow: Vec<IpNet>,
+    /// File of the key that the secrets of webhooks are made of; made at the first start. Controls on one database share it.
+    pub key: PathBuf,
+    /// The way of mails.
+    pub mail: MailWay,
+}
+
+/// The way of mails.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum MailWay {
+    /// No mail leaves: each is a file.
+    Folder {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// By a mail server.
+    Smtp {
+        /// Its name, which its certificate must bear.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// How the connection is kept from others.
+        #[serde(default)]
+        tls: MailTls,
+        /// The user to log in as.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// File with the user's password; nothing else stands in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_file: Option<PathBuf>,
+    },
+}
+
+/// How a connection to a mail server is kept from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailTls {
+    /// TLS from the first byte (port 465).
+    Implicit,
+    /// TLS before anything is said (port 587); without it nothing is sent.
+    #[default]
+    Starttls,
+    /// None: for a server on the same machine.
+    None,
+}
+
+impl Notify {
+    /// Mails as files in this folder, the key in this file, and the usual addresses.
+    #[must_use]
+    pub fn at(folder: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let mail = MailWay::Folder { folder: folder.into() };
+        Self { from: from(), panel: panel(), desk: desk(), allow: Vec::new(), key: key.into(), mail }
+    }
+}
+
+fn from() -> String {
+    "Husorden <husorden@panel.localhost>".to_owned()
+}
+
+fn panel() -> String {
+    "https://panel.localhost:8443".to_owned()
+}
+
+fn desk() -> String {
+    "https://staff.localhost:8443".to_owned()
 }
 
 /// Where the database is.

@@ -245,6 +245,7 @@ fn migrator() -> Migrator {
         one(9, "rules", include_str!("../migrations/0009_rules.sql")),
         one(10, "money", include_str!("../migrations/0010_money.sql")),
         one(11, "cases", include_str!("../migrations/0011_cases.sql")),
+        one(12, "notify", include_str!("../migrations/0012_notify.sql")),
         one(13, "walls", include_str!("../migrations/0013_walls.sql")),
     ])
 }

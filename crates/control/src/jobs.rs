@@ -77,6 +77,9 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
         "sweep-idempotency" => {
             job::sweep_idempotency(system, IDEMPOTENCY_KEEP_S).await?;
         }
+        "sweep-deliveries" => {
+            job::sweep_deliveries(system).await?;
+        }
         "sweep-jobs" => {
             job::sweep_jobs(system).await?;
         }

@@ -3,7 +3,8 @@
 use crate::app::{App, Kinds};
 use crate::config::Config;
 use crate::doors::{DoorError, Doors};
-use crate::{events, evidence, jobs, nodes, routes, rules, store};
+use crate::notify::sign::WebhookKey;
+use crate::{events, evidence, jobs, metrics, nodes, notify, routes, rules, store};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -28,6 +29,11 @@ pub enum StartError {
         "the API would listen on {0}, which others can reach, without TLS; listen on a loopback address, or set behind_tls_proxy = true when a proxy that does TLS stands before it"
     )]
     Open(SocketAddr),
+    /// The metrics would be reachable from other machines.
+    #[error(
+        "metrics would be served on {0}, which others can reach; they are for this machine: name a loopback address"
+    )]
+    OpenMetrics(SocketAddr),
     /// The database.
     #[error(transparent)]
     Doors(#[from] DoorError),
@@ -86,7 +92,17 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
         nodes::bind(&config.node_socket).map_err(io(format!("listening on {}", config.node_socket.display())))?;
     let listener = TcpListener::bind(config.listen).await.map_err(io(format!("listening on {}", config.listen)))?;
     let address = listener.local_addr().map_err(io("reading the API's address".to_owned()))?;
-    let app = App::new(config, kinds, doors);
+    let metrics = match config.metrics {
+        Some(address) if !address.ip().is_loopback() => return Err(StartError::OpenMetrics(address)),
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(io(format!("listening on {address} for metrics")))?)
+        }
+        None => None,
+    };
+    let key = &config.notify.key;
+    let webhook_key =
+        WebhookKey::open_or_make(key).map_err(io(format!("reading the key of webhooks {}", key.display())))?;
+    let app = App::new(config, kinds, doors, webhook_key);
     rules::publish(&app, &house_rules).await?;
 
     let mut background = JoinSet::new();
@@ -94,6 +110,10 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
     background.spawn(events::listen(app.clone()));
     background.spawn(jobs::work(app.clone()));
     evidence::begin(&app, signer, &mut background).await?;
+    background.spawn(notify::lane::work(app.clone()));
+    if let Some(listener) = metrics {
+        background.spawn(metrics::serve(app.clone(), listener));
+    }
     let (stop, stopped) = oneshot::channel();
     let api = tokio::spawn(serve(app.clone(), listener, stopped));
     Ok(Running { address, app, stop, api, background })

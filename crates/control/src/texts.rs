@@ -135,6 +135,19 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             )
         }
         "account.created" => both(format!("Kontoen {name} er oprettet"), format!("The account {name} was made")),
+        "webhook.created" => both(format!("Webhooken {name} er lavet"), format!("The webhook {name} was made")),
+        "webhook.changed" => both(format!("Webhooken {name} er ændret"), format!("The webhook {name} was changed")),
+        "webhook.deleted" => both(format!("Webhooken {name} er slettet"), format!("The webhook {name} was deleted")),
+        "webhook.failed" => both(
+            format!("En besked til webhooken {name} er opgivet: {}", word("why")),
+            format!("A delivery to the webhook {name} was given up: {}", word("why")),
+        ),
+        "mail.dead" => {
+            both(format!("En mail er opgivet: {}", word("why")), format!("A mail was given up: {}", word("why")))
+        }
+        "webhook.dead" => {
+            both(format!("En webhook er opgivet: {}", word("why")), format!("A webhook was given up: {}", word("why")))
+        }
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
         "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),
         other => Text::new(other, other),

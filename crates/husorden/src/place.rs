@@ -50,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) api: Api,
     /// The panel.
     pub(crate) panel: Panel,
+    /// Mails, webhooks and metrics.
+    pub(crate) notify: Notify,
     /// The node.
     pub(crate) node: Node,
     /// The edge.
@@ -92,6 +94,20 @@ pub(crate) struct Panel {
     pub(crate) chain: Option<PathBuf>,
     /// The certificate's key, PEM; control's user must be able to read it.
     pub(crate) key: Option<PathBuf>,
+}
+
+/// Settings of mails, webhooks and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Notify {
+    /// Whom mails are from.
+    pub(crate) from: Option<String>,
+    /// The way of mails; left out, they are files in the home's folder `mail`.
+    pub(crate) mail: Option<husorden_control::MailWay>,
+    /// Ranges that webhooks may go to although they are not of the public Internet.
+    pub(crate) allow: Vec<ipnet::IpNet>,
+    /// Where metrics are served, on this machine; left out, they are not.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// Settings of the node.
@@ -151,6 +167,7 @@ impl Default for Settings {
             evidence: Evidence::default(),
             api: Api::default(),
             panel: Panel::default(),
+            notify: Notify::default(),
             node: Node::default(),
             edge: Edge::default(),
             database: Database::default(),
@@ -241,6 +258,23 @@ impl Settings {
             config.staff.clone_from(name);
         }
         config
+    }
+
+    /// What control is told of mails and webhooks.
+    pub(crate) fn notify(&self, place: &Place) -> husorden_control::Notify {
+        let panel = self.panel(place);
+        let port = self.panel_listen().port();
+        let mut notify = husorden_control::Notify::at(place.home.join("mail"), place.home.join("control/webhook.key"));
+        notify.panel = format!("https://{}:{port}", panel.customers);
+        notify.desk = format!("https://{}:{port}", panel.staff);
+        notify.allow.clone_from(&self.notify.allow);
+        if let Some(from) = &self.notify.from {
+            notify.from.clone_from(from);
+        }
+        if let Some(way) = &self.notify.mail {
+            notify.mail = way.clone();
+        }
+        notify
     }
 
     /// The folder with the catalogues: as set, or beside the binary (a checkout's `target/release` too), or where a package

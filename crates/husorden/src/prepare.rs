@@ -64,6 +64,7 @@ pub(crate) fn folders(place: &Place, settings: &Settings, users: &Users) -> Resu
         (place.run.join("control"), users.control, 0o750),
         (place.home.join("control"), users.control, 0o700),
         (place.home.join("control/spool"), users.control, 0o700),
+        (place.home.join("mail"), users.control, 0o700),
         (place.home.join("edge"), users.edge, 0o700),
         (place.logs().join("sites"), users.edge, 0o755),
     ] {
@@ -172,6 +173,8 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         spool: place.home.join("control/spool"),
         default_node: settings.node.name.clone(),
         retention_days: settings.retention_days,
+        notify: settings.notify(place),
+        metrics: settings.notify.metrics,
         passwords: Some(place.home.join("control/passwords")),
         rules: settings.rules.clone(),
         evidence: evidence(place, settings),

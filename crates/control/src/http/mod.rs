@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod me;
 pub(crate) mod money;
+pub(crate) mod notify;
 pub(crate) mod orders;
 pub(crate) mod rules;
 pub(crate) mod solutions;

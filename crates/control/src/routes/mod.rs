@@ -14,6 +14,7 @@ use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 use husorden_wire::api::Capability;
+use std::time::Instant;
 use utoipa::ToSchema;
 
 pub use table::table;
@@ -196,9 +197,15 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary:
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
     for route in table() {
-        let (app, permission) = (app.clone(), route.permission);
+        let (app, permission, path) = (app.clone(), route.permission, route.path);
         let guarded = route.handler.layer(middleware::from_fn(move |request: Request, next: Next| {
-            gate::guard(app.clone(), permission, request, next)
+            let (app, method, begun) = (app.clone(), request.method().clone(), Instant::now());
+            async move {
+                let response = gate::guard(app.clone(), permission, request, next).await;
+                let status = response.status();
+                app.metrics().answered(path, &method, status, begun.elapsed());
+                response
+            }
         }));
         router = router.route(route.path, guarded);
     }

@@ -1,7 +1,7 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
-use crate::http::{accounts, archive, cases, events, evidence, me, money, orders, rules, solutions, tokens};
+use crate::http::{accounts, archive, cases, events, evidence, me, money, notify, orders, rules, solutions, tokens};
 use husorden_wire::api::{self, Capability as Can};
 
 const PAGE: &[&str] = &["after", "limit"];
@@ -9,7 +9,10 @@ const PAGE: &[&str] = &["after", "limit"];
 /// Every route.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    [platform(), solutions(), accounts(), cases(), rules(), plans(), evidence()].into_iter().flatten().collect()
+    [platform(), solutions(), accounts(), cases(), rules(), plans(), evidence(), notify()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[rustfmt::skip]
@@ -152,5 +155,23 @@ fn evidence() -> Vec<Route> {
         get("/v1/evidence/checkpoints", both(Can::Read), "Signed checkpoints, the largest tree first", evidence::checkpoints)
             .gives_page::<EvidenceCheckpoint>().asks(PAGE).when_held(),
         get("/v1/evidence/key", both(Can::Read), "The log's name and public keys, and for staff how it is", evidence::key).gives::<EvidenceLog>().when_held(),
+    ]
+}
+
+#[rustfmt::skip]
+fn notify() -> Vec<Route> {
+    use api::{Delivery, Health, Webhook, WebhookChange, WebhookCreate};
+    vec![
+        get("/v1/webhooks", account(Can::Read), "List webhooks", notify::list).gives_page::<Webhook>().asks(PAGE),
+        post("/v1/webhooks", account(Can::TokenManage), "Make a webhook; its secret is shown once", notify::create)
+            .takes::<WebhookCreate>().gives::<Webhook>().status(201),
+        get("/v1/webhooks/{webhook}", account(Can::Read), "Show a webhook", notify::get).gives::<Webhook>(),
+        patch("/v1/webhooks/{webhook}", account(Can::TokenManage), "Change a webhook, or give it a new secret", notify::change)
+            .takes::<WebhookChange>().gives::<Webhook>(),
+        delete("/v1/webhooks/{webhook}", account(Can::TokenManage), "Delete a webhook; what waits is not delivered", notify::delete).status(204),
+        post("/v1/webhooks/{webhook}/test", account(Can::TokenManage), "Send a delivery that says nothing but that it came", notify::test)
+            .gives::<Delivery>().status(202),
+        get("/v1/webhooks/{webhook}/deliveries", account(Can::Read), "The newest deliveries of a webhook", notify::deliveries).gives_page::<Delivery>(),
+        get("/v1/health", staff(Can::StaffRead), "How the house is: nodes, database, jobs, mails, measures, disk", notify::health).gives::<Health>(),
     ]
 }

@@ -51,6 +51,40 @@ pub(crate) async fn claim(system: &PgPool, worker: Uuid, lease_s: i32, limit: i3
     all(json("select j from job_claim($1, $2, $3) j").bind(worker).bind(lease_s).bind(limit), system).await
 }
 
+/// The same for what leaves the house.
+pub(crate) async fn claim_outside(
+    system: &PgPool,
+    worker: Uuid,
+    lease_s: i32,
+    limit: i32,
+) -> Result<Vec<Job>, sqlx::Error> {
+    all(json("select j from job_claim_outside($1, $2, $3) j").bind(worker).bind(lease_s).bind(limit), system).await
+}
+
+/// It was sent; what it said is forgotten.
+pub(crate) async fn outside_done(system: &PgPool, id: i64, worker: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select outside_done($1, $2)").bind(id).bind(worker).fetch_one(system).await
+}
+
+/// A try failed. True: it was given up, because it is older than `give_up_s`.
+pub(crate) async fn outside_failed(
+    system: &PgPool,
+    id: i64,
+    worker: Uuid,
+    error: &str,
+    retry_s: i32,
+    give_up_s: i32,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select outside_failed($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(worker)
+        .bind(error)
+        .bind(retry_s)
+        .bind(give_up_s)
+        .fetch_one(system)
+        .await
+}
+
 pub(crate) async fn done(system: &PgPool, id: i64, worker: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select job_done($1, $2)").bind(id).bind(worker).fetch_one(system).await
 }
@@ -73,6 +107,10 @@ pub(crate) async fn failed(
 
 pub(crate) async fn sweep_idempotency(system: &PgPool, keep_s: i32) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select sweep_idempotency($1)").bind(keep_s).fetch_one(system).await
+}
+
+pub(crate) async fn sweep_deliveries(system: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select sweep_deliveries()").fetch_one(system).await
 }
 
 pub(crate) async fn sweep_jobs(system: &PgPool) -> Result<i64, sqlx::Error> {

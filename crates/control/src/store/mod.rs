@@ -8,6 +8,7 @@ pub(crate) mod evidence;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;
+pub(crate) mod look;
 pub(crate) mod measure;
 pub(crate) mod money;
 pub(crate) mod node;
@@ -16,6 +17,7 @@ pub(crate) mod rules;
 pub(crate) mod snapshot;
 pub(crate) mod solution;
 pub(crate) mod token;
+pub(crate) mod webhook;
 
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgArguments;

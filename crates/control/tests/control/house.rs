@@ -57,6 +57,8 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         passwords: None,
         rules: None,
         evidence: husorden_control::config::Evidence::at(folder.join("evidence")),
+        notify: husorden_control::Notify::at(folder.join("mail"), folder.join("webhook.key")),
+        metrics: None,
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

@@ -14,6 +14,7 @@ mod limits;
 mod link;
 mod money;
 mod node;
+mod notify;
 mod private;
 mod rules;
 mod seen;

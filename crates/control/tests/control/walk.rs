@@ -33,6 +33,8 @@ async fn things(house: &House) -> Things {
     let complaint = house.call("POST", &complaints, complaint).await.is(201);
     house.staff("POST", "/v1/plans", crate::money::plan("walked", 0)).await.is(201);
     let subscription = house.call("POST", "/v1/subscriptions", json!({ "plan": "walked" })).await.is(201);
+    let webhook = json!({ "label": "walked", "url": "https://hooks.ours.example/", "events": ["tea.boiled"] });
+    let webhook = house.call("POST", "/v1/webhooks", webhook).await.is(201);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
         ("solution", id),
@@ -45,6 +47,7 @@ async fn things(house: &House) -> Things {
         ("version", "1".to_owned()),
         ("plan", "walked".to_owned()),
         ("subscription", text(&subscription["id"])),
+        ("webhook", text(&webhook["id"])),
         ("complaint", text(&complaint["id"])),
     ])
 }
@@ -60,7 +63,7 @@ async fn every_route_asks_who_it_is() {
     let things = things(&house).await;
     let read_only = house.call("POST", "/v1/tokens", json!({ "label": "reader" })).await.is(201);
     let read_only = read_only["token"].as_str().unwrap().to_owned();
-    let own = ["{solution}", "{subscription}", "{order}", "{token}"];
+    let own = ["{solution}", "{subscription}", "{order}", "{token}", "{webhook}"];
     let routes = table();
     assert!(routes.len() > 30);
     // What ends a thing comes last, so that the others still find it.

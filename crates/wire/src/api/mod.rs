@@ -6,6 +6,7 @@ mod case;
 mod evidence;
 mod identity;
 mod money;
+mod notify;
 mod rules;
 
 pub use access::{Me, Scope, Token, TokenCreate};
@@ -14,6 +15,7 @@ pub use case::*;
 pub use evidence::*;
 pub use identity::*;
 pub use money::*;
+pub use notify::*;
 pub use rules::*;
 
 use husorden_base::{Language, Text};

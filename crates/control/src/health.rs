@@ -1,0 +1,214 @@
+//! How the house is, for operators: nodes, database, jobs, mails, measures, disk, the list of leaked passwords. The judgement is
+//! pure; looking is not.
+
+use crate::app::App;
+use crate::state::SILENCE_S_MAX;
+use crate::store::look::{self, Look};
+use husorden_base::{Bytes, Text};
+use husorden_passwords::ListState;
+use husorden_wire::api::{Condition, Health, HealthCheck};
+use jiff::Timestamp;
+
+/// Free disk below which it is degraded, and below which it is bad, in bytes.
+const FREE_BYTES_FEW: u64 = 10 << 30;
+const FREE_BYTES_MIN: u64 = 2 << 30;
+/// Jobs that are late by this much are bad, in seconds.
+const LATE_S_MAX: f64 = 900.0;
+/// Checkpoints of the evidence are signed every minute; older than this is degraded, in seconds.
+const CHECKPOINT_S_MAX: f64 = 180.0;
+
+/// Looks at everything.
+pub(crate) async fn look(app: &App) -> Health {
+    let look = match look::look(app.doors().system()).await {
+        Ok(look) => look,
+        Err(error) => {
+            tracing::warn!(%error, "the database can't be looked at for health");
+            None
+        }
+    };
+    let free = rustix::fs::statvfs(&app.config().spool).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)).ok();
+    let list = app.judge().list();
+    let checks = judged(look.as_ref(), free, &list);
+    let state = checks.iter().map(|check| check.state).max().unwrap_or(Condition::Fine);
+    Health { state, at: look.map_or_else(Timestamp::now, |look| look.at), checks }
+}
+
+fn check(name: impl Into<String>, state: Condition, da: impl Into<String>, en: impl Into<String>) -> HealthCheck {
+    HealthCheck { name: name.into(), state, text: Text::new(da, en) }
+}
+
+fn judged(look: Option<&Look>, free: Option<u64>, list: &ListState) -> Vec<HealthCheck> {
+    let mut checks = Vec::new();
+    match look {
+        Some(look) => of_database(look, &mut checks),
+        None => checks.push(check("database", Condition::Bad, "Databasen svarer ikke", "The database does not answer")),
+    }
+    checks.push(match free {
+        Some(free) => {
+            let state = match free {
+                ..FREE_BYTES_MIN => Condition::Bad,
+                FREE_BYTES_MIN..FREE_BYTES_FEW => Condition::Degraded,
+                _ => Condition::Fine,
+            };
+            check(
+                "disk",
+                state,
+                format!("{} fri til control", Bytes(free)),
+                format!("{} free for control", Bytes(free)),
+            )
+        }
+        None => check("disk", Condition::Bad, "Disken kan ikke ses efter", "The disk can't be looked at"),
+    });
+    checks.push(match (&list.trouble, list.passwords) {
+        (Some(why), _) => check(
+            "passwords",
+            Condition::Degraded,
+            format!("Listen over lækkede adgangskoder kan ikke bruges: {why}"),
+            format!("The list of leaked passwords can't be used: {why}"),
+        ),
+        (None, Some(count)) => check(
+            "passwords",
+            Condition::Fine,
+            format!("{count} lækkede adgangskoder er kendt"),
+            format!("{count} leaked passwords are known"),
+        ),
+        (None, None) => check(
+            "passwords",
+            Condition::Degraded,
+            "Kun den lille liste over lækkede adgangskoder; se husorden passwords import",
+            "Only the small list of leaked passwords; see husorden passwords import",
+        ),
+    });
+    checks
+}
+
+fn of_database(look: &Look, checks: &mut Vec<HealthCheck>) {
+    let size = Bytes(look.database_bytes);
+    checks.push(check(
+        "database",
+        Condition::Fine,
+        format!("PostgreSQL {} svarer; {size}", look.database_version),
+        format!("PostgreSQL {} answers; {size}", look.database_version),
+    ));
+    for node in &look.nodes {
+        #[allow(clippy::cast_precision_loss, reason = "seconds")]
+        let silent = node.silent_s.is_none_or(|silent_s| silent_s > SILENCE_S_MAX as f64);
+        let (state, da, en) = match (node.connected, silent) {
+            (true, false) => (Condition::Fine, "forbundet og hørt", "connected and heard"),
+            (true, true) => (Condition::Degraded, "forbundet, men tavs", "connected but silent"),
+            (false, _) => (Condition::Bad, "ikke forbundet; kunderne kører videre", "not connected; customers run on"),
+        };
+        checks.push(check(
+            format!("node:{}", node.name),
+            state,
+            format!("{}: {da}", node.name),
+            format!("{}: {en}", node.name),
+        ));
+    }
+    for (name, outside) in [("jobs", false), ("outbox", true)] {
+        let ours = || look.jobs.iter().filter(|jobs| matches!(jobs.kind.as_str(), "mail" | "webhook") == outside);
+        let (open, late, dead) =
+            ours().fold((0, 0, 0), |sum, jobs| (sum.0 + jobs.open, sum.1 + jobs.late, sum.2 + jobs.dead));
+        let oldest_s = ours().map(|jobs| jobs.oldest_s).fold(0.0, f64::max);
+        let state = match (dead, late) {
+            _ if oldest_s > LATE_S_MAX => Condition::Bad,
+            (0, 0) => Condition::Fine,
+            _ => Condition::Degraded,
+        };
+        let (da, en) = if outside { ("Mails og webhooks", "Mails and webhooks") } else { ("Egne job", "Own jobs") };
+        checks.push(check(
+            name,
+            state,
+            format!("{da}: {open} venter, {late} er forsinket, {dead} er opgivet"),
+            format!("{en}: {open} wait, {late} are late, {dead} were given up"),
+        ));
+    }
+    let (missing, standing) = (look.measures_not_in_force, look.measures_standing);
+    checks.push(check(
+        "measures",
+        if missing == 0 { Condition::Fine } else { Condition::Bad },
+        format!("{standing} foranstaltninger; {missing} steder er de ikke i kraft"),
+        format!("{standing} measures; in {missing} places they are not in force"),
+    ));
+    checks.push(check(
+        "evidence",
+        if look.evidence_open == 0 { Condition::Fine } else { Condition::Degraded },
+        format!("{} linjer venter på, at deres handling slutter", look.evidence_open),
+        format!("{} lines wait for their act to end", look.evidence_open),
+    ));
+    checks.push(of_checkpoint(look.checkpoint_s));
+}
+
+fn of_checkpoint(checkpoint_s: Option<f64>) -> HealthCheck {
+    match checkpoint_s {
+        Some(age_s) => {
+            let state = if age_s > CHECKPOINT_S_MAX { Condition::Degraded } else { Condition::Fine };
+            let (da, en) = (
+                format!("Det nyeste kontrolpunkt af loggen er {age_s:.0} s gammelt"),
+                format!("The newest checkpoint of the log is {age_s:.0} s old"),
+            );
+            check("checkpoint", state, da, en)
+        }
+        None => check(
+            "checkpoint",
+            Condition::Degraded,
+            "Loggen har intet kontrolpunkt endnu",
+            "The log has no checkpoint yet",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::look::{Jobs, NodeHeard};
+
+    fn fine() -> Look {
+        Look {
+            at: Timestamp::UNIX_EPOCH,
+            jobs: Vec::new(),
+            nodes: vec![NodeHeard { name: "local".to_owned(), connected: true, silent_s: Some(1.0) }],
+            solutions: Vec::new(),
+            measures_not_in_force: 0,
+            measures_standing: 3,
+            evidence_open: 0,
+            checkpoint_s: Some(30.0),
+            database_bytes: 1,
+            database_version: "15.1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_trouble_shows_at_its_own_check() {
+        let list = ListState { passwords: Some(7), imported: None, trouble: None };
+        let states = |look: Option<&Look>, free, list: &ListState| -> Vec<(String, Condition)> {
+            judged(look, free, list)
+                .into_iter()
+                .filter(|check| check.state != Condition::Fine)
+                .map(|check| (check.name, check.state))
+                .collect()
+        };
+        let plenty = Some(FREE_BYTES_FEW);
+        assert_eq!(states(Some(&fine()), plenty, &list), []);
+        let jobs =
+            |kind: &str, late, dead, oldest_s| vec![Jobs { kind: kind.to_owned(), open: late, late, dead, oldest_s }];
+        let node = |connected, silent_s| vec![NodeHeard { name: "local".to_owned(), connected, silent_s }];
+        for (look, name, state) in [
+            (Look { measures_not_in_force: 1, ..fine() }, "measures", Condition::Bad),
+            (Look { evidence_open: 1, ..fine() }, "evidence", Condition::Degraded),
+            (Look { checkpoint_s: None, ..fine() }, "checkpoint", Condition::Degraded),
+            (Look { checkpoint_s: Some(500.0), ..fine() }, "checkpoint", Condition::Degraded),
+            (Look { jobs: jobs("mail", 1, 0, 61.0), ..fine() }, "outbox", Condition::Degraded),
+            (Look { jobs: jobs("webhook", 0, 1, 0.0), ..fine() }, "outbox", Condition::Degraded),
+            (Look { jobs: jobs("measure-end", 1, 0, 1000.0), ..fine() }, "jobs", Condition::Bad),
+            (Look { nodes: node(false, Some(1.0)), ..fine() }, "node:local", Condition::Bad),
+            (Look { nodes: node(true, Some(100.0)), ..fine() }, "node:local", Condition::Degraded),
+        ] {
+            assert_eq!(states(Some(&look), plenty, &list), [(name.to_owned(), state)]);
+        }
+        assert_eq!(states(None, plenty, &list), [("database".to_owned(), Condition::Bad)]);
+        assert_eq!(states(Some(&fine()), Some(FREE_BYTES_MIN - 1), &list), [("disk".to_owned(), Condition::Bad)]);
+        let none = ListState { passwords: None, ..list };
+        assert_eq!(states(Some(&fine()), plenty, &none), [("passwords".to_owned(), Condition::Degraded)]);
+    }
+}

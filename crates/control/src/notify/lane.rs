@@ -1,0 +1,129 @@
+//! The lane of what leaves the house: mails and webhooks are claimed, sent and counted apart from the platform's own jobs.
+//! What fails comes again, later each time; after three days it is given up, and that is an alarm.
+
+use super::mail::{self, Asked, Places};
+use super::post;
+use crate::app::App;
+use crate::store::job::{self, Job};
+use futures_util::future::join_all;
+use std::time::Duration;
+use uuid::Uuid;
+
+const LEASE_S: i32 = 120;
+/// Longest time for one try; shorter than the lease.
+const TRY_WAIT: Duration = Duration::from_secs(90);
+/// What is under way at once.
+const BATCH: i32 = 8;
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+const RETRY_S_MIN: i32 = 15;
+const RETRY_S_MAX: i32 = 3600;
+/// After this long nothing is tried any more.
+const GIVE_UP_S: i32 = 3 * 24 * 3600;
+
+/// Why a try failed, and whether another could help.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Failed {
+    pub(crate) text: String,
+    pub(crate) is_final: bool,
+}
+
+impl Failed {
+    pub(crate) fn for_good(text: impl ToString) -> Self {
+        Self { text: text.to_string(), is_final: true }
+    }
+}
+
+/// Works for ever.
+pub(crate) async fn work(app: App) {
+    let worker = Uuid::now_v7();
+    loop {
+        match round(&app, worker).await {
+            Ok(0) => tokio::time::sleep(IDLE_WAIT).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "mails and webhooks cannot be claimed");
+                tokio::time::sleep(IDLE_WAIT * 5).await;
+            }
+        }
+    }
+}
+
+async fn round(app: &App, worker: Uuid) -> Result<usize, sqlx::Error> {
+    let jobs = job::claim_outside(app.doors().system(), worker, LEASE_S, BATCH).await?;
+    let ended = join_all(jobs.iter().map(|one| one_job(app, worker, one))).await;
+    ended.into_iter().collect::<Result<Vec<()>, _>>()?;
+    Ok(jobs.len())
+}
+
+async fn one_job(app: &App, worker: Uuid, one: &Job) -> Result<(), sqlx::Error> {
+    let outcome = tokio::time::timeout(TRY_WAIT, carry_out(app, one)).await;
+    let failed = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(failed)) => Some(failed),
+        Err(_) => Some(Failed { text: "it took too long".to_owned(), is_final: false }),
+    };
+    let system = app.doors().system();
+    let Some(failed) = failed else {
+        if !job::outside_done(system, one.id, worker).await? {
+            tracing::warn!(job = one.id, kind = one.kind, "a job was done after its lease was lost");
+        }
+        return Ok(());
+    };
+    let give_up_s = if failed.is_final { 0 } else { GIVE_UP_S };
+    let retry_s = retry_s(one);
+    let dead = job::outside_failed(system, one.id, worker, &failed.text, retry_s, give_up_s).await?;
+    if dead {
+        tracing::error!(job = one.id, kind = one.kind, error = failed.text, "a mail or webhook was given up");
+        app.wake();
+    } else {
+        tracing::warn!(
+            job = one.id,
+            kind = one.kind,
+            error = failed.text,
+            retry_s,
+            "a mail or webhook will be tried again"
+        );
+    }
+    Ok(())
+}
+
+/// Twice as long each time, and not for all at the same moment.
+fn retry_s(one: &Job) -> i32 {
+    let doubled = RETRY_S_MIN.saturating_mul(1 << one.attempts.clamp(1, 12).saturating_sub(1)).min(RETRY_S_MAX);
+    let spread = i32::try_from(one.id.rem_euclid(16)).unwrap_or_default();
+    doubled + doubled * spread / 64
+}
+
+async fn carry_out(app: &App, one: &Job) -> Result<(), Failed> {
+    match one.kind.as_str() {
+        "mail" => mail(app, one).await,
+        "webhook" => super::webhook::deliver(app, one).await,
+        other => Err(Failed::for_good(format!("nothing leaves the house as {other:?}"))),
+    }
+}
+
+async fn mail(app: &App, one: &Job) -> Result<(), Failed> {
+    let asked: Asked = serde_json::from_value(one.subject.clone()).map_err(Failed::for_good)?;
+    let config = &app.config().notify;
+    let places = Places { panel: config.panel.clone(), desk: config.desk.clone() };
+    let letter = mail::letter(&asked, None, &places);
+    post::send(config, &asked.to, letter, one.id)
+        .await
+        .map_err(|error| Failed { text: error.to_string(), is_final: error.is_final() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_come_later_each_time() {
+        let wait = |attempts| retry_s(&Job { id: 0, kind: String::new(), subject: serde_json::Value::Null, attempts });
+        assert_eq!([1, 2, 3, 9, 50].map(wait), [15, 30, 60, 3600, 3600]);
+        let spread: std::collections::HashSet<i32> = (0..16)
+            .map(|id| retry_s(&Job { id, kind: String::new(), subject: serde_json::Value::Null, attempts: 5 }))
+            .collect();
+        assert!(spread.len() > 10 && spread.iter().all(|wait| (240..=300).contains(wait)), "{spread:?}");
+    }
+}

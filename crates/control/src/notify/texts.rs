@@ -1,0 +1,205 @@
+//! What each mail says, in Danish and English.
+
+use super::mail::{Asked, Draft, Places};
+use husorden_base::{Language, Secret, Text};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a mail is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Template {
+    /// An account or staff invite; its link holds a secret.
+    Invitation,
+    /// A new password was wished for; its link holds a secret.
+    PasswordReset,
+    /// Somebody logged in from a device not seen before.
+    NewDevice,
+    /// The password was changed.
+    PasswordChanged,
+    /// A second factor was set up or taken away.
+    SecondFactor,
+    /// There is a decision about the account or a solution.
+    Decision,
+    /// A complaint was answered.
+    ComplaintAnswered,
+    /// A solution does not stand as wished.
+    Trouble,
+    /// A snapshot was taken, or a solution brought back to one.
+    OrderDone,
+    /// Work that was asked for failed.
+    OrderFailed,
+    /// Anything else that happened, in the words of the event itself.
+    Event,
+}
+
+impl Template {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Invitation,
+        Self::PasswordReset,
+        Self::NewDevice,
+        Self::PasswordChanged,
+        Self::SecondFactor,
+        Self::Decision,
+        Self::ComplaintAnswered,
+        Self::Trouble,
+        Self::OrderDone,
+        Self::OrderFailed,
+        Self::Event,
+    ];
+}
+
+/// What the mail says, before it is set.
+pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> Draft {
+    let language = asked.language;
+    let say = |da: String, en: String| match language {
+        Language::Da => da,
+        Language::En => en,
+    };
+    let word = |name: &str| asked.data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (name, case) = (word("name"), word("case"));
+    let at = moment(word("at"));
+    let link = |da: &str, en: &str, path: String| Some((say(da.to_owned(), en.to_owned()), path));
+    let panel = &places.panel;
+    let home = if word("realm") == "staff" || asked.data.get("staff_roles").is_some() { &places.desk } else { panel };
+    let not_you = say(
+        "Var det ikke dig, så skift dit kodeord straks og log ud overalt på siden Sikkerhed.".to_owned(),
+        "If that was not you, change your password at once and log out everywhere on the page Security.".to_owned(),
+    );
+    let security = || link("Åbn Sikkerhed", "Open Security", format!("{panel}/security"));
+    let sentence = || {
+        let text: Text = crate::texts::event(word("kind"), &asked.data);
+        text.get(language).to_owned()
+    };
+    let foot = say(
+        "Sendt af Husorden. Hvilke mails du får, vælger du på siden Sikkerhed.".to_owned(),
+        "Sent by Husorden. Which mails you get is yours to choose on the page Security.".to_owned(),
+    );
+    let (subject, lines, link) = match asked.template {
+        Template::Invitation => {
+            let to = if word("account").is_empty() { say("personalet".to_owned(), "the staff".to_owned()) } else { word("account").to_owned() };
+            (
+                say(format!("Invitation til {to}"), format!("Invitation to {to}")),
+                vec![
+                    say(format!("Du er inviteret til {to} på Husorden."), format!("You are invited to {to} on Husorden.")),
+                    say(
+                        "Linket virker én gang og i 7 dage. Kender du ikke afsenderen, så gør ingenting.".to_owned(),
+                        "The link works once and for 7 days. If you do not know who sent this, do nothing.".to_owned(),
+                    ),
+                ],
+                secret.and_then(|secret| {
+                    link("Tag imod invitationen", "Take up the invitation", format!("{home}/invitation/{}", secret.reveal()))
+                }),
+            )
+        }
+        Template::PasswordReset => (
+            say("Nyt kodeord".to_owned(), "A new password".to_owned()),
+            vec![
+                say(
+                    format!("Nogen bad om et nyt kodeord til {} fra {}.", asked.to, word("address")),
+                    format!("Somebody asked for a new password for {} from {}.", asked.to, word("address")),
+                ),
+                say(
+                    "Linket virker én gang og kun kort tid. Var det ikke dig, så gør ingenting: dit kodeord er det samme.".to_owned(),
+                    "The link works once and for a short time. If that was not you, do nothing: your password is the same.".to_owned(),
+                ),
+            ],
+            secret.and_then(|secret| link("Vælg et nyt kodeord", "Choose a new password", format!("{home}/reset/{}", secret.reveal()))),
+        ),
+        Template::NewDevice => (
+            say("Log ind fra en ny enhed".to_owned(), "Log-in from a new device".to_owned()),
+            vec![
+                say(
+                    format!("Der blev logget ind som {} {at} fra {}: {}.", asked.to, word("address"), word("agent")),
+                    format!("There was a log-in as {} {at} from {}: {}.", asked.to, word("address"), word("agent")),
+                ),
+                not_you,
+            ],
+            security(),
+        ),
+        Template::PasswordChanged => (
+            say("Dit kodeord er ændret".to_owned(), "Your password was changed".to_owned()),
+            vec![
+                say(format!("Kodeordet til {} blev ændret {at}.", asked.to), format!("The password of {} was changed {at}.", asked.to)),
+                not_you,
+            ],
+            security(),
+        ),
+        Template::SecondFactor => {
+            let set = asked.data.get("set").and_then(Value::as_bool).unwrap_or(false);
+            (
+                if set {
+                    say("To-trins-login er slået til".to_owned(), "A second factor was set up".to_owned())
+                } else {
+                    say("To-trins-login er slået fra".to_owned(), "The second factor was taken away".to_owned())
+                },
+                vec![
+                    say(format!("Det skete for {} {at}.", asked.to), format!("It happened for {} {at}.", asked.to)),
+                    not_you,
+                ],
+                security(),
+            )
+        }
+        Template::Decision => (
+            say(format!("Der er truffet en afgørelse, sag {case}"), format!("There is a decision, case {case}")),
+            vec![
+                sentence(),
+                say(
+                    "Begrundelsen står i panelet: fakta, det punkt i husordenen, hvad der er begrænset, siden hvornår og til hvornår, og hvordan du klager.".to_owned(),
+                    "The statement of reasons is in the panel: the facts, the clause of the house rules, what is restricted, since when and until when, and how to complain.".to_owned(),
+                ),
+            ],
+            link("Læs afgørelsen", "Read the decision", format!("{panel}/decisions")),
+        ),
+        Template::ComplaintAnswered => (
+            say(format!("Din klage er besvaret, sag {case}"), format!("Your complaint was answered, case {case}")),
+            vec![sentence(), say("Svaret og begrundelsen står i panelet.".to_owned(), "The answer and its reasons are in the panel.".to_owned())],
+            link("Læs svaret", "Read the answer", format!("{panel}/decisions")),
+        ),
+        Template::Trouble => (
+            say(format!("{name} har brug for opmærksomhed"), format!("{name} needs attention")),
+            vec![
+                sentence(),
+                say(
+                    "Husorden prøver igen af sig selv. Siden for løsningen siger, hvad du kan gøre.".to_owned(),
+                    "Husorden tries again by itself. The solution's page says what you can do.".to_owned(),
+                ),
+            ],
+            link("Åbn løsningen", "Open the solution", format!("{panel}/solutions/{}", word("solution"))),
+        ),
+        Template::OrderDone => (
+            say(format!("{name}: færdig"), format!("{name}: done")),
+            vec![
+                sentence(),
+                say("Du behøver ikke gøre noget; alt står i panelet.".to_owned(), "You need do nothing; everything is in the panel.".to_owned()),
+            ],
+            link("Åbn løsningen", "Open the solution", format!("{panel}/solutions/{}", word("solution"))),
+        ),
+        Template::OrderFailed => (
+            say(format!("{name}: mislykkedes"), format!("{name}: failed")),
+            vec![
+                sentence(),
+                say("Intet er ændret, før arbejdet er færdigt.".to_owned(), "Nothing is changed before work is done.".to_owned()),
+            ],
+            link("Åbn løsningen", "Open the solution", format!("{panel}/solutions/{}", word("solution"))),
+        ),
+        Template::Event => (
+            sentence(),
+            vec![
+                sentence(),
+                say(
+                    "Hele historien står i panelet under Hændelser.".to_owned(),
+                    "The whole story is in the panel under Events.".to_owned(),
+                ),
+            ],
+            link("Åbn panelet", "Open the panel", format!("{panel}/")),
+        ),
+    };
+    Draft { subject, lines, link, foot }
+}
+
+/// A moment as people read it; what is none is left out.
+fn moment(text: &str) -> String {
+    text.parse::<jiff::Timestamp>().map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+}

@@ -1,0 +1,52 @@
+//! What is counted in the database of the house as a whole.
+
+use super::{json, one};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::PgPool;
+
+/// The house, counted.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Look {
+    pub(crate) at: Timestamp,
+    pub(crate) jobs: Vec<Jobs>,
+    pub(crate) nodes: Vec<NodeHeard>,
+    pub(crate) solutions: Vec<Solutions>,
+    pub(crate) measures_not_in_force: u64,
+    pub(crate) measures_standing: u64,
+    pub(crate) evidence_open: u64,
+    /// Age of the newest signed checkpoint of the evidence.
+    pub(crate) checkpoint_s: Option<f64>,
+    pub(crate) database_bytes: u64,
+    pub(crate) database_version: String,
+}
+
+/// Jobs of one kind.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Jobs {
+    pub(crate) kind: String,
+    pub(crate) open: u64,
+    pub(crate) late: u64,
+    pub(crate) dead: u64,
+    pub(crate) oldest_s: f64,
+}
+
+/// When a node was last heard.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct NodeHeard {
+    pub(crate) name: String,
+    pub(crate) connected: bool,
+    pub(crate) silent_s: Option<f64>,
+}
+
+/// Solutions of one kind in one state.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Solutions {
+    pub(crate) kind: String,
+    pub(crate) state: String,
+    pub(crate) count: u64,
+}
+
+pub(crate) async fn look(system: &PgPool) -> Result<Option<Look>, sqlx::Error> {
+    one(json("select house_look()"), system).await
+}
