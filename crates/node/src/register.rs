@@ -3,16 +3,19 @@
 //! One file (redb) that survives a kill at any moment. What is acknowledged to anybody was synced first. Reads come from
 //! memory; 10,000 wishes are some tens of megabytes.
 
+mod lines;
+#[cfg(test)]
+mod tests;
+
 use husorden_base::{AccountId, MeasureId, Number, OrderId, SolutionId};
-use husorden_evidence::{Hash, chain};
+use husorden_evidence::Hash;
 use husorden_kinds::Route;
 use husorden_rules::{Held, Measure, hold};
-use husorden_wire::node::{EvidenceLine, VerbState, Wish};
+use husorden_wire::node::{VerbState, Wish};
 use jiff::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,9 +29,6 @@ const EVIDENCE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("evidence
 const GONE: TableDefinition<'_, u128, (u64, u64)> = TableDefinition::new("gone");
 const CHAIN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("chain");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-
-/// Lines of evidence kept while control is away. At one act a second that is more than a week.
-const EVIDENCE_LINES_MAX: u64 = 1_000_000;
 
 /// How the register fails.
 #[derive(Debug, thiserror::Error)]
@@ -366,63 +366,6 @@ impl Register {
         })
     }
 
-    /// Writes a line of evidence before it returns it.
-    ///
-    /// # Errors
-    /// When it can't be written; the act it stands for must not be begun then.
-    pub(crate) fn witness(
-        &self,
-        act: &str,
-        solution: Option<SolutionId>,
-        detail: Value,
-    ) -> Result<EvidenceLine, Error> {
-        let mut memory = self.memory();
-        let serial = memory.meta.get("evidence").copied().unwrap_or(0) + 1;
-        let (at, previous) = (Timestamp::now(), memory.chain);
-        let hash = chain::link(serial, at, act, solution.map(|id| id.to_string()).as_deref(), &detail, previous);
-        let previous = previous.map(|hash| hash.to_string());
-        let line = EvidenceLine { serial, at, act: act.to_owned(), solution, detail, previous };
-        let row = text(&line)?;
-        self.write(Durability::Immediate, |transaction| {
-            let mut table = transaction.open_table(EVIDENCE).map_err(store)?;
-            table.insert(serial, row.as_slice()).map_err(store)?;
-            if serial > EVIDENCE_LINES_MAX {
-                table.remove(serial - EVIDENCE_LINES_MAX).map_err(store)?;
-            }
-            transaction.open_table(META).map_err(store)?.insert("evidence", serial).map_err(store)?;
-            transaction.open_table(CHAIN).map_err(store)?.insert("evidence", hash.0.as_slice()).map_err(store)?;
-            Ok(())
-        })?;
-        memory.meta.insert("evidence".to_owned(), serial);
-        memory.chain = Some(hash);
-        Ok(line)
-    }
-
-    /// Lines of evidence that control has not kept yet and that come after this one, oldest first.
-    ///
-    /// # Errors
-    /// When they can't be read.
-    pub(crate) fn evidence(&self, after: u64, lines_max: usize) -> Result<Vec<EvidenceLine>, Error> {
-        let read = self.database.begin_read().map_err(store)?;
-        let table = read.open_table(EVIDENCE).map_err(store)?;
-        let mut lines = Vec::new();
-        for row in table.range(after + 1..).map_err(store)?.take(lines_max) {
-            lines.push(parse(row.map_err(store)?.1.value())?);
-        }
-        Ok(lines)
-    }
-
-    /// Control has kept the lines up to this one.
-    ///
-    /// # Errors
-    /// When it can't be written.
-    pub(crate) fn evidence_kept(&self, serial: u64) -> Result<(), Error> {
-        self.write(Durability::None, |transaction| {
-            transaction.open_table(EVIDENCE).map_err(store)?.retain_in(..=serial, |_, _| false).map_err(store)?;
-            Ok(())
-        })
-    }
-
     /// The highest epoch seen.
     #[must_use]
     pub(crate) fn epoch(&self) -> u64 {
@@ -453,105 +396,4 @@ fn text(value: &impl Serialize) -> Result<Vec<u8>, Error> {
 
 fn parse<T: DeserializeOwned>(row: &[u8]) -> Result<T, Error> {
     Ok(serde_json::from_slice(row)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use husorden_kinds::Aim;
-    use husorden_rules::{Access, Fates, Scope};
-
-    fn wish(number: u32, generation: u64) -> Wish {
-        Wish {
-            solution: SolutionId(uuid::Uuid::from_u128(u128::from(number))),
-            number: Number::new(number).expect("a number"),
-            account: AccountId(uuid::Uuid::from_u128(9)),
-            name: format!("s{number}").parse().expect("a name"),
-            kind: husorden_kinds::KINDS[0].name().to_owned(),
-            aim: Aim::Run,
-            spec: serde_json::json!({}),
-            credentials: BTreeMap::new(),
-            from: None,
-            retain_until: None,
-            epoch: 1,
-            generation,
-        }
-    }
-
-    fn measure(revision: u64) -> Measure {
-        Measure {
-            id: MeasureId(uuid::Uuid::from_u128(5)),
-            revision,
-            case: None,
-            case_number: "S-1".to_owned(),
-            clause: "network.attack".parse().expect("a clause"),
-            scope: Scope::Account { id: AccountId(uuid::Uuid::from_u128(9)) },
-            access: Access::Decision,
-            fates: Fates::default(),
-            starts: Timestamp::UNIX_EPOCH,
-            ends: None,
-            silent_until: None,
-            lifted: (revision > 1).then(Timestamp::now),
-        }
-    }
-
-    #[test]
-    fn what_is_acknowledged_is_there_after_a_death() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("register");
-        let now = Timestamp::now();
-        {
-            let register = Register::open(&path).expect("it opens");
-            assert!(register.take_wish(wish(1, 1)).expect("taken"));
-            assert!(!register.take_wish(wish(1, 1)).expect("the same again is nothing new"));
-            assert!(register.take_measure(measure(1)).expect("taken"));
-            assert_eq!(register.witness("act.begin", None, serde_json::json!({})).expect("a line").serial, 1);
-        }
-        let register = Register::open(&path).expect("it opens again");
-        let kept = register.wish(wish(1, 1).solution).expect("the wish is there");
-        assert!(register.held(kept.solution, kept.account, now).is_some());
-        assert!(!register.take_measure(measure(1)).expect("nothing new"));
-        assert!(register.take_measure(measure(2)).expect("lifted"));
-        assert!(register.held(kept.solution, kept.account, now).is_none());
-        assert!(!register.take_measure(measure(1)).expect("an older state never replaces a newer"));
-        assert!(register.held(kept.solution, kept.account, now).is_none());
-        assert_eq!(register.witness("act.end", None, serde_json::json!({})).expect("a line").serial, 2);
-        assert_eq!(register.evidence(0, 10).expect("lines").len(), 2);
-        register.evidence_kept(1).expect("let go");
-        assert_eq!(register.evidence(0, 10).expect("lines")[0].serial, 2);
-    }
-
-    #[test]
-    fn older_wishes_and_taken_numbers_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let register = Register::open(&folder.path().join("register")).expect("it opens");
-        register.take_wish(wish(1, 3)).expect("taken");
-        assert!(matches!(register.take_wish(wish(1, 2)), Err(WishError::Older { generation: 3, .. })));
-        let newer_epoch = Wish { epoch: 2, ..wish(1, 1) };
-        assert!(register.take_wish(newer_epoch).expect("a newer epoch beats any generation"));
-        let thief = Wish { solution: SolutionId(uuid::Uuid::from_u128(77)), ..wish(1, 1) };
-        assert!(matches!(register.take_wish(thief.clone()), Err(WishError::NumberTaken { .. })));
-        register.forget_wish(wish(1, 1).solution).expect("forgotten");
-        let risen = register.take_wish(wish(1, 9));
-        assert!(
-            matches!(risen, Err(WishError::Older { epoch: 2, .. })),
-            "what was destroyed does not come back by an older wish"
-        );
-        assert_eq!(register.epoch(), 2);
-        assert!(
-            matches!(register.take_wish(thief), Err(WishError::NumberTaken { .. })),
-            "a number is never given twice"
-        );
-        let unknown = Wish { kind: "castle".to_owned(), ..wish(2, 1) };
-        assert!(matches!(register.take_wish(unknown), Err(WishError::UnknownKind(_))));
-    }
-
-    #[test]
-    fn generations_for_the_edge_only_grow() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("register");
-        let first = Register::open(&path).and_then(|register| register.boot_generation()).expect("a generation");
-        let second = Register::open(&path).and_then(|register| register.boot_generation()).expect("a generation");
-        assert!(second > first + 1_000_000_000);
-    }
 }

@@ -174,6 +174,14 @@ fn port_wall(facts: &Facts) -> Finding {
             "kernen tager imod portenes tabel og links",
             "the kernel takes the ports' table and links",
         ),
+        // The table is written by this tool, so without it nothing is known of the kernel.
+        Err(_) if !facts.tools.contains_key(&Tool::Nft) => wanting(
+            "port-wall",
+            State::Missing,
+            "nft mangler, så kernen kunne ikke prøves",
+            "nft is missing, so the kernel could not be tried",
+            install(Tool::Nft.package()),
+        ),
         Err(why) => wanting(
             "port-wall",
             State::Missing,

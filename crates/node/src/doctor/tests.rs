@@ -178,6 +178,20 @@ fn the_text_names_each_remedy_beneath_its_finding() {
 }
 
 #[test]
+fn without_nft_the_port_wall_asks_for_nft_and_not_for_modules() {
+    let mut facts = good();
+    facts.port_wall = Err("starting nft: No such file or directory".to_owned());
+    let remedy = |facts: &Facts| {
+        let findings = judge(facts, Setting::FirstLook);
+        let wall = findings.into_iter().find(|finding| finding.what == "port-wall").unwrap();
+        wall.remedy.unwrap().en
+    };
+    assert!(remedy(&facts).starts_with("modprobe "), "the tool is there, so it is the kernel");
+    facts.tools.remove(&Tool::Nft);
+    assert!(remedy(&facts).contains("nftables"), "{}", remedy(&facts));
+}
+
+#[test]
 fn this_machine_is_examined() {
     let folder = tempfile::tempdir().unwrap();
     let ground = Ground {

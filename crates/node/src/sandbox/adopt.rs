@@ -3,7 +3,7 @@
 use super::causes;
 use super::child;
 use super::process::{self, Process};
-use super::service::open_ear;
+use super::start::open_ear;
 use super::state::{Shared, Slot, Which};
 use std::collections::BTreeSet;
 use std::sync::Arc;

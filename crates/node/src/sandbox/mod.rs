@@ -17,10 +17,12 @@ mod launch;
 mod process;
 mod quiet;
 mod reactor;
+mod running;
 mod seccomp;
 mod service;
 mod socket;
 mod spec;
+mod start;
 mod state;
 mod task;
 

@@ -1,7 +1,7 @@
 //! Tasks: what runs once, leaves a mark when it succeeds, and its last words when it does not.
 
 use super::process::Exit;
-use super::service::{LaunchError, Streams};
+use super::start::{LaunchError, Streams};
 use super::state::{Chore, Key, Shared, State, Tail, Target, TaskPhase, TaskRun, TaskSlot, Which};
 use super::{Event, causes};
 use husorden_kinds::Task;

@@ -1,0 +1,208 @@
+//! The machine's part of a port: its namespace, its link, and the wish on disk that says they are ours.
+
+use super::link::{self, Happenings, Links, Pair};
+use super::table::GROUP;
+use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of, parse_number};
+use husorden_base::Number;
+use husorden_kinds::Port;
+use ipnet::IpNet;
+use nix::errno::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+/// The gateway every port sends to; no address of the node, only a name for its end of the link.
+const GATEWAY4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+/// The same for IPv6.
+const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) links: Links,
+    pub(super) happenings: Happenings,
+    /// Ports whose link was seen in order, and to which nothing has happened since.
+    pub(super) seen: BTreeSet<Number>,
+    /// The wishes on disk.
+    pub(super) wished: BTreeMap<Number, Port>,
+    /// Ports whose machine part this process has made or brought in order; what is inside changes only through us.
+    pub(super) made: BTreeSet<Number>,
+}
+
+impl Ports {
+    /// How much of the machine part stands, by cheap questions.
+    pub(super) fn machine_part(&self, machine: &mut Machine, number: Number) -> Result<Part, Error> {
+        let judged = {
+            let mut rules = self.rules();
+            rules.refresh()?;
+            rules.shown.ports.contains_key(&number)
+        };
+        let name = self.ground.netns(number);
+        let linked = machine.linked(number).map_err(Error::kernel(|| format!("finding the link of {number}")))?;
+        let stands = [netns::exists(&name), linked == Part::Whole, judged];
+        Ok(if stands == [true; 3] {
+            Part::Whole
+        } else if stands == [false; 3] && linked == Part::None && !netns::path(&name).exists() {
+            Part::None
+        } else {
+            Part::Some
+        })
+    }
+
+    /// Brings the machine part to what is wished, from whatever stands of it.
+    pub(super) fn make(&self, machine: &mut Machine, number: Number, port: &Port) -> Result<(), Error> {
+        machine.made.remove(&number);
+        // The elements come first, so that a link is judged from its first packet.
+        self.rules().bring(number, Some(port))?;
+        let name = self.ground.netns(number);
+        netns::make(&name)?;
+        let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
+        let mut inside = netns::within(&name, || {
+            quiet()?;
+            Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))
+        })?;
+        let outer_name = link_name(number);
+        let mut outer = machine.links.find(&outer_name).map_err(kernel("finding the link"))?;
+        let mut end = inside.find(INNER).map_err(kernel("finding the link"))?;
+        let paired = match (&outer, &end) {
+            (Some(outer), Some(end)) => outer.peer == end.index && end.peer == outer.index && outer.group == GROUP,
+            _ => false,
+        };
+        if !paired {
+            if outer.is_some() {
+                machine.links.remove(&outer_name).map_err(kernel("removing the torn link"))?;
+            }
+            inside.remove(INNER).map_err(kernel("removing the torn link"))?;
+            let pair = Pair {
+                here: &outer_name,
+                there: INNER,
+                here_mac: NODE_MAC,
+                there_mac: PORT_MAC,
+                mtu: self.mtu,
+                group: GROUP,
+            };
+            let path = netns::path(&name);
+            let file = fs::File::open(&path).map_err(Error::file("opening", &path))?;
+            machine.links.pair(&pair, file.as_fd()).map_err(kernel("making the link"))?;
+            outer = machine.links.find(&outer_name).map_err(kernel("finding the link"))?;
+            end = inside.find(INNER).map_err(kernel("finding the link"))?;
+        }
+        let (Some(outer), Some(end)) = (outer, end) else {
+            return Err(kernel("finding both ends of the link")(Errno::ENODEV));
+        };
+        let loopback = inside.find("lo").map_err(kernel("finding the loopback"))?.map_or(1, |link| link.index);
+        machine.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
+        inside.run(inner_messages(number, end.index, loopback)).map_err(kernel("setting the inner end"))?;
+        link::wait_carries(&mut machine.links, &outer_name)
+            .and_then(|()| link::wait_carries(&mut inside, INNER))
+            .map_err(kernel("waiting for the link"))?;
+        machine.made.insert(number);
+        Ok(())
+    }
+
+    pub(super) fn record_path(&self, number: Number) -> PathBuf {
+        self.ground.run.join("ports").join(format!("{number}.json"))
+    }
+
+    pub(super) fn write_record(&self, number: Number, port: &Port) -> Result<(), Error> {
+        let path = self.record_path(number);
+        let fresh = path.with_extension("new");
+        let bytes = serde_json::to_vec(port).expect("plain data has a JSON form");
+        fs::write(&fresh, bytes).map_err(Error::file("writing", &fresh))?;
+        fs::rename(&fresh, &path).map_err(Error::file("putting in place", &path))
+    }
+}
+
+/// Every wish on disk; the folder is made if it is not there.
+pub(super) fn read_records(folder: &Path) -> Result<BTreeMap<Number, Port>, Error> {
+    fs::create_dir_all(folder).map_err(Error::file("making", folder))?;
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(Error::file("reading", folder))? {
+        let path = entry.map_err(Error::file("reading", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        // What else lies there is a wish that was being written when the node ended.
+        let Some(number) = name.and_then(|name| name.strip_suffix(".json")).and_then(parse_number) else {
+            continue;
+        };
+        let bytes = fs::read(&path).map_err(Error::file("reading", &path))?;
+        let port = serde_json::from_slice(&bytes).map_err(|source| Error::Record { path, source })?;
+        found.insert(number, port);
+    }
+    Ok(found)
+}
+
+/// How much of a port's machine part stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    None,
+    Some,
+    Whole,
+}
+
+impl Machine {
+    /// Whether a port's link is there and in order. The kernel is asked again only after something happened to it: a
+    /// question about a link waits for every change to links that is under way.
+    pub(super) fn linked(&mut self, number: Number) -> Result<Part, Errno> {
+        match self.happenings.since()? {
+            Some(names) => {
+                for number in names.iter().filter_map(|name| number_of(name)) {
+                    self.seen.remove(&number);
+                }
+            }
+            None => self.seen.clear(),
+        }
+        if self.seen.contains(&number) {
+            return Ok(Part::Whole);
+        }
+        Ok(match self.links.find(&link_name(number))? {
+            Some(link) if link.up && link.group == GROUP => {
+                self.seen.insert(number);
+                Part::Whole
+            }
+            Some(_) => Part::Some,
+            None => Part::None,
+        })
+    }
+}
+
+/// What a port's namespace is told before it has a link: nothing is taken from the link's other end on trust.
+fn quiet() -> Result<(), Error> {
+    for (key, value) in [
+        ("ipv4/ip_forward", "0"),
+        ("ipv4/conf/all/accept_redirects", "0"),
+        ("ipv6/conf/all/forwarding", "0"),
+        ("ipv6/conf/all/accept_ra", "0"),
+        ("ipv6/conf/default/accept_ra", "0"),
+        ("ipv6/conf/default/addr_gen_mode", "1"),
+    ] {
+        netns::set(key, value)?;
+    }
+    Ok(())
+}
+
+fn inner_messages(number: Number, end: i32, loopback: i32) -> Vec<link::Message> {
+    let mut messages = vec![link::up(loopback), link::up(end)];
+    for (own, gateway) in
+        [(IpAddr::from(number.ipv4()), IpAddr::from(GATEWAY4)), (IpAddr::from(number.ipv6()), IpAddr::from(GATEWAY6))]
+    {
+        let everywhere = IpNet::new_assert(
+            if own.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() },
+            0,
+        );
+        messages.push(link::address(end, own, host_net(own).prefix_len()));
+        messages.push(link::neighbour(end, gateway, NODE_MAC));
+        messages.push(link::route(end, host_net(gateway), None));
+        messages.push(link::route(end, everywhere, Some(gateway)));
+    }
+    messages
+}
+
+fn outer_messages(number: Number, outer: i32) -> Vec<link::Message> {
+    let mut messages = vec![link::no_own_address(outer), link::up(outer)];
+    for own in [IpAddr::from(number.ipv4()), IpAddr::from(number.ipv6())] {
+        messages.push(link::neighbour(outer, own, PORT_MAC));
+        messages.push(link::route(outer, host_net(own), None));
+    }
+    messages
+}

@@ -1,0 +1,93 @@
+//! What the table of the wall shows and how it is changed: as one transaction, worked out from what was shown last.
+
+use super::Error;
+use super::conntrack::{self, Opened};
+use super::table::{self, Element, Set, Shown, Table};
+use husorden_base::Number;
+use husorden_kinds::Port;
+use nix::errno::Errno;
+use std::collections::BTreeSet;
+
+/// A change is tried again this often when somebody else changes the ruleset at the same moment.
+const CHANGE_TRIES_MAX: usize = 50;
+
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) table: Table,
+    pub(super) shown: Shown,
+}
+
+impl Rules {
+    /// Lists the table again if anybody has changed the ruleset since.
+    pub(super) fn refresh(&mut self) -> Result<(), Error> {
+        let kernel = || Error::kernel(|| "listing the table".to_owned());
+        if self.table.generation().map_err(kernel())? != self.shown.generation {
+            self.shown = self.table.show().map_err(kernel())?;
+        }
+        Ok(())
+    }
+
+    /// Makes a change that is worked out from what the table shows, as one transaction. The closure brings what is shown
+    /// to what it will be, and says what to add and what to remove; none where nothing need be done.
+    pub(super) fn settle(
+        &mut self,
+        number: Number,
+        mut change: impl FnMut(&mut Shown) -> Option<(Vec<Element>, Vec<Element>)>,
+    ) -> Result<(), Error> {
+        let kernel = || Error::kernel(move || format!("changing the table for {number}"));
+        for _ in 0..CHANGE_TRIES_MAX {
+            self.refresh()?;
+            let seen_at = self.shown.generation;
+            let Some((add, remove)) = change(&mut self.shown) else {
+                return Ok(());
+            };
+            match self.table.change(&add, &remove, Some(seen_at)) {
+                Ok(()) => {
+                    // Ours was the next generation; if it is a later one by now, the next refresh lists again.
+                    self.shown.generation = seen_at.wrapping_add(1);
+                    return Ok(());
+                }
+                // Somebody came before us, or what was shown was not so: what is shown is no longer known.
+                Err(errno) => {
+                    self.shown = self.table.show().map_err(kernel())?;
+                    if !matches!(errno, Errno::ERESTART | Errno::ENOENT | Errno::EEXIST) {
+                        return Err(kernel()(errno));
+                    }
+                }
+            }
+        }
+        Err(kernel()(Errno::EBUSY))
+    }
+
+    /// Brings a port's elements to these, and cuts the connections that are no longer allowed.
+    pub(super) fn bring(&mut self, number: Number, port: Option<&Port>) -> Result<(), Error> {
+        let wanted = &port.map_or_else(BTreeSet::new, |port| table::elements(number, port));
+        let mut narrowed = BTreeSet::new();
+        self.settle(number, |shown| {
+            let has = shown.ports.remove(&number).unwrap_or_default();
+            if !wanted.is_empty() {
+                shown.ports.insert(number, wanted.clone());
+            }
+            let add: Vec<_> = wanted.difference(&has).cloned().collect();
+            let remove: Vec<_> = has.difference(wanted).cloned().collect();
+            narrowed = remove.iter().map(|element| element.set).collect();
+            (!add.is_empty() || !remove.is_empty()).then_some((add, remove))
+        })?;
+        if narrowed.contains(&Set::Outbound) {
+            self.forget(number, Opened::Outward)?;
+        }
+        if narrowed.contains(&Set::Allow4) || narrowed.contains(&Set::Allow6) {
+            let allow = port.map_or(&[][..], |port| &port.allow);
+            conntrack::forget_inward(&mut self.table.socket, number, |from, to| {
+                allow.iter().any(|(tcp, net)| *tcp == to && net.contains(&from))
+            })
+            .map_err(Error::kernel(|| format!("cutting what {number} no longer allows")))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self, number: Number, opened: Opened) -> Result<(), Error> {
+        conntrack::forget(&mut self.table.socket, number, opened)
+            .map_err(Error::kernel(|| format!("forgetting the connections of {number}")))
+    }
+}
