@@ -31,6 +31,8 @@ const HELLO_WAIT: Duration = Duration::from_secs(10);
 const WRITE_WAIT: Duration = Duration::from_secs(30);
 /// Lines that wait to be written.
 const QUEUE_MAX: usize = 256;
+/// Lines written in one go.
+const WRITE_LINES_MAX: usize = 64;
 
 type Lines = FramedRead<OwnedReadHalf, LinesCodec>;
 
@@ -141,24 +143,33 @@ async fn speak(
     lines: Lines,
     write: OwnedWriteHalf,
 ) -> Result<(), LinkError> {
-    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    let (urgent, first) = mpsc::channel(QUEUE_MAX);
+    let (ordinary, then) = mpsc::channel(QUEUE_MAX);
+    let ways = tell::Ways { urgent, ordinary };
     tokio::select! {
-        ended = report::take(app, node, link, lines, sender.clone()) => ended,
-        ended = tell::tell(app, node, epoch, sender) => ended,
-        ended = write_lines(write, receiver) => ended,
+        ended = report::take(app, node, link, lines, ways.clone()) => ended,
+        ended = tell::tell(app, node, epoch, ways) => ended,
+        ended = write_lines(write, first, then) => ended,
     }
 }
 
-/// Writes lines as they come; what waits is written in one go.
-async fn write_lines(mut write: OwnedWriteHalf, mut receiver: mpsc::Receiver<ToNode>) -> Result<(), LinkError> {
-    let mut waiting = Vec::with_capacity(64);
+/// Writes lines as they come, the urgent ones first; what waits is written in one go.
+async fn write_lines(
+    mut write: OwnedWriteHalf,
+    mut urgent: mpsc::Receiver<ToNode>,
+    mut ordinary: mpsc::Receiver<ToNode>,
+) -> Result<(), LinkError> {
     let mut bytes = Vec::new();
     loop {
-        if receiver.recv_many(&mut waiting, 64).await == 0 {
-            return Err(LinkError::Half);
-        }
+        let first = tokio::select! {
+            biased;
+            Some(line) = urgent.recv() => line,
+            Some(line) = ordinary.recv() => line,
+            else => return Err(LinkError::Half),
+        };
         bytes.clear();
-        for line in waiting.drain(..) {
+        let waiting = std::iter::from_fn(|| urgent.try_recv().or_else(|_| ordinary.try_recv()).ok());
+        for line in std::iter::once(first).chain(waiting).take(WRITE_LINES_MAX) {
             serde_json::to_writer(&mut bytes, &line).map_err(io::Error::other)?;
             bytes.push(b'\n');
         }

@@ -2,8 +2,8 @@
 
 use crate::Node;
 use crate::register::WishError;
-use husorden_base::OrderId;
-use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION};
+use husorden_base::{OrderId, SolutionId};
+use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION, Wish};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -17,6 +17,12 @@ use tracing::{info, warn};
 
 /// Pause between two tries to reach control.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Bytes read from control in one go.
+const READ_BYTES: usize = 256 << 10;
+
+/// Wishes written down in one transaction.
+const WISHES_AT_ONCE_MAX: usize = 256;
 
 /// Lines of evidence sent at once.
 const EVIDENCE_LINES_MAX: usize = 500;
@@ -94,8 +100,8 @@ fn converse(node: &Arc<Node>) -> std::io::Result<()> {
     })?;
     node.confirmed.store(false, Ordering::Relaxed);
     node.voice.set(Some(sender));
-    let mut reader = BufReader::new(stream);
-    let mut wished = HashSet::new();
+    let mut reader = BufReader::with_capacity(READ_BYTES, stream);
+    let mut wishes = Wishes::default();
     let mut line = Vec::new();
     let result = loop {
         line.clear();
@@ -104,8 +110,11 @@ fn converse(node: &Arc<Node>) -> std::io::Result<()> {
             break Ok(());
         }
         match serde_json::from_slice::<ToNode>(&line) {
-            Ok(said) => hear(node, said, &mut wished),
+            Ok(said) => hear(node, said, &mut wishes),
             Err(error) => warn!(%error, "control said something this version does not know"),
+        }
+        if wishes.waiting.len() >= WISHES_AT_ONCE_MAX || !reader.buffer().contains(&b'\n') {
+            wishes.take(node);
         }
     };
     node.voice.set(None);
@@ -113,28 +122,54 @@ fn converse(node: &Arc<Node>) -> std::io::Result<()> {
     result
 }
 
-fn hear(node: &Arc<Node>, said: ToNode, wished: &mut HashSet<husorden_base::SolutionId>) {
-    match said {
-        ToNode::Welcome { version, epoch } => info!(version, epoch, "control is there"),
-        ToNode::Wish { wish } => {
-            let (solution, epoch, generation) = (wish.solution, wish.epoch, wish.generation);
-            wished.insert(solution);
-            match node.register.take_wish(*wish) {
-                Ok(changed) => {
-                    if changed {
-                        node.keeper.wake(solution);
+/// What control wishes, on the connection that stands.
+#[derive(Default)]
+struct Wishes {
+    /// Heard and not yet written down: those that came together are, in one transaction.
+    waiting: Vec<Wish>,
+    /// Solutions that were named.
+    named: HashSet<SolutionId>,
+}
+
+impl Wishes {
+    /// Writes down what waits, has each solution looked after, and refuses what can't be taken.
+    fn take(&mut self, node: &Node) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let said: Vec<_> = self.waiting.iter().map(|wish| (wish.solution, wish.epoch, wish.generation)).collect();
+        let refuse = |(solution, epoch, generation): (SolutionId, u64, u64), why: String| {
+            warn!(%solution, why, "a wish was refused");
+            node.voice.say(&FromNode::WishRefused { solution, epoch, generation, why });
+        };
+        match node.register.take_wishes(std::mem::take(&mut self.waiting)) {
+            Ok(taken) => {
+                for (said, taken) in said.into_iter().zip(taken) {
+                    let look = matches!(taken, Ok(true) | Err(WishError::Older { .. }));
+                    if let Err(error) = taken {
+                        refuse(said, error.to_string());
                     }
-                }
-                Err(error) => {
-                    let older = matches!(error, WishError::Older { .. });
-                    warn!(%solution, %error, "a wish was refused");
-                    node.voice.say(&FromNode::WishRefused { solution, epoch, generation, why: error.to_string() });
-                    if older {
-                        node.keeper.wake(solution);
+                    if look {
+                        node.keeper.wake(said.0);
                     }
                 }
             }
+            Err(error) => said.into_iter().for_each(|said| refuse(said, error.to_string())),
         }
+    }
+}
+
+fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
+    if !matches!(said, ToNode::Wish { .. }) {
+        // It may be about what was wished just before.
+        wishes.take(node);
+    }
+    match said {
+        ToNode::Wish { wish } => {
+            wishes.named.insert(wish.solution);
+            wishes.waiting.push(*wish);
+        }
+        ToNode::Welcome { version, epoch } => info!(version, epoch, "control is there"),
         ToNode::Measure { measure } => {
             let id = measure.id;
             if let Err(error) = crate::measures::take(node, *measure) {
@@ -147,7 +182,7 @@ fn hear(node: &Arc<Node>, said: ToNode, wished: &mut HashSet<husorden_base::Solu
                 .register
                 .solutions()
                 .into_iter()
-                .filter(|(id, _, _)| !wished.contains(id))
+                .filter(|(id, _, _)| !wishes.named.contains(id))
                 .map(|(id, _, _)| id)
                 .collect();
             node.note_unwished(strays);

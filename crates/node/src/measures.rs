@@ -131,13 +131,14 @@ pub(crate) fn carry_out(node: &Arc<Node>, id: MeasureId) {
         let state = if measure.in_force(now) { MeasureState::InForce } else { MeasureState::Lifted };
         return say(node, id, measure.revision, state);
     }
-    let covered: Vec<Wish> = node
-        .register
-        .solutions()
-        .into_iter()
-        .filter(|(solution, _, account)| measure.covers(*solution, *account))
-        .filter_map(|(solution, _, _)| node.register.wish(solution))
-        .collect();
+    let covered: Vec<Wish> = match measure.scope {
+        Scope::Solution { id } => node.register.wish(id).into_iter().collect(),
+        Scope::Account { .. } => {
+            let all = node.register.solutions().into_iter();
+            let covered = all.filter(|(solution, _, account)| measure.covers(*solution, *account));
+            covered.filter_map(|(solution, _, _)| node.register.wish(solution)).collect()
+        }
+    };
     if measure.in_force(now) {
         close(node, &measure, &covered);
     } else {

@@ -76,9 +76,6 @@ pub(crate) enum WishError {
     /// The kind is not one of this version.
     #[error("kind {0:?} is unknown to this node")]
     UnknownKind(String),
-    /// It could not be written down.
-    #[error(transparent)]
-    Register(#[from] Error),
 }
 
 #[derive(Default)]
@@ -176,50 +173,48 @@ impl Register {
         transaction.commit().map_err(store)
     }
 
-    /// Takes a wish if it is newer than what is held. Returns whether anything changed.
+    /// Takes one wish.
+    #[cfg(test)]
+    pub(crate) fn take_wish(&self, wish: Wish) -> Result<bool, WishError> {
+        self.take_wishes(vec![wish]).expect("it is written").remove(0)
+    }
+
+    /// Takes wishes in their order, each if it is newer than what is held, and says of each whether anything changed. When
+    /// this returns, those that were taken survive everything.
     ///
     /// # Errors
-    /// When it is older, can't be, or can't be written.
-    pub(crate) fn take_wish(&self, wish: Wish) -> Result<bool, WishError> {
-        if husorden_kinds::kind(&wish.kind).is_none() {
-            return Err(WishError::UnknownKind(wish.kind));
-        }
+    /// When they can't be written; then none is taken.
+    pub(crate) fn take_wishes(&self, wishes: Vec<Wish>) -> Result<Vec<Result<bool, WishError>>, Error> {
         let mut memory = self.memory();
-        if let Some(held) = memory.wishes.get(&wish.solution) {
-            if *held == wish {
-                return Ok(false);
+        let mut fresh: HashMap<SolutionId, Wish> = HashMap::new();
+        let mut numbers: HashMap<Number, SolutionId> = HashMap::new();
+        let mut said = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let held = fresh.get(&wish.solution).or_else(|| memory.wishes.get(&wish.solution));
+            let owner = numbers.get(&wish.number).or_else(|| memory.numbers.get(&wish.number)).copied();
+            let gone = memory.gone.get(&wish.solution).copied();
+            let judged = judge(&wish, held, gone, owner);
+            if matches!(judged, Ok(true)) {
+                numbers.insert(wish.number, wish.solution);
+                fresh.insert(wish.solution, wish);
             }
-            if (held.epoch, held.generation) > (wish.epoch, wish.generation) {
-                return Err(WishError::Older { epoch: held.epoch, generation: held.generation });
-            }
+            said.push(judged);
         }
-        if let Some((epoch, generation)) = memory.gone.get(&wish.solution).copied()
-            && (epoch, generation) >= (wish.epoch, wish.generation)
-        {
-            return Err(WishError::Older { epoch, generation });
+        if !fresh.is_empty() {
+            self.write(Durability::Immediate, |transaction| {
+                let mut table = transaction.open_table(WISH).map_err(store)?;
+                let mut given = transaction.open_table(NUMBER).map_err(store)?;
+                for wish in fresh.values() {
+                    let solution = wish.solution.0.as_u128();
+                    table.insert(solution, text(wish)?.as_slice()).map_err(store)?;
+                    given.insert(wish.number.get(), solution).map_err(store)?;
+                }
+                Ok(())
+            })?;
         }
-        if let Some(owner) = memory.numbers.get(&wish.number)
-            && *owner != wish.solution
-        {
-            return Err(WishError::NumberTaken { number: wish.number, solution: *owner });
-        }
-        let row = text(&wish)?;
-        self.write(Durability::Immediate, |transaction| {
-            transaction
-                .open_table(WISH)
-                .map_err(store)?
-                .insert(wish.solution.0.as_u128(), row.as_slice())
-                .map_err(store)?;
-            transaction
-                .open_table(NUMBER)
-                .map_err(store)?
-                .insert(wish.number.get(), wish.solution.0.as_u128())
-                .map_err(store)?;
-            Ok(())
-        })?;
-        memory.numbers.insert(wish.number, wish.solution);
-        memory.wishes.insert(wish.solution, wish);
-        Ok(true)
+        memory.numbers.extend(numbers);
+        memory.wishes.extend(fresh);
+        Ok(said)
     }
 
     /// Forgets the wish of a solution of which nothing is left. Its number stays taken for ever.
@@ -387,6 +382,35 @@ impl Register {
         })?;
         memory.meta.insert("edge".to_owned(), generation);
         Ok(generation)
+    }
+}
+
+/// Whether a wish is to be taken, beside what is held of the solution, how it went if it is gone, and whose the number is.
+fn judge(
+    wish: &Wish,
+    held: Option<&Wish>,
+    gone: Option<(u64, u64)>,
+    owner: Option<SolutionId>,
+) -> Result<bool, WishError> {
+    if husorden_kinds::kind(&wish.kind).is_none() {
+        return Err(WishError::UnknownKind(wish.kind.clone()));
+    }
+    let offered = (wish.epoch, wish.generation);
+    let older = |(epoch, generation)| Err(WishError::Older { epoch, generation });
+    if let Some(held) = held {
+        if held == wish {
+            return Ok(false);
+        }
+        if (held.epoch, held.generation) > offered {
+            return older((held.epoch, held.generation));
+        }
+    }
+    if let Some(gone) = gone.filter(|gone| *gone >= offered) {
+        return older(gone);
+    }
+    match owner {
+        Some(owner) if owner != wish.solution => Err(WishError::NumberTaken { number: wish.number, solution: owner }),
+        Some(_) | None => Ok(true),
     }
 }
 

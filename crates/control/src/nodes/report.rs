@@ -1,12 +1,12 @@
 //! What a node says: each line is read, written down, and answered where the protocol has an answer.
 
-use super::{Lines, LinkError, tell::say};
+use super::tell::{Ways, say};
+use super::{Lines, LinkError};
 use crate::app::App;
 use crate::{spool, store};
 use futures_util::StreamExt;
-use husorden_wire::node::{EvidenceLine, FromNode, ToNode};
+use husorden_wire::node::{EvidenceLine, FromNode, Seen, ToNode};
 use serde_json::Value;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// What this control knows how to take; what else a newer node says is passed over.
@@ -15,38 +15,62 @@ const KNOWN: [&str; 8] =
 
 /// Lines that are taken together at most.
 const READY_MAX: usize = 500;
+/// Looks written down in one transaction. It holds the lock under which events are numbered, and a decision waits for that.
+const LOOKS_AT_ONCE_MAX: usize = 16;
 
-pub(super) async fn take(
-    app: &App,
-    node: &str,
-    link: Uuid,
-    lines: Lines,
-    sender: mpsc::Sender<ToNode>,
-) -> Result<(), LinkError> {
-    // What has arrived is taken together, so that lines of evidence that follow each other are one transaction.
+pub(super) async fn take(app: &App, node: &str, link: Uuid, lines: Lines, ways: Ways) -> Result<(), LinkError> {
+    // What has arrived is taken together, so that lines of evidence, or looks, that follow each other are one transaction.
     let mut ready = lines.ready_chunks(READY_MAX);
     while let Some(chunk) = ready.next().await {
-        let mut evidence = Vec::new();
+        let (mut evidence, mut looks) = (Vec::new(), Vec::new());
         for line in chunk {
             let line = line.map_err(|error| LinkError::Garbage(error.to_string()))?;
             // PostgreSQL keeps no NUL in a text; one in a report must not stop all that follow it.
             let line = line.replace("\\u0000", "\\ufffd");
-            match read(node, &line)? {
-                None => {}
-                Some(FromNode::Evidence(line)) => evidence.push(*line),
-                Some(said) => {
-                    keep(app, node, std::mem::take(&mut evidence), &sender).await?;
-                    passed_over(node, note(app, node, link, said, &sender).await)?;
-                }
+            let Some(said) = read(node, &line)? else { continue };
+            if !matches!(said, FromNode::Evidence(_)) {
+                keep(app, node, std::mem::take(&mut evidence), &ways).await?;
+            }
+            if !matches!(said, FromNode::Seen(_)) || looks.len() == LOOKS_AT_ONCE_MAX {
+                looked(app, node, link, std::mem::take(&mut looks), &ways).await?;
+            }
+            match said {
+                FromNode::Evidence(line) => evidence.push(*line),
+                FromNode::Seen(look) => looks.push(*look),
+                other => passed_over(node, note(app, node, link, other, &ways).await)?,
             }
         }
-        keep(app, node, evidence, &sender).await?;
+        keep(app, node, evidence, &ways).await?;
+        looked(app, node, link, looks, &ways).await?;
+    }
+    Ok(())
+}
+
+/// Writes down looks in one transaction, or, where the database will not have one of them, each by itself.
+async fn looked(app: &App, node: &str, link: Uuid, mut looks: Vec<Seen>, ways: &Ways) -> Result<(), LinkError> {
+    if looks.is_empty() {
+        return Ok(());
+    }
+    let system = app.doors().system();
+    if store::node::seen(system, node, link, &looks).await.is_err() {
+        let mut noted = Vec::with_capacity(looks.len());
+        for look in looks {
+            let result = store::node::seen(system, node, link, std::slice::from_ref(&look)).await;
+            let taken = result.is_ok();
+            passed_over(node, result.map_err(LinkError::from))?;
+            noted.extend(taken.then_some(look));
+        }
+        looks = noted;
+    }
+    app.wake();
+    for Seen { solution, report, .. } in looks {
+        say(&ways.ordinary, ToNode::Noted { solution, report }).await?;
     }
     Ok(())
 }
 
 /// Keeps lines of evidence together, and answers for the last of them. A line the database will not have is passed over.
-async fn keep(app: &App, node: &str, lines: Vec<EvidenceLine>, sender: &mpsc::Sender<ToNode>) -> Result<(), LinkError> {
+async fn keep(app: &App, node: &str, lines: Vec<EvidenceLine>, ways: &Ways) -> Result<(), LinkError> {
     let Some(last) = lines.last().map(|line| line.serial) else { return Ok(()) };
     let system = app.doors().system();
     let broken = match store::node::evidence(system, node, &lines).await {
@@ -64,7 +88,7 @@ async fn keep(app: &App, node: &str, lines: Vec<EvidenceLine>, sender: &mpsc::Se
         tracing::error!(node, broken, "the chain of the node's evidence is broken");
     }
     app.wake();
-    say(sender, ToNode::EvidenceKept { serial: last }).await
+    say(&ways.ordinary, ToNode::EvidenceKept { serial: last }).await
 }
 
 /// When the database is there and will not have a report, saying it again would not help, so it is passed over.
@@ -98,20 +122,10 @@ fn read(node: &str, line: &str) -> Result<Option<FromNode>, LinkError> {
     serde_json::from_value(value).map(Some).map_err(garbage)
 }
 
-async fn note(
-    app: &App,
-    node: &str,
-    link: Uuid,
-    said: FromNode,
-    sender: &mpsc::Sender<ToNode>,
-) -> Result<(), LinkError> {
+async fn note(app: &App, node: &str, link: Uuid, said: FromNode, ways: &Ways) -> Result<(), LinkError> {
     let system = app.doors().system();
     match said {
-        FromNode::Seen(seen) => {
-            store::node::seen(system, node, link, &seen).await?;
-            app.wake();
-            say(sender, ToNode::Noted { solution: seen.solution, report: seen.report }).await?;
-        }
+        FromNode::Seen(look) => looked(app, node, link, vec![*look], ways).await?,
         FromNode::WishRefused { solution, epoch, generation, why } => {
             tracing::warn!(node, %solution, epoch, generation, why, "the node refused a wish");
             store::node::wish_refused(system, node, solution.0, (epoch, generation), &why).await?;
@@ -128,7 +142,7 @@ async fn note(
             match store::node::measure_taken(system, node, &measure, &reasons).await? {
                 Some(measure) => {
                     app.wake();
-                    say(sender, ToNode::Measure { measure: Box::new(measure) }).await?;
+                    say(&ways.urgent, ToNode::Measure { measure: Box::new(measure) }).await?;
                 }
                 None => {
                     tracing::error!(node, measure = %measure.id, "the node holds a measure on what this control does not know");
@@ -142,7 +156,7 @@ async fn note(
                 spool::remove(&app.config().spool, &name).await;
             }
         }
-        FromNode::Evidence(line) => keep(app, node, vec![*line], sender).await?,
+        FromNode::Evidence(line) => keep(app, node, vec![*line], ways).await?,
         FromNode::Health(health) => store::node::health(system, node, link, &health).await?,
         FromNode::Hello { .. } | FromNode::Fetch { .. } => {
             return Err(LinkError::Garbage("a second hello".to_owned()));

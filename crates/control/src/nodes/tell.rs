@@ -1,4 +1,7 @@
 //! What a node is told: everything after its hello, and then what was touched since the last reading.
+//!
+//! A reading never waits for the node: what it found is put in a queue and sent from there. Measures go by a way of their own,
+//! so that a decision is not behind ten thousand wishes that a node is still taking.
 
 use super::LinkError;
 use crate::app::App;
@@ -6,45 +9,57 @@ use crate::store;
 use futures_util::StreamExt;
 use husorden_base::{MeasureId, OrderId, SolutionId};
 use husorden_wire::node::{ToNode, VERSION};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// A look is taken after this long even when nothing woke the link.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// What was sent on this link, so that a line which is read twice is said once.
+/// The two ways to a node.
+#[derive(Clone)]
+pub(super) struct Ways {
+    /// Measures: whatever else waits, they are written first.
+    pub(super) urgent: mpsc::Sender<ToNode>,
+    /// Everything else.
+    pub(super) ordinary: mpsc::Sender<ToNode>,
+}
+
+/// What was said on this link, so that a line which is read twice is said once, and what waits to be said.
 #[derive(Default)]
-struct Sent {
+struct Said {
     wishes: HashMap<SolutionId, (u64, u64)>,
     measures: HashMap<MeasureId, u64>,
     orders: HashSet<OrderId>,
+    waiting: VecDeque<ToNode>,
 }
 
-pub(super) async fn tell(app: &App, node: &str, epoch: u64, sender: mpsc::Sender<ToNode>) -> Result<(), LinkError> {
+pub(super) async fn tell(app: &App, node: &str, epoch: u64, ways: Ways) -> Result<(), LinkError> {
     let mut changes = app.changes();
-    let mut sent = Sent::default();
-    say(&sender, ToNode::Welcome { version: VERSION, epoch }).await?;
+    let mut said = Said::default();
+    say(&ways.ordinary, ToNode::Welcome { version: VERSION, epoch }).await?;
     changes.mark_unchanged();
-    let mut cursor = look(app, node, 0, &mut sent, &sender).await?;
-    say(&sender, ToNode::ThatIsAll).await?;
+    let mut cursor = look(app, node, 0, &mut said, &ways).await?;
+    said.waiting.push_back(ToNode::ThatIsAll);
     loop {
         tokio::select! {
-            changed = changes.changed() => changed.map_err(|_| LinkError::Half)?,
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            changed = changes.changed() => {
+                changed.map_err(|_| LinkError::Half)?;
+                cursor = look(app, node, cursor, &mut said, &ways).await?;
+            }
+            () = tokio::time::sleep(LOOK_AGAIN) => cursor = look(app, node, cursor, &mut said, &ways).await?,
+            room = ways.ordinary.reserve(), if !said.waiting.is_empty() => {
+                let room = room.map_err(|_| LinkError::Half)?;
+                if let Some(line) = said.waiting.pop_front() {
+                    room.send(line);
+                }
+            }
         }
-        cursor = look(app, node, cursor, &mut sent, &sender).await?;
     }
 }
 
-/// Reads what was touched since the cursor, sends what is new, and answers with the next cursor.
-async fn look(
-    app: &App,
-    node: &str,
-    since: i64,
-    sent: &mut Sent,
-    sender: &mpsc::Sender<ToNode>,
-) -> Result<i64, LinkError> {
+/// Reads what was touched since the cursor, has what is new said, and answers with the next cursor.
+async fn look(app: &App, node: &str, since: i64, said: &mut Said, ways: &Ways) -> Result<i64, LinkError> {
     let mut rows = store::node::changes(app.doors().system(), node, since);
     let mut cursor = since;
     while let Some(row) = rows.next().await {
@@ -54,18 +69,16 @@ async fn look(
             continue;
         }
         match serde_json::from_value::<ToNode>(row) {
-            Ok(line) => {
-                if sent.is_new(&line) {
-                    say(sender, line).await?;
-                }
-            }
+            Ok(line) if !said.is_new(&line) => {}
+            Ok(line @ ToNode::Measure { .. }) => say(&ways.urgent, line).await?,
+            Ok(line) => said.waiting.push_back(line),
             Err(error) => tracing::error!(%error, node, "a stored line cannot be said; the node is not told of it"),
         }
     }
     Ok(cursor)
 }
 
-impl Sent {
+impl Said {
     fn is_new(&mut self, line: &ToNode) -> bool {
         match line {
             ToNode::Wish { wish } => {

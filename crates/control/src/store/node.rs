@@ -59,8 +59,15 @@ pub(crate) fn changes<'e>(
     sqlx::query_scalar("select say from node_changes($1, $2)").bind(node.to_owned()).bind(since).fetch(system)
 }
 
-pub(crate) async fn seen(system: &PgPool, node: &str, link: Uuid, seen: &Seen) -> Result<(), sqlx::Error> {
-    sqlx::query("select node_seen($1, $2, $3)").bind(node).bind(link).bind(Json(seen)).execute(system).await?;
+/// Takes looks in one transaction.
+pub(crate) async fn seen(system: &PgPool, node: &str, link: Uuid, looks: &[Seen]) -> Result<(), sqlx::Error> {
+    let looks: Vec<Json<&Seen>> = looks.iter().map(Json).collect();
+    sqlx::query("select node_seen($1, $2, look) from unnest($3::jsonb[]) look")
+        .bind(node)
+        .bind(link)
+        .bind(looks)
+        .execute(system)
+        .await?;
     Ok(())
 }
 

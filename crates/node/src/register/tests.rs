@@ -87,6 +87,36 @@ fn older_wishes_and_taken_numbers_are_refused() {
 }
 
 #[test]
+fn wishes_that_come_together_are_judged_in_their_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("register");
+    let thief = Wish { solution: SolutionId(uuid::Uuid::from_u128(77)), ..wish(1, 1) };
+    let unknown = Wish { kind: "castle".to_owned(), ..wish(2, 1) };
+    {
+        let register = Register::open(&path).expect("it opens");
+        let batch = vec![wish(1, 2), wish(1, 1), thief, unknown, wish(3, 1), wish(3, 1), wish(1, 3)];
+        let said = register.take_wishes(batch).expect("written");
+        assert!(matches!(
+            said[..],
+            [
+                Ok(true),
+                Err(WishError::Older { generation: 2, .. }),
+                Err(WishError::NumberTaken { .. }),
+                Err(WishError::UnknownKind(_)),
+                Ok(true),
+                Ok(false),
+                Ok(true)
+            ]
+        ));
+    }
+    let register = Register::open(&path).expect("it opens again");
+    assert_eq!(register.wish(wish(1, 3).solution).expect("the newest").generation, 3);
+    assert_eq!(register.solutions().len(), 2);
+    assert_eq!(register.owner(wish(3, 1).number), Some(wish(3, 1).solution));
+    assert_eq!(register.owner(wish(2, 1).number), None);
+}
+
+#[test]
 fn generations_for_the_edge_only_grow() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("register");

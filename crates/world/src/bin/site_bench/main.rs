@@ -1,0 +1,122 @@
+//! `make bench` of a running house: sites beside the same work done by hand with the same engines, and a measure beside a
+//! reload of nginx. One module per figure.
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
+mod cold;
+mod create;
+mod nginx;
+mod probes;
+mod suspend;
+
+use anyhow::{Context, Result, bail};
+use husorden_world::{House, Who, text};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "watch") {
+        return probes::watch(&arguments[1..]);
+    }
+    let pattern = arguments.first().map_or("*", String::as_str);
+    let wanted = |name: &str| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    };
+    let house = House::up("bench")?;
+    if wanted("site.cold_start") {
+        cold::cold_start(&house)?;
+    }
+    if wanted("site.create") {
+        create::create(&house)?;
+    }
+    if wanted("edge.suspend_p99") {
+        suspend::suspend(&house)?;
+    }
+    Ok(())
+}
+
+/// Makes a site of the demo account, and does not wait for it.
+fn site(house: &House, name: &str, spec: &Value) -> Result<Value> {
+    let body = json!({ "kind": "website", "name": name, "spec": spec });
+    let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body))?;
+    if made.status != 201 {
+        bail!("{name} was not made: {:?}", made.body);
+    }
+    Ok(made.body)
+}
+
+/// Puts a site to sleep.
+fn sleep(house: &House, name: &str) -> Result<()> {
+    let order = house.api(Who::Account, "POST", &format!("/v1/solutions/{name}/sleep"), None)?;
+    house.wait_order(order.body["id"].as_str().context("an order")?, Duration::from_secs(60))?;
+    Ok(())
+}
+
+/// Folder of the house's pool.
+fn pool(house: &House) -> PathBuf {
+    PathBuf::from(format!("/run/husorden/{}/pools/main", house.instance))
+}
+
+/// The root of a runtime in the house's pool.
+fn runtime(house: &House, name: &str) -> Result<PathBuf> {
+    let folder = pool(house).join("runtimes");
+    let entries = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+    let found = entries.filter(|path| {
+        path.is_dir() && path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&format!("{name}@")))
+    });
+    found.max().with_context(|| format!("no {name} in {}", folder.display()))
+}
+
+/// Writes a file into a site's public folder as an upload would leave it: the site's own.
+fn put(house: &House, number: u64, name: &str, contents: &str) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let folder = pool(house).join("solutions").join(number.to_string()).join("live/www");
+    let meta = fs::metadata(&folder).with_context(|| format!("looking at {}", folder.display()))?;
+    fs::write(folder.join(name), contents)?;
+    Ok(std::os::unix::fs::chown(folder.join(name), Some(meta.uid()), Some(meta.gid()))?)
+}
+
+/// Waits until a site answers a page with 200.
+fn answers(house: &House, domain: &str, path: &str) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let page = house.get(domain, path, &["--max-time", "20"])?;
+        if page.status == 200 {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            bail!("{domain} does not answer: {page:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Asks the house's private database as its owner; one value.
+fn sql(house: &House, statement: &str) -> Result<String> {
+    let output = Command::new("psql")
+        .args(["-h", &format!("/run/husorden/{}/db", house.instance), "-U", "husorden_owner", "-d", "husorden"])
+        .args(["-qAtc", statement])
+        .output()
+        .context("running psql")?;
+    if !output.status.success() {
+        bail!("psql: {}", text(&output.stderr));
+    }
+    Ok(text(&output.stdout).trim().to_owned())
+}
+
+/// A child that ends when this is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Asked, not killed: a master takes its workers along. It may have ended by itself; then nobody is asked.
+        if let (Ok(pid), Ok(None)) = (i32::try_from(self.0.id()), self.0.try_wait()) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+        }
+        let _ = self.0.wait();
+    }
+}
