@@ -63,6 +63,7 @@ fn bench(pool: &Arc<Pool>, count: u32, days: usize) -> Result<(), Box<dyn Error>
     line(
         "volume.scale",
         last / first,
+        "times",
         &format!("{count} volumes × {KEPT} snapshots, {:?}; day {days} over day 1", pool.quota_mode()),
     );
     let before = cpu()?;
@@ -71,7 +72,7 @@ fn bench(pool: &Arc<Pool>, count: u32, days: usize) -> Result<(), Box<dyn Error>
         volume.look()?;
         volume.marks()?;
     }
-    line("volume.look", cpu()? - before, "CPU seconds for a look at 10,000 volumes");
+    line("volume.look", cpu()? - before, "s", "CPU time for a look at 10,000 volumes");
     Ok(())
 }
 
@@ -92,7 +93,7 @@ fn make(pool: &Arc<Pool>, count: u32) -> Result<Vec<Volume>, Box<dyn Error>> {
         volume.clone_from(&template, &id, Bytes::gib(1))?;
         volumes.push(volume);
     }
-    line("volume.clone", began.elapsed().as_secs_f64() * 1000.0 / f64::from(count), "ms each");
+    line("volume.clone", began.elapsed().as_secs_f64() * 1000.0 / f64::from(count), "ms", "a clone each");
     Ok(volumes)
 }
 
@@ -145,8 +146,11 @@ fn text(seed: usize) -> Vec<u8> {
     (0..FILE_BYTES).map(|i| ((i + seed).wrapping_mul(2_654_435_761) >> 11) as u8).collect()
 }
 
-fn line(name: &str, value: f64, note: &str) {
-    println!("{}", serde_json::json!({ "name": name, "ours": value, "peer": null, "peer_name": null, "note": note }));
+fn line(name: &str, value: f64, unit: &str, note: &str) {
+    println!(
+        "{}",
+        serde_json::json!({ "name": name, "ours": value, "peer": null, "peer_name": null, "unit": unit, "ratio": null, "note": note })
+    );
 }
 
 /// CPU seconds that this thread has used.

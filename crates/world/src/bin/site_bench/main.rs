@@ -1,11 +1,15 @@
 //! `make bench` of a running house: sites beside the same work done by hand with the same engines, and a measure beside a
 //! reload of nginx. One module per figure.
-#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a bench prints its figures")]
 
 mod cold;
 mod create;
+mod density;
+mod memory;
 mod nginx;
+mod peer;
 mod probes;
+mod settled;
 mod suspend;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +19,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
+
+/// One figure, or some that belong together, on a house of its own.
+type Bench = fn(&House) -> Result<()>;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,15 +33,17 @@ fn main() -> Result<()> {
         Some(start) => name.starts_with(start),
         None => name == pattern,
     };
-    let house = House::up("bench")?;
-    if wanted("site.cold_start") {
-        cold::cold_start(&house)?;
-    }
-    if wanted("site.create") {
-        create::create(&house)?;
-    }
-    if wanted("edge.suspend_p99") {
-        suspend::suspend(&house)?;
+    let benches: [(&str, Bench); 6] = [
+        ("site.cold_start", cold::cold_start),
+        ("site.create", create::create),
+        ("site.idle_memory", memory::idle_memory),
+        ("site.density", density::density),
+        ("edge.suspend_p99", suspend::suspend),
+        ("node.settled_pass", settled::settled_pass),
+    ];
+    for (name, bench) in benches.into_iter().filter(|(name, _)| wanted(name)) {
+        let house = House::up("bench")?;
+        bench(&house).with_context(|| name.to_owned())?;
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 
 use crate::Running;
 use crate::probes::{Watch, now_ns};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const ADDRESS: &str = "127.0.0.1:18080";
 
@@ -21,9 +22,12 @@ pub(crate) fn reload_times(servers: usize, samples: usize) -> Result<Vec<f64>> {
     write(at, servers, 0)?;
     let _master =
         Running(nginx(at, &["-g", "daemon off;"]).spawn().context("starting nginx (apt-get install nginx-light)")?);
-    // The first servers must be there before the first probe; with ten thousand of them that takes a moment.
-    while !asking(servers - 1).args(["--retry", "50", "--retry-delay", "1", "--retry-connrefused"]).status()?.success()
-    {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !asking(servers - 1).arg(url("/")).status()?.success() {
+        if Instant::now() > end {
+            bail!("nginx does not answer");
+        }
+        std::thread::sleep(Duration::from_millis(100));
     }
     let mut times = Vec::new();
     for server in 0..samples {

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Sites in the edge's table, and how many of them have a volume and a port.
-const TABLE_SITES: usize = 10_000;
+pub(crate) const TABLE_SITES: usize = 10_000;
 const TABLE_REAL: usize = 200;
 const SAMPLES: usize = 100;
 const PEER_SAMPLES: usize = 20;
@@ -45,7 +45,7 @@ struct Times {
 }
 
 pub(crate) fn suspend(house: &House) -> Result<()> {
-    let numbers = real_sites(house)?;
+    let numbers = real_sites(house, TABLE_REAL)?;
     rows(house, TABLE_SITES - TABLE_REAL)?;
     let link = far_address(house)?;
     let mut far = Watch::listen(&format!("{FAR}:{FAR_PORT}"))?;
@@ -155,9 +155,9 @@ fn told(house: &House, measure: &str, begun: SystemTime) -> Result<(f64, f64)> {
 }
 
 /// Sites with a volume, a sandbox that has run, and so a port. Returns their numbers.
-fn real_sites(house: &House) -> Result<Vec<u64>> {
+pub(crate) fn real_sites(house: &House, count: usize) -> Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    for index in 0..TABLE_REAL {
+    for index in 0..count {
         let spec = json!({ "domains": [format!("t{index}.demo-sites.test")], "runtime": "php-8.4", "database": "none", "size": 256 << 20 });
         let made = site(house, &format!("t{index}"), &spec)?;
         numbers.push(made["solution"]["number"].as_u64().context("a number")?);
@@ -175,7 +175,7 @@ fn real_sites(house: &House) -> Result<Vec<u64>> {
 
 /// Rows without volumes: stopped sites that never ran, written into the private database as control would have, and sent
 /// to the node when control is started again. Returns when the node has settled on every one of them.
-fn rows(house: &House, count: usize) -> Result<()> {
+pub(crate) fn rows(house: &House, count: usize) -> Result<()> {
     sql(
         house,
         &format!(
