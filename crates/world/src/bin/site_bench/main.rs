@@ -33,11 +33,12 @@ fn main() -> Result<()> {
         Some(start) => name.starts_with(start),
         None => name == pattern,
     };
-    let benches: [(&str, Bench); 6] = [
+    let benches: [(&str, Bench); 7] = [
         ("site.cold_start", cold::cold_start),
         ("site.create", create::create),
         ("site.idle_memory", memory::idle_memory),
         ("site.density", density::density),
+        ("measure.verified_p99_website", husorden_world::verified::website),
         ("edge.suspend_p99", suspend::suspend),
         ("node.settled_pass", settled::settled_pass),
     ];
