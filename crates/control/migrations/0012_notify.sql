@@ -19,11 +19,13 @@ language sql security definer set search_path = public, pg_temp as $$
     returning jsonb_build_object('id', id, 'kind', kind, 'subject', subject, 'attempts', attempts)
 $$;
 
-create function job_claim_outside(p_worker uuid, p_lease_s integer, p_limit integer) returns setof jsonb
+-- Only what there is a way for: what is held waits.
+create function job_claim_outside(p_worker uuid, p_lease_s integer, p_limit integer, p_kinds text[]) returns setof jsonb
 language sql security definer set search_path = public, pg_temp as $$
     update job set leased_by = p_worker, lease_until = now() + make_interval(secs => p_lease_s), attempts = attempts + 1
     where id in (select id from job
-                 where done is null and dead is null and is_outside(kind) and due <= now() and (lease_until is null or lease_until < now())
+                 where done is null and dead is null and is_outside(kind) and kind = any (p_kinds) and due <= now()
+                   and (lease_until is null or lease_until < now())
                  order by due, id limit p_limit for update skip locked)
     returning jsonb_build_object('id', id, 'kind', kind, 'subject', subject, 'attempts', attempts)
 $$;
@@ -83,7 +85,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
         'database_version', current_setting('server_version'))
 $$;
 
-grant execute on function job_claim_outside(uuid, integer, integer), outside_done(bigint, uuid),
+grant execute on function job_claim_outside(uuid, integer, integer, text[]), outside_done(bigint, uuid),
     outside_failed(bigint, uuid, text, integer, integer), house_look() to husorden_system;
 
 -- Webhooks --------------------------------------------------------------------------------------------------------------

@@ -70,6 +70,8 @@ pub struct Notify {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MailWay {
+    /// Mails wait in the database until there is another way.
+    Hold,
     /// No mail leaves: each is a file.
     Folder {
         /// Where.

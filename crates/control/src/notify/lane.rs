@@ -4,6 +4,7 @@
 use super::mail::{self, Asked, Places};
 use super::post;
 use crate::app::App;
+use crate::config::MailWay;
 use crate::store::job::{self, Job};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -50,7 +51,11 @@ pub(crate) async fn work(app: App) {
 }
 
 async fn round(app: &App, worker: Uuid) -> Result<usize, sqlx::Error> {
-    let jobs = job::claim_outside(app.doors().system(), worker, LEASE_S, BATCH).await?;
+    let kinds: &[&str] = match app.config().notify.mail {
+        MailWay::Hold => &["webhook"],
+        MailWay::Folder { .. } | MailWay::Smtp { .. } => &["mail", "webhook"],
+    };
+    let jobs = job::claim_outside(app.doors().system(), worker, LEASE_S, BATCH, kinds).await?;
     let ended = join_all(jobs.iter().map(|one| one_job(app, worker, one))).await;
     ended.into_iter().collect::<Result<Vec<()>, _>>()?;
     Ok(jobs.len())

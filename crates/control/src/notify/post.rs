@@ -57,6 +57,7 @@ impl Header for AutoSubmitted {
 pub(crate) async fn send(config: &Notify, to: &str, letter: Letter, job: i64) -> Result<(), PostError> {
     let message = written(config, to, letter, job)?;
     match &config.mail {
+        MailWay::Hold => Err(PostError::Server("mails are held".to_owned())),
         MailWay::Folder { folder } => drop_off(folder, job, &message.formatted()).await,
         MailWay::Smtp { host, port, tls, user, password_file } => {
             let params = || TlsParameters::new(host.clone()).map_err(|error| PostError::Server(error.to_string()));

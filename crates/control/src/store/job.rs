@@ -57,8 +57,10 @@ pub(crate) async fn claim_outside(
     worker: Uuid,
     lease_s: i32,
     limit: i32,
+    kinds: &[&str],
 ) -> Result<Vec<Job>, sqlx::Error> {
-    all(json("select j from job_claim_outside($1, $2, $3) j").bind(worker).bind(lease_s).bind(limit), system).await
+    let sql = "select j from job_claim_outside($1, $2, $3, $4) j";
+    all(json(sql).bind(worker).bind(lease_s).bind(limit).bind(kinds), system).await
 }
 
 /// It was sent; what it said is forgotten.

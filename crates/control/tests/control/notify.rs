@@ -182,6 +182,14 @@ fn mail(to: &str) -> Value {
     json!({ "to": to, "language": "da", "template": "new-device", "data": { "address": "192.0.2.9", "agent": "Browser", "at": "2026-01-02T03:04:05Z" } })
 }
 
+async fn with_folder() -> House {
+    House::with(|config| {
+        let folder = config.spool.parent().unwrap().join("mail");
+        config.notify.mail = husorden_control::MailWay::Folder { folder };
+    })
+    .await
+}
+
 async fn ask_for(house: &House, subject: &Value) -> i64 {
     let mut owner = connect(&house.config.database, Role::Owner).await;
     sqlx::query_scalar("insert into job (kind, subject) values ('mail', $1) returning id")
@@ -193,7 +201,7 @@ async fn ask_for(house: &House, subject: &Value) -> i64 {
 
 #[tokio::test]
 async fn a_mail_is_sent_once_and_what_it_said_is_forgotten() {
-    let house = House::new().await;
+    let house = with_folder().await;
     let job = ask_for(&house, &mail("karen@shop.example")).await;
     let path = house.config.spool.parent().unwrap().join("mail").join(format!("{job:08}.eml"));
     let text = until("the mail is there", async || std::fs::read_to_string(&path).ok()).await;
@@ -215,7 +223,7 @@ async fn a_mail_is_sent_once_and_what_it_said_is_forgotten() {
 
 #[tokio::test]
 async fn what_can_never_be_sent_is_given_up_and_told() {
-    let house = House::new().await;
+    let house = with_folder().await;
     for subject in [mail("karen@shop.example\r\nBcc: all@other.example"), json!({ "to": "karen@shop.example" })] {
         let job = ask_for(&house, &subject).await;
         let event = until("staff are told", async || {
