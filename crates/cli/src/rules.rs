@@ -142,14 +142,18 @@ fn put_change(context: &Context, text: &mut String, one: &ClauseDifference) {
 }
 
 fn put_wrapped(text: &mut String, words: &str) {
-    let mut column = WIDTH;
+    let mut column = 0;
     for word in words.split_whitespace() {
-        if column + word.chars().count() >= WIDTH {
-            text.push_str(if column == WIDTH { "    " } else { "\n    " });
+        let long = word.chars().count();
+        if column == 0 || column + 1 + long > WIDTH {
+            text.push_str(if column == 0 { "    " } else { "\n    " });
             column = 4;
+        } else {
+            text.push(' ');
+            column += 1;
         }
-        let _ = write!(text, "{word} ");
-        column += word.chars().count() + 1;
+        text.push_str(word);
+        column += long;
     }
     text.push_str("\n\n");
 }

@@ -225,36 +225,24 @@ fn shares(row: &SubscriptionRow, why: Why, at: Timestamp, held: &[Span]) -> (Set
 fn ending(row: &SubscriptionRow, why: Why, at: Timestamp, net: Settlement, vat: Settlement) -> api::Ending {
     let money = |minor| Money::new(minor, row.currency);
     let back = money(net.credited + net.refunded + vat.credited + vat.refunded);
-    let forfeited = money(net.forfeited);
-    let paid = money(row.net_minor);
+    // What people are told is what they pay: with VAT, of which nothing comes back of what is forfeited.
+    let price = money(net.paid() + vat.paid());
+    let lost = money(net.forfeited + vat.forfeited);
+    let until = row.ends.strftime("%Y-%m-%d");
     let say = |language: Language| {
-        let words = |money: Money| money.in_words(language);
+        let [price, lost, back] = [price, lost, back].map(|money| money.in_words(language));
         match (language, why) {
             (Language::Da, Why::Breach) => format!(
-                "Af de {}, der er betalt for perioden til {} (uden moms), fortabes {} efter husordenens punkt money.breach. {} godskrives.",
-                words(paid),
-                day(row.ends),
-                words(forfeited),
-                words(back)
+                "Af prisen på {price} for perioden til {until} fortabes {lost} efter husordenens punkt money.breach, og {back} godskrives. Beløbene er med moms."
             ),
             (Language::En, Why::Breach) => format!(
-                "Of the {} paid for the period until {} (without VAT), {} is forfeited under clause money.breach of the house rules. {} is credited.",
-                words(paid),
-                day(row.ends),
-                words(forfeited),
-                words(back)
+                "Of the price of {price} for the period until {until}, {lost} is forfeited under clause money.breach of the house rules, and {back} is credited. The amounts include VAT."
             ),
-            (Language::Da, Why::Customer | Why::Provider) => format!(
-                "Af de {}, der er betalt for perioden til {} (uden moms), gives {} tilbage, moms iberegnet.",
-                words(paid),
-                day(row.ends),
-                words(back)
-            ),
+            (Language::Da, Why::Customer | Why::Provider) => {
+                format!("Af prisen på {price} for perioden til {until} gives {back} tilbage. Beløbene er med moms.")
+            }
             (Language::En, Why::Customer | Why::Provider) => format!(
-                "Of the {} paid for the period until {} (without VAT), {} is given back, VAT included.",
-                words(paid),
-                day(row.ends),
-                words(back)
+                "Of the price of {price} for the period until {until}, {back} is given back. The amounts include VAT."
             ),
         }
     };
@@ -262,18 +250,14 @@ fn ending(row: &SubscriptionRow, why: Why, at: Timestamp, net: Settlement, vat: 
         subscription: row.id.to_string(),
         why: why.word().to_owned(),
         at,
-        paid,
+        paid: money(row.net_minor),
         used: money(net.used),
         credited: money(net.credited),
-        forfeited,
+        forfeited: money(net.forfeited),
         refunded: money(net.refunded),
         back,
         statement: Text::new(say(Language::Da), say(Language::En)),
     }
-}
-
-fn day(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d").to_string()
 }
 
 fn why_of(caller: &Caller, text: Option<&str>, pointer: &str) -> Result<Why, Refusal> {

@@ -262,7 +262,9 @@ async fn a_breach_forfeits_the_rest_and_other_endings_give_it_back() {
         (&told["used"]["minor"], &told["forfeited"]["minor"], &told["back"]["minor"]),
         (&json!(used), &json!(rest), &json!(0))
     );
-    assert!(told["statement"]["da"].as_str().unwrap().contains("fortabes"));
+    let lost = husorden_base::Money::new(rest + 91_250 - 91_250 * 100 / days, husorden_base::Currency::Dkk);
+    let lost = format!("fortabes {} efter", lost.in_words(husorden_base::Language::Da));
+    assert!(told["statement"]["da"].as_str().unwrap().contains(&lost), "{lost}: {}", told["statement"]);
     house.staff("POST", &path(0, "end"), json!({ "when": "now" })).await.refused(409, "is-ended");
     let shown = house.get(&format!("/v1/subscriptions/{}", ids[0])).await;
     assert_eq!((&shown["ending"], &shown["case"]), (&json!("breach"), &json!(case)));
@@ -282,7 +284,7 @@ async fn a_breach_forfeits_the_rest_and_other_endings_give_it_back() {
     assert_eq!(of("revenue"), -(3 * used + 365_000));
     assert_eq!(all.iter().map(|(_, minor)| minor).sum::<i64>(), 0);
     let events = house.get("/v1/events").await.to_string();
-    assert!(events.contains("forfeited under clause money.breach"), "the account is told the amount");
+    assert!(events.contains("is forfeited under clause money.breach"), "the account is told the amount");
     house.running.stop().await;
 }
 
