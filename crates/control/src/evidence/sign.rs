@@ -206,32 +206,39 @@ impl Signer {
     }
 }
 
-/// Looks at some old leaves again: body against tree, and what is visible against the body. Says where to go on.
+/// Looks at some old leaves again, the first ones after the last: body against tree, and what is visible against the body.
+/// Says where to go on.
 async fn audit(system: &PgPool, from: u64, size: u64) -> Result<(u64, Vec<Changed>), SignError> {
+    let count = u64::from(AUDIT.unsigned_abs()).min(size);
     let from = if from < size { from } else { 0 };
-    let rows = log::opened(system, from, size, AUDIT).await?;
-    let Some(last) = rows.last() else {
-        return if size == 0 {
-            Ok((0, Vec::new()))
-        } else {
-            Err(SignError::Refused(format!("leaf {from} is missing")))
-        };
-    };
-    let next = last.index + 1;
-    let mut needed = BTreeSet::new();
-    (from..next).for_each(|index| tiles_of((index, index + 1), &mut needed));
-    let tiles = log::tiles(system, &needed).await?;
+    let end = (from + count).min(size);
     let mut changed = Vec::new();
-    for (index, row) in (from..).zip(&rows) {
-        if row.index != index {
+    // A log that is no larger than one look is looked at whole each time.
+    for (from, to) in [(from, end), (0, count - (end - from))] {
+        audit_range(system, from, to, &mut changed).await?;
+    }
+    Ok((if end < size { end } else { count - (end - from) }, changed))
+}
+
+async fn audit_range(system: &PgPool, from: u64, to: u64, changed: &mut Vec<Changed>) -> Result<(), SignError> {
+    if from >= to {
+        return Ok(());
+    }
+    let rows = log::opened(system, from, to, AUDIT).await?;
+    let mut needed = BTreeSet::new();
+    (from..to).for_each(|index| tiles_of((index, index + 1), &mut needed));
+    let tiles = log::tiles(system, &needed).await?;
+    let mut rows = rows.iter();
+    for index in from..to {
+        let Some(row) = rows.next().filter(|row| row.index == index) else {
             return Err(SignError::Refused(format!("leaf {index} is missing")));
-        }
+        };
         if tiles.hash((index, index + 1)).ok() != Some(Hash::leaf(row.body.as_bytes())) {
             return Err(SignError::Refused(format!("leaf {index}, line {}, was changed", row.line)));
         }
         changed.extend(wrong(row).map(|why| Changed { line: row.line, why }));
     }
-    Ok((next, changed))
+    Ok(())
 }
 
 /// What of a row's visible fields is not what its leaf hides.
