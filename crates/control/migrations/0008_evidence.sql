@@ -274,7 +274,7 @@ begin
         end if;
         insert into evidence (begun, ended, who, act, account, solution, before, after, node, serial, chain, visible_from)
         select (line->>'at')::timestamptz, (line->>'at')::timestamptz, 'node:' || p_node, left(line->>'act', 200),
-               (select account from solution where id = (line->>'solution')::uuid), (line->>'solution')::uuid,
+               (select account from solution where id = (line->>'solution')::uuid and node = p_node), (line->>'solution')::uuid,
                coalesce(line->'detail', '{}'), '{}', p_node,
                -- A second line under one number stands without it, so that neither hides the other.
                case when serial_is > head.serial then serial_is end, hash,

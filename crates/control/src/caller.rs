@@ -2,14 +2,14 @@
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::doors::{ReadTx, StaffTx, TenantTx};
+use crate::doors::{Narrow, ReadTx, StaffTx, TenantTx};
 use crate::fault::Fault;
 use crate::store;
 use crate::store::event::NewEvent;
 use crate::store::evidence::NewEvidence;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use husorden_base::{AccountId, Language, PersonId, Refusal, SessionId, Text, TokenId};
+use husorden_base::{AccountId, Language, PersonId, Refusal, SessionId, SolutionId, Text, TokenId};
 use husorden_wire::api::{self, Capabilities};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub(crate) struct Caller {
     pub(crate) person: Option<PersonId>,
     pub(crate) who: Who,
     pub(crate) may: Capabilities,
+    /// What of the account the credential is narrowed to.
+    pub(crate) narrow: Arc<Narrow>,
     /// When a session last proved again who it is.
     #[allow(dead_code, reason = "the page of a log-in tells it")]
     pub(crate) stepped_up: Option<Timestamp>,
@@ -96,9 +98,30 @@ impl Caller {
     /// A transaction that shows the caller what it may see.
     pub(crate) async fn read(&self, app: &App) -> Result<ReadTx, Fault> {
         Ok(match self.account() {
-            Some(account) => ReadTx::Tenant(app.doors().tenant(account).await?),
+            Some(account) => ReadTx::Tenant(app.doors().tenant_narrowed(account, &self.narrow).await?),
             None => ReadTx::Staff(app.doors().staff().await?),
         })
+    }
+
+    /// A transaction that changes an account's things: its own caller's, as far as the credential goes, or staff's under a
+    /// grant. A grant on one solution is none for what is not that solution's.
+    pub(crate) async fn tenant(
+        &self,
+        app: &App,
+        account: AccountId,
+        solution: Option<SolutionId>,
+    ) -> Result<TenantTx, Fault> {
+        let mut tx = app.doors().tenant_narrowed(account, &self.narrow).await?;
+        if self.is_staff() {
+            let found = store::grant::usable(tx.conn(), account, solution, self.holder()).await?;
+            tx.grant = Some(found.ok_or_else(crate::grant::needed)?);
+        }
+        Ok(tx)
+    }
+
+    /// Who a broken glass is counted for: the human being, or the token where there is none.
+    pub(crate) fn holder(&self) -> Uuid {
+        self.person.map_or_else(|| self.credential.id(), |person| person.0)
     }
 
     /// The account that something new is made in: the caller's, or the one that staff name.
@@ -142,6 +165,11 @@ impl Trail {
         self.events.push(event);
     }
 
+    /// What was done, and on which solution, as far as it is written down.
+    pub(crate) fn acts(&self) -> (Vec<&'static str>, Option<SolutionId>) {
+        (self.evidence.iter().map(|line| line.act).collect(), self.evidence.iter().find_map(|line| line.solution))
+    }
+
     async fn write(
         self,
         conn: &mut sqlx::PgConnection,
@@ -164,13 +192,16 @@ impl Trail {
     /// Ends a change of one account: what it leaves behind and the answer's copy are written, all is committed, who waits
     /// is woken.
     pub(crate) async fn finish(
-        self,
+        mut self,
         app: &App,
         caller: &Caller,
         mut tx: TenantTx,
         answer: Answer,
     ) -> Result<Answer, Fault> {
         let account = tx.account();
+        if let Some(grant) = tx.grant.take() {
+            crate::grant::used(&mut self, account, &grant);
+        }
         self.write(tx.conn(), caller, Some(account), &answer).await?;
         tx.commit().await?;
         app.wake();

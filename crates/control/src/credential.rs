@@ -1,12 +1,14 @@
 //! What a bearer credential stands for. The gate asks here once a request; handlers never do.
 
 use crate::app::App;
-use crate::caller::{Credential, Who};
+use crate::caller::{Caller, Credential, Who};
+use crate::doors::Narrow;
 use crate::fault::Fault;
 use crate::store;
 use crate::store::measure::Holding;
 use crate::token;
-use husorden_base::PersonId;
+use crate::visitor::Visitor;
+use husorden_base::{PersonId, Refusal, Text};
 use husorden_wire::api::{Capabilities, Capability};
 use jiff::Timestamp;
 
@@ -18,28 +20,63 @@ pub(crate) struct Found {
     /// The human being behind it; none behind a token.
     pub(crate) person: Option<PersonId>,
     pub(crate) may: Capabilities,
+    /// What of the account it is narrowed to.
+    pub(crate) narrow: Narrow,
     /// The measure that holds the whole account.
     pub(crate) held: Option<Holding>,
     /// When a session last proved again who it is.
     pub(crate) stepped_up: Option<Timestamp>,
 }
 
-/// Whom this text stands for; none when it is no credential, or one that has ended.
-pub(crate) async fn find(app: &App, bearer: &str) -> Result<Option<Found>, Fault> {
+/// Whom this text stands for; none when it is no credential, or one that has ended. Every request reads it anew, so that what
+/// was ended on one control is ended on all.
+pub(crate) async fn find(app: &App, bearer: &str, from: Option<Visitor>) -> Result<Option<Found>, Fault> {
     if token::plausible(bearer) {
-        return of_token(app, bearer).await;
+        return of_token(app, bearer, from).await;
     }
     Ok(None)
 }
 
-async fn of_token(app: &App, bearer: &str) -> Result<Option<Found>, Fault> {
-    let found = store::token::find(app.doors().system(), &token::digest(bearer)).await?;
-    Ok(found.map(|found| Found {
+/// Whether what a caller came with is still good; a stream asks this as long as it goes on.
+pub(crate) async fn stands(app: &App, caller: &Caller) -> Result<bool, Fault> {
+    match caller.credential {
+        Credential::Token(id) => Ok(store::token::stands(app.doors().system(), id).await?),
+        Credential::Session(_) => Ok(false),
+    }
+}
+
+async fn of_token(app: &App, bearer: &str, from: Option<Visitor>) -> Result<Option<Found>, Fault> {
+    let system = app.doors().system();
+    let Some(found) = store::token::find(system, &token::digest(bearer)).await? else { return Ok(None) };
+    if !found.cidrs.is_empty() && !from.is_some_and(|from| found.cidrs.iter().any(|net| net.contains(&from.0))) {
+        return Err(elsewhere(from).into());
+    }
+    if !found.used_lately {
+        store::token::used(system, found.id).await?;
+    }
+    Ok(Some(Found {
         credential: Credential::Token(found.id),
         who: found.account.map_or(Who::Staff, Who::Account),
         person: None,
         may: found.capabilities.with(Capability::Own),
+        narrow: found.narrow,
         held: found.held,
         stepped_up: None,
     }))
+}
+
+/// A token that came from outside its networks. Which those are is not told: whoever stole it would go there.
+fn elsewhere(from: Option<Visitor>) -> Refusal {
+    let from = from.map_or_else(|| "?".to_owned(), |from| from.0.to_string());
+    let mut refusal = Refusal::new(
+        "token-elsewhere",
+        403,
+        Text::new("Tokenet må ikke bruges herfra", "The token may not be used from here"),
+        Text::new(
+            format!("Det er bundet til bestemte adresser, og {from} er ikke en af dem."),
+            format!("It is bound to certain addresses, and {from} is none of them."),
+        ),
+    );
+    refusal.measured = Some(from);
+    refusal
 }

@@ -5,9 +5,12 @@
 
 use crate::config::Database;
 use crate::embedded::options;
-use husorden_base::AccountId;
+use crate::store::grant::GrantUsed;
+use husorden_base::{AccountId, SolutionId};
+use serde::{Deserialize, Serialize};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::types::Json;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, SqlSafeStr, Transaction};
 use std::time::Duration;
 
@@ -69,11 +72,26 @@ pub struct Doors {
     system: PgPool,
 }
 
+/// What of an account a transaction is narrowed to; an empty list narrows nothing. Row-level security holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Narrow {
+    pub(crate) kinds: Vec<String>,
+    pub(crate) solutions: Vec<SolutionId>,
+}
+
+impl Narrow {
+    pub(crate) fn is_open(&self) -> bool {
+        self.kinds.is_empty() && self.solutions.is_empty()
+    }
+}
+
 /// A transaction bound to one account.
 #[derive(Debug)]
 pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
     account: AccountId,
+    /// The leave under which staff act here; what they do is written down with it.
+    pub(crate) grant: Option<GrantUsed>,
 }
 
 /// A transaction of the staff door.
@@ -109,9 +127,21 @@ impl Doors {
     /// # Errors
     /// When the database does not answer.
     pub async fn tenant(&self, account: AccountId) -> Result<TenantTx, sqlx::Error> {
+        self.tenant_narrowed(account, &Narrow::default()).await
+    }
+
+    /// The same, narrowed to what a token is for.
+    pub(crate) async fn tenant_narrowed(&self, account: AccountId, narrow: &Narrow) -> Result<TenantTx, sqlx::Error> {
         let mut tx = self.tenant.begin().await?;
-        sqlx::query("select set_config('app.account', $1, true)").bind(account.to_string()).execute(&mut *tx).await?;
-        Ok(TenantTx { tx, account })
+        let scope = if narrow.is_open() { None } else { Some(Json(narrow)) };
+        sqlx::query(
+            "select set_config('app.account', $1, true), set_config('app.scope', coalesce($2::jsonb::text, ''), true)",
+        )
+        .bind(account.to_string())
+        .bind(scope)
+        .execute(&mut *tx)
+        .await?;
+        Ok(TenantTx { tx, account, grant: None })
     }
 
     /// Begins a transaction of the staff door.

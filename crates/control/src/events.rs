@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::caller::Caller;
 use crate::store::event::EventRow;
-use crate::{store, texts};
+use crate::{credential, store, texts};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use husorden_base::{Language, SolutionId};
@@ -89,6 +89,10 @@ async fn tell(
     };
     loop {
         changes.mark_unchanged();
+        // A credential that was ended ends its streams: ending it is a change too, told to every control.
+        if !credential::stands(app, caller).await? {
+            return Ok(());
+        }
         loop {
             let mut tx = caller.read(app).await?;
             let rows = store::event::list(tx.conn(), solution, Some(cursor), BATCH).await?;

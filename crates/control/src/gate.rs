@@ -113,7 +113,7 @@ async fn admit(app: &App, permission: Permission, mut request: Request) -> Resul
         return Ok(Admitted::On(request));
     }
     let found = match bearer(&request) {
-        Some(bearer) => credential::find(app, bearer).await?,
+        Some(bearer) => credential::find(app, bearer, request.extensions().get().copied()).await?,
         None => None,
     }
     .ok_or_else(no_credential)?;
@@ -126,6 +126,7 @@ async fn admit(app: &App, permission: Permission, mut request: Request) -> Resul
         person: found.person,
         who: found.who,
         may: found.may,
+        narrow: Arc::new(found.narrow),
         stepped_up: found.stepped_up,
         language: language(&request),
         key: None,

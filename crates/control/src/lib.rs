@@ -23,6 +23,7 @@ mod events;
 mod evidence;
 mod form;
 mod gate;
+mod grant;
 mod health;
 mod http;
 mod jobs;
@@ -44,8 +45,10 @@ mod store;
 mod texts;
 mod token;
 mod undo;
+mod visitor;
 
 pub use app::{App, Kinds};
 pub use config::{Config, Database, Limits, MailTls, MailWay, Notify};
 pub use evidence::{BadTarget, SignError};
 pub use server::{Running, StartError, start};
+pub use visitor::Visitor;

@@ -129,7 +129,7 @@ async fn link(app: App, stream: UnixStream) -> Result<(), LinkError> {
             tracing::info!(node, "a node has gone");
             ended
         }
-        FromNode::Fetch { order } => fetch::send(&app, order, write).await,
+        FromNode::Fetch { node, order } => fetch::send(&app, &node, order, write).await,
         _ => Err(LinkError::Garbage("the first line was neither hello nor fetch".to_owned())),
     }
 }

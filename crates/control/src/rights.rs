@@ -135,6 +135,7 @@ mod tests {
             who,
             person: None,
             may,
+            narrow: crate::doors::Narrow::default(),
             held: None,
             stepped_up: None,
         }

@@ -4,6 +4,7 @@ use crate::app::{App, Kinds};
 use crate::config::Config;
 use crate::doors::{DoorError, Doors};
 use crate::notify::sign::WebhookKey;
+use crate::visitor::Visitor;
 use crate::{events, evidence, jobs, metrics, nodes, notify, routes, rules, store};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+use tower::ServiceExt;
 
 /// How long open requests may take to end when control stops.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
@@ -147,7 +149,7 @@ impl Running {
 
 /// Accepts connections until told to stop, each with limits on its head and its number.
 async fn serve(app: App, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
-    let limits = app.config().limits.clone();
+    let (limits, behind_tls_proxy) = (app.config().limits.clone(), app.config().behind_tls_proxy);
     let router = routes::router(app);
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
@@ -156,8 +158,8 @@ async fn serve(app: App, listener: TcpListener, mut stopped: oneshot::Receiver<(
             accepted = listener.accept() => accepted,
             _ = &mut stopped => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -173,7 +175,11 @@ async fn serve(app: App, listener: TcpListener, mut stopped: oneshot::Receiver<(
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(limits.header_wait_s_max))
             .max_buf_size(limits.header_bytes_max.max(8192));
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(router.clone().map_request(move |mut request: http::Request<_>| {
+            let visitor = Visitor::of(peer.ip(), behind_tls_proxy, request.headers());
+            request.extensions_mut().insert(visitor);
+            request
+        }));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {

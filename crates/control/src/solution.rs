@@ -56,7 +56,7 @@ pub(crate) async fn open(
     if_match: &IfMatch,
 ) -> Result<(TenantTx, SolutionRow), Fault> {
     let found = find(app, caller, text).await?;
-    let mut tx = app.doors().tenant(found.account).await?;
+    let mut tx = caller.tenant(app, found.account, Some(found.id)).await?;
     let Some(row) = store::solution::lock(tx.conn(), found.id).await? else {
         return Err(Refusal::not_found(text).into());
     };
@@ -79,7 +79,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     let form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
     let account = caller.account_for(app, form.account.as_deref()).await?;
     let id = SolutionId::new();
-    let mut tx = app.doors().tenant(account).await?;
+    let mut tx = caller.tenant(app, account, None).await?;
     let source = match &form.from {
         Some(from) => Some(copy::source(&mut tx, from, kind.name()).await?),
         None => None,

@@ -134,6 +134,22 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
                 format!("Payment entered: {}", said(Language::En)),
             )
         }
+        "grant.given" => both(
+            format!("Personale er lukket ind til {}: {}", word("until"), word("reason")),
+            format!("Staff were let in until {}: {}", word("until"), word("reason")),
+        ),
+        "grant.broken" => both(
+            format!("Personale har brudt glasset til {}: {}", word("until"), word("reason")),
+            format!("Staff broke the glass until {}: {}", word("until"), word("reason")),
+        ),
+        "grant.used" => both(
+            format!("Personale har handlet her ({}): {}", word("acts"), word("reason")),
+            format!("Staff acted here ({}): {}", word("acts"), word("reason")),
+        ),
+        "grant.ended" => both(
+            format!("Personales adgang er afsluttet: {}", word("reason")),
+            format!("Staff's access was ended: {}", word("reason")),
+        ),
         "account.created" => both(format!("Kontoen {name} er oprettet"), format!("The account {name} was made")),
         "webhook.created" => both(format!("Webhooken {name} er lavet"), format!("The webhook {name} was made")),
         "webhook.changed" => both(format!("Webhooken {name} er ændret"), format!("The webhook {name} was changed")),

@@ -14,8 +14,8 @@ use husorden_base::{Domain, Language, Secret};
 use husorden_cli::Failure;
 use husorden_cli::api::Client;
 use husorden_wire::api::{
-    Account, Capabilities, Me, Page, Plan, PlanCreate, Scope, Solution, SolutionCreate, SolutionCreated, Subscription,
-    Token,
+    Account, Capabilities, Grant, Me, Page, Plan, PlanCreate, Scope, Solution, SolutionCreate, SolutionCreated,
+    Subscription, Token,
 };
 use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
@@ -171,8 +171,11 @@ fn account(api: &str, staff: &Secret, demo: &Demo) -> Result<Held> {
     let form = json!({
         "label": "demo account",
         "account": account.id,
-        "scope": Scope { capabilities: Capabilities::of_account() },
+        "scope": Scope { capabilities: Capabilities::of_account(), ..Scope::default() },
     });
+    // Staff act in an account's name under a grant only, and nobody of a new account is there to give one.
+    let glass = json!({ "account": account.id, "break_glass": "The first token of the demo account" });
+    let _: Grant = client.post("/v1/grants", &glass).map_err(told)?;
     let token: Token = client.post("/v1/tokens", &form).map_err(told)?;
     let token = token.token.context("the platform made a token and did not show it")?;
     Ok(Held { token: Secret::new(token), id: Some(account.id) })

@@ -223,9 +223,9 @@ pub(crate) fn say_evidence(node: &Node) {
 ///
 /// # Errors
 /// When control is not reached.
-pub(crate) fn fetch(control: &Path, order: OrderId) -> std::io::Result<UnixStream> {
+pub(crate) fn fetch(control: &Path, node: &str, order: OrderId) -> std::io::Result<UnixStream> {
     let mut stream = UnixStream::connect(control)?;
-    writeln!(stream, "{}", serde_json::to_string(&FromNode::Fetch { order })?)?;
+    writeln!(stream, "{}", serde_json::to_string(&FromNode::Fetch { node: node.to_owned(), order })?)?;
     stream.shutdown(Shutdown::Write)?;
     Ok(stream)
 }

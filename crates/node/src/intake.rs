@@ -78,7 +78,8 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Arch
     if unpacked() {
         return Ok(());
     }
-    let stream = crate::control::fetch(&node.config.control_socket, order).map_err(|error| not_now(&error))?;
+    let stream = crate::control::fetch(&node.config.control_socket, &node.config.name, order)
+        .map_err(|error| not_now(&error))?;
     node.sandboxes.task_start_with(wish.number, &task, Some(stream.into())).map_err(|error| not_now(&error))?;
     loop {
         std::thread::sleep(LOOK_PAUSE);

@@ -168,6 +168,8 @@ pub enum FromNode {
     },
     /// First line of a connection for bulk data: the bytes that belong to an order.
     Fetch {
+        /// Who asks; bytes are given to the node that the order is for.
+        node: String,
         /// Which order.
         order: OrderId,
     },

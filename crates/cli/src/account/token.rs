@@ -26,6 +26,15 @@ pub enum Verb {
         /// It may do all that an account's token can; with --staff, all that staff's can
         #[arg(long, conflicts_with = "may")]
         may_all: bool,
+        /// Only for solutions of this kind; may be given again
+        #[arg(long)]
+        kind: Vec<String>,
+        /// Only for this solution, by name or id; may be given again
+        #[arg(long)]
+        solution: Vec<String>,
+        /// Only from this network or address, as 192.0.2.0/24; may be given again
+        #[arg(long)]
+        from: Vec<String>,
         /// A token for staff
         #[arg(long)]
         staff: bool,
@@ -47,13 +56,19 @@ impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List => output::list(context.format, &pages::<Token>(context, "/v1/tokens")?),
-            Self::Create { label, may, may_all, staff, account, expires } => {
+            Self::Create { label, may, may_all, kind, solution, from, staff, account, expires } => {
                 let capabilities = match (may_all, staff) {
                     (true, true) => Capabilities::of_staff(),
                     (true, false) => Capabilities::of_account(),
                     (false, _) => may.into_iter().collect(),
                 };
-                let form = TokenCreate { label, scope: Scope { capabilities }, account, expires };
+                let form = TokenCreate {
+                    label,
+                    scope: Scope { capabilities, kinds: kind, solutions: solution },
+                    cidrs: from,
+                    account,
+                    expires,
+                };
                 let token: Token = context.api.post("/v1/tokens", &form)?;
                 output::one(context.format, token.token.as_deref().unwrap_or(&token.id), &token)
             }
@@ -76,7 +91,7 @@ impl Verb {
 }
 
 impl Row for Token {
-    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "may", "created", "expires"];
+    const COLUMNS: &'static [&'static str] = &["id", "label", "role", "may", "created", "expires", "used"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -86,6 +101,7 @@ impl Row for Token {
             self.scope.capabilities.words(),
             output::moment(self.created),
             output::dash(self.expires.map(output::moment).as_deref()),
+            output::dash(self.used.map(output::moment).as_deref()),
         ]
     }
 

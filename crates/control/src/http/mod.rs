@@ -5,6 +5,7 @@ pub(crate) mod archive;
 pub(crate) mod cases;
 pub(crate) mod events;
 pub(crate) mod evidence;
+pub(crate) mod grants;
 pub(crate) mod me;
 pub(crate) mod money;
 pub(crate) mod notify;

@@ -4,20 +4,25 @@ use super::{Paging, id, one_more, page};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::{Caller, Trail};
+use crate::doors::Narrow;
 use crate::fault::Fault;
 use crate::form::{Ask, Form};
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::token::{NewToken, TokenRow};
-use crate::{rights, store, token};
+use crate::{rights, solution, store, token};
 use axum::extract::{Path, State};
 use husorden_base::{AccountId, Refusal, Text, TokenId};
 use husorden_wire::api::{self, Capabilities, Capability};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::json;
+use std::net::IpAddr;
 
 const LABEL_CHARS_MAX: usize = 100;
 const TOKENS_MAX: usize = 100;
+const CIDRS_MAX: usize = 32;
+const SOLUTIONS_MAX: usize = 100;
 
 fn shown(row: TokenRow) -> api::Token {
     api::Token {
@@ -25,7 +30,13 @@ fn shown(row: TokenRow) -> api::Token {
         label: row.label,
         role: row.role,
         account: row.account.map(|account| account.to_string()),
-        scope: api::Scope { capabilities: row.capabilities },
+        scope: api::Scope {
+            capabilities: row.capabilities,
+            kinds: row.narrow.kinds,
+            solutions: row.narrow.solutions.iter().map(ToString::to_string).collect(),
+        },
+        cidrs: row.cidrs.iter().map(ToString::to_string).collect(),
+        used: row.used,
         token: None,
         created: row.created,
         expires: row.expires,
@@ -66,6 +77,8 @@ pub(crate) async fn create(
     };
     needs(&caller, account)?;
     let capabilities = scoped(&caller, account, form.scope.capabilities)?;
+    let narrow = narrowed(&app, &caller, account, &form.scope, capabilities).await?;
+    let cidrs = networks(&form.cidrs)?;
     let role = if account.is_some() { token::Role::Account } else { token::Role::Staff };
     let secret = token::generate(role);
     let new = NewToken {
@@ -75,6 +88,8 @@ pub(crate) async fn create(
         account,
         label: &form.label,
         capabilities,
+        narrow: &narrow,
+        cidrs: &cidrs,
         expires: form.expires,
     };
     let mut trail = left(account, "token.create", "token.created", new.id, &form.label);
@@ -82,7 +97,7 @@ pub(crate) async fn create(
         act: "token.rights",
         account,
         solution: None,
-        before: json!({ "token": new.id, "capabilities": capabilities, "expires": form.expires }),
+        before: json!({ "token": new.id, "capabilities": capabilities, "kinds": narrow.kinds, "solutions": narrow.solutions, "cidrs": cidrs, "expires": form.expires }),
         awaits: Awaits::Nothing,
         visible_from: None,
     });
@@ -94,7 +109,7 @@ pub(crate) async fn create(
     // An account's token is written through its own door, so that row-level security says yes to it too.
     match account {
         Some(account) => {
-            let mut tx = app.doors().tenant(account).await?;
+            let mut tx = caller.tenant(&app, account, None).await?;
             if store::token::list(tx.conn(), None, 1000).await?.len() >= TOKENS_MAX {
                 return Err(too_many().into());
             }
@@ -116,6 +131,81 @@ fn needs(caller: &Caller, account: Option<AccountId>) -> Result<(), Refusal> {
         return Err(rights::missing(needed, true, caller.credential));
     }
     Ok(())
+}
+
+/// What of the account the new token is narrowed to. It is then for solutions and nothing else of the account.
+async fn narrowed(
+    app: &App,
+    caller: &Caller,
+    account: Option<AccountId>,
+    scope: &api::Scope,
+    may: Capabilities,
+) -> Result<Narrow, Fault> {
+    let field = |pointer: String, da: &str, en: &str| Fault::from(Refusal::field(pointer, Text::new(da, en)));
+    let mut narrow = Narrow::default();
+    for (at, name) in scope.kinds.iter().enumerate() {
+        let kind = app.kind(name).ok_or_else(|| {
+            field(format!("/scope/kinds/{at}"), "Den slags løsninger findes ikke", "There is no such kind of solution")
+        })?;
+        narrow.kinds.push(kind.name().to_owned());
+    }
+    if scope.solutions.len() > SOLUTIONS_MAX {
+        return Err(field("/scope/solutions".to_owned(), "Højst 100 løsninger", "At most 100 solutions"));
+    }
+    for (at, text) in scope.solutions.iter().enumerate() {
+        let found = solution::find(app, caller, text).await.ok().filter(|found| Some(found.account) == account);
+        let found = found.ok_or_else(|| {
+            field(format!("/scope/solutions/{at}"), "Kontoen har ikke den løsning", "The account has no such solution")
+        })?;
+        narrow.solutions.push(found.id);
+    }
+    if narrow.is_open() {
+        // Who is narrowed makes no one who is not.
+        return if caller.narrow.is_open() { Ok(narrow) } else { Ok((*caller.narrow).clone()) };
+    }
+    let solutions = Capabilities::of(&[
+        Capability::Read,
+        Capability::SolutionCreate,
+        Capability::SolutionChange,
+        Capability::SolutionDelete,
+    ]);
+    let beyond = may.beyond(solutions);
+    if account.is_none() || !beyond.is_empty() {
+        let (da, en) = (
+            "Et token til bestemte slags eller løsninger kan kun read og solution-…, og er en kontos",
+            "A token for certain kinds or solutions can only read and solution-…, and is an account's",
+        );
+        return Err(field("/scope/capabilities".to_owned(), da, en));
+    }
+    if !narrow.solutions.is_empty() && may.has(Capability::SolutionCreate) {
+        let (da, en) = ("Et token til bestemte løsninger opretter ingen", "A token for certain solutions makes none");
+        return Err(field("/scope/capabilities".to_owned(), da, en));
+    }
+    Ok(narrow)
+}
+
+/// Networks or single addresses.
+fn networks(texts: &[String]) -> Result<Vec<IpNet>, Refusal> {
+    if texts.len() > CIDRS_MAX {
+        let text = Text::new(format!("Højst {CIDRS_MAX} net"), format!("At most {CIDRS_MAX} networks"));
+        return Err(Refusal::field("/cidrs", text));
+    }
+    let one = |text: &String| {
+        text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(|net| net.trunc())
+    };
+    texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| {
+            one(text).ok_or_else(|| {
+                let text = Text::new(
+                    "Et net som 192.0.2.0/24, eller en adresse",
+                    "A network such as 192.0.2.0/24, or an address",
+                );
+                Refusal::field(format!("/cidrs/{at}"), text)
+            })
+        })
+        .collect()
 }
 
 /// What the new token may do: what was asked, if it fits whom the token is for and if who makes it may as much.

@@ -13,9 +13,9 @@ use tokio::net::unix::OwnedWriteHalf;
 const FETCH_WAIT: Duration = Duration::from_secs(1800);
 
 /// Sends the bytes and closes. The node knows the size from the order, so a short answer is found out.
-pub(super) async fn send(app: &App, order: OrderId, mut write: OwnedWriteHalf) -> Result<(), LinkError> {
-    let Some(name) = store::node::spool(app.doors().system(), order).await? else {
-        tracing::warn!(%order, "a node asked for bytes that no open order has");
+pub(super) async fn send(app: &App, node: &str, order: OrderId, mut write: OwnedWriteHalf) -> Result<(), LinkError> {
+    let Some(name) = store::node::spool(app.doors().system(), node, order).await? else {
+        tracing::warn!(node, %order, "a node asked for bytes that no open order of its own has");
         return Ok(());
     };
     let mut file = tokio::fs::File::open(app.config().spool.join(name)).await?;

@@ -70,12 +70,19 @@ pub struct Route {
     pub summary: &'static str,
     pub(crate) takes: Option<Shape>,
     pub(crate) gives: Option<Shape>,
-    pub(crate) query: &'static [&'static str],
+    /// What may be asked in the query.
+    pub query: &'static [&'static str],
     status: u16,
     handler: MethodRouter<App>,
 }
 
 impl Route {
+    /// Whether it takes a body that is more than bytes.
+    #[must_use]
+    pub const fn takes_form(&self) -> bool {
+        self.takes.is_some() && matches!(self.permission.body, Body::Json)
+    }
+
     fn takes<T: ToSchema + 'static>(mut self) -> Self {
         self.takes = Some(Shape::of::<T>());
         self

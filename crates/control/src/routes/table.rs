@@ -1,7 +1,9 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
-use crate::http::{accounts, archive, cases, events, evidence, me, money, notify, orders, rules, solutions, tokens};
+use crate::http::{
+    accounts, archive, cases, events, evidence, grants, me, money, notify, orders, rules, solutions, tokens,
+};
 use husorden_wire::api::{self, Capability as Can};
 
 const PAGE: &[&str] = &["after", "limit"];
@@ -65,10 +67,15 @@ fn solutions() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn accounts() -> Vec<Route> {
-    use api::{Account, AccountCreate, Token, TokenCreate};
+    use api::{Account, AccountCreate, Grant, GrantCreate, Token, TokenCreate};
     vec![
         get("/v1/accounts", staff(Can::StaffRead), "List accounts", accounts::list).gives_page::<Account>().asks(PAGE),
         post("/v1/accounts", staff(Can::AccountAdminister), "Make an account", accounts::create).takes::<AccountCreate>().gives::<Account>().status(201),
+        get("/v1/grants", both(Can::Read), "List what lets staff act on solutions; an account sees its own", grants::list)
+            .gives_page::<Grant>().asks(&["after", "limit", "account"]),
+        post("/v1/grants", both(Can::TokenManage), "Let staff act on solutions for a time; staff break the glass", grants::create)
+            .takes::<GrantCreate>().gives::<Grant>().status(201).dangerous(),
+        delete("/v1/grants/{grant}", both(Can::TokenManage), "End a grant before its time", grants::end).status(204),
         get("/v1/tokens", both(Can::TokenManage), "List tokens", tokens::list).gives_page::<Token>().asks(PAGE),
         post("/v1/tokens", both(Can::TokenManage), "Make a token, shown once", tokens::create).takes::<TokenCreate>().gives::<Token>().status(201).dangerous(),
         delete("/v1/tokens/{token}", both(Can::TokenManage), "Revoke a token", tokens::revoke).status(204),

@@ -5,6 +5,7 @@ pub(crate) mod case;
 pub(crate) mod complaint;
 pub(crate) mod event;
 pub(crate) mod evidence;
+pub(crate) mod grant;
 pub(crate) mod idempotency;
 pub(crate) mod job;
 pub(crate) mod log;

@@ -140,13 +140,14 @@ pub(crate) async fn measure_taken(
     measure: &Measure,
     reasons: &str,
 ) -> Result<Option<Measure>, sqlx::Error> {
-    let taken: Option<Json<Measure>> = sqlx::query_scalar("select node_measure_taken($1, $2, $3, $4)")
-        .bind(node)
-        .bind(Json(measure))
-        .bind(reasons)
-        .bind(CaseId::new().0)
-        .fetch_one(system)
-        .await?;
+    let taken: Option<Json<Measure>> =
+        sqlx::query_scalar("select case when node_concerned($1, $2) then node_measure_taken($1, $2, $3, $4) end")
+            .bind(node)
+            .bind(Json(measure))
+            .bind(reasons)
+            .bind(CaseId::new().0)
+            .fetch_one(system)
+            .await?;
     Ok(taken.map(|measure| measure.0))
 }
 
@@ -182,7 +183,7 @@ async fn told(
     Ok(())
 }
 
-/// The spool file of an open order.
-pub(crate) async fn spool(system: &PgPool, order: OrderId) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("select order_spool($1)").bind(order.0).fetch_one(system).await
+/// The spool file of an open order of this node.
+pub(crate) async fn spool(system: &PgPool, node: &str, order: OrderId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select order_spool($1, $2)").bind(node).bind(order.0).fetch_one(system).await
 }

@@ -212,7 +212,11 @@ async fn tokens_end_and_do_no_more_than_they_say() {
         .await
         .refused(422, "invalid-fields");
     house.call("POST", "/v1/tokens", json!({ "label": "x", "account": "theirs" })).await.refused(422, "invalid-fields");
-    let staffs = house.staff("POST", "/v1/tokens", json!({ "label": "x", "account": "theirs" })).await.is(201);
+    let theirs = json!({ "label": "x", "account": "theirs" });
+    house.staff("POST", "/v1/tokens", theirs.clone()).await.refused(403, "grant-needed");
+    let glass = json!({ "account": "theirs", "break_glass": "Its holder lost every token" });
+    house.staff("POST", "/v1/grants", glass.clone()).await.is(201);
+    let staffs = house.staff("POST", "/v1/tokens", theirs.clone()).await.is(201);
     assert_eq!(staffs["role"], "account");
     // A token may do no more than whoever makes it, and nothing of the other side.
     let half = json!({ "label": "half", "scope": { "capabilities": ["token-manage", "solution-change"] } });
@@ -232,7 +236,10 @@ async fn tokens_end_and_do_no_more_than_they_say() {
     let support = house.staff("POST", "/v1/tokens", form.clone()).await.is(201)["token"].as_str().unwrap().to_owned();
     let send = async |form: Value| house.send(house.request(&support, "POST", "/v1/tokens", Some(&form))).await;
     send(form).await.refused(403, "capability-missing");
-    send(json!({ "label": "x", "account": "theirs" })).await.is(201);
+    // A broken glass is for who broke it.
+    send(theirs.clone()).await.refused(403, "grant-needed");
+    house.send(house.request(&support, "POST", "/v1/grants", Some(&glass))).await.is(201);
+    send(theirs).await.is(201);
     let list = house.get("/v1/tokens").await.to_string();
     assert!(!list.contains("hus_account_") && !list.contains("digest"), "{list}");
     house.running.stop().await;

@@ -127,6 +127,12 @@ impl House {
         self.send(self.request(&self.staff, method, path, body.as_ref())).await
     }
 
+    /// Staff take leave of our account by breaking the glass.
+    pub async fn break_glass(&self) -> Value {
+        let form = json!({ "account": "ours", "break_glass": "A test acts in the account's name" });
+        self.staff("POST", "/v1/grants", form).await.is(201)
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         self.call("GET", path, Value::Null).await.is(200)
     }

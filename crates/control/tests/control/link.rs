@@ -214,7 +214,8 @@ async fn an_upload_is_fetched_by_the_node_and_gone_afterwards() {
     let mut stream = tokio::net::UnixStream::connect(&house.config.node_socket).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(
         &mut stream,
-        format!("{}\n", serde_json::to_string(&FromNode::Fetch { order: id }).unwrap()).as_bytes(),
+        format!("{}\n", serde_json::to_string(&FromNode::Fetch { node: "local".to_owned(), order: id }).unwrap())
+            .as_bytes(),
     )
     .await
     .unwrap();
@@ -258,6 +259,7 @@ async fn a_measure_is_told_kept_in_force_and_lifted() {
         (&json!("network.attack"), &decided["case_number"])
     );
     assert!(refused["refusal"]["complain"].is_string() && refused["refusal"]["since"].is_string());
+    house.break_glass().await;
     house.staff("POST", &format!("/v1/solutions/{}/stop", solution["id"].as_str().unwrap()), Value::Null).await.is(200);
     // A node that comes again is told of it before anything else.
     let (mut node, told) = Node::hello(&house.config.node_socket).await;

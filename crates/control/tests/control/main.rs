@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "tests")]
 
+mod access;
 mod api;
 mod cases;
 mod cluster;
@@ -19,6 +20,7 @@ mod private;
 mod rules;
 mod seen;
 mod tamper;
+mod tenancy;
 mod tiny;
 mod walk;
 mod wire;

@@ -7,11 +7,14 @@ use http::Request;
 use husorden_control::routes::{Reach, table};
 use serde_json::{Value, json};
 
+/// Stands in every text that our account's things have.
+pub const MARK: &str = "zqmark";
+
 /// Ids that exist, by the name of the path's parameter.
-struct Things(Vec<(&'static str, String)>);
+pub struct Things(Vec<(&'static str, String)>);
 
 impl Things {
-    fn path(&self, path: &str) -> String {
+    pub fn path(&self, path: &str) -> String {
         let mut filled = path.to_owned();
         for (name, value) in &self.0 {
             filled = filled.replace(&format!("{{{name}}}"), value);
@@ -19,17 +22,40 @@ impl Things {
         assert!(!filled.contains('{'), "the walk has nothing to put into {path}: add it");
         if filled.ends_with("/archive") { filled + "?format=zip" } else { filled }
     }
+
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(of, _)| *of == name).map(|(_, value)| value.as_str()).expect("a thing")
+    }
+
+    /// Ids and numbers that are our account's alone.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(|(name, _)| !["credential", "version", "plan"].contains(name))
+            .map(|(_, value)| value.as_str())
+    }
 }
 
-async fn things(house: &House) -> Things {
-    let solution = house.create("walked", json!({})).await;
-    let id = solution["id"].as_str().unwrap().to_owned();
-    let order = house.call("POST", &format!("/v1/solutions/{id}/snapshots"), json!({})).await.is(202);
-    let token = house.call("POST", "/v1/tokens", json!({ "label": "walked" })).await.is(201);
-    let other = house.create("measured", json!({})).await;
-    let measure = house.decide(json!({ "of": "solution", "id": other["id"] }), json!({})).await;
+/// One of each thing, of our account, with the mark in each text.
+pub async fn things(house: &House) -> Things {
+    let marked = |text: &str| format!("{text} {MARK}");
+    let form = json!({ "kind": "tiny", "name": format!("walked-{MARK}"), "spec": { "names": [format!("{MARK}.example")] },
+        "labels": { MARK: MARK } });
+    let id = house.call("POST", "/v1/solutions", form).await.is(201)["solution"]["id"].as_str().unwrap().to_owned();
+    let snapshot = json!({ "label": marked("snapshot") });
+    let order = house.call("POST", &format!("/v1/solutions/{id}/snapshots"), snapshot).await.is(202);
+    let token = house.call("POST", "/v1/tokens", json!({ "label": marked("token") })).await.is(201);
+    let form = json!({ "solution": id, "reason": marked("look into it") });
+    let grant = house.call("POST", "/v1/grants", form).await.is(201);
+    house.call("DELETE", &format!("/v1/grants/{}", grant["id"].as_str().unwrap()), Value::Null).await.is(204);
+    let form =
+        json!({ "reason": marked("look at another"), "solution": house.create("granted", json!({})).await["id"] });
+    let grant = house.call("POST", "/v1/grants", form).await.is(201);
+    let other = house.create(&format!("measured-{MARK}"), json!({})).await;
+    let reasons = json!({ "reasons": marked("It scanned 192.0.2.0/24 for open ports.") });
+    let measure = house.decide(json!({ "of": "solution", "id": other["id"] }), reasons).await;
     let complaints = format!("/v1/measures/{}/complaints", measure["id"].as_str().unwrap());
-    let complaint = json!({ "text": "The wrong site was taken for the right one." });
+    let complaint = json!({ "text": marked("The wrong site was taken for the right one.") });
     let complaint = house.call("POST", &complaints, complaint).await.is(201);
     house.staff("POST", "/v1/plans", crate::money::plan("walked", 0)).await.is(201);
     let subscription = house.call("POST", "/v1/subscriptions", json!({ "plan": "walked" })).await.is(201);
@@ -42,6 +68,7 @@ async fn things(house: &House) -> Things {
         ("order", text(&order["id"])),
         ("credential", "admin".to_owned()),
         ("token", text(&token["id"])),
+        ("grant", text(&grant["id"])),
         ("case", text(&measure["case_number"])),
         ("measure", text(&measure["id"])),
         ("version", "1".to_owned()),
@@ -63,7 +90,7 @@ async fn every_route_asks_who_it_is() {
     let things = things(&house).await;
     let read_only = house.call("POST", "/v1/tokens", json!({ "label": "reader" })).await.is(201);
     let read_only = read_only["token"].as_str().unwrap().to_owned();
-    let own = ["{solution}", "{subscription}", "{order}", "{token}", "{webhook}"];
+    let own = ["{solution}", "{subscription}", "{order}", "{token}", "{grant}", "{webhook}"];
     let routes = table();
     assert!(routes.len() > 30);
     // What ends a thing comes last, so that the others still find it.

@@ -9,7 +9,7 @@ mod money;
 mod notify;
 mod rules;
 
-pub use access::{Me, Scope, Token, TokenCreate};
+pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
 pub use evidence::*;

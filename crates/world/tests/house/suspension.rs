@@ -230,6 +230,9 @@ fn whole_account(house: &House, account: &str) {
     assert_eq!(refused.status, 403, "{:?}", refused.body);
     let own = house.api(Who::Account, "GET", "/v1/measures", None).expect("the API answers");
     assert_eq!((own.status, &own.body["refusal"]["case"]), (403, &measure["case_number"]), "{:?}", own.body);
+    let glass = json!({ "account": account, "break_glass": "A site is made while the account is held" });
+    let broken = house.api(Who::Staff, "POST", "/v1/grants", Some(&glass)).expect("the API answers");
+    assert_eq!(broken.status, 201, "{:?}", broken.body);
     let body = json!({ "kind": "website", "name": "late", "account": account, "spec": { "domains": ["late.demo-sites.test"], "runtime": "static" } });
     let late = house.api(Who::Staff, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(late.status, 201, "{:?}", late.body);
