@@ -1,6 +1,7 @@
 //! The customers' pages. A page is an `async fn(&Ask) -> Result<Reply, Refusal>` and a line in a table here or beside it.
 
 mod account;
+mod billing;
 mod create;
 mod decisions;
 mod evidence;
@@ -40,8 +41,16 @@ pub(crate) fn table() -> Vec<Page> {
         get("/account", Session, account::show),
         post("/account", Session, account::change),
     ];
-    [session::table(), mail_links::table(), security::table(), members::table(), solution::table(), own]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        session::table(),
+        mail_links::table(),
+        security::table(),
+        members::table(),
+        billing::table(),
+        solution::table(),
+        own,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -136,8 +136,10 @@ fn table(ask: &Ask, solutions: &[&api::Solution]) -> Markup {
                             td data-label=(l.t("Slags", "Kind")) { (kind_title(ask, &one.kind)) }
                             td data-label=(l.t("Plads", "Disk")) class="num nowrap" {
                                 @if let Some(usage) = &one.usage {
-                                    (reader.size(usage.get("live").copied().unwrap_or(0) + usage.get("snapshots").copied().unwrap_or(0)))
-                                    " " span class="faint" { "/ " (reader.size(usage.get("limit").copied().unwrap_or(0))) }
+                                    span {
+                                        (reader.size(usage.get("live").copied().unwrap_or(0) + usage.get("snapshots").copied().unwrap_or(0)))
+                                        " " span class="faint" { "/ " (reader.size(usage.get("limit").copied().unwrap_or(0))) }
+                                    }
                                 } @else { span class="faint" { "–" } }
                             }
                             td data-label=(l.t("Ændret", "Changed")) class="end soft" { (reader.ago(one.changed)) }

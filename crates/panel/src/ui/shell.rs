@@ -43,6 +43,7 @@ fn navigation(ask: &Ask) -> Vec<Group> {
                 "Account",
                 vec![
                     entry(Icon::People, "/members", "Medlemmer", "Members"),
+                    entry(Icon::Receipt, "/billing", "Abonnement", "Plan"),
                     entry(Icon::Key, "/tokens", "API-tokens", "API tokens"),
                     entry(Icon::Shield, "/security", "Sikkerhed", "Security"),
                     entry(Icon::Settings, "/account", "Kontoen", "The account"),

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { lead } from "./bridge.mjs";
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -14,6 +15,10 @@ const folder = process.env.SCREENS;
 export const widths = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
 
 export async function open() {
+  if (process.env.BRIDGE) {
+    const server = await lead({ host: "127.0.0.1", port: Number(new URL(panel).port) }, { path: process.env.BRIDGE });
+    server.unref();
+  }
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
@@ -45,7 +50,12 @@ export async function visitor(browser, { width = "desktop", scheme = "light", la
 
 export async function picture(page, name) {
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, animations: "disabled" });
+  // The whole page as one window, so that what is fixed to the window's edge stands at the page's.
+  const window = page.viewportSize();
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width: window.width, height: Math.max(window.height, height) });
+  await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
+  await page.setViewportSize(window);
 }
 
 /** What axe finds serious on the page. */

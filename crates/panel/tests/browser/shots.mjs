@@ -14,6 +14,12 @@ const pages = [
   [panel, "settings", `/solutions/${solution}/settings`],
   [panel, "delete", `/solutions/${solution}/delete`],
   [panel, "none", "/no-such-page"],
+  [panel, "decisions", "/decisions"],
+  [panel, "evidence", "/evidence"],
+  [panel, "rules", "/rules", false],
+  [panel, "rules-versions", "/rules/versions", false],
+  [panel, "tokens", "/tokens"],
+  [panel, "reset", "/reset", false],
   [staff, "staff", "/"],
 ].concat(JSON.parse(process.env.PAGES ?? "[]"));
 const only = process.env.ONLY?.split(",");
@@ -32,6 +38,11 @@ for (const [width, scheme, language] of [
     if (signedIn) await context.addCookies([{ name: "__Host-session", value: sessions[origin], url: origin, secure: true, httpOnly: true, sameSite: "Lax", path: undefined }]);
     await page.goto(origin + path, { waitUntil: "load" });
     await picture(page, `${name}-${width}-${scheme}-${language}`);
+    if (name === "decisions" && (await page.locator("td a.main").count())) {
+      await page.locator("td a.main").first().click();
+      await picture(page, `decision-${width}-${scheme}-${language}`);
+      if (process.env.AXE === "yes") faults.push(...(await serious(page)).map((one) => `decision ${width} ${scheme}: ${one}`));
+    }
     faults.push(...(await overflow(page)).map((one) => `${name} ${width}: ${one}`));
     if (process.env.AXE === "yes") faults.push(...(await serious(page)).map((one) => `${name} ${width} ${scheme}: ${one}`));
   }

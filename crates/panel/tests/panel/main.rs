@@ -11,3 +11,4 @@ mod tiny;
 
 mod client;
 mod frame;
+mod pages;

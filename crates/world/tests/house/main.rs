@@ -3,6 +3,7 @@
 mod care;
 mod copies;
 mod faults;
+mod panel;
 mod refusals;
 mod story;
 mod suspension;

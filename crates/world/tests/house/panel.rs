@@ -1,0 +1,96 @@
+//! The panel in a real browser: what customers do, every page as a picture, and what axe finds.
+//!
+//! The pictures lie under `target/screens`. Where no browser or no Node.js is, the test says so and does nothing.
+
+use husorden_world::{House, text};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of the browser's scripts.
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../panel/tests/browser")
+}
+
+/// Why the browser can't be driven here, if it can't.
+fn missing() -> Option<String> {
+    for program in ["node", "npm", "chromium"] {
+        if !Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()) {
+            return Some(format!("{program} is not installed"));
+        }
+    }
+    if scripts().join("node_modules/playwright-core").exists() {
+        return None;
+    }
+    let install = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(scripts()).output();
+    match install {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("npm ci failed: {}", text(&output.stderr))),
+        Err(error) => Some(format!("npm could not be run: {error}")),
+    }
+}
+
+fn token(house: &House, who: &str) -> String {
+    let path = house.home().join("demo").join(format!("{who}.token"));
+    std::fs::read_to_string(path).expect("a token of the demo").trim().to_owned()
+}
+
+#[test]
+fn customers_do_everything_in_a_browser() {
+    if let Some(reason) = missing() {
+        eprintln!("the panel was not tried in a browser: {reason}");
+        return;
+    }
+    let house = House::up("panel").expect("the house stands");
+    let screens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screens");
+    let address = |name: &str| house.status()["addresses"][name].as_str().expect("an address").to_owned();
+    let socket = house.home().join("panel.sock");
+    let port = address("panel").rsplit(':').next().expect("a port").to_owned();
+    let mut bridge = Command::new("node")
+        .arg("bridge.mjs")
+        .arg(&socket)
+        .arg(port)
+        .current_dir(scripts())
+        .spawn()
+        .expect("node runs");
+    let mut run = |script: &str, axe: &str| {
+        // A network of its own: see bridge.mjs.
+        let output = Command::new("unshare")
+            .args(["--net", "sh", "-c", "ip link set lo up && exec node \"$0\"", script])
+            .current_dir(scripts())
+            .env("BRIDGE", &socket)
+            .env("PANEL", address("panel"))
+            .env("STAFF", address("staff"))
+            .env("SESSION", token(&house, "account"))
+            .env("STAFF_SESSION", token(&house, "staff"))
+            .env("SOLUTION", "blog")
+            .env("SCREENS", &screens)
+            .env("AXE", axe)
+            .output()
+            .expect("node runs");
+        let said = format!("{script}:\n{}\n{}", text(&output.stdout), text(&output.stderr));
+        if !output.status.success() {
+            let _ = bridge.kill();
+        }
+        assert!(output.status.success(), "{said}");
+    };
+    run("flow.mjs", "no");
+    // A decision and a token, so that no page is empty.
+    let case =
+        json!({ "clause": "network.attack", "facts": "Scanned 192.0.2.0/24 for open ports.", "solution": "flow-en" });
+    let case = house.api(husorden_world::Who::Staff, "POST", "/v1/cases", Some(&case)).expect("the API answers");
+    assert_eq!(case.status, 201, "{:?}", case.body);
+    let solution =
+        house.api(husorden_world::Who::Account, "GET", "/v1/solutions/flow-en", None).expect("the API answers");
+    let decision = json!({
+        "clause": "network.attack", "reasons": "The solution scanned the network of others for open ports.",
+        "facts": "Between 10 and 11 it opened connections to 254 addresses of 192.0.2.0/24.",
+        "scope": { "of": "solution", "id": solution.body["id"] },
+    });
+    let number = case.body["number"].as_str().expect("a number");
+    let path = format!("/v1/cases/{number}/decisions");
+    let decided = house.api(husorden_world::Who::Staff, "POST", &path, Some(&decision)).expect("the API answers");
+    assert_eq!(decided.status, 201, "{:?}", decided.body);
+    run("shots.mjs", "yes");
+    bridge.kill().and_then(|()| bridge.wait()).expect("the bridge ends");
+}
