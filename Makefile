@@ -10,7 +10,9 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq --n
 POSTGRESQL := $(shell . /etc/os-release; if [ "$${VERSION_ID:-13}" = 12 ]; then echo postgresql-15; else echo postgresql-17; fi)
 # What the platform itself starts, and what the tests and the benches use beside it.
 HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap $(POSTGRESQL) busybox-static ca-certificates curl
-TEST := $(HOST) openssl libfcgi-bin
+# The panel is driven in a real browser. npm comes with some packages of Node.js and not with others: the test says so when it
+# is not there.
+TEST := $(HOST) openssl libfcgi-bin chromium nodejs
 BENCH := $(TEST) wrk nginx-light apache2-utils
 
 .PHONY: up down test bench clean packages-host packages-test packages-bench

@@ -7,17 +7,25 @@ use crate::ui::icon::Icon;
 use crate::ui::{self, Tone};
 use husorden_base::Refusal;
 use husorden_wire::api;
+use http::Method;
 use maud::html;
 use serde_json::Value;
 
 /// Characters of the details that a line shows.
 const DETAILS_CHARS_MAX: usize = 160;
+/// Lines of a page.
+const LINES: &str = "50";
 
 pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     let mut query = Form::default();
-    query.add("after", ask.query.text("after"));
-    query.add("limit", "50");
+    for name in ["q", "after"] {
+        query.add(name, ask.query.text(name));
+    }
+    query.add("order", "newest");
+    query.add("limit", LINES);
     let page: api::Page<api::Evidence> = ask.api.get(&format!("/v1/evidence?{}", query.query())).await?;
+    let first = ask.query.text("after").is_empty();
+    let older = page.next.clone();
     let l = ask.l;
     let title = l.t("Log", "Log");
     let lead = l.t(
@@ -25,7 +33,8 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
         "Everything that anybody has done on the account: you, your members, our staff and the machines. No line can be changed or taken away.",
     );
     Ok(ask.sheet(title).show(html! {
-        (ui::head(None, title, lead, html! {}))
+        (ui::head(None, title, lead, html! { a class="button" href="/evidence/export" { (l.t("Hent som fil", "Get as a file")) } }))
+        (ui::search(ask, l.t("Søg i loggen", "Search the log"), html! {}))
         section class="card" {
             @if page.items.is_empty() {
                 (ui::empty(Icon::File, l.t("Intet endnu", "Nothing yet"), l.t("Når noget sker, står det her.", "When something happens, it stands here."), html! {}))
@@ -39,10 +48,16 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                         td data-label=(l.t("Hvornår", "When")) class="end soft nowrap" { (ask.reader.at(line.begun)) }
                     } } }
                 } }
-                (ui::pager(ask, ask.query.text("after").is_empty(), page.next.as_deref()))
+                (ui::pager(ask, "after", first, older.as_deref()))
             }
         }
     }))
+}
+
+/// All of it as a file for people.
+pub(crate) async fn export(ask: &Ask) -> Result<Reply, Refusal> {
+    let response = ask.api.raw(Method::GET, "/v1/evidence/export?format=csv", None, &[]).await?;
+    Ok(Reply::raw(response))
 }
 
 /// Who did it: the side of the house as a word, the signature as it stands in the log.

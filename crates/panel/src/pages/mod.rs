@@ -29,6 +29,7 @@ pub(crate) fn table() -> Vec<Page> {
         get("/decisions/{measure}", Session, decisions::show),
         post("/decisions/{measure}/complaints", Session, decisions::complain),
         get("/evidence", Session, evidence::show),
+        get("/evidence/export", Session, evidence::export),
         get("/rules", Anybody, rules::show),
         get("/rules/versions", Anybody, rules::versions),
         get("/rules/versions/{version}", Anybody, rules::version),

@@ -33,7 +33,7 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                     (ui::empty(Icon::Search, l.t("Ingen passer", "None fits"), l.t("Prøv et andet ord.", "Try another word."), html! { a class="button" href="/" { (l.t("Vis alle", "Show all")) } }))
                 } @else {
                     (table(ask, &solutions))
-                    (ui::pager(ask, first, page.next.as_deref()))
+                    (ui::pager(ask, "after", first, page.next.as_deref()))
                 }
             }
         }

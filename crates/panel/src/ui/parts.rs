@@ -248,8 +248,8 @@ pub(crate) fn gauge(reader: &Reader, live: u64, snapshots: u64, limit: u64) -> M
     }
 }
 
-/// Before and after in a long list.
-pub(crate) fn pager(ask: &Ask, first: bool, next: Option<&str>) -> Markup {
+/// Before and after in a long list; `cursor` is the parameter that says where a page begins.
+pub(crate) fn pager(ask: &Ask, cursor: &str, first: bool, next: Option<&str>) -> Markup {
     let l = ask.l;
     let path = ask.path.as_str().split('?').next().unwrap_or("/");
     let mut query = ask.query.clone();
@@ -258,7 +258,7 @@ pub(crate) fn pager(ask: &Ask, first: bool, next: Option<&str>) -> Markup {
             nav class="pager" aria-label=(l.t("Sider i listen", "Pages of the list")) {
                 @if first { span {} } @else { a href=(path) { (l.t("Til begyndelsen", "To the beginning")) } }
                 @if let Some(next) = next {
-                    @let query = { query.set("after", next); query.query() };
+                    @let query = { query.set(cursor, next); query.query() };
                     a rel="next" href={ (path) "?" (query) } { (l.t("Næste side", "Next page")) }
                 }
             }

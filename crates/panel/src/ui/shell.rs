@@ -271,7 +271,7 @@ fn foot(ask: &Ask) -> Markup {
         footer class="foot" {
             div class="row" {
                 span { "Husorden" }
-                @if ask.origin == Origin::Customers { a href="/rules" { (l.t("Husorden", "House rules")) } }
+                @if ask.origin == Origin::Customers { a href="/rules" { (l.t("Læs husordenen", "Read the house rules")) } }
             }
         }
     }

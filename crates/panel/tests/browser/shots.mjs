@@ -19,6 +19,7 @@ const pages = [
   [panel, "rules", "/rules", false],
   [panel, "rules-versions", "/rules/versions", false],
   [panel, "tokens", "/tokens"],
+  [panel, "billing", "/billing"],
   [panel, "reset", "/reset", false],
   [staff, "staff", "/"],
 ].concat(JSON.parse(process.env.PAGES ?? "[]"));

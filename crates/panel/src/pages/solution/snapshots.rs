@@ -65,7 +65,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                     ), html! {}))
                 } @else {
                     (table(ask, &one, &snapshots.items, may))
-                    (ui::pager(ask, ask.query.text("after").is_empty(), snapshots.next.as_deref()))
+                    (ui::pager(ask, "after", ask.query.text("after").is_empty(), snapshots.next.as_deref()))
                 }
             }
         },
