@@ -5,9 +5,9 @@ use crate::form::Form;
 use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::{self, Tone};
+use http::Method;
 use husorden_base::Refusal;
 use husorden_wire::api;
-use http::Method;
 use maud::html;
 use serde_json::Value;
 
