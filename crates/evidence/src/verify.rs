@@ -233,7 +233,7 @@ impl Verifier {
 
     /// All checkpoints are read: in an export of some leaves they are judged now, by the proofs between them.
     fn prepare(&mut self) {
-        self.known.sort_by(|a, b| (a.checkpoint.size, a.checkpoint.at).cmp(&(b.checkpoint.size, b.checkpoint.at)));
+        self.known.sort_by_key(|k| (k.checkpoint.size, k.checkpoint.at));
         // Trees that only grow never have a smaller size at a later time.
         let mut by_time: Vec<(Timestamp, u64, bool)> =
             self.known.iter().map(|k| (k.checkpoint.at, k.checkpoint.size, k.outside)).collect();

@@ -63,7 +63,7 @@ fn files() -> Vec<(String, String)> {
                 if !matches!(name.as_str(), "target" | ".git" | ".husorden" | "node_modules") {
                     walk(&entry, found);
                 }
-            } else if name != "Cargo.lock" {
+            } else if name != "Cargo.lock" && name != ".git" {
                 found.push(entry);
             }
         }
