@@ -4,6 +4,8 @@ use crate::bucket::Buckets;
 use crate::config::Config;
 use crate::doors::Doors;
 use crate::evidence::Log;
+use crate::identity::password::Hasher;
+use crate::identity::seal::Seal;
 use crate::metrics::Metrics;
 use crate::notify::sign::WebhookKey;
 use crate::outside::Outside;
@@ -28,12 +30,21 @@ struct Inner {
     changes: watch::Sender<u64>,
     buckets: Buckets,
     streams: Arc<Semaphore>,
+    seal: Seal,
+    hasher: Hasher,
     document: std::sync::OnceLock<String>,
     judge: Judge,
     log: Log,
     metrics: Metrics,
     outside: Outside,
     webhook_key: WebhookKey,
+}
+
+/// What is secret and made at the start.
+pub(crate) struct Keys {
+    pub(crate) webhook_key: WebhookKey,
+    pub(crate) seal: Seal,
+    pub(crate) hasher: Hasher,
 }
 
 impl std::fmt::Debug for App {
@@ -45,7 +56,8 @@ impl std::fmt::Debug for App {
 impl App {
     /// Puts the parts together; nothing runs yet.
     #[must_use]
-    pub(crate) fn new(config: Config, kinds: Kinds, doors: Doors, webhook_key: WebhookKey) -> Self {
+    pub(crate) fn new(config: Config, kinds: Kinds, doors: Doors, keys: Keys) -> Self {
+        let Keys { webhook_key, seal, hasher } = keys;
         let limits = &config.limits;
         let buckets = Buckets::new(limits.requests_per_second_max, limits.requests_burst_max);
         let streams = Arc::new(Semaphore::new(limits.streams_max));
@@ -59,6 +71,8 @@ impl App {
                 changes: watch::Sender::new(0),
                 buckets,
                 streams,
+                seal,
+                hasher,
                 document: std::sync::OnceLock::new(),
                 judge,
                 log: Log::default(),
@@ -111,6 +125,21 @@ impl App {
 
     pub(crate) fn buckets(&self) -> &Buckets {
         &self.inner.buckets
+    }
+
+    /// What secrets at rest are sealed with.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.inner.seal
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.inner.hasher
+    }
+
+    /// The secret that the link in a mail holds, for whoever sends it: the subject of a job of kind `mail` has it sealed.
+    #[must_use]
+    pub fn mail_secret(&self, subject: &serde_json::Value) -> Option<husorden_base::Secret> {
+        crate::identity::mail::secret(subject, self.seal())
     }
 
     pub(crate) fn streams(&self) -> Arc<Semaphore> {

@@ -1,9 +1,13 @@
 //! What `husorden up` does on the owner's connection before anybody has a token: first accounts, first tokens, a new epoch.
 
+use crate::config::Identity;
 use crate::doors::{DoorError, owner};
+use crate::identity::password::Hasher;
+use crate::identity::seal::Seal;
+use crate::identity::{totp, words};
 use crate::token;
-use husorden_base::{AccountId, Language, Secret, TokenId};
-use husorden_wire::api::Capabilities;
+use husorden_base::{AccountId, Language, PersonId, Secret, TokenId};
+use husorden_wire::api::{Capabilities, Role, StaffRole};
 use sqlx::PgConnection;
 
 pub use crate::doors::migrate;
@@ -22,6 +26,37 @@ pub enum BootstrapError {
         /// Why it failed.
         source: sqlx::Error,
     },
+    /// A person cannot be made as told.
+    #[error("making a person: {0}")]
+    Person(String),
+}
+
+/// A person to be there, with a log-in.
+#[derive(Debug)]
+pub struct NewLogIn<'a> {
+    /// The e-mail address.
+    pub email: &'a str,
+    /// The name.
+    pub name: &'a str,
+    /// The language.
+    pub language: Language,
+    /// The password from now on.
+    pub password: &'a Secret,
+    /// The account it is a member of, and as what.
+    pub account: Option<(AccountId, Role)>,
+    /// Its roles as staff.
+    pub staff: &'a [StaffRole],
+    /// Whether a second factor is set up anew.
+    pub second_factor: bool,
+}
+
+/// A person that is there now.
+#[derive(Debug)]
+pub struct Made {
+    /// Its id.
+    pub person: PersonId,
+    /// The second factor's secret as an authenticator app takes it, if one was set up.
+    pub totp: Option<Secret>,
 }
 
 /// A connection as the owner.
@@ -93,6 +128,64 @@ impl Bootstrap {
         .await
         .map_err(sql("making a token"))?;
         Ok(secret)
+    }
+
+    /// The person with this address, made if it is not there. The password, and the second factor where one is wanted, are
+    /// new in any case: what was lost can only be replaced.
+    ///
+    /// # Errors
+    /// When the address or name is none, control's key cannot be read, or the database does not answer.
+    pub async fn ensure_person(&mut self, config: &Identity, new: &NewLogIn<'_>) -> Result<Made, BootstrapError> {
+        let sql = |source| BootstrapError::Sql { doing: "making a person", source };
+        let told = |error: &dyn std::fmt::Display| BootstrapError::Person(error.to_string());
+        let email = words::email(new.email).map_err(|text| told(&text))?;
+        let name = words::name(new.name).map_err(|text| told(&text))?;
+        let hasher = Hasher::new(config.hash).ok_or_else(|| told(&"the hash's cost is out of range"))?;
+        let hash = hasher.hash(new.password).await.map_err(|fault| told(&fault))?;
+        let id: uuid::Uuid = sqlx::query_scalar(
+            "insert into person (id, email, name, language, password) values ($1, $2, $3, $4, $5)
+             on conflict (email) do update set password = excluded.password, disabled = null returning id",
+        )
+        .bind(PersonId::new().0)
+        .bind(email)
+        .bind(name)
+        .bind(crate::account::language_word(new.language))
+        .bind(hash)
+        .fetch_one(&mut self.0)
+        .await
+        .map_err(sql)?;
+        let person = PersonId(id);
+        if let Some((account, role)) = new.account {
+            sqlx::query("insert into member (account, person, role) values ($1, $2, $3) on conflict (account, person) do update set role = excluded.role")
+                .bind(account.0)
+                .bind(id)
+                .bind(role.word())
+                .execute(&mut self.0)
+                .await
+                .map_err(sql)?;
+        }
+        if !new.staff.is_empty() {
+            let roles: Vec<&str> = new.staff.iter().map(|role| role.word()).collect();
+            sqlx::query("insert into staff (person, roles) values ($1, $2) on conflict (person) do update set roles = excluded.roles")
+                .bind(id)
+                .bind(roles)
+                .execute(&mut self.0)
+                .await
+                .map_err(sql)?;
+        }
+        let mut shown = None;
+        if new.second_factor {
+            let seal = Seal::read(&config.key).map_err(|error| told(&format!("{}: {error}", config.key.display())))?;
+            let secret = zeroize::Zeroizing::new(totp::generate());
+            sqlx::query("update person set totp = $2, totp_pending = null, totp_step = 0 where id = $1")
+                .bind(id)
+                .bind(seal.seal(&format!("totp {person}"), secret.as_slice()))
+                .execute(&mut self.0)
+                .await
+                .map_err(sql)?;
+            shown = Some(totp::text(secret.as_slice()));
+        }
+        Ok(Made { person, totp: shown })
     }
 
     /// Whether this token opens the door still; for who kept one and wonders whether a new one is needed.

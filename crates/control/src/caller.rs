@@ -19,7 +19,6 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Credential {
     Token(TokenId),
-    #[allow(dead_code, reason = "log-ins make sessions; the gate and the trail know them already")]
     Session(SessionId),
 }
 

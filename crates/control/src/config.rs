@@ -1,5 +1,8 @@
 //! Configuration of control: where it listens, where its database and spool lie, and its limits.
 
+use crate::identity::session::Realm;
+pub use crate::identity::{HashCost, Timeout};
+use husorden_wire::api::Role;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -39,6 +42,8 @@ pub struct Config {
     /// Where metrics are served: an address of this machine. Without one they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
+    /// Log-in.
+    pub identity: Identity,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
@@ -127,6 +132,61 @@ fn panel() -> String {
 
 fn desk() -> String {
     "https://staff.localhost:8443".to_owned()
+}
+
+/// Log-in: where its key lies, what a password's hash costs, and how long sessions last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The file of the key that second factors are sealed with; made at the first start. Controls on one database share it.
+    pub key: PathBuf,
+    /// What a password's hash costs.
+    #[serde(default)]
+    pub hash: HashCost,
+    /// Sessions of technical, billing and read-only members.
+    #[serde(default = "member_timeout")]
+    pub member: Timeout,
+    /// Sessions of owners and admins.
+    #[serde(default = "manager_timeout")]
+    pub manager: Timeout,
+    /// Sessions of staff.
+    #[serde(default = "staff_timeout")]
+    pub staff: Timeout,
+}
+
+impl Identity {
+    /// The defaults, with the key in this file.
+    #[must_use]
+    pub fn at(key: impl Into<PathBuf>) -> Self {
+        Self {
+            key: key.into(),
+            hash: HashCost::default(),
+            member: member_timeout(),
+            manager: manager_timeout(),
+            staff: staff_timeout(),
+        }
+    }
+
+    /// How long a session lasts.
+    pub(crate) const fn timeout(&self, realm: Realm, role: Option<Role>) -> Timeout {
+        match (realm, role) {
+            (Realm::Staff, _) => self.staff,
+            (Realm::Account, Some(Role::Owner | Role::Admin)) => self.manager,
+            (Realm::Account, _) => self.member,
+        }
+    }
+}
+
+const fn member_timeout() -> Timeout {
+    Timeout { idle_s: 2 * 3600, absolute_s: 12 * 3600 }
+}
+
+const fn manager_timeout() -> Timeout {
+    Timeout { idle_s: 3600, absolute_s: 12 * 3600 }
+}
+
+const fn staff_timeout() -> Timeout {
+    Timeout { idle_s: 15 * 60, absolute_s: 8 * 3600 }
 }
 
 /// Where the database is.

@@ -4,7 +4,11 @@ use crate::app::App;
 use crate::caller::{Caller, Credential, Who};
 use crate::doors::Narrow;
 use crate::fault::Fault;
+use crate::identity::log_in::ended;
+use crate::identity::seat::Seat;
+use crate::identity::session::Standing;
 use crate::store;
+use crate::store::identity::session as rows;
 use crate::store::measure::Holding;
 use crate::token;
 use crate::visitor::Visitor;
@@ -26,6 +30,8 @@ pub(crate) struct Found {
     pub(crate) held: Option<Holding>,
     /// When a session last proved again who it is.
     pub(crate) stepped_up: Option<Timestamp>,
+    /// The session, where it is one.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// Whom this text stands for; none when it is no credential, or one that has ended. Every request reads it anew, so that what
@@ -34,6 +40,9 @@ pub(crate) async fn find(app: &App, bearer: &str, from: Option<Visitor>) -> Resu
     if token::plausible(bearer) {
         return of_token(app, bearer, from).await;
     }
+    if bearer.starts_with("hus_session_") && token::plausible_secret(bearer) {
+        return of_session(app, bearer).await.map(Some);
+    }
     Ok(None)
 }
 
@@ -41,7 +50,7 @@ pub(crate) async fn find(app: &App, bearer: &str, from: Option<Visitor>) -> Resu
 pub(crate) async fn stands(app: &App, caller: &Caller) -> Result<bool, Fault> {
     match caller.credential {
         Credential::Token(id) => Ok(store::token::stands(app.doors().system(), id).await?),
-        Credential::Session(_) => Ok(false),
+        Credential::Session(id) => Ok(rows::holds(app.doors().system(), id).await?),
     }
 }
 
@@ -62,6 +71,7 @@ async fn of_token(app: &App, bearer: &str, from: Option<Visitor>) -> Result<Opti
         narrow: found.narrow,
         held: found.held,
         stepped_up: None,
+        seat: None,
     }))
 }
 
@@ -79,4 +89,33 @@ fn elsewhere(from: Option<Visitor>) -> Refusal {
     );
     refusal.measured = Some(from);
     refusal
+}
+
+/// A session is looked up whole at each request: what ended it, or changed what it may, holds at once and on every control.
+async fn of_session(app: &App, bearer: &str) -> Result<Found, Fault> {
+    let digest = token::digest(bearer);
+    let found = rows::find(app.doors().system(), &digest).await?.ok_or_else(ended)?;
+    let standing = found.standing();
+    let may = match standing {
+        Standing::Ended => return Err(ended().into()),
+        // Half a log-in may see itself and get on, or out.
+        Standing::Code | Standing::Enrol => Capabilities::of(&[Capability::Own]),
+        Standing::Open { .. } => {
+            let of_staff = found.staff_roles.iter().flatten().map(|role| role.capabilities());
+            of_staff.chain(found.role.map(|role| role.capabilities())).fold(Capabilities::NONE, Capabilities::and)
+        }
+    };
+    if found.session.stale(found.now) {
+        rows::touch(app.doors().system(), found.session.id).await?;
+    }
+    Ok(Found {
+        credential: Credential::Session(found.session.id),
+        who: found.account.clone().map_or(Who::Staff, Who::Account),
+        person: Some(found.person.id),
+        may,
+        held: found.held.clone(),
+        narrow: Narrow::default(),
+        stepped_up: found.session.stepped_up,
+        seat: Some(Seat { found: found.into(), digest }),
+    })
 }

@@ -107,6 +107,13 @@ impl From<sqlx::Error> for Fault {
                 Text::new("Intet er bogført igen.", "Nothing was entered again."),
             )
             .into(),
+            Some("account_without_owner") => Refusal::new(
+                "account-without-owner",
+                409,
+                Text::new("Kontoen ville stå uden ejer", "The account would be without an owner"),
+                Text::new("Gør først et andet medlem til ejer; intet er ændret.", "First make another member an owner; nothing was changed."),
+            )
+            .into(),
             Some("idempotency_taken") => Refusal::new(
                 "idempotency-running",
                 409,

@@ -5,6 +5,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::{Caller, Key};
 use crate::fault::{Carried, Fault};
+use crate::identity::seat;
 use crate::routes::{Body, Permission, Reach};
 use crate::{credential, form, rights, store, token};
 use axum::extract::Request;
@@ -85,8 +86,9 @@ fn problem(refusal: &Refusal, language: Language, id: &str) -> Response {
         }),
     );
     if refusal.status == 429 {
-        // The slowest rate is one a second.
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        // The slowest rate of requests is one a second; other allowances say when they are full again.
+        let wait_s = refusal.until.map_or(1, |until| until.duration_since(jiff::Timestamp::now()).as_secs().max(1));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
     }
     if refusal.status == 401 {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"husorden\""));
@@ -109,6 +111,9 @@ enum Admitted {
 }
 
 async fn admit(app: &App, permission: Permission, mut request: Request) -> Result<Admitted, Fault> {
+    if names_a_secret(request.uri()) {
+        return Err(secret_in_address().into());
+    }
     if permission.reach == Reach::Anybody {
         return Ok(Admitted::On(request));
     }
@@ -120,7 +125,17 @@ async fn admit(app: &App, permission: Permission, mut request: Request) -> Resul
     if let Err(seconds) = app.buckets().take(found.credential.id(), Instant::now()) {
         return Err(too_fast(seconds, app.config().limits.requests_per_second_max).into());
     }
+    // What a log-in lacks is said before what its role lacks; that a token is no person, after.
+    if let Some(seat) = &found.seat {
+        seat::check(permission, seat)?;
+    }
     rights::check(permission, &found, Timestamp::now())?;
+    if permission.person && found.seat.is_none() {
+        return Err(seat::no_person().into());
+    }
+    if let Some(seat) = found.seat {
+        request.extensions_mut().insert(seat);
+    }
     let mut caller = Caller {
         credential: found.credential,
         person: found.person,
@@ -146,6 +161,27 @@ async fn admit(app: &App, permission: Permission, mut request: Request) -> Resul
     }
     request.extensions_mut().insert(caller);
     Ok(Admitted::On(request))
+}
+
+/// Addresses are kept in histories and logs, so no secret of ours may stand in one.
+fn names_a_secret(uri: &http::Uri) -> bool {
+    let text = uri.path_and_query().map_or("", |both| both.as_str());
+    text.match_indices("hus_").any(|(at, _)| {
+        let secret = text[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        token::plausible_secret(secret)
+    })
+}
+
+fn secret_in_address() -> Refusal {
+    Refusal::new(
+        "secret-in-address",
+        400,
+        Text::new("Der står en hemmelighed i adressen", "There is a secret in the address"),
+        Text::new(
+            "Adresser gemmes i historik og logge. Send den i Authorization, og tilbagekald den, der stod her.",
+            "Addresses are kept in histories and logs. Send it in Authorization, and revoke the one that stood here.",
+        ),
+    )
 }
 
 fn key(request: &Request) -> Result<Option<String>, Refusal> {

@@ -26,6 +26,7 @@ mod gate;
 mod grant;
 mod health;
 mod http;
+mod identity;
 mod jobs;
 mod merge;
 mod metrics;
@@ -48,7 +49,7 @@ mod undo;
 mod visitor;
 
 pub use app::{App, Kinds};
-pub use config::{Config, Database, Limits, MailTls, MailWay, Notify};
+pub use config::{Config, Database, Identity, Limits, MailTls, MailWay, Notify};
 pub use evidence::{BadTarget, SignError};
 pub use server::{Running, StartError, start};
 pub use visitor::Visitor;

@@ -102,7 +102,7 @@ fn step_up() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes::{Body, table};
+    use crate::routes::{Body, Stage, table};
     use crate::store::measure::Holding;
     use husorden_base::{Language, SessionId, TokenId};
     use husorden_wire::api::{self, Capabilities, Role, StaffRole};
@@ -116,6 +116,8 @@ mod tests {
             writes: true,
             when_held: false,
             dangerous: false,
+            person: false,
+            stage: Stage::Open,
             body: Body::Json,
         }
     }
@@ -138,6 +140,7 @@ mod tests {
             narrow: crate::doors::Narrow::default(),
             held: None,
             stepped_up: None,
+            seat: None,
         }
     }
 

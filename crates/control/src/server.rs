@@ -1,8 +1,11 @@
 //! Control's life: it opens the doors, binds, serves, and stops in order.
 
+use crate::app::Keys;
 use crate::app::{App, Kinds};
 use crate::config::Config;
 use crate::doors::{DoorError, Doors};
+use crate::identity::password::Hasher;
+use crate::identity::seal::Seal;
 use crate::notify::sign::WebhookKey;
 use crate::visitor::Visitor;
 use crate::{events, evidence, jobs, metrics, nodes, notify, routes, rules, store};
@@ -51,6 +54,9 @@ pub enum StartError {
     /// Where checkpoints are to go.
     #[error(transparent)]
     Target(#[from] evidence::BadTarget),
+    /// The cost of a password's hash.
+    #[error("identity.hash asks for a cost that Argon2 does not take: at least 8 KiB of memory and 1 pass")]
+    HashCost,
     /// A socket or folder.
     #[error("{doing}: {source}")]
     Io {
@@ -104,7 +110,10 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
     let key = &config.notify.key;
     let webhook_key =
         WebhookKey::open_or_make(key).map_err(io(format!("reading the key of webhooks {}", key.display())))?;
-    let app = App::new(config, kinds, doors, webhook_key);
+    let seal = Seal::open_or_make(&config.identity.key)
+        .map_err(io(format!("opening the key {}", config.identity.key.display())))?;
+    let hasher = Hasher::new(config.identity.hash).ok_or(StartError::HashCost)?;
+    let app = App::new(config, kinds, doors, Keys { webhook_key, seal, hasher });
     rules::publish(&app, &house_rules).await?;
 
     let mut background = JoinSet::new();

@@ -164,8 +164,29 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
         "webhook.dead" => {
             both(format!("En webhook er opgivet: {}", word("why")), format!("A webhook was given up: {}", word("why")))
         }
+        "account.changed" => Text::new("Kontoens oplysninger er ændret", "The account's details were changed"),
+        "member.invited" => both(
+            format!("Nogen er indbudt som {}", role(word("role")).da),
+            format!("Somebody was invited as {}", role(word("role")).en),
+        ),
+        "member.changed" => {
+            both(format!("{name} er nu {}", role(word("role")).da), format!("{name} is now {}", role(word("role")).en))
+        }
+        "member.removed" => both(format!("{name} er ikke længere medlem"), format!("{name} is no longer a member")),
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
         "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),
+        other => Text::new(other, other),
+    }
+}
+
+/// A member's role, for people.
+fn role(role: &str) -> Text {
+    match role {
+        "owner" => Text::new("ejer", "owner"),
+        "admin" => Text::new("administrator", "admin"),
+        "technical" => Text::new("teknisk medlem", "technical member"),
+        "billing" => Text::new("økonomimedlem", "billing member"),
+        "read-only" => Text::new("medlem, der kun læser", "read-only member"),
         other => Text::new(other, other),
     }
 }

@@ -41,6 +41,21 @@ pub(crate) fn plausible(text: &str) -> bool {
         && text.len().checked_sub(CHECK_LETTERS).is_some_and(|at| checksum(&text[..at]) == text[at..])
 }
 
+/// A fresh secret of another kind: of a session, a device, or the link in a mail.
+pub(crate) fn secret(word: &str) -> Secret {
+    let body = format!("hus_{word}_{}", Secret::generate(LETTERS).reveal());
+    let check = checksum(&body);
+    Secret::new(format!("{body}{check}"))
+}
+
+/// Whether a text has the form of any secret of ours.
+pub(crate) fn plausible_secret(text: &str) -> bool {
+    text.len() <= BYTES_MAX
+        && text.is_ascii()
+        && text.starts_with("hus_")
+        && text.len().checked_sub(CHECK_LETTERS).is_some_and(|at| checksum(&text[..at]) == text[at..])
+}
+
 /// What is kept of a token.
 pub(crate) fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()

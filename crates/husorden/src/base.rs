@@ -1,13 +1,13 @@
 //! What lies under the roles: the node's network and the private PostgreSQL. Both are adopted where they stand already.
 
 use crate::place::{Network, Place, Settings};
-use crate::prepare::{Users, database_folder};
+use crate::prepare::{Users, database_folder, identity_key};
 use crate::process::Identity;
 use crate::progress::told;
 use crate::users;
 use anyhow::{Context, Result};
 use husorden_base::Secret;
-use husorden_control::bootstrap::{Bootstrap, migrate};
+use husorden_control::bootstrap::{Bootstrap, Made, NewLogIn, migrate};
 use husorden_control::embedded::{self, Embedded};
 use husorden_node::network::NodeNet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -176,6 +176,16 @@ pub(crate) fn staff_token(place: &Place, settings: &Settings, label: &str) -> Re
     runtime()?.block_on(async {
         let mut owner = Bootstrap::connect(&database).await.context("connecting to the database as its owner")?;
         owner.ensure_token(None, label).await.context("making a staff token")
+    })
+}
+
+/// A person with a log-in, made by root in the database: the first can be invited by nobody.
+pub(crate) fn person(place: &Place, settings: &Settings, new: &NewLogIn<'_>) -> Result<Made> {
+    let database = husorden_control::Database::at(database_folder(place, settings));
+    let identity = husorden_control::Identity::at(identity_key(place));
+    runtime()?.block_on(async {
+        let mut owner = Bootstrap::connect(&database).await.context("connecting to the database as its owner")?;
+        owner.ensure_person(&identity, new).await.context("making a log-in")
     })
 }
 

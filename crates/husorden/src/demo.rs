@@ -10,12 +10,13 @@ use crate::status::State;
 use crate::users::Ids;
 use crate::visit;
 use anyhow::{Context, Result, bail};
-use husorden_base::{Domain, Language, Secret};
+use husorden_base::{AccountId, Domain, Language, Secret};
 use husorden_cli::Failure;
 use husorden_cli::api::Client;
+use husorden_control::bootstrap::NewLogIn;
 use husorden_wire::api::{
-    Account, Capabilities, Grant, Me, Page, Plan, PlanCreate, Scope, Solution, SolutionCreate, SolutionCreated,
-    Subscription, Token,
+    Account, Capabilities, Grant, Me, Page, Plan, PlanCreate, Role, Scope, Solution, SolutionCreate, SolutionCreated,
+    StaffRole, Subscription, Token,
 };
 use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ use std::time::{Duration, Instant};
 const SITE_WAIT: Duration = Duration::from_secs(40 * 60);
 /// How long trouble may last before it counts; what a pass cannot do now, the next may.
 const TROUBLE_WAIT: Duration = Duration::from_secs(120);
+/// Letters of a log-in's password.
+const PASSWORD_CHARS: usize = 20;
 /// What is ordered.
 const ORDER: &str = include_str!("demo.json");
 
@@ -39,8 +42,18 @@ struct Demo {
     plans: Vec<PlanCreate>,
     /// The plan that the account has.
     subscribe: String,
+    owner: Named,
+    staff: Named,
     order: SolutionCreate,
     admin_path: String,
+}
+
+/// Who gets a log-in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    email: String,
+    name: String,
 }
 
 /// What the demo made, kept in the home for whoever looks around: this is a demo.
@@ -52,9 +65,26 @@ pub(crate) struct Credentials {
     pub(crate) staff: Held,
     /// A token of the demo account.
     pub(crate) account: Held,
+    /// A person who owns the demo account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<LogIn>,
+    /// A person of staff, with every role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) staff_person: Option<LogIn>,
     /// The site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) site: Option<Site>,
+}
+
+/// A person's log-in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LogIn {
+    /// As whom.
+    pub(crate) email: String,
+    password: Secret,
+    /// The secret of the second factor, as an authenticator app takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    totp: Option<Secret>,
 }
 
 /// A token.
@@ -112,6 +142,8 @@ pub(crate) fn make(place: &Place, settings: &Settings, progress: &mut Progress) 
     progress.begin();
     let mut held = tokens(place, settings, &state, &demo)?;
     progress.done(&format!("demo account {} with its token", demo.account));
+    people(place, settings, &demo, &mut held)?;
+    progress.done(&format!("log-ins {} and, for staff, {}", demo.owner.email, demo.staff.email));
     let client = client(&state.api, &held.account.token)?;
     let domain = first_domain(&demo.order)?;
 
@@ -156,9 +188,41 @@ fn tokens(place: &Place, settings: &Settings, state: &State, demo: &Demo) -> Res
         Some(before) if holds(&before.account)? => before.account.clone(),
         _ => account(&state.api, &staff.token, demo)?,
     };
-    let made = Credentials { api: state.api.clone(), staff, account, site: before.and_then(|before| before.site) };
+    let (owner, staff_person, site) =
+        before.map_or((None, None, None), |before| (before.owner, before.staff_person, before.site));
+    let made = Credentials { api: state.api.clone(), staff, account, owner, staff_person, site };
     made.write(place)?;
     Ok(made)
+}
+
+/// The log-ins: those of before, else fresh ones. Root makes them, for there is nobody yet who could invite them.
+fn people(place: &Place, settings: &Settings, demo: &Demo, held: &mut Credentials) -> Result<()> {
+    let log_in = |named: &Named, account, staff: &[StaffRole]| -> Result<LogIn> {
+        let password = Secret::generate(PASSWORD_CHARS);
+        let made = base::person(
+            place,
+            settings,
+            &NewLogIn {
+                email: &named.email,
+                name: &named.name,
+                language: Language::En,
+                password: &password,
+                account,
+                staff,
+                second_factor: !staff.is_empty(),
+            },
+        )?;
+        Ok(LogIn { email: named.email.clone(), password, totp: made.totp })
+    };
+    if held.owner.is_none() {
+        let account = held.account.id.as_deref().context("the demo's account is not known")?;
+        let account: AccountId = account.parse().context("the demo account's id is none")?;
+        held.owner = Some(log_in(&demo.owner, Some((account, Role::Owner)), &[])?);
+    }
+    if held.staff_person.is_none() {
+        held.staff_person = Some(log_in(&demo.staff, None, &StaffRole::ALL)?);
+    }
+    held.write(place)
 }
 
 fn account(api: &str, staff: &Secret, demo: &Demo) -> Result<Held> {

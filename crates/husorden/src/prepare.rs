@@ -178,6 +178,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         passwords: Some(place.home.join("control/passwords")),
         rules: settings.rules.clone(),
         evidence: evidence(place, settings),
+        identity: husorden_control::Identity::at(identity_key(place)),
         limits: husorden_control::Limits::default(),
     };
     let beside = ("panel", settings.panel(place));
@@ -265,6 +266,11 @@ fn default_route() -> Option<String> {
         let name = fields.next()?;
         (fields.next()? == "00000000").then(|| name.to_owned())
     })
+}
+
+/// The key that control seals second factors with; control makes it at its first start.
+pub(crate) fn identity_key(place: &Place) -> PathBuf {
+    place.home.join("control/identity.key")
 }
 
 /// Folder of the database's socket: the private one's, or the operator's.

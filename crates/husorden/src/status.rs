@@ -144,10 +144,13 @@ pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
     );
     text += &format!("  logs          {}\n", place.logs().display());
     if let Some(demo) = demo {
-        text += &format!(
-            "  credentials   {}   (staff and account tokens, admin password)\n",
-            Credentials::path(place).display()
-        );
+        text +=
+            &format!("  credentials   {}   (tokens, log-ins, admin password)\n", Credentials::path(place).display());
+        for (who, log_in) in [("owner", &demo.owner), ("staff", &demo.staff_person)] {
+            if let Some(log_in) = log_in {
+                text += &format!("  log-in        {:<24} as {who}; its password stands there too\n", log_in.email);
+            }
+        }
         if let Some(site) = &demo.site {
             text += &format!("  site          https://{}/\n", site.domain);
             text += &format!("  admin         {}   user {}\n", site.admin_url, site.admin_user);

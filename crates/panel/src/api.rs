@@ -159,7 +159,7 @@ impl Api {
             .body(body.map_or_else(Body::empty, Body::from))
             .map_err(|error| ours("making the request", &error))?;
         if let Some(address) = self.address {
-            request.extensions_mut().insert(axum::extract::ConnectInfo(std::net::SocketAddr::new(address, 0)));
+            request.extensions_mut().insert(husorden_control::Visitor(address));
         }
         let answered: Result<Response, Infallible> = self.router.clone().oneshot(request).await;
         Ok(answered.unwrap_or_else(|never| match never {}))

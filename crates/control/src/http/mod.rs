@@ -6,6 +6,7 @@ pub(crate) mod cases;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod grants;
+pub(crate) mod identity;
 pub(crate) mod me;
 pub(crate) mod money;
 pub(crate) mod notify;

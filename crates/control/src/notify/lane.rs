@@ -112,7 +112,8 @@ async fn mail(app: &App, one: &Job) -> Result<(), Failed> {
     let asked: Asked = serde_json::from_value(one.subject.clone()).map_err(Failed::for_good)?;
     let config = &app.config().notify;
     let places = Places { panel: config.panel.clone(), desk: config.desk.clone() };
-    let letter = mail::letter(&asked, None, &places);
+    let secret = app.mail_secret(&one.subject);
+    let letter = mail::letter(&asked, secret.as_ref(), &places);
     post::send(config, &asked.to, letter, one.id)
         .await
         .map_err(|error| Failed { text: error.to_string(), is_final: error.is_final() })

@@ -54,8 +54,23 @@ pub struct Permission {
     pub when_held: bool,
     /// Whether a session must have proved again who it is a short while ago.
     pub dangerous: bool,
+    /// Whether it is about a person's own log-in, so that a token cannot use it.
+    pub person: bool,
+    /// How far a session must have come.
+    pub stage: Stage,
     /// Its body.
     pub body: Body,
+}
+
+/// How far a log-in has come, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// By password; the code may be missing.
+    Code,
+    /// By all factors there are; one that is required may not be set up.
+    Enrol,
+    /// All the way.
+    Open,
 }
 
 /// One line of the table.
@@ -120,6 +135,13 @@ impl Route {
         self
     }
 
+    /// It is about a person's own log-in, and open to one that has come so far.
+    fn of_person(mut self, stage: Stage) -> Self {
+        self.permission.person = true;
+        self.permission.stage = stage;
+        self
+    }
+
     fn dangerous(mut self) -> Self {
         self.permission.dangerous = true;
         self
@@ -155,6 +177,8 @@ where
             writes: method != Method::GET,
             when_held: false,
             dangerous: false,
+            person: false,
+            stage: Stage::Open,
             body: Body::Json,
         },
         summary,
@@ -194,6 +218,10 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &
 
 fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {
     route(Method::PATCH, path, who, summary, handler)
+}
+
+fn put<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {
+    route(Method::PUT, path, who, summary, handler)
 }
 
 fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, who: Who, summary: &'static str, handler: H) -> Route {

@@ -1,6 +1,8 @@
 //! The one table of the API: method, path, who may, what it takes and gives, and its handler. One function a noun.
 
-use super::{ANYBODY, Route, account, both, delete, get, patch, post, staff};
+use super::Stage::{Code, Enrol, Open};
+use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
+use crate::http::identity::{account as own_account, members, persons, sessions, staff as desk};
 use crate::http::{
     accounts, archive, cases, events, evidence, grants, me, money, notify, orders, rules, solutions, tokens,
 };
@@ -11,7 +13,7 @@ const PAGE: &[&str] = &["after", "limit"];
 /// Every route.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    [platform(), solutions(), accounts(), cases(), rules(), plans(), evidence(), notify()]
+    [platform(), solutions(), accounts(), identity(), people(), cases(), rules(), plans(), evidence(), notify()]
         .into_iter()
         .flatten()
         .collect()
@@ -79,6 +81,70 @@ fn accounts() -> Vec<Route> {
         get("/v1/tokens", both(Can::TokenManage), "List tokens", tokens::list).gives_page::<Token>().asks(PAGE),
         post("/v1/tokens", both(Can::TokenManage), "Make a token, shown once", tokens::create).takes::<TokenCreate>().gives::<Token>().status(201).dangerous(),
         delete("/v1/tokens/{token}", both(Can::TokenManage), "Revoke a token", tokens::revoke).status(204),
+    ]
+}
+
+#[rustfmt::skip]
+fn identity() -> Vec<Route> {
+    use api::{LogIn, PasswordChange, PasswordReset, PasswordResetUse, PasswordResetUsed, Person, PersonChange, RecoveryCodes, SecondFactor,
+              Session, SessionListed, SessionMove, SessionOpened, StepUp, TotpBegun, TotpConfirm, TotpConfirmed};
+    vec![
+        post("/v1/sessions", ANYBODY, "Log in by password", sessions::open).takes::<LogIn>().gives::<SessionOpened>().status(201),
+        get("/v1/sessions", both(Can::Own), "List one's sessions", sessions::list).gives_page::<SessionListed>().of_person(Open).when_held(),
+        delete("/v1/sessions/{session}", both(Can::Own), "End one of one's sessions", sessions::end).status(204).of_person(Open).when_held(),
+        delete("/v1/sessions", both(Can::Own), "Log out everywhere", sessions::end_all).status(204).of_person(Enrol).when_held(),
+        get("/v1/session", both(Can::Own), "Who is logged in, where, and what must be done first", sessions::get).gives::<Session>().of_person(Code).when_held(),
+        delete("/v1/session", both(Can::Own), "Log out", sessions::log_out).status(204).of_person(Code).when_held(),
+        post("/v1/session/second-factor", both(Can::Own), "Give the second factor", sessions::second_factor)
+            .takes::<SecondFactor>().gives::<SessionOpened>().of_person(Code).when_held(),
+        post("/v1/session/step-up", both(Can::Own), "Prove anew who one is, for what is dangerous", sessions::step_up)
+            .takes::<StepUp>().gives::<SessionOpened>().of_person(Enrol).when_held(),
+        put("/v1/session/account", both(Can::Own), "Stand in another of one's accounts", sessions::move_to)
+            .takes::<SessionMove>().gives::<SessionOpened>().of_person(Enrol).when_held(),
+        get("/v1/person", both(Can::Own), "One's own profile", persons::get).gives::<Person>().of_person(Enrol).when_held(),
+        patch("/v1/person", both(Can::Own), "Change one's own profile", persons::change).takes::<PersonChange>().gives::<Person>().of_person(Enrol).when_held(),
+        post("/v1/person/password", both(Can::Own), "Change one's password; all other sessions end", persons::password)
+            .takes::<PasswordChange>().gives::<SessionOpened>().of_person(Open),
+        post("/v1/person/totp", both(Can::Own), "Begin to set up a second factor", persons::totp_begin).gives::<TotpBegun>().status(201).of_person(Enrol).dangerous(),
+        post("/v1/person/totp/confirm", both(Can::Own), "Confirm the second factor with a code of it", persons::totp_confirm)
+            .takes::<TotpConfirm>().gives::<TotpConfirmed>().of_person(Enrol),
+        delete("/v1/person/totp", both(Can::Own), "Take the second factor away, where nothing requires it", persons::totp_remove).status(204).of_person(Open).dangerous(),
+        post("/v1/person/recovery-codes", both(Can::Own), "Make fresh recovery codes; the earlier ones end", persons::recovery_codes)
+            .gives::<RecoveryCodes>().status(201).of_person(Open).dangerous(),
+        post("/v1/password-resets", ANYBODY, "Ask for a new password by mail; the answer is the same whoever asks", persons::reset_wish)
+            .takes::<PasswordReset>().status(202),
+        post("/v1/password-resets/use", ANYBODY, "Set a new password with the secret from the mail", persons::reset_use)
+            .takes::<PasswordResetUse>().gives::<PasswordResetUsed>(),
+    ]
+}
+
+#[rustfmt::skip]
+fn people() -> Vec<Route> {
+    use api::{AccountChange, AccountShown, Invitation, InvitationAccept, InvitationAccepted, InvitationCreate, InvitationSecret, InvitationSeen,
+              Member, MemberChange, StaffChange, StaffInvite, StaffMember};
+    vec![
+        get("/v1/account", account(Can::Read), "One's account, with its holder", own_account::own).gives::<AccountShown>(),
+        patch("/v1/account", account(Can::AccountManage), "Change the account, its holder, and what it requires of members", own_account::change_own)
+            .takes::<AccountChange>().gives::<AccountShown>().dangerous(),
+        get("/v1/members", account(Can::Read), "List members", members::list).gives_page::<Member>().asks(PAGE),
+        patch("/v1/members/{person}", account(Can::MemberManage), "Give a member another role", members::change).takes::<MemberChange>().gives::<Member>().dangerous(),
+        delete("/v1/members/{person}", account(Can::MemberManage), "Send a member away", members::remove).status(204).dangerous(),
+        get("/v1/invitations", account(Can::MemberManage), "List open invitations", members::invitations).gives_page::<Invitation>().asks(PAGE),
+        post("/v1/invitations", account(Can::MemberManage), "Invite somebody by e-mail; it holds for 7 days", members::invite)
+            .takes::<InvitationCreate>().gives::<Invitation>().status(201).dangerous(),
+        delete("/v1/invitations/{invitation}", account(Can::MemberManage), "Withdraw an invitation", members::withdraw).status(204),
+        post("/v1/invitations/look", ANYBODY, "What an invitation is to, with the secret from its mail", members::look)
+            .takes::<InvitationSecret>().gives::<InvitationSeen>(),
+        post("/v1/invitations/accept", ANYBODY, "Take an invitation up", members::accept).takes::<InvitationAccept>().gives::<InvitationAccepted>().status(201),
+        get("/v1/accounts/{account}", staff(Can::StaffRead), "Show an account, by id or name", own_account::any).gives::<AccountShown>(),
+        patch("/v1/accounts/{account}", staff(Can::AccountAdminister), "Change an account", own_account::change_any)
+            .takes::<AccountChange>().gives::<AccountShown>().dangerous(),
+        post("/v1/accounts/{account}/invitations", staff(Can::AccountAdminister), "Invite the first owner of an account", desk::invite_to_account)
+            .takes::<InvitationCreate>().gives::<Invitation>().status(201).dangerous(),
+        get("/v1/staff", staff(Can::StaffRead), "List who is staff", desk::list).gives_page::<StaffMember>().asks(PAGE),
+        post("/v1/staff", staff(Can::StaffManage), "Invite somebody to staff", desk::invite).takes::<StaffInvite>().gives::<Invitation>().status(201).dangerous(),
+        patch("/v1/staff/{person}", staff(Can::StaffManage), "Give somebody of staff other roles", desk::change).takes::<StaffChange>().gives::<StaffMember>().dangerous(),
+        delete("/v1/staff/{person}", staff(Can::StaffManage), "Take somebody off staff", desk::remove).status(204).dangerous(),
     ]
 }
 

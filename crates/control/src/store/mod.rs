@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod grant;
 pub(crate) mod idempotency;
+pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod look;

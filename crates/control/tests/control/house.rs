@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use husorden_base::{AccountId, Language};
 use husorden_control::bootstrap::Bootstrap;
-use husorden_control::config::Database;
-use husorden_control::{Config, Limits, Running, routes, start};
+use husorden_control::config::{Database, HashCost};
+use husorden_control::{Config, Identity, Limits, Running, routes, start};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -63,6 +63,11 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
             ..husorden_control::Notify::at("", folder.join("webhook.key"))
         },
         metrics: None,
+        // Hashes that cost next to nothing: what is tested is not their strength.
+        identity: Identity {
+            hash: HashCost { memory_kib: 64, passes: 1 },
+            ..Identity::at(folder.join("identity.key"))
+        },
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

@@ -2,9 +2,11 @@
 //! that is new is walked too; one whose path has a parameter this test does not know fails it.
 
 use crate::house::House;
+use crate::people::Browser;
 use axum::body::Body;
 use http::Request;
 use husorden_control::routes::{Reach, table};
+use husorden_wire::api::{Role, StaffRole};
 use serde_json::{Value, json};
 
 /// Stands in every text that our account's things have.
@@ -61,6 +63,12 @@ pub async fn things(house: &House) -> Things {
     let subscription = house.call("POST", "/v1/subscriptions", json!({ "plan": "walked" })).await.is(201);
     let webhook = json!({ "label": "walked", "url": "https://hooks.ours.example/", "events": ["tea.boiled"] });
     let webhook = house.call("POST", "/v1/webhooks", webhook).await.is(201);
+    let person = house.person("walked@ours.example", Some((house.ours, Role::ReadOnly)), &[StaffRole::Support]).await;
+    let invitation = json!({ "email": "walked@invited.example", "role": "billing" });
+    let invitation = house.call("POST", "/v1/invitations", invitation).await.is(201);
+    house.member("walking@ours.example", Role::Owner).await;
+    house.person("stranger@theirs.example", Some((house.theirs, Role::Owner)), &[]).await;
+    let session = Browser::new(house, "192.0.2.1").log_in("walking@ours.example", "account").await;
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
         ("solution", id),
@@ -75,13 +83,40 @@ pub async fn things(house: &House) -> Things {
         ("plan", "walked".to_owned()),
         ("subscription", text(&subscription["id"])),
         ("webhook", text(&webhook["id"])),
+        ("account", house.ours.to_string()),
+        ("person", person),
+        ("invitation", text(&invitation["id"])),
+        ("session", text(&session["id"])),
         ("complaint", text(&complaint["id"])),
     ])
 }
 
 fn request(house: &House, token: &str, method: &http::Method, path: &str) -> Request<Body> {
-    let body = (method == http::Method::POST || method == http::Method::PATCH).then(|| json!({}));
+    let takes = [http::Method::POST, http::Method::PATCH, http::Method::PUT].contains(method);
+    // Forms that must hold before anything is looked for.
+    let body = takes.then(|| match path.split('/').nth(2) {
+        Some("members") => json!({ "role": "billing" }),
+        Some("staff") if method == http::Method::PATCH => json!({ "roles": ["support"] }),
+        _ => json!({}),
+    });
     house.request(token, method.as_str(), path, body.as_ref())
+}
+
+/// Routes that write and ask nobody who it is, for nobody is anybody yet; each is refused without its form.
+const OPEN_TO_WRITE: [&str; 5] = [
+    "/v1/sessions",
+    "/v1/password-resets",
+    "/v1/password-resets/use",
+    "/v1/invitations/look",
+    "/v1/invitations/accept",
+];
+
+/// A fresh session of one of ours and of a stranger: some routes end the one they are asked with.
+async fn sessions(house: &House) -> (String, String) {
+    let (mut ours, mut theirs) = (Browser::new(house, "192.0.2.1"), Browser::new(house, "192.0.2.2"));
+    ours.log_in("walking@ours.example", "account").await;
+    theirs.log_in("stranger@theirs.example", "account").await;
+    (ours.session, theirs.session)
 }
 
 #[tokio::test]
@@ -90,7 +125,16 @@ async fn every_route_asks_who_it_is() {
     let things = things(&house).await;
     let read_only = house.call("POST", "/v1/tokens", json!({ "label": "reader" })).await.is(201);
     let read_only = read_only["token"].as_str().unwrap().to_owned();
-    let own = ["{solution}", "{subscription}", "{order}", "{token}", "{grant}", "{webhook}"];
+    let own = [
+        "{solution}",
+        "{subscription}",
+        "{order}",
+        "{token}",
+        "{grant}",
+        "{webhook}",
+        "/members/{person}",
+        "/v1/invitations/{invitation}",
+    ];
     let routes = table();
     assert!(routes.len() > 30);
     // What ends a thing comes last, so that the others still find it.
@@ -100,12 +144,22 @@ async fn every_route_asks_who_it_is() {
         let say = format!("{} {}", route.method, route.path);
         let status = async |token: &str| house.send(request(&house, token, &route.method, &path)).await.status.as_u16();
         if route.permission.reach == Reach::Anybody {
-            assert_eq!(status("").await, 200, "{say} is for anybody");
-            assert!(!route.permission.writes, "{say} writes and asks nobody");
+            assert_eq!(route.permission.writes, OPEN_TO_WRITE.contains(&route.path), "{say} writes and asks nobody");
+            assert_eq!(status("").await, if route.permission.writes { 422 } else { 200 }, "{say} is for anybody");
             continue;
         }
         assert_eq!(status("").await, 401, "{say} as nobody");
         assert_eq!(status("hus_account_nonsense").await, 401, "{say} with nonsense");
+        if route.permission.person {
+            assert_eq!(status(&house.account).await, 403, "{say} with a token");
+            let (ours, theirs) = sessions(&house).await;
+            if route.path.contains("{session}") {
+                assert_eq!(status(&theirs).await, 404, "{say} as another person");
+            }
+            let got = status(&ours).await;
+            assert!(![401, 403, 404, 405, 500].contains(&got), "{say} as oneself: {got}");
+            continue;
+        }
         if route.permission.reach == Reach::Staff {
             assert_eq!(status(&house.account).await, 403, "{say} as an account");
         }

@@ -1,6 +1,6 @@
 //! Log-in and whoever does it: sessions, persons, members, invitations, staff, and the account holder.
 
-use super::capability::{Role, StaffRole};
+use super::capability::{Capabilities, Capability, Role, StaffRole};
 use husorden_base::{Language, Secret};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,8 @@ pub struct Session {
     /// The person's roles as staff, in a session of staff.
     pub staff_roles: Vec<StaffRole>,
     /// What it may, in the words of the API's capabilities; less while it needs something.
-    pub capabilities: Vec<String>,
+    #[schema(value_type = Vec<Capability>)]
+    pub capabilities: Capabilities,
     /// What must be done first.
     pub needs: Vec<Need>,
     /// Until when dangerous things may be done without proving anew who it is.
