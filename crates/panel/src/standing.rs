@@ -46,7 +46,7 @@ impl Standing {
             name: session.person.name.clone(),
             account: session.account.as_ref().map(seen),
             accounts: session.accounts.iter().map(seen).collect(),
-            capabilities: capabilities(&serde_json::to_value(&session.capabilities).unwrap_or(Value::Null)),
+            capabilities: capabilities(&serde_json::to_value(session.capabilities).unwrap_or(Value::Null)),
             needs: session.needs,
             person: Some(session.person),
         }))
