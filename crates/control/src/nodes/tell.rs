@@ -19,7 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The two ways to a node.
 #[derive(Clone)]
 pub(super) struct Ways {
-    /// Measures: whatever else waits, they are written first.
+    /// The welcome and measures: whatever else waits, they are written first.
     pub(super) urgent: mpsc::Sender<ToNode>,
     /// Everything else.
     pub(super) ordinary: mpsc::Sender<ToNode>,
@@ -37,7 +37,8 @@ struct Said {
 pub(super) async fn tell(app: &App, node: &str, epoch: u64, ways: Ways) -> Result<(), LinkError> {
     let mut changes = app.changes();
     let mut said = Said::default();
-    say(&ways.ordinary, ToNode::Welcome { version: VERSION, epoch }).await?;
+    // Before any measure: what follows is of the epoch that this line names.
+    say(&ways.urgent, ToNode::Welcome { version: VERSION, epoch }).await?;
     changes.mark_unchanged();
     let mut cursor = look(app, node, 0, &mut said, &ways).await?;
     said.waiting.push_back(ToNode::ThatIsAll);

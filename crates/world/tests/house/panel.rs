@@ -35,6 +35,20 @@ fn token(house: &House, who: &str) -> String {
     std::fs::read_to_string(path).expect("a token of the demo").trim().to_owned()
 }
 
+/// The demo's people, as the browser's scripts are told of them.
+fn people(house: &House) -> Vec<(&'static str, String)> {
+    let path = house.home().join("demo/credentials.toml");
+    let kept: toml::Table = std::fs::read_to_string(path).expect("the credentials").parse().expect("TOML");
+    let told = |table: &str, name: &str| kept[table][name].as_str().expect("a text").to_owned();
+    vec![
+        ("OWNER_EMAIL", told("owner", "email")),
+        ("OWNER_PASSWORD", told("owner", "password")),
+        ("STAFF_EMAIL", told("staff_person", "email")),
+        ("STAFF_PASSWORD", told("staff_person", "password")),
+        ("STAFF_TOTP", told("staff_person", "totp")),
+    ]
+}
+
 #[test]
 fn customers_do_everything_in_a_browser() {
     if let Some(reason) = missing() {
@@ -63,6 +77,8 @@ fn customers_do_everything_in_a_browser() {
             .env("STAFF", address("staff"))
             .env("SESSION", token(&house, "account"))
             .env("STAFF_SESSION", token(&house, "staff"))
+            .env("MAIL", house.home().join("mail"))
+            .envs(people(&house))
             .env("SOLUTION", "blog")
             .env("SCREENS", &screens)
             .env("AXE", axe)
@@ -74,6 +90,7 @@ fn customers_do_everything_in_a_browser() {
         }
         assert!(output.status.success(), "{said}");
     };
+    run("doors.mjs", "no");
     run("flow.mjs", "no");
     // A decision and a token, so that no page is empty.
     let case =
