@@ -74,6 +74,18 @@ impl Api {
         self.send(Method::POST, path, Some(body), &[("idempotency-key", key)]).await
     }
 
+    /// Does something to what still has this version.
+    pub(crate) async fn post_if<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        tag: &str,
+    ) -> Result<T, Refusal> {
+        // What no header can hold is no version that was ever given out.
+        let tag: String = tag.chars().filter(char::is_ascii_digit).collect();
+        self.send(Method::POST, path, Some(body), &[("if-match", &format!("\"{tag}\""))]).await
+    }
+
     /// Does something that takes no words.
     pub(crate) async fn act<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
         self.send(Method::POST, path, None::<&()>, &[]).await

@@ -128,7 +128,7 @@ fn complaints(ask: &Ask, statement: &api::Statement, wrong: &Wrong) -> Markup {
                 (wrong.summary(ask))
                 form method="post" action={ "/decisions/" (segment(&statement.measure.id)) "/complaints" } class="fields" {
                     (form::token(ask))
-                    (form::area(ask, wrong, ("/text", l.t("Hvorfor er afgørelsen forkert?", "Why is the decision wrong?"), l.t("Et andet menneske end det, der traf den, læser din klage.", "Another person than the one who decided reads your complaint.")), ask.form.get("/text").unwrap_or_default(), true))
+                    (form::area(ask, wrong, ("/text", l.t("Hvorfor er afgørelsen forkert?", "Why is the decision wrong?"), l.t("Et menneske læser din klage og svarer med en begrundelse.", "A person reads your complaint and answers with reasons.")), ask.form.get("/text").unwrap_or_default(), true))
                     button class="button primary" { (l.t("Send klagen", "Send the complaint")) }
                 }
             } @else if statement.complaints.is_empty() {

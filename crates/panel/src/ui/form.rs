@@ -33,6 +33,11 @@ impl Wrong {
         Self { refusal: Some(refusal), language: ask.l }
     }
 
+    /// Whether it was refused with this code.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.code == code)
+    }
+
     /// What is wrong at a field; fields within it, such as the entries of a list, count too.
     pub(crate) fn at(&self, pointer: &str) -> Vec<&str> {
         self.all(|found| found == pointer || found.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/')))

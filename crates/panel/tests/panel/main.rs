@@ -12,3 +12,4 @@ mod tiny;
 mod client;
 mod frame;
 mod pages;
+mod staff;
