@@ -61,7 +61,7 @@ pub(crate) async fn export(ask: &Ask) -> Result<Reply, Refusal> {
 }
 
 /// Who did it: the side of the house as a word, the signature as it stands in the log.
-fn who(ask: &Ask, signature: &str) -> maud::Markup {
+pub(crate) fn who(ask: &Ask, signature: &str) -> maud::Markup {
     let l = ask.l;
     let (side, rest) = signature.split_once(':').unwrap_or((signature, ""));
     let (tone, word) = match side {
@@ -74,7 +74,7 @@ fn who(ask: &Ask, signature: &str) -> maud::Markup {
 }
 
 /// The plain values of the details, in short.
-fn details(value: &Value) -> String {
+pub(crate) fn details(value: &Value) -> String {
     let plain = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

@@ -1,20 +1,40 @@
 //! The staff's pages. A page is an `async fn(&Ask) -> Result<Reply, Refusal>` and a line in the table here.
 
+mod accounts;
 mod case;
 mod cases;
+mod complaints;
+mod evidence;
+mod health;
 mod nodes;
+mod solutions;
 
+use crate::ask::Ask;
 use crate::pages::{mail_links, security, session};
 use crate::routes::Page;
 use crate::routes::Reach::Session;
 use crate::routes::{get, post};
 use crate::ui::icon::Icon;
 use crate::ui::shell::{Entry, Group};
+use husorden_base::Refusal;
+use husorden_wire::api;
+
+/// What only staff may read, asked before pages whose own reading an account may do too: its session is refused here.
+async fn staff_only(ask: &Ask) -> Result<(), Refusal> {
+    let _: api::Page<api::Node> = ask.api.get("/v1/nodes").await?;
+    Ok(())
+}
 
 /// Every page of the staff's origin.
 pub(crate) fn table() -> Vec<Page> {
     let own = vec![
         get("/", Session, nodes::show),
+        get("/accounts", Session, accounts::list),
+        get("/accounts/{account}", Session, accounts::show),
+        get("/solutions", Session, solutions::list),
+        get("/evidence", Session, evidence::show),
+        get("/health", Session, health::show),
+        get("/complaints", Session, complaints::list),
         get("/cases", Session, cases::list),
         get("/cases/open", Session, cases::open_page),
         post("/cases/open", Session, cases::open),
@@ -34,8 +54,32 @@ pub(crate) fn table() -> Vec<Page> {
 
 /// What the navigation of the staff's origin holds.
 pub(crate) fn navigation() -> Vec<Group> {
+    let entry = |icon, path, da, en| Entry { icon, path, da, en };
     vec![
-        ("Husorden", "House rules", vec![Entry { icon: Icon::Scale, path: "/cases", da: "Sager", en: "Cases" }]),
-        ("Drift", "Operations", vec![Entry { icon: Icon::Server, path: "/", da: "Noder", en: "Nodes" }]),
+        (
+            "Husorden",
+            "House rules",
+            vec![
+                entry(Icon::Scale, "/cases", "Sager", "Cases"),
+                entry(Icon::Bell, "/complaints", "Klager", "Complaints"),
+            ],
+        ),
+        (
+            "Kunder",
+            "Customers",
+            vec![
+                entry(Icon::People, "/accounts", "Konti", "Accounts"),
+                entry(Icon::Layers, "/solutions", "Løsninger", "Solutions"),
+            ],
+        ),
+        (
+            "Drift",
+            "Operations",
+            vec![
+                entry(Icon::Server, "/", "Noder", "Nodes"),
+                entry(Icon::Heart, "/health", "Tilstand", "Health"),
+                entry(Icon::File, "/evidence", "Log", "Log"),
+            ],
+        ),
     ]
 }

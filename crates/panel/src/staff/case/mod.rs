@@ -136,7 +136,10 @@ fn late(ask: &Ask, case: &api::Case) -> Markup {
 fn in_short(ask: &Ask, case: &api::Case) -> Markup {
     let (l, reader) = (ask.l, &ask.reader);
     let mut rows = vec![
-        (l.t("Konto", "Account"), html! { strong { (case.account_name) } }),
+        (
+            l.t("Konto", "Account"),
+            html! { a href={ "/accounts/" (segment(&case.account)) } { strong { (case.account_name) } } },
+        ),
         (
             l.t("Løsning", "Solution"),
             html! { @match &case.solution_name { Some(name) => { (name) }, None => { (l.t("Hele kontoen", "The whole account")) } } },
