@@ -1,54 +1,14 @@
 // People at the doors: a wrong password, the house rules, the second factor with its recovery codes, log-out and the back
 // button, an invited member who may not delete, and staff on their own origin. In both languages; Danish on a phone.
-import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, open, panel, picture, staff, visitor } from "./lib.mjs";
+import { another, fresh, giveCode, logIn, logOut } from "./people.mjs";
 
 const words = {
   en: { login: "Log in", solutions: "Solutions", accept: "We accept the house rules", kept: "I have kept them", turnOn: "Turn on", start: "Continue", invite: "Send invitation", sent: "The invitation is sent.", take: "Accept the invitation", out: "Log out" },
   da: { login: "Log ind", solutions: "Løsninger", accept: "Vi godkender husordenen", kept: "Jeg har gemt dem", turnOn: "Slå til", start: "Fortsæt", invite: "Send invitation", sent: "Invitationen er sendt.", take: "Tag imod invitationen", out: "Log ud" },
 };
-
-/** A one-time code (RFC 6238): six digits, thirty seconds, SHA-1. */
-function code(secret, step) {
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const bits = [...secret.replace(/\s|=/g, "").toUpperCase()].map((c) => letters.indexOf(c).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(step));
-  const digest = createHmac("sha1", key).update(counter).digest();
-  const at = digest[19] & 15;
-  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
-
-/** A step that was not used: a code counts once, and one step ahead is taken too. */
-let last = 0;
-async function fresh(secret) {
-  for (;;) {
-    const now = Math.floor(Date.now() / 30_000);
-    const step = Math.max(now, last + 1);
-    if (step <= now + 1) {
-      last = step;
-      return code(secret, step);
-    }
-    await new Promise((wake) => setTimeout(wake, 500));
-  }
-}
-
-async function logIn(page, origin, email, password, say) {
-  await page.goto(`${origin}/log-in`);
-  await page.locator("[name='/email']").fill(email);
-  await page.locator("[name='/password']").fill(password);
-  await page.getByRole("button", { name: say.login, exact: true }).click();
-  await page.waitForLoadState();
-}
-
-async function logOut(page, say) {
-  await page.locator("header details.menu").last().locator("summary").click();
-  await page.getByRole("button", { name: say.out, exact: true }).click();
-  await page.getByRole("heading", { name: say.login }).waitFor();
-}
 
 /** The newest link in the mails to somebody. */
 async function link(to, part) {
@@ -79,8 +39,7 @@ async function customer(browser, language, width, state) {
   await shot("refused");
   await logIn(page, panel, email, password, say);
   if (state.secret) {
-    await page.locator("[name='/code']").fill(await fresh(state.secret));
-    await page.getByRole("button", { name: say.start, exact: true }).click();
+    await giveCode(page, state.secret, say);
   }
   const accept = page.getByRole("button", { name: say.accept });
   await page.getByRole("heading", { name: say.solutions }).or(accept).first().waitFor();
@@ -167,12 +126,11 @@ async function atTheDesk(browser) {
   const context = await visitor(browser, {});
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
-  last = 0;
+  another();
   await logIn(page, staff, process.env.STAFF_EMAIL, process.env.STAFF_PASSWORD, words.en);
   await page.locator("[name='/code']").waitFor();
   await picture(page, "doors-staff-code-desktop-light-en");
-  await page.locator("[name='/code']").fill(await fresh(process.env.STAFF_TOTP));
-  await page.getByRole("button", { name: words.en.start, exact: true }).click();
+  await giveCode(page, process.env.STAFF_TOTP, words.en);
   await page.locator("header details.menu").last().waitFor();
   await picture(page, "doors-staff-desktop-light-en");
   // A customer's log-in is none here, nor the other way about.
