@@ -63,8 +63,10 @@ async fn serve(
 /// leaves what runs running.
 pub(crate) fn node(path: &Path) -> Result<ExitCode> {
     let file = RoleFile::<husorden_node::Config>::read("node", path)?;
+    // Before the node enters a network of its own: packages for runtimes come by the machine's.
+    let machine_net = husorden_node::network::current()?;
     let Some(_single) = file.process.take_place()? else { return Ok(taken("node")) };
-    husorden_node::run(file.config)?;
+    husorden_node::run(file.config, machine_net)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -36,6 +36,7 @@ pub use config::{Care, Config, Edge};
 pub use ground::Ground;
 pub(crate) use node::Node;
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -54,7 +55,7 @@ fn failed<E: std::error::Error>(doing: &'static str) -> impl FnOnce(E) -> Error 
 }
 
 /// The walls, what stands on them, and everything a measure holds held. Nothing listens yet, and nobody works.
-fn open(config: Config) -> Result<Arc<Node>, Error> {
+fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
     let ground = config.ground.clone();
     std::fs::create_dir_all(ground.home.join("node")).map_err(failed("making the node's folder"))?;
     let register = Arc::new(
@@ -67,7 +68,8 @@ fn open(config: Config) -> Result<Arc<Node>, Error> {
         quota: volume::QuotaWish::default(),
     };
     let pool = volume::Pool::open(&ground, &pool_config).map_err(failed("opening the pool"))?;
-    let runtimes = runtime::Runtimes::open(&ground, pool.root()).map_err(failed("opening the runtimes"))?;
+    let runtimes =
+        runtime::Runtimes::open(&ground, pool.root(), machine_net).map_err(failed("opening the runtimes"))?;
     let ports = port::Ports::open(&ground, &config.uplink).map_err(failed("opening the ports"))?;
     let house = Arc::new(house::House::default());
     let sandboxes = sandbox::Sandboxes::open(&ground, Arc::<house::House>::clone(&house))
@@ -100,14 +102,14 @@ fn open(config: Config) -> Result<Arc<Node>, Error> {
     Ok(node)
 }
 
-/// Runs a node until it is asked over its local socket to close everything. A signal ends it at once and leaves what runs
+/// Runs a node; `machine_net` is the network namespace by which the machine reaches its package archive. It runs until it is asked over its local socket to close everything. A signal ends it at once and leaves what runs
 /// running: the next node adopts it.
 ///
 /// # Errors
 /// When a wall can't be opened.
-pub fn run(config: Config) -> Result<(), Error> {
+pub fn run(config: Config, machine_net: OwnedFd) -> Result<(), Error> {
     let (edge_socket, local_socket) = (config.edge_socket(), config.local_socket());
-    let node = open(config)?;
+    let node = open(config, machine_net)?;
     measures::start(&node).map_err(failed("starting those who carry measures out"))?;
     outside::start(&node).map_err(failed("starting those who look from outside"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;

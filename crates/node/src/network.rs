@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 /// The range the small IPv4 nets are taken from: benchmarking (RFC 2544), which no network in service uses.
 const RANGE4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
@@ -66,6 +66,20 @@ pub struct NodeNet {
 #[must_use]
 pub fn namespace(name: &str) -> PathBuf {
     netns::path(name)
+}
+
+/// The network namespace that the calling thread is in.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn current() -> Result<OwnedFd, Error> {
+    let path = Path::new("/proc/thread-self/ns/net");
+    fs::File::open(path).map(OwnedFd::from).map_err(Error::file("opening", path))
+}
+
+/// Moves the calling thread into a network namespace; threads and processes it starts afterwards are there too.
+pub(crate) fn enter(namespace: impl AsFd) -> Result<(), Error> {
+    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(kernel("entering a network namespace"))
 }
 
 /// The names of an installation's network namespaces: the node's own and its ports'.

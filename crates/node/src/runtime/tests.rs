@@ -16,6 +16,11 @@ fn name(text: &str) -> RuntimeName {
     text.parse().expect("a name")
 }
 
+/// The network namespace of the test.
+fn here() -> std::os::fd::OwnedFd {
+    crate::network::current().expect("this namespace")
+}
+
 fn write(place: &Place, path: &str, text: &str) {
     let path = place.ground.catalogue.join(path);
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -63,7 +68,7 @@ fn an_app_is_built_kept_and_had_by_the_next_pool() {
     let archive = small_app(&place);
     let blog = name("blog");
     let pool = place.pool(300);
-    let runtimes = Runtimes::open(&place.ground, pool.root()).expect("a shelf");
+    let runtimes = Runtimes::open(&place.ground, pool.root(), here()).expect("a shelf");
     assert_eq!((runtimes.status(&blog), runtimes.app("blog")), (RuntimeSight::Absent, None));
     assert!(matches!(runtimes.ensure(&name("no-such")), Err(BuildError::Unknown(_))));
     runtimes.ensure(&blog).expect("asked for");
@@ -89,7 +94,7 @@ fn an_app_is_built_kept_and_had_by_the_next_pool() {
     };
     fs::remove_file(&archive).expect("gone");
     let other_pool = other.pool(300);
-    let runtimes = Runtimes::open(&ground, other_pool.root()).expect("a shelf");
+    let runtimes = Runtimes::open(&ground, other_pool.root(), here()).expect("a shelf");
     runtimes.ensure(&blog).expect("asked for");
     assert_eq!(settled(&runtimes, &blog, 30), RuntimeSight::Ready);
     assert_eq!(read(&runtimes.app("blog").expect("the app"), "husorden/install.php"), "<?php // one");
@@ -100,7 +105,7 @@ fn an_app_is_built_kept_and_had_by_the_next_pool() {
     // one as soon as it is there, and the old one goes when nobody uses it.
     small_app(&place);
     write(&place, "apps/blog/install.php", "<?php // two");
-    let runtimes = Runtimes::open(&place.ground, pool.root()).expect("a shelf");
+    let runtimes = Runtimes::open(&place.ground, pool.root(), here()).expect("a shelf");
     assert_eq!(runtimes.status(&blog), RuntimeSight::Ready);
     for _ in 0..600 {
         if runtimes.app("blog") != Some(app.clone()) {
@@ -127,7 +132,7 @@ fn a_failed_build_says_why_and_leaves_nothing() {
     let archive = small_app(&place);
     write(&place, "apps/blog.toml", &entry(&archive, &"0".repeat(64)));
     let pool = place.pool(300);
-    let runtimes = Runtimes::open(&place.ground, pool.root()).expect("a shelf");
+    let runtimes = Runtimes::open(&place.ground, pool.root(), here()).expect("a shelf");
     let blog = name("blog");
     runtimes.ensure(&blog).expect("asked for");
     let RuntimeSight::Failed { reason } = settled(&runtimes, &blog, 30) else { panic!("a wrong checksum was taken") };
@@ -140,7 +145,7 @@ fn a_failed_build_says_why_and_leaves_nothing() {
     let top = fs::File::open(pool.root().join("apps")).expect("apps");
     crate::volume::btrfs::subvol_create(&top, "blog@0123456789ab", None).expect("a subvolume");
     crate::volume::btrfs::subvol_create(&top, ".new-other", None).expect("a subvolume");
-    let runtimes = Runtimes::open(&place.ground, pool.root()).expect("a shelf");
+    let runtimes = Runtimes::open(&place.ground, pool.root(), here()).expect("a shelf");
     let left: Vec<_> = fs::read_dir(pool.root().join("apps")).expect("a list").collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(runtimes.status(&blog), RuntimeSight::Absent);
@@ -155,7 +160,7 @@ fn a_build_is_called_off_with_all_that_it_started() {
         "name = \"slow\"\ntitle = { da = \"x\", en = \"x\" }\nsuite = \"trixie\"\npackages = [\"busybox-static\"]\n",
     );
     let pool = place.pool(600);
-    let runtimes = Runtimes::open(&place.ground, pool.root()).expect("a shelf");
+    let runtimes = Runtimes::open(&place.ground, pool.root(), here()).expect("a shelf");
     runtimes.ensure(&name("slow")).expect("asked for");
     let log = place.ground.home.join("builds/slow.log");
     for _ in 0..600 {
@@ -181,7 +186,7 @@ fn a_build_is_called_off_with_all_that_it_started() {
     assert!(alive.is_empty(), "{alive:?}");
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
     assert!(!mounts.contains(".new-slow"), "{mounts}");
-    Runtimes::open(&place.ground, pool.root()).expect("a shelf");
+    Runtimes::open(&place.ground, pool.root(), here()).expect("a shelf");
     assert!(!root.exists());
     pool.release().expect("nothing holds the pool");
 }
@@ -199,7 +204,7 @@ fn the_products_own_mariadb_is_sealed_and_knows_nobody_but_the_site() {
         ..place.ground.clone()
     };
     let pool = place.pool(1500);
-    let runtimes = Runtimes::open(&ground, pool.root()).expect("the product's catalogue");
+    let runtimes = Runtimes::open(&ground, pool.root(), here()).expect("the product's catalogue");
     let mariadb = name("mariadb-11.8");
     runtimes.ensure(&mariadb).expect("asked for");
     // Seconds from the cache, a minute on a machine that builds it first, more on a busy one.

@@ -11,6 +11,7 @@ use husorden_kinds::RuntimeSight;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +60,8 @@ struct Inner {
     /// Logs of builds, and their work folders.
     logs: PathBuf,
     apt: PathBuf,
+    /// The network namespace by which the package archive is reached.
+    machine_net: OwnedFd,
     stop: AtomicBool,
     state: Mutex<State>,
     wake: Condvar,
@@ -83,11 +86,11 @@ struct Failure {
 
 impl Runtimes {
     /// Reads the catalogue, opens the shelf in a pool, and sweeps what a death left. Entries that were built from a recipe that has
-    /// changed since are built anew; the old build serves until then.
+    /// changed since are built anew; the old build serves until then. Packages are fetched in the network namespace `machine_net`.
     ///
     /// # Errors
     /// A catalogue file that is wrong, with its line; or a pool that cannot be used.
-    pub fn open(ground: &Ground, pool: &Path) -> Result<Self, BuildError> {
+    pub fn open(ground: &Ground, pool: &Path, machine_net: OwnedFd) -> Result<Self, BuildError> {
         let recipes = catalogue::read(&ground.catalogue)?;
         let shelf = Shelf::open(pool, &ground.cache)?;
         let logs = ground.home.join("builds");
@@ -102,6 +105,7 @@ impl Runtimes {
             shelf,
             logs,
             apt: "/etc/apt".into(),
+            machine_net,
             stop: AtomicBool::new(false),
             state: Mutex::new(State { ready, ..State::default() }),
             wake: Condvar::new(),
@@ -155,7 +159,13 @@ impl Runtimes {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.as_ref().is_none_or(JoinHandle::is_finished) {
             let inner = Arc::clone(&self.inner);
-            let thread = std::thread::Builder::new().name("runtimes".to_owned()).spawn(move || inner.work());
+            let thread = std::thread::Builder::new().name("runtimes".to_owned()).spawn(move || {
+                // A node with a network of its own has no way to the archive; the machine has.
+                match crate::network::enter(&inner.machine_net) {
+                    Ok(()) => inner.work(),
+                    Err(error) => tracing::error!(error = %crate::host::causes(&error), "nothing can be built"),
+                }
+            });
             *worker = Some(thread.map_err(BuildError::io("starting the thread that builds"))?);
         }
         Ok(())

@@ -53,7 +53,7 @@ fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
     let gone = Gone(ground);
     crate::port::netns::on_own_thread(move || {
         unshare(CloneFlags::CLONE_NEWNET).expect("a network");
-        let node = crate::open(config).expect("a node");
+        let node = crate::open(config, crate::network::current().expect("this namespace")).expect("a node");
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&node)));
         node.end();
         let closed = node.close();
