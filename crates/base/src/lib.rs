@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or is async. What stands here is parsed once, at the door, into types that cannot be wrong.
 
+pub mod host;
 pub mod id;
 pub mod money;
 pub mod name;
@@ -11,6 +12,7 @@ pub mod site;
 pub mod size;
 pub mod text;
 
+pub use host::{host, zone};
 pub use id::{
     AccountId, CaseId, GrantId, InvitationId, MeasureId, Number, OrderId, PersonId, SessionId, SnapshotId, SolutionId,
     TokenId,

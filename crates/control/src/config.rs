@@ -29,6 +29,9 @@ pub struct Config {
     /// For how many days a deletion can be undone.
     #[serde(default = "retention_days")]
     pub retention_days: u16,
+    /// The domain under which solutions that are reached by a port have their names; the nodes have the same.
+    #[serde(default = "husorden_base::zone")]
+    pub zone: husorden_base::Domain,
     /// Folder of the imported list of leaked passwords; without one, the small list of the program is what there is.
     #[serde(default)]
     pub passwords: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! Where one installation stands on a machine, and the settings it is started with.
 
 use anyhow::{Context, Result, bail};
-use husorden_base::Bytes;
+use husorden_base::{Bytes, Domain};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::net::SocketAddr;
@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) catalogue: Option<PathBuf>,
     /// For how many days a deletion can be undone.
     pub(crate) retention_days: u16,
+    /// The domain under which solutions that are reached by a port have their names.
+    pub(crate) zone: Domain,
     /// Folder of the operator's own house rules; those of the product when left out.
     pub(crate) rules: Option<PathBuf>,
     /// The evidence log.
@@ -163,6 +165,7 @@ impl Default for Settings {
             cache: PathBuf::from("/var/cache/husorden"),
             catalogue: None,
             retention_days: 7,
+            zone: husorden_base::zone(),
             rules: None,
             evidence: Evidence::default(),
             api: Api::default(),

@@ -173,6 +173,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         spool: place.home.join("control/spool"),
         default_node: settings.node.name.clone(),
         retention_days: settings.retention_days,
+        zone: settings.zone.clone(),
         notify: settings.notify(place),
         metrics: settings.notify.metrics,
         passwords: Some(place.home.join("control/passwords")),
@@ -196,6 +197,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         uplink: uplink(settings, net)?,
         edge: husorden_node::Edge { https: settings.edge.https.clone(), http: settings.edge.http.clone() },
         care: settings.node.care,
+        zone: settings.zone.clone(),
     };
     let edge_socket = node.edge_socket();
     write("node", role::write("node", &process("node", None, netns), &node)?)?;

@@ -25,7 +25,9 @@ pub use order::{Aim, Credential, Order, Standing};
 pub use page::{CardRow, Glyph, Offer};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
-pub use sandbox::{Bind, Limits, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName};
+pub use sandbox::{
+    Bind, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName, same_but_live,
+};
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Plan, Port, Route, Step, Waiting};
 

@@ -59,6 +59,12 @@ pub enum Place {
     Tool,
     /// The solution's sockets, read-only; a connection to a sleeping service wakes it.
     Sockets,
+    /// The solution's own certificate, as `chain.pem` and `key.pem`, for its name on this installation; the key is readable by
+    /// the solution's uid alone.
+    Certificate,
+    /// A library, to be preloaded, that hands a server its listening sockets where the server can't be told of them: in place
+    /// of each socket that it binds it gets the one the node listens on, by the socket's family.
+    Listen,
 }
 
 /// What a sandbox may use.
@@ -96,14 +102,39 @@ pub struct Service {
     pub stop_s: u32,
     /// Signal number that asks it to finish what it does and end.
     pub stop_signal: i32,
+    /// Settings that it takes up while it runs.
+    #[serde(default)]
+    pub live: Live,
 }
 
+/// Generated files that may change under a service that runs: name → text, all in [`LIVE`], read-only. When nothing but they
+/// has changed, the service is told by a signal and goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// The files by name.
+    pub files: BTreeMap<String, String>,
+    /// Signal number that has it read them again.
+    pub signal: i32,
+}
+
+/// The folder of a service's live files, inside its sandbox.
+pub const LIVE: &str = "/run/live";
+
 impl Service {
-    /// What tells two services apart: a change of anything in them changes it.
+    /// What tells two services apart: a change of anything in them changes it. Two that differ in their live files only have the
+    /// same part before the hyphen.
     #[must_use]
     pub fn digest(&self) -> String {
-        digest(self)
+        let firm = Self { live: Live::default(), ..self.clone() };
+        format!("{}-{}", digest(&firm), digest(&self.live))
     }
+}
+
+/// Whether two digests of services differ in live files at most.
+#[must_use]
+pub fn same_but_live(one: &str, other: &str) -> bool {
+    let firm = |digest: &'_ str| digest.split_once('-').map(|(firm, _)| firm.to_owned());
+    firm(one).is_some() && firm(one) == firm(other)
 }
 
 /// Who may connect to a service's socket.
@@ -114,6 +145,27 @@ pub enum Reach {
     Edge,
     /// The solution's own sandboxes.
     Own,
+    /// The solution's own sandboxes, and by this TCP port whoever its port lets through. The server finds the listening
+    /// sockets as descriptors 3 (unix), 4 (IPv4) and 5 (IPv6).
+    Port(u16),
+}
+
+impl Reach {
+    /// Whether it is ended at once where it must go: what the edge asks keeps nothing by itself. What holds data, which only the
+    /// other ways lead to, is let end in order.
+    #[must_use]
+    pub fn ends_at_once(self) -> bool {
+        self == Self::Edge
+    }
+
+    /// The TCP port that leads to it.
+    #[must_use]
+    pub fn port(self) -> Option<u16> {
+        match self {
+            Self::Port(port) => Some(port),
+            Self::Edge | Self::Own => None,
+        }
+    }
 }
 
 /// Something that runs once in a sandbox and leaves a mark on the volume when it has succeeded (exit code 0). Tasks are

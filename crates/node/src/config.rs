@@ -30,6 +30,9 @@ pub struct Config {
     /// When what comes round by itself comes round.
     #[serde(default)]
     pub care: Care,
+    /// The domain under which solutions that are reached by a port have their names, such as `solutions.test`.
+    #[serde(default = "husorden_base::zone")]
+    pub zone: husorden_base::Domain,
 }
 
 /// When what comes round by itself comes round. The defaults are for a house in service; tests make them short.

@@ -184,6 +184,8 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
                 std::env::current_exe().map_err(|error| ours("finding the platform's own program", &error))?
             }
             Place::Sockets => node.config.ground.sockets(number),
+            Place::Certificate => node.certificate(wish).map_err(|error| ours("certifying the solution", &error))?,
+            Place::Listen => node.listen_library.clone(),
         };
         binds.push(ResolvedBind { from, to: bind.to.clone(), write: bind.write });
     }

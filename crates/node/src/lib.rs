@@ -5,6 +5,7 @@
 //! There is no async here: a node has few connections and many system calls, and threads say plainly who waits for what.
 
 pub mod ca;
+mod certificates;
 mod config;
 mod control;
 pub mod doctor;
@@ -14,6 +15,7 @@ mod house;
 mod intake;
 mod keeper;
 mod lines;
+mod listen;
 mod local;
 mod measures;
 pub mod network;
@@ -77,11 +79,16 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
     // Before anything else: what a measure holds is held.
     measures::hold_all(&register, &ports, &sandboxes);
     let ca = ca::Ca::open_or_make(&config.ca).map_err(failed("opening the certificate authority"))?;
-    let routes = routes::Routes::open(&ground, ca, Arc::clone(&register)).map_err(failed("opening the routes"))?;
+    let certificates = Arc::new(certificates::Certificates::open(ca, ground.home.join("certificates")));
+    let routes = routes::Routes::open(&ground, Arc::clone(&certificates), Arc::clone(&register))
+        .map_err(failed("opening the routes"))?;
+    let listen_library = listen::put(&ground.run).map_err(failed("writing the library for listening servers"))?;
     let node = Arc::new(Node {
         config,
         register,
         routes: Arc::new(routes),
+        certificates,
+        listen_library,
         pool,
         runtimes: Arc::new(runtimes),
         ports: Arc::new(ports),

@@ -1,5 +1,6 @@
 //! The node itself: what it holds, and the few things its parts need from the whole.
 
+use crate::certificates::{self, Certificates, Reader};
 use crate::config::Config;
 use crate::control::Voice;
 use crate::keeper::{self, Keeper};
@@ -22,6 +23,7 @@ use husorden_wire::node::{
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,6 +37,9 @@ pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) register: Arc<Register>,
     pub(crate) routes: Arc<Routes>,
+    pub(crate) certificates: Arc<Certificates>,
+    /// What [`husorden_kinds::Place::Listen`] is on this machine.
+    pub(crate) listen_library: PathBuf,
     pub(crate) pool: Arc<Pool>,
     pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) ports: Arc<Ports>,
@@ -70,6 +75,18 @@ impl Node {
     /// Whoever opens or closes a solution by the measures register does it behind this gate.
     pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder with the certificate of a solution's own name on this installation; only its sandboxes see it.
+    ///
+    /// # Errors
+    /// When it can't be made: the zone may be one that the installation's authority does not certify.
+    pub(crate) fn certificate(&self, wish: &Wish) -> Result<PathBuf, certificates::Error> {
+        let host = husorden_base::host(&wish.kind, wish.number, &self.config.zone);
+        let host = host.unwrap_or_else(|| self.config.zone.clone());
+        let name = certificates::own_name(wish.number);
+        let held = self.certificates.ensure(&name, &[host], Reader::Owner(wish.number.uid()))?;
+        Ok(held.folder)
     }
 
     /// A solution's volume.
@@ -138,7 +155,7 @@ impl Node {
             warn!(solution = %wish.solution, %error, "a wish could not be forgotten");
         }
         self.reports.forget(wish.solution);
-        self.routes.forget(wish.number);
+        self.certificates.forget(wish.number);
         // Only what is empty: a socket that is still there is somebody's.
         let _ = std::fs::remove_dir(self.config.ground.sockets(wish.number));
     }

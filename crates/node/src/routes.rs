@@ -5,13 +5,13 @@
 
 use crate::Ground;
 use crate::ca::Ca;
+use crate::certificates::{self, Certificates, Reader};
 use crate::register::{self, Register};
 use husorden_base::site::{Certificate, Counts, FromEdge, Site, Standing, ToEdge};
 use husorden_base::{Domain, Number, SolutionId};
 use husorden_kinds::Route;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -43,8 +43,7 @@ struct State {
 /// The edge's table, as this node keeps it.
 pub(crate) struct Routes {
     ground: Ground,
-    ca: Ca,
-    certificates: PathBuf,
+    certificates: Arc<Certificates>,
     register: Arc<Register>,
     state: Mutex<State>,
     applied: Condvar,
@@ -56,15 +55,9 @@ pub(crate) enum Error {
     /// The register.
     #[error(transparent)]
     Register(#[from] register::Error),
-    /// A certificate could not be made or written.
-    #[error("making the certificate for {domain}")]
-    Certificate {
-        /// For which name.
-        domain: String,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    /// A certificate.
+    #[error(transparent)]
+    Certificate(#[from] certificates::Error),
     /// The socket.
     #[error("listening for edges on {path}")]
     Socket {
@@ -81,12 +74,14 @@ impl Routes {
     ///
     /// # Errors
     /// When the register or the authority can't be read.
-    pub(crate) fn open(ground: &Ground, ca: Ca, register: Arc<Register>) -> Result<Self, Error> {
-        let certificates = ground.home.join("certificates");
+    pub(crate) fn open(
+        ground: &Ground,
+        certificates: Arc<Certificates>,
+        register: Arc<Register>,
+    ) -> Result<Self, Error> {
         let generation = register.boot_generation()?;
         let routes = Self {
             ground: ground.clone(),
-            ca,
             certificates,
             register: Arc::clone(&register),
             state: Mutex::new(State { generation, ..State::default() }),
@@ -185,17 +180,6 @@ impl Routes {
         Ok(state.generation)
     }
 
-    /// Nothing is left of a solution: its certificate and key go too. Its number is never given again.
-    pub(crate) fn forget(&self, number: Number) {
-        let folder = self.certificates.join(number.to_string());
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                warn!(%number, %error, "the certificate of what is gone stays");
-            }
-            _ => {}
-        }
-    }
-
     /// Makes certificates anew that are within a third of their end, and tells the edge. For the clock, once a day.
     pub(crate) fn renew(&self) {
         for (number, route) in self.register.routes() {
@@ -204,12 +188,6 @@ impl Routes {
                 warn!(%number, %error, "a certificate could not be renewed");
             }
         }
-    }
-
-    /// Certificates of the authority that sites are certified by, in PEM.
-    #[must_use]
-    pub(crate) fn authority(&self) -> String {
-        self.ca.root_pem().to_owned()
     }
 
     /// Digest of the route that is set.
@@ -261,37 +239,11 @@ impl Routes {
         // The local authority is held to names that nobody can own; for others the edge shows its default until a public
         // authority has certified them.
         let covered: Vec<Domain> = route.domains.iter().filter(|domain| Ca::covers(domain)).cloned().collect();
-        let Some(domain) = covered.first() else {
+        if covered.is_empty() {
             return Ok(None);
-        };
-        let wrong = |source: Box<dyn std::error::Error + Send + Sync>| Error::Certificate {
-            domain: domain.to_string(),
-            source,
-        };
-        let names = covered.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        let folder = self.certificates.join(number.to_string());
-        let (chain, key, listed) = (folder.join("chain.pem"), folder.join("key.pem"), folder.join("names"));
-        let fresh = std::fs::metadata(&chain)
-            .and_then(|meta| meta.modified())
-            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age < Duration::from_secs(60 * 86_400)));
-        if !fresh || std::fs::read_to_string(&listed).ok().as_deref() != Some(names.as_str()) {
-            let (chain_pem, key_pem) = self.ca.issue(&covered).map_err(|error| wrong(Box::new(error)))?;
-            let write = || -> std::io::Result<()> {
-                std::fs::create_dir_all(&folder)?;
-                for (path, text) in
-                    [(&chain, chain_pem.as_bytes()), (&key, key_pem.as_bytes()), (&listed, names.as_bytes())]
-                {
-                    write_for_edge(path, text, self.ground.edge_gid)?;
-                }
-                chown(&folder, None, Some(self.ground.edge_gid))?;
-                std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o710))
-            };
-            write().map_err(|error| wrong(Box::new(error)))?;
         }
-        let made =
-            std::fs::metadata(&chain).and_then(|meta| meta.modified()).map_err(|error| wrong(Box::new(error)))?;
-        let stamp = made.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_micros();
-        Ok(Some(Certificate { chain, key, fingerprint: format!("{number}-{stamp}") }))
+        let held = self.certificates.ensure(&number.to_string(), &covered, Reader::Group(self.ground.edge_gid))?;
+        Ok(Some(Certificate { chain: held.chain, key: held.key, fingerprint: format!("{number}-{}", held.stamp) }))
     }
 
     /// Listens for edges; each connection has a thread that reads and one that writes.
@@ -409,15 +361,4 @@ fn write_lines(writer: &mut UnixStream, lines: &Receiver<Arc<str>>, waiting: &st
     }
     // A dropped edge must notice, so that it comes back for the whole table.
     let _ = writer.shutdown(std::net::Shutdown::Both);
-}
-
-fn write_for_edge(path: &Path, text: &[u8], gid: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let fresh = path.with_extension("new");
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o640).open(&fresh)?;
-    chown(&fresh, None, Some(gid))?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
 }

@@ -224,6 +224,7 @@ fn service() -> Service {
         idle_stop_s: 3_600,
         stop_s: 5,
         stop_signal: 15,
+        live: husorden_kinds::Live::default(),
     }
 }
 

@@ -54,6 +54,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         spool: folder.join("spool"),
         default_node: "local".to_owned(),
         retention_days: 7,
+        zone: husorden_base::zone(),
         passwords: None,
         rules: None,
         evidence: husorden_control::config::Evidence::at(folder.join("evidence")),

@@ -7,7 +7,7 @@
 use super::app::App;
 use super::settings;
 use super::spec::{Database, Runtime, Spec};
-use crate::{Bind, Credential, Limits, Network, Place, Reach, Sandbox, Service, Task};
+use crate::{Bind, Credential, Limits, Live, Network, Place, Reach, Sandbox, Service, Task};
 use husorden_base::{Bytes, RuntimeName};
 use std::collections::BTreeMap;
 
@@ -78,7 +78,14 @@ pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
         "/run/conf/fpm.conf",
     ]);
     sandbox.env.insert("FPM_SOCKETS".to_owned(), format!("{LISTEN}/{PHP}.sock=3"));
-    Service { sandbox, reach: Reach::Edge, idle_stop_s: 300, stop_s: drain_s(spec) + 5, stop_signal: SIGQUIT }
+    Service {
+        sandbox,
+        reach: Reach::Edge,
+        idle_stop_s: 300,
+        stop_s: drain_s(spec) + 5,
+        stop_signal: SIGQUIT,
+        live: Live::default(),
+    }
 }
 
 /// MariaDB of this version.
@@ -95,6 +102,7 @@ pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
         idle_stop_s: 360,
         stop_s: 60,
         stop_signal: SIGTERM,
+        live: Live::default(),
     }
 }
 

@@ -301,7 +301,7 @@ fn ask(node: &Node, visits: Vec<Visit>) -> Result<Vec<Met>, String> {
             .map_err(|error| format!("making the probe's network: {}", crate::host::causes(&error)))?
             .namespace
     };
-    let authority = node.routes.authority();
+    let authority = node.certificates.authority();
     let question = serde_json::to_vec(&Question { authority, visits }).map_err(|error| said("asking", &error))?;
     let mut child = Command::new("/proc/self/exe")
         .args(["probe", "--network", &network])

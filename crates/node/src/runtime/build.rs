@@ -26,6 +26,7 @@ pub(super) fn runtime(
         .arg(format!("--include={}", recipe.packages.join(",")))
         .args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"])
         .arg("--dpkgopt=path-exclude=/usr/share/info/*")
+        .args(recipe.prepare.iter().map(|script| format!("--essential-hook={script}")))
         .arg(recipe.suite.name())
         .arg(root)
         .args(mirror.lines(recipe.suite))

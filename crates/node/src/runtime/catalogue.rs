@@ -66,6 +66,10 @@ pub struct RuntimeRecipe {
     pub suite: Suite,
     /// What is installed, with what it depends on.
     pub packages: Vec<String>,
+    /// A script for `/bin/sh` of the machine, run when the essential packages stand and before the others are installed; `$1` is
+    /// the root. For settings that keep a package from doing at its installation what a runtime has no use for.
+    #[serde(default)]
+    pub prepare: Option<String>,
     /// What is prepared once for all solutions to copy.
     #[serde(default)]
     pub template: Option<TemplateRecipe>,

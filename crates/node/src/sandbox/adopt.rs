@@ -2,6 +2,7 @@
 
 use super::causes;
 use super::child;
+use super::ears::Ears;
 use super::process::{self, Process};
 use super::start::open_ear;
 use super::state::{Shared, Slot, Which};
@@ -54,8 +55,8 @@ impl Shared {
         };
         let holds = |process: &Process| self.cgroups.holds(key.0, &key.1, process.pid());
         let Some(process) = Process::find(pid, ticks).filter(holds) else { return false };
-        let listener = self.take_listener(&process, record.socket);
-        if listener.is_none() {
+        let ears = Ears::take(&process, &record.sockets);
+        if ears.is_none() {
             tracing::warn!(
                 sandbox = which.id(),
                 "an adopted sandbox has no listener any more; it gets a new one when it ends"
@@ -63,7 +64,7 @@ impl Shared {
         }
         let words = open_ear(&bundle.words()).ok();
         let mut state = self.lock();
-        let slot = Slot::new(Arc::new(record.service), listener, false);
+        let slot = Slot::new(Arc::new(record.service), ears, false);
         let digest = slot.digest.clone();
         state.services.insert(key.clone(), slot);
         self.run(&mut state, key, process, words, digest);

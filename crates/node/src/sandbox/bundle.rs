@@ -1,8 +1,8 @@
 //! A sandbox's folder on the machine: its OCI configuration, its generated files, and the record that adoption reads.
 
-use super::spec::{self, Input, Resolved, SpecError, There};
+use super::spec::{self, Input, Resolved, ResolvedBind, SpecError, There};
 use husorden_base::Number;
-use husorden_kinds::{Sandbox, Service};
+use husorden_kinds::{LIVE, Live, Sandbox, Service};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs;
@@ -56,8 +56,8 @@ pub(crate) struct Record {
     pub(crate) start_ticks: u64,
     /// The boot it belongs to.
     pub(crate) boot: String,
-    /// Inode of the listening socket it holds.
-    pub(crate) socket: u64,
+    /// Inodes of the listening sockets it holds.
+    pub(crate) sockets: Vec<u64>,
 }
 
 impl Bundle {
@@ -86,11 +86,17 @@ impl Bundle {
     pub(crate) fn write(
         &self,
         sandbox: &Sandbox,
+        live: &Live,
         number: Number,
         resolved: &Resolved,
         cgroup: &str,
         machine: Machine,
     ) -> Result<(), BundleError> {
+        let mut resolved = resolved.clone();
+        if !live.files.is_empty() {
+            resolved.binds.push(ResolvedBind { from: self.live(), to: LIVE.to_owned(), write: false });
+        }
+        let resolved = &resolved;
         let look = |path: &str| look(&resolved.root, path);
         let files = self.folder.join("files");
         let config = spec::config(&Input {
@@ -118,7 +124,41 @@ impl Bundle {
                 .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o444)))
                 .map_err(|source| BundleError::Write { path, source })?;
         }
+        self.write_live(live)?;
         self.put("config.json", &config)
+    }
+
+    /// The folder of files that may change under what runs.
+    fn live(&self) -> PathBuf {
+        self.folder.join("live")
+    }
+
+    /// Writes the live files, each by rename: whoever reads one meets the old or the new, and never a part.
+    pub(crate) fn write_live(&self, live: &Live) -> Result<(), BundleError> {
+        if live.files.is_empty() {
+            return Ok(());
+        }
+        let folder = self.live();
+        let failed = |source| BundleError::Write { path: folder.clone(), source };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+        for (name, text) in &live.files {
+            let (path, fresh) = (folder.join(name), self.folder.join("live.new"));
+            fs::write(&fresh, text)
+                .and_then(|()| fs::set_permissions(&fresh, fs::Permissions::from_mode(0o444)))
+                .and_then(|()| fs::rename(&fresh, &path))
+                .map_err(|source| BundleError::Write { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// Writes into the record of what runs as what it runs now.
+    pub(crate) fn renew_record(&self, service: &Service) -> Result<(), BundleError> {
+        match self.record() {
+            Some(record) => self.write_record(&Record { service: service.clone(), ..record }),
+            // It is being started, and the record is written when it stands.
+            None => Ok(()),
+        }
     }
 
     /// Writes what a command run inside is given; the path of it.

@@ -34,8 +34,8 @@ pub(crate) struct Crun {
     state: PathBuf,
     /// On hybrid machines: the v2 tree, with which crun refuses to work.
     hide: Option<CString>,
-    /// Keeps descriptor 3 taken in this process, so that nothing else is found there when a child puts a listener on it.
-    _reserved: OwnedFd,
+    /// Keeps the descriptors of listeners taken in this process, so that nothing else is found there when a child puts them on.
+    _reserved: Vec<OwnedFd>,
 }
 
 /// A sandbox to start.
@@ -50,8 +50,8 @@ pub(crate) struct Start<'a> {
     pub(crate) stdin: Stdio,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
-    /// What the sandbox finds on descriptor 3.
-    pub(crate) listener: Option<BorrowedFd<'a>>,
+    /// What the sandbox finds on descriptor 3 and after.
+    pub(crate) listeners: Vec<BorrowedFd<'a>>,
     /// The cgroup to be in from the first instruction.
     pub(crate) join: Option<File>,
 }
@@ -61,25 +61,26 @@ impl Crun {
         fs::create_dir_all(&state)?;
         let null = File::open("/dev/null")?;
         let hide = hide.map(|path| CString::new(path.as_os_str().as_encoded_bytes())).transpose()?;
-        Ok(Self { state, hide, _reserved: rustix::io::fcntl_dupfd_cloexec(&null, launch::LISTENER_FD)? })
+        let reserved = (0..launch::LISTENERS_MAX).map(|_| rustix::io::fcntl_dupfd_cloexec(&null, launch::LISTENER_FD));
+        let reserved = reserved.collect::<Result<_, _>>()?;
+        Ok(Self { state, hide, _reserved: reserved })
     }
 
     /// Starts a sandbox and gives the pid of its first process, which becomes a child of this process when crun has ended.
     pub(crate) fn run(&self, start: Start<'_>) -> Result<u32, CrunError> {
-        let listener = start
-            .listener
-            .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, launch::LISTENER_FD + 1))
-            .transpose()
-            .map_err(|error| CrunError::Spawn(error.into()))?;
+        let above = launch::LISTENER_FD + launch::LISTENERS_MAX as i32;
+        let listeners = start.listeners.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, above));
+        let listeners: Vec<OwnedFd> =
+            listeners.collect::<Result<_, _>>().map_err(|error| CrunError::Spawn(error.into()))?;
         let mut command = self.command(Some(start.log));
         command.arg("run").arg("--detach").arg("--bundle").arg(start.bundle);
         command.arg("--pid-file").arg(start.pid_file);
-        if listener.is_some() {
-            command.arg("--preserve-fds=1");
+        if !listeners.is_empty() {
+            command.arg(format!("--preserve-fds={}", listeners.len()));
         }
         command.arg(start.id);
         command.stdin(start.stdin).stdout(start.stdout).stderr(start.stderr);
-        launch::prepare(&mut command, Before { join: start.join, hide: self.hide.clone(), listener });
+        launch::prepare(&mut command, Before { join: start.join, hide: self.hide.clone(), listeners });
         let mut tool = Direct::spawn(&mut command).map_err(CrunError::Spawn)?;
         let status = tool.wait().map_err(CrunError::Spawn)?;
         let pid = fs::read_to_string(start.pid_file).ok().and_then(|text| text.trim().parse().ok());
@@ -121,7 +122,7 @@ impl Crun {
         let mut command = self.command(None);
         command.arg("exec").arg("--process").arg(process).arg("--pid-file").arg(pid_file).arg(id);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        launch::prepare(&mut command, Before { join, hide: self.hide.clone(), listener: None });
+        launch::prepare(&mut command, Before { join, hide: self.hide.clone(), ..Before::default() });
         Direct::spawn(&mut command).map_err(CrunError::Spawn)
     }
 

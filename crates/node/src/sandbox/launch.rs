@@ -11,8 +11,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// The descriptor under which a service finds its listening socket.
+/// The descriptor under which a service finds its first listening socket; others follow.
 pub(crate) const LISTENER_FD: i32 = 3;
+
+/// Listening sockets of one service: unix, IPv4, IPv6.
+pub(crate) const LISTENERS_MAX: usize = 3;
 
 /// What a child is to do before it becomes the tool.
 #[derive(Debug, Default)]
@@ -21,8 +24,8 @@ pub(crate) struct Before {
     pub(crate) join: Option<File>,
     /// A mount to take away, in a mount namespace of its own.
     pub(crate) hide: Option<CString>,
-    /// To be descriptor [`LISTENER_FD`]; its own number must be higher.
-    pub(crate) listener: Option<OwnedFd>,
+    /// To be the descriptors from [`LISTENER_FD`] on; their own numbers must be higher than all of those.
+    pub(crate) listeners: Vec<OwnedFd>,
 }
 
 /// Has `command` do `before` first. The child leads a session of its own, so that keys pressed at the node's terminal do not
@@ -40,10 +43,10 @@ pub(crate) fn prepare(command: &mut Command, before: Before) {
             mount_change(c"/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
             unmount(hide.as_c_str(), UnmountFlags::DETACH)?;
         }
-        if let Some(listener) = &before.listener {
+        for (listener, number) in before.listeners.iter().zip(LISTENER_FD..) {
             // SAFETY: dup2 is async-signal-safe; both are plain descriptor numbers, and what the target number held is
             // closed on exec in any case.
-            if unsafe { nix::libc::dup2(listener.as_raw_fd(), LISTENER_FD) } < 0 {
+            if unsafe { nix::libc::dup2(listener.as_raw_fd(), number) } < 0 {
                 return Err(io::Error::last_os_error());
             }
         }

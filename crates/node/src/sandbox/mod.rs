@@ -13,6 +13,7 @@ mod cgroup;
 mod child;
 mod command;
 mod crun;
+mod ears;
 mod launch;
 mod process;
 mod quiet;
@@ -218,6 +219,14 @@ impl Sandboxes {
     /// When the socket cannot be made, or the service is still being dropped.
     pub fn service_set(&self, number: Number, role: &str, service: &Service) -> Result<(), SandboxError> {
         let key = key(number, role)?;
+        if let Reach::Port(_) = service.reach {
+            // Its network namespace is made here, where nobody waits for the state.
+            let resolved = self.shared.house.resolve(number, &service.sandbox);
+            resolved.map_err(|why| SandboxError::Machine {
+                what: "finding a service's port",
+                source: io::Error::other(why),
+            })?;
+        }
         let mut state = self.shared.lock();
         if state.services.get(&key).is_some_and(|slot| slot.leaving) {
             return Err(SandboxError::Ending(key.1));
@@ -294,7 +303,7 @@ impl Sandboxes {
                 _ if slot.leaving => ServiceState::Stopping,
                 Phase::Paused => failing(),
                 Phase::Sleeping | Phase::Queued if slot.failures >= FAILURES_SHOWN => failing(),
-                Phase::Sleeping | Phase::Queued if slot.listener.is_none() => failing(),
+                Phase::Sleeping | Phase::Queued if slot.ears.is_none() => failing(),
                 Phase::Sleeping | Phase::Queued => ServiceState::Sleeping,
                 Phase::Starting | Phase::Running(_) => ServiceState::Running,
                 Phase::Stopping(_) | Phase::Ending => ServiceState::Stopping,
@@ -373,7 +382,7 @@ impl Sandboxes {
             .map(|(key, slot)| (key.clone(), slot.service.reach))
             .collect();
         for (key, reach) in &running {
-            self.shared.stop(&mut state, key, *reach == Reach::Edge);
+            self.shared.stop(&mut state, key, reach.ends_at_once());
         }
         let tasks: Vec<Key> = state.tasks_of(number).map(|(key, _)| key.clone()).collect();
         for key in tasks {
@@ -470,12 +479,12 @@ impl Sandboxes {
                 tracing::warn!(%number, error = %causes(&error), "a solution stays frozen");
             }
         }
-        for last in [Reach::Edge, Reach::Own] {
+        for at_once in [true, false] {
             let mut state = shared.lock();
             let keys: Vec<Key> = state
                 .services
                 .iter()
-                .filter(|(_, slot)| slot.service.reach == last)
+                .filter(|(_, slot)| slot.service.reach.ends_at_once() == at_once)
                 .map(|(key, _)| key.clone())
                 .collect();
             for key in &keys {

@@ -3,7 +3,6 @@
 use super::state::{Key, Phase, Slot, State};
 use super::{CLOSE_WAIT, SandboxError, Sandboxes, socket};
 use husorden_base::Number;
-use husorden_kinds::Reach;
 use std::os::unix::net::UnixStream;
 
 /// While it lives nothing of the solution runs or starts, and who connects waits in the listener's queue.
@@ -44,11 +43,11 @@ impl Sandboxes {
             return Err(ending());
         }
         // What the edge reaches goes first, so that a database is not taken from under a page that is being made.
-        for reach in [Reach::Edge, Reach::Own] {
+        for at_once in [true, false] {
             let mut state = self.shared.lock();
             let keys: Vec<Key> = state
                 .services_of(number)
-                .filter(|(_, slot)| slot.service.reach == reach && slot.running().is_some())
+                .filter(|(_, slot)| slot.service.reach.ends_at_once() == at_once && slot.running().is_some())
                 .map(|(key, _)| key.clone())
                 .collect();
             for key in &keys {

@@ -1,10 +1,9 @@
 //! A service that runs: whether it is at work, how it is told to end, and what becomes of it when it has.
 
 use super::Event;
-use super::socket;
+use super::ears::{Ears, connected};
 use super::state::{Chore, Key, Phase, Running, Shared, Slot, State, Which};
 use husorden_kinds::{Reach, Service};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// Pauses after one failure, two, and so on.
@@ -129,7 +128,7 @@ impl Shared {
     /// see is at work while its CPU time grows or somebody who may use it runs.
     fn is_active(&self, key: &Key, slot: &mut Slot, busy_neighbours: bool) -> bool {
         let counted = slot.in_flight.is_some() && slot.service.reach == Reach::Edge;
-        let waiting = slot.listener.as_ref().is_some_and(|listener| socket::knocked(listener.as_fd()));
+        let waiting = slot.ears.as_ref().is_some_and(Ears::knocked);
         let open = slot.in_flight.is_some_and(|(count, said)| count > 0 && said.elapsed() < EDGE_WORD);
         let asked = open || slot.commands > 0 || waiting;
         let (reach, now) = (slot.service.reach, Instant::now());
@@ -139,7 +138,13 @@ impl Shared {
         let passed_us = u64::try_from(now.duration_since(before).as_micros()).unwrap_or(u64::MAX);
         let computes =
             cpu_us.saturating_sub(before_us).saturating_mul(1_000) > passed_us.saturating_mul(IDLE_CPU_PERMILLE);
-        asked || (computes && !counted) || (reach == Reach::Own && busy_neighbours)
+        let used = match reach {
+            Reach::Edge => false,
+            Reach::Own => busy_neighbours,
+            // Who stays connected and silent must not find the server gone.
+            Reach::Port(port) => busy_neighbours || connected(running.process.pid(), port),
+        };
+        asked || (computes && !counted) || used
     }
 
     /// Whether something of the solution runs that may use its own services.

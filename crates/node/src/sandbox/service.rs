@@ -5,14 +5,12 @@
 //! service again.
 
 use super::causes;
-use super::launch::LISTENER_FD;
-use super::process::Process;
+use super::ears::Ears;
 use super::socket;
 use super::state::{Key, Phase, Shared, Slot, State, Target, Which};
 use husorden_base::Number;
-use husorden_kinds::{Reach, Service};
+use husorden_kinds::{Service, same_but_live};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,17 +18,23 @@ impl Shared {
     /// Watches a sleeping service's socket.
     pub(crate) fn arm(&self, state: &mut State, key: &Key) {
         let Some(slot) = state.services.get_mut(key) else { return };
-        if slot.armed.is_some() {
+        if !slot.armed.is_empty() {
             return;
         }
-        let Some(listener) = slot.listener.take() else { return };
-        let armed = self.watch(state, listener.as_fd(), Target::Listener(key.clone()));
-        if let Err(error) = &armed {
-            tracing::error!(number = %key.0, role = key.1, error = %error, "a service's socket cannot be watched");
+        let Some(ears) = slot.ears.take() else { return };
+        let mut armed = Vec::new();
+        for ear in ears.each() {
+            match self.watch(state, ear, Target::Listener(key.clone())) {
+                Ok(token) => armed.push(token),
+                Err(error) => {
+                    tracing::error!(number = %key.0, role = key.1, error = %error, "a service's socket cannot be watched");
+                    break;
+                }
+            }
         }
         if let Some(slot) = state.services.get_mut(key) {
-            slot.armed = armed.ok();
-            slot.listener = Some(listener);
+            slot.armed = armed;
+            slot.ears = Some(ears);
         }
     }
 
@@ -48,11 +52,16 @@ impl Shared {
 
     pub(crate) fn disarm(&self, state: &mut State, key: &Key) {
         let Some(slot) = state.services.get_mut(key) else { return };
-        let Some(token) = slot.armed.take() else { return };
-        if let Some(listener) = slot.listener.take() {
-            self.unwatch(state, listener.as_fd(), token);
+        let tokens = std::mem::take(&mut slot.armed);
+        if tokens.is_empty() {
+            return;
+        }
+        if let Some(ears) = slot.ears.take() {
+            for (ear, token) in ears.each().zip(tokens) {
+                self.unwatch(state, ear, token);
+            }
             if let Some(slot) = state.services.get_mut(key) {
-                slot.listener = Some(listener);
+                slot.ears = Some(ears);
             }
         }
     }
@@ -66,22 +75,22 @@ impl Shared {
         self.arm(state, key);
     }
 
-    /// Puts a new socket in the place of one that lived in the sandbox only, or that the sandbox has shut.
+    /// Puts new sockets in the place of those that lived in the sandbox only, or that the sandbox has shut.
     pub(super) fn mend_listener(&self, state: &mut State, key: &Key) {
         if state.services.get(key).is_some_and(Slot::is_deaf) {
             self.disarm(state, key);
             if let Some(slot) = state.services.get_mut(key) {
-                slot.listener = None;
+                slot.ears = None;
             }
         }
         let edge_gid = self.ground.edge_gid;
         let Some(slot) = state.services.get_mut(key) else { return };
-        if slot.listener.is_none() && !slot.leaving {
+        if slot.ears.is_none() && !slot.leaving {
             let folder = self.ground.sockets(key.0);
             match socket::make_folder(&folder, edge_gid)
-                .and_then(|()| socket::bind(&folder, &key.1, slot.service.reach, key.0.uid(), edge_gid))
+                .and_then(|()| Ears::open(&self.ground, key.0, &key.1, slot.service.reach))
             {
-                Ok(listener) => slot.listener = Some(listener),
+                Ok(ears) => slot.ears = Some(ears),
                 Err(error) => slot.reason = causes(&error),
             }
         }
@@ -99,8 +108,8 @@ impl Shared {
         let Some(slot) = state.services.get_mut(key) else { return };
         let turned_away = held || matches!(slot.phase, Phase::Paused);
         if turned_away {
-            if let Some(listener) = &slot.listener {
-                socket::turn_away(listener.as_fd());
+            if let Some(ears) = &slot.ears {
+                ears.turn_away();
             }
             return;
         }
@@ -129,24 +138,54 @@ impl Shared {
             if slot.digest == digest {
                 return Ok(());
             }
+            if slot.service.reach != service.reach && (slot.service.reach.port(), service.reach.port()) != (None, None)
+            {
+                // What it listens on changes with it.
+                return self.renew(state, key, service, digest);
+            }
             socket::dress(&folder, &key.1, service.reach, key.0.uid(), self.ground.edge_gid)?;
             slot.service = Arc::new(service.clone());
             slot.digest.clone_from(&digest);
             slot.failures = 0;
-            match &slot.phase {
-                Phase::Paused => self.sleep(state, key),
-                Phase::Running(running) if running.digest != digest => self.stop(state, key, false),
-                _ => {}
+            if matches!(slot.phase, Phase::Paused) {
+                self.sleep(state, key);
+            } else {
+                self.bring(state, key);
             }
             return Ok(());
         }
-        let listener = socket::bind(&folder, &key.1, service.reach, key.0.uid(), self.ground.edge_gid)?;
-        state.services.insert(key.clone(), Slot::new(Arc::new(service.clone()), Some(listener), true));
+        let ears = Ears::open(&self.ground, key.0, &key.1, service.reach)?;
+        state.services.insert(key.clone(), Slot::new(Arc::new(service.clone()), Some(ears), true));
         self.arm(state, key);
         Ok(())
     }
 
-    /// Sets a service whose socket has lost its name.
+    /// Brings what runs to what is set: by a signal where its live files alone differ, else by a gentle end, after which the next
+    /// connection starts it anew.
+    pub(crate) fn bring(&self, state: &mut State, key: &Key) {
+        let bundle = self.bundle(&Which::Service(key.clone()));
+        let Some(slot) = state.services.get_mut(key) else { return };
+        let Phase::Running(running) = &mut slot.phase else { return };
+        if running.digest == slot.digest {
+            return;
+        }
+        let told = same_but_live(&running.digest, &slot.digest)
+            && bundle
+                .write_live(&slot.service.live)
+                .and_then(|()| bundle.renew_record(&slot.service))
+                .inspect_err(
+                    |error| tracing::warn!(number = %key.0, role = key.1, error = %causes(error), "live files"),
+                )
+                .is_ok();
+        if told {
+            running.process.signal(slot.service.live.signal);
+            running.digest.clone_from(&slot.digest);
+        } else {
+            self.stop(state, key, false);
+        }
+    }
+
+    /// Sets a service whose socket has lost its name, or that is to listen elsewhere.
     fn renew(
         &self,
         state: &mut State,
@@ -158,7 +197,7 @@ impl Shared {
         let Some(slot) = state.services.get_mut(key) else { return Ok(()) };
         slot.service = Arc::new(service.clone());
         slot.digest = digest;
-        slot.listener = None;
+        slot.ears = None;
         match slot.phase {
             Phase::Sleeping | Phase::Paused | Phase::Queued => self.sleep(state, key),
             _ => self.stop(state, key, false),
@@ -172,9 +211,9 @@ impl Shared {
         socket::unlink(&folder, &key.1)?;
         self.disarm(state, key);
         let Some(slot) = state.services.get_mut(key) else { return Ok(()) };
-        slot.listener = None;
+        slot.ears = None;
         slot.leaving = true;
-        let at_once = slot.service.reach == Reach::Edge;
+        let at_once = slot.service.reach.ends_at_once();
         if slot.resting() {
             self.set_timer(state, &Which::Service(key.clone()), None);
             state.services.remove(key);
@@ -186,11 +225,5 @@ impl Shared {
             let _ = std::fs::remove_dir(folder);
         }
         Ok(())
-    }
-
-    /// The listener of a sandbox that an earlier node started, out of the sandbox itself, so that nobody who waits is lost.
-    pub(crate) fn take_listener(&self, process: &Process, inode: u64) -> Option<OwnedFd> {
-        let listener = process.descriptor(LISTENER_FD).ok()?;
-        (socket::inode(&listener) == inode).then_some(listener)
     }
 }

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 /// Connections that may wait while a service starts.
-const WAITING_MAX: i32 = 1_024;
+pub(crate) const WAITING_MAX: i32 = 1_024;
 
 /// A socket that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ pub(crate) fn dress(folder: &Path, role: &str, reach: Reach, uid: u32, edge_gid:
 fn own(path: &Path, reach: Reach, uid: u32, edge_gid: u32) -> io::Result<()> {
     let (owner, group, mode) = match reach {
         Reach::Edge => (0, edge_gid, 0o660),
-        Reach::Own => (uid, uid, 0o600),
+        Reach::Own | Reach::Port(_) => (uid, uid, 0o600),
     };
     chown(path, Some(Uid::from_raw(owner)), Some(Gid::from_raw(group)))?;
     fs::set_permissions(path, Permissions::from_mode(mode))

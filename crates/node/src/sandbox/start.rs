@@ -3,17 +3,17 @@
 use super::bundle::{Bundle, BundleError, Record};
 use super::cgroup::CgroupError;
 use super::crun::{CrunError, Start};
+use super::ears::Ears;
 use super::process::{self, Process};
 use super::running::tick;
 use super::socket;
 use super::state::{Chore, Key, Phase, Running, Shared, State, Tail, Target, Which, timespec};
 use super::{Event, causes};
-use husorden_kinds::{Place, Reach, Sandbox, Service};
+use husorden_kinds::{Live, Place, Sandbox, Service};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chown, fcntl_getfl, fcntl_setfl, mknodat};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chown, mknodat};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -45,12 +45,12 @@ pub(crate) enum LaunchError {
     Hold(#[from] io::Error),
 }
 
-/// A sandbox's standard streams, and the socket it serves.
+/// A sandbox's standard streams, and the sockets it serves.
 pub(crate) struct Streams<'a> {
     pub(crate) stdin: Stdio,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
-    pub(crate) listener: Option<BorrowedFd<'a>>,
+    pub(crate) ears: Option<&'a Ears>,
 }
 
 impl Shared {
@@ -63,6 +63,7 @@ impl Shared {
         &self,
         which: &Which,
         sandbox: &Sandbox,
+        live: &Live,
         streams: impl FnOnce(&Bundle) -> io::Result<Streams<'a>>,
     ) -> Result<Process, LaunchError> {
         let (number, leaf, id) = (which.number(), which.leaf(), which.id());
@@ -73,7 +74,7 @@ impl Shared {
         let bundle = self.bundle(which);
         self.crun.delete(&id)?;
         self.cgroups.kill(number, &leaf)?;
-        bundle.write(sandbox, number, &resolved, &self.cgroups.name(number, &leaf), self.machine)?;
+        bundle.write(sandbox, live, number, &resolved, &self.cgroups.name(number, &leaf), self.machine)?;
         let streams = streams(&bundle)?;
         let cgroup = self.cgroups.name(number, &leaf);
         let pid = self.crun.run(Start {
@@ -89,7 +90,7 @@ impl Shared {
             stdin: streams.stdin,
             stdout: streams.stdout,
             stderr: streams.stderr,
-            listener: streams.listener,
+            listeners: streams.ears.map(|ears| ears.each().collect()).unwrap_or_default(),
             join: self.cgroups.enter(number, &leaf)?,
         })?;
         Ok(Process::hold(pid)?)
@@ -126,18 +127,18 @@ impl Shared {
         }
         slot.phase = Phase::Starting;
         let (service, digest) = (slot.service.clone(), slot.digest.clone());
-        let listener = slot.listener.as_ref().map(OwnedFd::try_clone).transpose();
+        let ears = slot.ears.as_ref().map(Ears::try_clone).transpose();
         drop(state);
 
-        let launched = listener.map_err(LaunchError::from).and_then(|listener| {
-            self.launch_service(key, &service, listener.as_ref()).map(|started| (started, listener))
-        });
+        let launched = ears
+            .map_err(LaunchError::from)
+            .and_then(|ears| self.launch_service(key, &service, ears.as_ref()).map(|started| (started, ears)));
         match launched {
-            Ok(((process, words), listener)) => {
+            Ok(((process, words), ears)) => {
                 let pid = process.pid();
                 self.started(key, process, words, digest);
-                if let (Some(listener), Ok(process)) = (listener, Process::hold(pid)) {
-                    wait_for_accept(&process, listener.as_fd());
+                if let (Some(ears), Ok(process)) = (ears, Process::hold(pid)) {
+                    wait_for_accept(&process, &ears);
                 }
             }
             Err(error) => {
@@ -155,7 +156,7 @@ impl Shared {
         &self,
         key: &Key,
         service: &Service,
-        listener: Option<&OwnedFd>,
+        ears: Option<&Ears>,
     ) -> Result<(Process, File), LaunchError> {
         let which = Which::Service(key.clone());
         let mut ear = None;
@@ -166,23 +167,17 @@ impl Shared {
             pid: 0,
             start_ticks: 0,
             boot: self.boot.clone(),
-            socket: listener.map_or(0, socket::inode),
+            sockets: ears.map(Ears::inodes).unwrap_or_default(),
         };
-        let process = self.launch(&which, &service.sandbox, |bundle| {
+        let process = self.launch(&which, &service.sandbox, &service.live, |bundle| {
             let (mouth, reader) = speaking_tube(&bundle.words(), key.0.uid())?;
             ear = Some(reader);
             // Before the start, so that a node that dies in the middle of it leaves something to adopt.
             bundle.write_record(&record).map_err(io::Error::other)?;
-            if let Some(listener) = listener {
-                // An earlier run may have changed how the socket, which is the same one, behaves.
-                fcntl_setfl(listener, fcntl_getfl(listener)? - OFlags::NONBLOCK)?;
+            if let Some(ears) = ears {
+                ears.block()?;
             }
-            Ok(Streams {
-                stdin: Stdio::null(),
-                stdout: mouth.try_clone()?.into(),
-                stderr: mouth.into(),
-                listener: listener.map(AsFd::as_fd),
-            })
+            Ok(Streams { stdin: Stdio::null(), stdout: mouth.try_clone()?.into(), stderr: mouth.into(), ears })
         });
         let process = process.map_err(|error| with_words(error, ear.as_mut()))?;
         record.pid = process.pid();
@@ -208,13 +203,12 @@ impl Shared {
         self.tell(&mut state, Event::Started { number: key.0, role: key.1.clone(), cold_ms });
         let held = state.held.contains(&key.0) || state.closing;
         let Some(slot) = state.services.get(key) else { return };
-        let changed = slot.running().is_some_and(|running| running.digest != slot.digest);
         if held || slot.leaving {
             // A database that has just been started has opened its files: it ends as one that ran.
-            let at_once = slot.service.reach == Reach::Edge;
+            let at_once = slot.service.reach.ends_at_once();
             self.stop(&mut state, key, at_once);
-        } else if changed {
-            self.stop(&mut state, key, false);
+        } else {
+            self.bring(&mut state, key);
         }
         self.changed.notify_all();
     }
@@ -256,9 +250,9 @@ impl Shared {
 }
 
 /// Waits until nobody waits on the socket any more, the service has ended, or the time is up.
-fn wait_for_accept(process: &Process, listener: BorrowedFd<'_>) {
+fn wait_for_accept(process: &Process, ears: &Ears) {
     let deadline = Instant::now() + Duration::from_millis(START_MS_MAX);
-    while Instant::now() < deadline && socket::knocked(listener) {
+    while Instant::now() < deadline && ears.knocked() {
         let ended = poll(&mut [PollFd::from_borrowed_fd(process.fd(), PollFlags::IN)], Some(&timespec(ACCEPT_LOOK)));
         if ended.is_ok_and(|ready| ready > 0) {
             return;

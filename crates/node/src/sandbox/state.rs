@@ -3,8 +3,9 @@
 use super::bundle::Machine;
 use super::cgroup::Cgroups;
 use super::crun::Crun;
+use super::ears::Ears;
 use super::process::Process;
-use super::{Event, Surroundings, socket};
+use super::{Event, Surroundings};
 use crate::Ground;
 use husorden_base::Number;
 use husorden_kinds::{Service, Task};
@@ -12,7 +13,7 @@ use rustix::event::{Timespec, epoll};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,9 +114,9 @@ pub(crate) struct Running {
 pub(crate) struct Slot {
     pub(crate) service: Arc<Service>,
     pub(crate) digest: String,
-    pub(crate) listener: Option<OwnedFd>,
-    /// The listener is watched under this token.
-    pub(crate) armed: Option<u64>,
+    pub(crate) ears: Option<Ears>,
+    /// They are watched under these tokens, in the same order; none while nobody watches.
+    pub(crate) armed: Vec<u64>,
     pub(crate) phase: Phase,
     /// How often in a row it did not start or died at once.
     pub(crate) failures: u32,
@@ -135,12 +136,12 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(service: Arc<Service>, listener: Option<OwnedFd>, claimed: bool) -> Self {
+    pub(crate) fn new(service: Arc<Service>, ears: Option<Ears>, claimed: bool) -> Self {
         Self {
             digest: service.digest(),
             service,
-            listener,
-            armed: None,
+            ears,
+            armed: Vec::new(),
             phase: Phase::Sleeping,
             failures: 0,
             reason: String::new(),
@@ -161,12 +162,12 @@ impl Slot {
         }
     }
 
-    /// Whether its socket was shut by the sandbox it was handed to.
+    /// Whether a socket of it was shut by the sandbox it was handed to.
     pub(crate) fn is_deaf(&self) -> bool {
-        self.listener.as_ref().is_some_and(|listener| socket::broken(listener.as_fd()))
+        self.ears.as_ref().is_some_and(Ears::broken)
     }
 
-    /// Whether nothing of it is on the machine but its listener.
+    /// Whether nothing of it is on the machine but its ears.
     pub(crate) fn resting(&self) -> bool {
         matches!(self.phase, Phase::Sleeping | Phase::Paused | Phase::Queued)
     }

@@ -4,7 +4,7 @@ use super::process::Exit;
 use super::start::{LaunchError, Streams};
 use super::state::{Chore, Key, Shared, State, Tail, Target, TaskPhase, TaskRun, TaskSlot, Which};
 use super::{Event, causes};
-use husorden_kinds::Task;
+use husorden_kinds::{Live, Task};
 use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fcntl_setfl, memfd_create};
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -54,7 +54,7 @@ impl Shared {
         drop(state);
 
         let mut output = None;
-        let launched = self.launch(&which, &task.sandbox, |_| {
+        let launched = self.launch(&which, &task.sandbox, &Live::default(), |_| {
             let (reader, writer) = io::pipe()?;
             let reader = File::from(OwnedFd::from(reader));
             fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;
@@ -66,7 +66,7 @@ impl Shared {
                 },
                 stdout: writer.try_clone()?.into(),
                 stderr: writer.into(),
-                listener: None,
+                ears: None,
             })
         });
         let output = output.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe));

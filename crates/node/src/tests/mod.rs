@@ -48,6 +48,7 @@ fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
         uplink: crate::port::Uplink { interface: "lo".parse().expect("a link"), refuse: Vec::new() },
         edge: crate::Edge::default(),
         care: crate::Care::default(),
+        zone: husorden_base::zone(),
         ground: ground.clone(),
     };
     let gone = Gone(ground);
