@@ -18,7 +18,7 @@ use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
 use crate::{state, store};
 use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, Secret, SolutionId, Text};
-use husorden_kinds::{Aim, Credential, Kind};
+use husorden_kinds::{Aim, Credential, Kind, allow};
 use husorden_wire::api;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -378,7 +378,7 @@ fn parse(
     before: Option<&Value>,
     mut wrong: Vec<FieldError>,
 ) -> Result<Value, Refusal> {
-    let spec = match kind.parse(form, before) {
+    let mut spec = match kind.parse(form, before) {
         Ok(spec) => spec,
         Err(fields) => {
             wrong.extend(
@@ -387,6 +387,8 @@ fn parse(
             return Err(Refusal::fields(wrong));
         }
     };
+    let ended = allow::settle(&mut spec, before, Timestamp::now());
+    wrong.extend(ended.into_iter().map(|field| FieldError { pointer: format!("/spec{}", field.pointer), ..field }));
     if spec.to_string().len() > SPEC_BYTES_MAX {
         let text = Text::new("Specifikationen er for stor", "The spec is too large");
         wrong.push(FieldError { pointer: "/spec".to_owned(), detail: text });

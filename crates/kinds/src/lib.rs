@@ -7,7 +7,10 @@
 //!
 //! To add a kind: a folder, a `mod` line and an entry in [`KINDS`].
 
+pub mod allow;
 pub mod fake;
+pub mod finding;
+pub mod form;
 #[cfg(test)]
 mod harness;
 pub mod host;
@@ -16,10 +19,12 @@ pub mod page;
 pub mod pass;
 pub mod probe;
 pub mod sandbox;
+pub mod schema;
 pub mod sight;
 pub mod step;
 mod website;
 
+pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Order, Standing};
 pub use page::{CardRow, Glyph, Offer};
@@ -29,7 +34,7 @@ pub use sandbox::{
     Bind, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName, same_but_live,
 };
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
-pub use step::{Plan, Port, Route, Step, Waiting};
+pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting};
 
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
@@ -105,6 +110,11 @@ pub trait Kind: Sync {
     /// The card of one solution: its addresses and what else its owner looks for first.
     fn card(&self, _spec: &Value) -> Vec<CardRow> {
         Vec::new()
+    }
+
+    /// What is lawful in its spec and yet unwise. A kind that says more adds to what its allow-list says.
+    fn findings(&self, spec: &Value) -> Vec<Finding> {
+        allow::findings(spec)
     }
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.

@@ -4,6 +4,7 @@ use crate::sandbox::{Role, Service, Task, TaskName, digest};
 use husorden_base::site::{Handler, Standing};
 use husorden_base::{Bytes, Domain, RuntimeName, Text};
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One thing to do on one wall. Each may be done again without harm, and each leaves something that the next look sees.
@@ -74,10 +75,32 @@ pub enum Step {
 /// What a port lets through. What is not listed is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
-    /// Inbound: TCP port and the addresses that may connect to it.
-    pub allow: Vec<(u16, IpNet)>,
+    /// Inbound: who may connect, and to which TCP port.
+    pub allow: Vec<Allow>,
+    /// TCP ports of the node that lead to TCP ports of the solution. Who may pass is said by `allow`, not here.
+    pub doors: Vec<Door>,
     /// Outbound traffic is let through by NAT; port 25 never is, nor are private and platform addresses.
     pub outbound: bool,
+}
+
+/// Addresses that may connect to a TCP port of the solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allow {
+    /// The TCP port, as the solution listens on it.
+    pub port: u16,
+    /// From where.
+    pub net: IpNet,
+    /// When the node ends it by itself, live connections and all; none for what stays.
+    pub until: Option<Timestamp>,
+}
+
+/// A TCP port of the node's own addresses that leads to one of the solution, with the client's address kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// The TCP port of the node. One leads to one solution only.
+    pub outer: u16,
+    /// The TCP port of the solution.
+    pub inner: u16,
 }
 
 impl Port {

@@ -1,7 +1,7 @@
 //! The application of a website's spec: chosen once, when the site is made.
 
-use super::form::Form;
 use super::spec::word;
+use crate::form::Form;
 use husorden_base::Domain;
 use serde::{Deserialize, Serialize};
 

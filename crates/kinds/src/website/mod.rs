@@ -25,7 +25,6 @@
 mod app;
 mod card;
 mod engine;
-mod form;
 mod plan;
 mod reached;
 mod run;

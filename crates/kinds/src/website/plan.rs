@@ -49,7 +49,7 @@ pub(super) fn route(order: &Order, spec: &Spec, ready: bool) -> Route {
 
 /// The port of the site: nobody may connect, and PHP may ask outside. Files alone need none.
 pub(super) fn port(spec: &Spec) -> Option<Port> {
-    (spec.runtime != Runtime::Static).then(|| Port { allow: Vec::new(), outbound: true })
+    (spec.runtime != Runtime::Static).then(|| Port { outbound: true, ..Port::default() })
 }
 
 /// On its way out: off the net, then still, then retained, and destroyed only when the retention time is over.

@@ -4,9 +4,9 @@ use super::app::LANGUAGES;
 use super::spec::{
     CPU_PERCENT, DATABASES, DOMAINS_MAX, EXECUTION_S, INPUT_VARS, MEMORY, MEMORY_MB, RUNTIMES, SIZE, UPLOAD_MB, WORKERS,
 };
+use crate::schema::{self, field, number, order, size};
 use husorden_base::Bytes;
 use serde_json::{Value, json};
-use std::ops::RangeInclusive;
 
 /// JSON Schema (2020-12) of the form.
 pub(super) fn schema() -> Value {
@@ -84,12 +84,6 @@ const ORDER: [&str; 10] =
     ["domains", "app", "runtime", "database", "size", "memory", "cpu_percent", "docroot", "https_only", "php"];
 const APP_ORDER: [&str; 5] = ["name", "title", "admin_email", "admin_user", "language"];
 
-fn order(properties: &mut Value, order: &[&str]) {
-    for (place, name) in order.iter().enumerate() {
-        properties[*name]["x-order"] = json!(place);
-    }
-}
-
 fn app() -> Value {
     json!({
         "type": ["object", "null"],
@@ -135,44 +129,12 @@ fn php() -> Value {
     })
 }
 
-fn field(mut schema: Value, (title, description): (&str, &str), da: (&str, &str)) -> Value {
-    schema["title"] = json!(title);
-    schema["description"] = json!(description);
-    schema["x-da"] = json!({"title": da.0, "description": da.1});
-    schema
-}
-
-fn number(range: &RangeInclusive<u32>, default: u32) -> Value {
-    json!({"type": "integer", "minimum": range.start(), "maximum": range.end(), "default": default})
-}
-
-/// A size is a number of bytes, or a text with a binary unit.
-fn size(range: &RangeInclusive<Bytes>, default: Bytes) -> Value {
-    json!({
-        "type": ["integer", "string"],
-        "minimum": range.start(), "maximum": range.end(),
-        "pattern": "^[0-9]+ ?([KMGT]i?)?B?$",
-        "default": default.to_string(),
-    })
-}
-
 /// The schema of a choice: its words, and what people call them.
 fn choice<T>(words: &[(&'static str, T)]) -> Value {
-    let called: serde_json::Map<String, Value> = super::card::names()
-        .into_iter()
-        .filter(|(word, _)| words.iter().any(|(known, _)| known == word))
-        .map(|(word, name)| (word.to_owned(), json!(name)))
-        .collect();
-    json!({"enum": names(words), "x-names": called})
+    schema::choice(words, &super::card::names())
 }
 
 /// The same with a default.
 fn choice_with<T>(words: &[(&'static str, T)], default: &str) -> Value {
-    let mut schema = choice(words);
-    schema["default"] = json!(default);
-    schema
-}
-
-fn names<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
-    words.iter().map(|(name, _)| *name).collect()
+    schema::choice_with(words, &super::card::names(), default)
 }

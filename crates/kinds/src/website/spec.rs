@@ -1,7 +1,7 @@
 //! The spec of a website: what a customer may ask for, read strictly from a form.
 
 use super::app::{self, App};
-use super::form::Form;
+use crate::form::Form;
 use husorden_base::{Bytes, Domain, FieldError, RuntimeName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

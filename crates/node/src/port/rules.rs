@@ -79,7 +79,7 @@ impl Rules {
         if narrowed.contains(&Set::Allow4) || narrowed.contains(&Set::Allow6) {
             let allow = port.map_or(&[][..], |port| &port.allow);
             conntrack::forget_inward(&mut self.table.socket, number, |from, to| {
-                allow.iter().any(|(tcp, net)| *tcp == to && net.contains(&from))
+                allow.iter().any(|allow| allow.port == to && allow.net.contains(&from))
             })
             .map_err(Error::kernel(|| format!("cutting what {number} no longer allows")))?;
         }

@@ -170,8 +170,8 @@ pub(crate) fn elements(number: Number, port: &Port) -> BTreeSet<Element> {
     }
     // Ranges that overlap would collide in the set, so they are put together first.
     let mut ranges: BTreeMap<u16, Vec<IpNet>> = BTreeMap::new();
-    for (tcp, net) in &port.allow {
-        ranges.entry(*tcp).or_default().push(net.trunc());
+    for allow in &port.allow {
+        ranges.entry(allow.port).or_default().push(allow.net.trunc());
     }
     for (tcp, nets) in ranges {
         for net in IpNet::aggregate(&nets) {
@@ -409,6 +409,7 @@ fn nft(text: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use husorden_kinds::Allow;
 
     fn number(number: u32) -> Number {
         Number::new(number).expect("a number")
@@ -416,16 +417,16 @@ mod tests {
 
     #[test]
     fn overlapping_ranges_become_one_element() {
-        let net = |text: &str| text.parse::<IpNet>().expect("a net");
+        let allow = |port: u16, net: &str| Allow { port, net: net.parse().expect("a net"), until: None };
         let port = Port {
             allow: vec![
-                (5432, net("192.0.2.0/24")),
-                (5432, net("192.0.2.17/32")),
-                (5432, net("192.0.2.17/24")),
-                (5432, net("2001:db8::/32")),
-                (80, net("192.0.2.0/24")),
+                allow(5432, "192.0.2.0/24"),
+                allow(5432, "192.0.2.17/32"),
+                allow(5432, "192.0.2.17/24"),
+                allow(5432, "2001:db8::/32"),
+                allow(80, "192.0.2.0/24"),
             ],
-            outbound: false,
+            ..Port::default()
         };
         let count = |set| elements(number(7), &port).iter().filter(|element| element.set == set).count();
         assert_eq!(count(Set::Allow4), 2, "one a TCP port");

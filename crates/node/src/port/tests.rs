@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "timings are printed, and a test may panic")]
 
 use super::*;
+use husorden_kinds::Allow;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -152,7 +153,12 @@ fn number(number: u32) -> Number {
 }
 
 fn outbound() -> Port {
-    Port { allow: vec![], outbound: true }
+    Port { outbound: true, ..Port::default() }
+}
+
+/// An entry that stays.
+fn allow(port: u16, net: &str) -> Allow {
+    Allow { port, net: net.parse().unwrap(), until: None }
 }
 
 fn connect(from: &str, to: IpAddr, port: u16) -> std::io::Result<TcpStream> {
@@ -301,25 +307,24 @@ fn inward_is_refused_but_for_the_list() {
         ports.ensure(one).unwrap();
         house.serve(Some(&house.name(one)), 5432);
         let try_from_outside = |to: IpAddr| connect(&house.outside, to, 5432);
-        let allow = |nets: &[&str]| {
-            let allow = nets.iter().map(|net| (5432, net.parse().unwrap()));
-            let port = Port { allow: allow.collect(), outbound: false };
+        let list = |nets: &[&str]| {
+            let port = Port { allow: nets.iter().map(|net| allow(5432, net)).collect(), ..Port::default() };
             ports.set(one, &port).unwrap();
             assert_eq!(ports.look(one).unwrap(), Some(port.digest()));
         };
         assert!(try_from_outside(one.ipv4().into()).is_err());
         assert!(try_from_outside(one.ipv6().into()).is_err());
         assert!(ports.counters().unwrap()[&one].refused_in.packets >= 2);
-        allow(&["192.0.2.128/25", "2001:db8:1::/48"]);
+        list(&["192.0.2.128/25", "2001:db8:1::/48"]);
         assert!(try_from_outside(one.ipv4().into()).is_err());
         assert!(try_from_outside(one.ipv6().into()).is_err());
-        allow(&["192.0.2.0/25", "192.0.2.2/32", "2001:db8::/64"]);
+        list(&["192.0.2.0/25", "192.0.2.2/32", "2001:db8::/64"]);
         let mut four = try_from_outside(one.ipv4().into()).unwrap();
         assert_eq!(seen_as(&mut four), OUTSIDE4, "not hidden by NAT");
         let mut six = try_from_outside(one.ipv6().into()).unwrap();
         assert_eq!(seen_as(&mut six), OUTSIDE6);
         assert!(connect(&house.outside, one.ipv4().into(), 5433).is_err(), "no other TCP port");
-        allow(&["2001:db8::/64"]);
+        list(&["2001:db8::/64"]);
         assert!(!still_talks(&mut four), "cut with its entry");
         assert!(still_talks(&mut six), "what is still allowed goes on");
         ports.shut().unwrap();
@@ -332,7 +337,7 @@ fn closing_cuts_what_is_open() {
         let one = number(1);
         let ports = house.ports();
         house.serve(Some(&house.outside), 7000);
-        let port = Port { allow: vec![(5432, "192.0.2.0/24".parse().unwrap())], outbound: true };
+        let port = Port { allow: vec![allow(5432, "192.0.2.0/24")], ..outbound() };
         ports.set(one, &port).unwrap();
         ports.ensure(one).unwrap();
         house.serve(Some(&house.name(one)), 5432);
@@ -483,7 +488,7 @@ fn a_table_of_another_make_is_replaced() {
 fn ten_thousand_ports_cost_what_one_costs() {
     in_a_house(|house| {
         let ports = house.ports();
-        let port = |at: Number| Port { allow: vec![(5432, host_net(at.ipv4().into()))], outbound: true };
+        let port = |at: Number| Port { allow: vec![allow(5432, &format!("{}/32", at.ipv4()))], ..outbound() };
         let timed = |what: &str, act: &mut dyn FnMut()| {
             let begun = Instant::now();
             act();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
 /// One JSON object of a form, with the pointer to it.
-pub(super) struct Form<'a> {
+pub struct Form<'a> {
     at: String,
     fields: Option<&'a Map<String, Value>>,
     asked: Vec<&'static str>,
@@ -14,7 +14,7 @@ pub(super) struct Form<'a> {
 
 impl<'a> Form<'a> {
     /// Reads `value`, which lies at `at`. What is no object has no fields and is wrong.
-    pub(super) fn new(value: &'a Value, at: &str) -> Self {
+    pub fn new(value: &'a Value, at: &str) -> Self {
         let mut form = Self { at: at.to_owned(), fields: value.as_object(), asked: Vec::new(), wrong: Vec::new() };
         if form.fields.is_none() {
             form.refuse("", "Her ventes et objekt med felter.", "An object with fields is expected here.");
@@ -23,28 +23,28 @@ impl<'a> Form<'a> {
     }
 
     /// The field, if the form has it and it is not null.
-    pub(super) fn get(&mut self, name: &'static str) -> Option<&'a Value> {
+    pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
         self.asked.push(name);
         self.fields?.get(name).filter(|value| !value.is_null())
     }
 
     /// Whether the form names the field at all, null or not.
-    pub(super) fn names(&self, name: &str) -> bool {
+    pub fn names(&self, name: &str) -> bool {
         self.fields.is_some_and(|fields| fields.contains_key(name))
     }
 
     /// Notes that a field is wrong; `pointer` is relative to this object and empty or begun by a slash.
-    pub(super) fn refuse(&mut self, pointer: &str, da: impl Into<String>, en: impl Into<String>) {
+    pub fn refuse(&mut self, pointer: &str, da: impl Into<String>, en: impl Into<String>) {
         self.wrong.push(FieldError { pointer: format!("{}{pointer}", self.at), detail: Text::new(da, en) });
     }
 
     /// Takes over what a reader of an inner object found wrong.
-    pub(super) fn absorb(&mut self, wrong: Vec<FieldError>) {
+    pub fn absorb(&mut self, wrong: Vec<FieldError>) {
         self.wrong.extend(wrong);
     }
 
     /// A text; `None` when it is missing or wrong.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<&'a str> {
+    pub fn text(&mut self, name: &'static str) -> Option<&'a str> {
         let value = self.get(name)?;
         let text = value.as_str();
         if text.is_none() {
@@ -54,7 +54,7 @@ impl<'a> Form<'a> {
     }
 
     /// Yes or no.
-    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> bool {
+    pub fn flag(&mut self, name: &'static str, default: bool) -> bool {
         match self.get(name) {
             None => default,
             Some(Value::Bool(flag)) => *flag,
@@ -66,7 +66,7 @@ impl<'a> Form<'a> {
     }
 
     /// A whole number within its range.
-    pub(super) fn number(&mut self, name: &'static str, range: RangeInclusive<u32>, default: u32) -> u32 {
+    pub fn number(&mut self, name: &'static str, range: RangeInclusive<u32>, default: u32) -> u32 {
         let Some(value) = self.get(name) else {
             return default;
         };
@@ -86,7 +86,7 @@ impl<'a> Form<'a> {
     }
 
     /// A size within its range: a number of bytes, or a text such as `512 MiB`.
-    pub(super) fn bytes(&mut self, name: &'static str, range: RangeInclusive<Bytes>, default: Bytes) -> Bytes {
+    pub fn bytes(&mut self, name: &'static str, range: RangeInclusive<Bytes>, default: Bytes) -> Bytes {
         let Some(value) = self.get(name) else {
             return default;
         };
@@ -110,7 +110,7 @@ impl<'a> Form<'a> {
     }
 
     /// One of a closed list of words.
-    pub(super) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&'static str, T)], default: T) -> T {
+    pub fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&'static str, T)], default: T) -> T {
         if self.get(name).is_none() {
             return default;
         }
@@ -128,7 +128,7 @@ impl<'a> Form<'a> {
     }
 
     /// Everything that is wrong, with each field that was never asked for.
-    pub(super) fn finish(mut self) -> Vec<FieldError> {
+    pub fn finish(mut self) -> Vec<FieldError> {
         let unknown: Vec<String> = self
             .fields
             .into_iter()
