@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         quota: QuotaWish::Best,
     };
     let pool = Pool::open(&ground, &config)?;
-    let runtimes = Runtimes::open(&ground, pool.root())?;
+    let runtimes = Runtimes::open(&ground, pool.root(), husorden_node::network::current()?)?;
     let mut names = args.map(|name| name.parse()).collect::<Result<Vec<RuntimeName>, _>>()?;
     if names.is_empty() {
         names = runtimes.sights().into_keys().collect();
