@@ -36,6 +36,7 @@ mod notify;
 mod openapi;
 mod order;
 mod outside;
+mod passphrase;
 mod rights;
 mod rules;
 mod server;

@@ -13,12 +13,13 @@ use crate::form::IfMatch;
 use crate::merge::merge;
 use crate::money::quota;
 use crate::order;
+use crate::passphrase;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
 use crate::{state, store};
-use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, Secret, SolutionId, Text};
-use husorden_kinds::{Aim, Credential, Kind, allow};
+use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, SolutionId, Text};
+use husorden_kinds::{Aim, Credential, Kind, Login, allow};
 use husorden_wire::api;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -27,9 +28,6 @@ use std::collections::BTreeMap;
 const LABELS_MAX: usize = 32;
 const LABEL_CHARS_MAX: usize = 63;
 const SPEC_BYTES_MAX: usize = 128 << 10;
-/// bcrypt rounds as a power of two: about 50 ms, for passwords that are random and long.
-const BCRYPT_COST: u32 = 10;
-const PASSWORD_LETTERS: usize = 20;
 
 /// The one solution a caller means, by id or by name.
 pub(crate) async fn find(app: &App, caller: &Caller, text: &str) -> Result<SolutionView, Fault> {
@@ -124,7 +122,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     store::solution::insert(tx.conn(), &new).await?;
     claim(&mut tx, kind, id, account, &spec, false).await?;
 
-    let solution = state::shown(&store::solution::get(tx.conn(), id).await?, caller.language);
+    let solution = state::shown(app, &store::solution::get(tx.conn(), id).await?, caller.language);
     trail.evidence(NewEvidence {
         act: "solution.create",
         account: Some(account),
@@ -178,6 +176,7 @@ pub(crate) async fn change(
         }
         let held = hold.is_some() || before.hold_for.is_some();
         claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
+        logins(&mut row, kind).await?;
     }
     row.name = form.name.unwrap_or(row.name);
     row.labels = form.labels.unwrap_or(row.labels);
@@ -194,7 +193,7 @@ pub(crate) async fn aim(app: &App, caller: &Caller, text: &str, if_match: &IfMat
     let (mut tx, mut row) = open(app, caller, text, if_match).await?;
     order::refuse_gone(&row)?;
     if row.aim == aim {
-        return shown(&mut tx, &row, caller).await;
+        return shown(app, &mut tx, &row, caller).await;
     }
     row.aim = aim;
     let (act, kind) = match aim {
@@ -208,7 +207,7 @@ pub(crate) async fn aim(app: &App, caller: &Caller, text: &str, if_match: &IfMat
 pub(crate) async fn delete(app: &App, caller: &Caller, text: &str, if_match: &IfMatch) -> Result<Answer, Fault> {
     let (mut tx, mut row) = open(app, caller, text, if_match).await?;
     if row.aim == Aim::Gone {
-        return shown(&mut tx, &row, caller).await;
+        return shown(app, &mut tx, &row, caller).await;
     }
     if row.protected {
         return Err(protected(&row).into());
@@ -221,20 +220,35 @@ pub(crate) async fn delete(app: &App, caller: &Caller, text: &str, if_match: &If
     save(app, caller, tx, &row, None, Trail::default(), "solution.delete", "solution.deleted", details).await
 }
 
-/// A new password for a credential, shown once.
-pub(crate) async fn credential(app: &App, caller: &Caller, text: &str, name: &str) -> Result<Answer, Fault> {
+/// A new password for a credential: made at random and shown once, or the one that is asked for.
+pub(crate) async fn credential(
+    app: &App,
+    caller: &Caller,
+    text: &str,
+    name: &str,
+    form: api::CredentialForm,
+) -> Result<Answer, Fault> {
     let (mut tx, mut row) = open(app, caller, text, &IfMatch::default()).await?;
     order::refuse_gone(&row)?;
     let Some(credential) = row.credentials.get_mut(name) else {
         return Err(Refusal::not_found(name).into());
     };
-    let (password, hash) = password().await?;
+    let login =
+        app.kind(&row.kind).and_then(|kind| kind.credentials(&row.spec).into_iter().find(|one| one.name == name));
+    let scheme = login.map(|login| login.scheme).ok_or_else(|| Refusal::not_found(name))?;
+    let (password, hash) = match &form.password {
+        None => passphrase::make(scheme).await.map(|(password, hash)| (Some(password), hash))?,
+        Some(chosen) => {
+            let words = [row.name.as_str(), credential.username.as_str()];
+            (None, passphrase::chosen(app, "/password", chosen, &words, scheme).await?)
+        }
+    };
     credential.hash = hash;
     credential.generation += 1;
     let shown = api::CredentialShown {
         name: name.to_owned(),
         username: credential.username.clone(),
-        password: Some(password.reveal().to_owned()),
+        password: password.map(|password| password.reveal().to_owned()),
     };
     let generation = store::solution::save(tx.conn(), &row, None).await?;
     let mut trail = Trail::default();
@@ -283,14 +297,14 @@ pub(crate) async fn save(
     });
     trail.event(event(row.account, row.id, kind, data));
     let view = store::solution::get(tx.conn(), row.id).await?;
-    let answer = Answer::ok(state::shown(&view, caller.language)).tagged(generation);
+    let answer = Answer::ok(state::shown(app, &view, caller.language)).tagged(generation);
     trail.finish(app, caller, tx, answer).await
 }
 
 /// The answer to a verb that had nothing to do.
-async fn shown(tx: &mut TenantTx, row: &SolutionRow, caller: &Caller) -> Result<Answer, Fault> {
+async fn shown(app: &App, tx: &mut TenantTx, row: &SolutionRow, caller: &Caller) -> Result<Answer, Fault> {
     let view = store::solution::get(tx.conn(), row.id).await?;
-    Ok(Answer::ok(state::shown(&view, caller.language)).tagged(view.generation))
+    Ok(Answer::ok(state::shown(app, &view, caller.language)).tagged(view.generation))
 }
 
 pub(crate) fn event(account: AccountId, solution: SolutionId, kind: &'static str, data: Value) -> NewEvent {
@@ -429,27 +443,28 @@ fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {
     wrong
 }
 
-/// A fresh password and its hash; hashing takes tens of milliseconds, so it is not done on the tasks' threads.
-async fn password() -> Result<(Secret, String), Fault> {
-    let password = Secret::generate(PASSWORD_LETTERS);
-    let secret = password.clone();
-    let hash = tokio::task::spawn_blocking(move || bcrypt::hash_with_result(secret.reveal(), BCRYPT_COST))
-        .await
-        .map_err(|e| Fault::broken("hashing a password")(Box::new(e)))?
-        .map_err(|e| Fault::broken("hashing a password")(Box::new(e)))?;
-    Ok((password, hash.format_for_version(bcrypt::Version::TwoY)))
-}
-
-async fn credentials(
-    wanted: Vec<(String, String)>,
-) -> Result<(BTreeMap<String, Credential>, Vec<api::CredentialShown>), Fault> {
+async fn credentials(wanted: Vec<Login>) -> Result<(BTreeMap<String, Credential>, Vec<api::CredentialShown>), Fault> {
     let (mut kept, mut shown) = (BTreeMap::new(), Vec::new());
-    for (name, username) in wanted {
-        let (password, hash) = password().await?;
+    for Login { name, username, scheme } in wanted {
+        let (password, hash) = passphrase::make(scheme).await?;
         kept.insert(name.clone(), Credential { username: username.clone(), hash, generation: 1 });
         shown.push(api::CredentialShown { name, username, password: Some(password.reveal().to_owned()) });
     }
     Ok((kept, shown))
+}
+
+/// Brings the credentials in line with the spec. A new user has a password that nobody knows, until one is asked for.
+async fn logins(row: &mut SolutionRow, kind: &'static dyn Kind) -> Result<(), Fault> {
+    let wanted = kind.credentials(&row.spec);
+    row.credentials.retain(|name, _| wanted.iter().any(|login| login.name == *name));
+    for Login { name, username, scheme } in wanted {
+        if !row.credentials.contains_key(&name) {
+            // One of that name may have been before: this one is newer, whatever it was.
+            let generation = u64::try_from(Timestamp::now().as_second()).unwrap_or(1);
+            row.credentials.insert(name, Credential { username, hash: passphrase::none(scheme).await?, generation });
+        }
+    }
+    Ok(())
 }
 
 fn no_kind(app: &App, name: &str) -> Refusal {

@@ -3,6 +3,7 @@
 //! "Settled" counts only when the node says it of the current epoch and generation; a node that is silent makes the state
 //! unknown, never gone.
 
+use crate::app::App;
 use crate::store::solution::SolutionView;
 use husorden_base::{Language, Text};
 use husorden_kinds::{Aim, Waiting};
@@ -64,8 +65,10 @@ fn waiting(seen: &Seen) -> Option<Text> {
 }
 
 /// A solution as the API shows it.
-pub(crate) fn shown(view: &SolutionView, language: Language) -> api::Solution {
+pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::Solution {
     let (state, message) = of(view);
+    let named = app.kind(&view.kind).filter(|kind| kind.host());
+    let host = named.and_then(|kind| husorden_base::host(kind.name(), view.number, &app.config().zone));
     let seen = view.seen.as_ref();
     api::Solution {
         id: view.id.to_string(),
@@ -86,6 +89,7 @@ pub(crate) fn shown(view: &SolutionView, language: Language) -> api::Solution {
                 ("limit".to_owned(), usage.limit),
             ])
         }),
+        host: host.map(|host| host.to_string()),
         seen: seen.map_or_else(
             || serde_json::json!({}),
             |seen| serde_json::json!({ "at": seen.at, "marks": seen.marks, "services": seen.services }),
@@ -128,6 +132,7 @@ mod tests {
             epoch: 1,
             generation: 3,
             hold_for: None,
+            host: host.map(|host| host.to_string()),
             seen: Some(Seen {
                 solution: SolutionId::new(),
                 report: 1,

@@ -138,7 +138,7 @@ impl Kind for Lacks<'_> {
     fn volume(&self, spec: &Value) -> Bytes {
         self.kind.volume(spec)
     }
-    fn credentials(&self, spec: &Value) -> Vec<(String, String)> {
+    fn credentials(&self, spec: &Value) -> Vec<crate::Login> {
         self.kind.credentials(spec)
     }
     fn intake(&self) -> Option<(&'static str, &'static str)> {

@@ -8,12 +8,14 @@
 //! To add a kind: a folder, a `mod` line and an entry in [`KINDS`].
 
 pub mod allow;
+mod database;
 pub mod fake;
 pub mod finding;
 pub mod form;
 #[cfg(test)]
 mod harness;
 pub mod host;
+mod mariadb;
 pub mod order;
 pub mod page;
 pub mod pass;
@@ -26,8 +28,8 @@ mod website;
 
 pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
-pub use order::{Aim, Credential, Order, Standing};
-pub use page::{CardRow, Glyph, Offer};
+pub use order::{Aim, Credential, Login, Order, Scheme, Standing};
+pub use page::{CardRow, Glyph, Offer, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use sandbox::{
@@ -40,7 +42,7 @@ use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 
 /// Every kind there is. A closed list: what does not stand here does not exist.
-pub static KINDS: [&dyn Kind; 1] = [&website::Website];
+pub static KINDS: [&dyn Kind; 2] = [&website::Website, &database::Database];
 
 /// The kind with this name.
 #[must_use]
@@ -89,8 +91,13 @@ pub trait Kind: Sync {
         Demand { disk: self.volume(spec), ..Demand::default() }
     }
 
-    /// Passwords that are made with the solution and shown once, as (name of the credential, user name).
-    fn credentials(&self, spec: &Value) -> Vec<(String, String)>;
+    /// Passwords that are made with the solution and shown once.
+    fn credentials(&self, spec: &Value) -> Vec<Login>;
+
+    /// Whether a solution is reached by its own name and a port, beside the edge.
+    fn host(&self) -> bool {
+        false
+    }
 
     /// Where an uploaded archive is unpacked: the folder of the volume that holds the customer's files, and one for scratch
     /// beside it. None when the kind takes no archives.
@@ -108,7 +115,7 @@ pub trait Kind: Sync {
     }
 
     /// The card of one solution: its addresses and what else its owner looks for first.
-    fn card(&self, _spec: &Value) -> Vec<CardRow> {
+    fn card(&self, _at: &Whereabouts, _spec: &Value) -> Vec<CardRow> {
         Vec::new()
     }
 

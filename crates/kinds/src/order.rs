@@ -17,12 +17,35 @@ pub enum Aim {
     Gone,
 }
 
+/// How an engine keeps a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// bcrypt (`$2y$…`), which PHP's `password_verify` and `crypt(3)` read.
+    Bcrypt,
+    /// PostgreSQL's verifier for SCRAM-SHA-256 (RFC 5802, RFC 7677): `SCRAM-SHA-256$4096:salt$StoredKey:ServerKey`.
+    ScramSha256,
+    /// MySQL's native hash: `*` and SHA-1 of SHA-1 in hexadecimal. It has no salt, so it is for long random passwords.
+    MysqlNative,
+}
+
+/// Somebody who logs in to a solution, with a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The name of the credential.
+    pub name: String,
+    /// The user it is for.
+    pub username: String,
+    /// How the engine keeps the password.
+    pub scheme: Scheme,
+}
+
 /// A password as the platform keeps it: a hash that the engine checks, never the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     /// The user it is for.
     pub username: String,
-    /// bcrypt hash (`$2y$…`), which PHP's `password_verify` and `crypt(3)` read.
+    /// As the [`Scheme`] of its login has it.
     pub hash: String,
     /// Grows with each new password; the mark of what was set last is compared with it.
     pub generation: u64,

@@ -1,6 +1,6 @@
 //! What a kind says of itself on people's pages: the starts it offers, and the card of one solution. Data, no markup.
 
-use husorden_base::Text;
+use husorden_base::{Number, Text};
 use serde_json::Value;
 
 /// A ready-made start, as the page of new solutions offers it.
@@ -27,8 +27,19 @@ pub enum Glyph {
     File,
     /// Something that runs programs.
     Server,
+    /// Something that keeps tables.
+    Database,
     /// Something that can be filled with anything.
     Box,
+}
+
+/// Where a solution is met, for its card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Its number on the installation.
+    pub number: Number,
+    /// Its own name, where it is reached by a port.
+    pub host: String,
 }
 
 /// A line of a solution's card.

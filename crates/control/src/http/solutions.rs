@@ -89,7 +89,8 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller, Ask(ask): Ask<N
             break;
         }
     }
-    let mut shown = page(rows, ask.limit, |view| view.id.to_string(), |view| state::shown(&view, caller.language));
+    let mut shown =
+        page(rows, ask.limit, |view| view.id.to_string(), |view| state::shown(&app, &view, caller.language));
     shown.next = shown.next.or(next);
     Ok(Answer::ok(shown))
 }
@@ -104,7 +105,7 @@ pub(crate) async fn create(
 
 pub(crate) async fn get(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Result<Answer, Fault> {
     let view = solution::find(&app, &caller, &text).await?;
-    Ok(Answer::ok(state::shown(&view, caller.language)).tagged(view.generation))
+    Ok(Answer::ok(state::shown(&app, &view, caller.language)).tagged(view.generation))
 }
 
 pub(crate) async fn change(
@@ -157,6 +158,7 @@ pub(crate) async fn credential(
     State(app): State<App>,
     caller: Caller,
     Path((text, name)): Path<(String, String)>,
+    Form(form): Form<api::CredentialForm>,
 ) -> Result<Answer, Fault> {
-    solution::credential(&app, &caller, &text, &name).await
+    solution::credential(&app, &caller, &text, &name, form).await
 }

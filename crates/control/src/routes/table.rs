@@ -32,7 +32,7 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{CredentialShown, Event, Order, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
+    use api::{CredentialForm, CredentialShown, Event, Order, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
@@ -50,8 +50,8 @@ fn solutions() -> Vec<Route> {
         post("/v1/solutions/{solution}/sleep", both(Can::SolutionChange), "Stop its services until the next request", orders::sleep).gives::<Order>().status(202),
         post("/v1/solutions/{solution}/archive", both(Can::SolutionChange), "Upload an archive and unpack it into the solution's files", archive::upload)
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
-        post("/v1/solutions/{solution}/credentials/{credential}", both(Can::SolutionChange), "Make a new password, shown once", solutions::credential)
-            .gives::<CredentialShown>(),
+        post("/v1/solutions/{solution}/credentials/{credential}", both(Can::SolutionChange), "Make a new password, shown once, or set the one that is sent", solutions::credential)
+            .takes::<CredentialForm>().gives::<CredentialShown>(),
         get("/v1/solutions/{solution}/snapshots", both(Can::Read), "List snapshots", orders::snapshots).gives_page::<Snapshot>().asks(PAGE),
         post("/v1/solutions/{solution}/snapshots", both(Can::SolutionChange), "Take a snapshot", orders::snapshot)
             .takes::<SnapshotCreate>().gives::<Order>().status(202),

@@ -92,9 +92,7 @@ pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
 pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
     let mut sandbox = db_sandbox(spec, database);
     sandbox.argv = words(&["/usr/sbin/mariadbd", "--defaults-file=/run/conf/mariadb.cnf"]);
-    // The server is process 1 of its sandbox, and trusts the variables only when they name it.
-    sandbox.env.insert("LISTEN_FDS".to_owned(), "1".to_owned());
-    sandbox.env.insert("LISTEN_PID".to_owned(), "1".to_owned());
+    crate::mariadb::listens(&mut sandbox, 1);
     Service {
         sandbox,
         reach: Reach::Own,
@@ -109,7 +107,7 @@ pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
 /// Copies the prepared database into the volume.
 pub(super) fn db_init(spec: &Spec, database: &RuntimeName) -> Task {
     let mut sandbox = db_sandbox(spec, database);
-    script(&mut sandbox, "db-init.sh", include_str!("files/db-init.sh"));
+    script(&mut sandbox, "db-init.sh", crate::mariadb::INIT);
     sandbox.binds.push(Bind { from: Place::Template(database.clone()), to: "/srv/template".to_owned(), write: false });
     sandbox.env.insert("DB".to_owned(), database.to_string());
     task("db-init", sandbox, (mark::DB, database.as_str()), 120)
@@ -118,7 +116,7 @@ pub(super) fn db_init(spec: &Spec, database: &RuntimeName) -> Task {
 /// Lifts the data of an older version to this one.
 pub(super) fn db_upgrade(spec: &Spec, from: &RuntimeName, to: &RuntimeName) -> Task {
     let mut sandbox = db_sandbox(spec, to);
-    script(&mut sandbox, "db-upgrade.sh", include_str!("files/db-upgrade.sh"));
+    script(&mut sandbox, "db-upgrade.sh", crate::mariadb::UPGRADE);
     sandbox.env.insert("FROM".to_owned(), from.to_string());
     sandbox.env.insert("DB".to_owned(), to.to_string());
     let mark = format!("{to} from {from}");
@@ -128,7 +126,7 @@ pub(super) fn db_upgrade(spec: &Spec, from: &RuntimeName, to: &RuntimeName) -> T
 /// Removes the data of older versions.
 pub(super) fn db_tidy(spec: &Spec, database: &RuntimeName) -> Task {
     let mut sandbox = db_sandbox(spec, database);
-    script(&mut sandbox, "db-tidy.sh", include_str!("files/db-tidy.sh"));
+    script(&mut sandbox, "db-tidy.sh", crate::mariadb::TIDY);
     sandbox.env.insert("DB".to_owned(), database.to_string());
     task("db-tidy", sandbox, (mark::DB, database.as_str()), 120)
 }

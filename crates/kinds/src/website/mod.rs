@@ -36,7 +36,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Demand, Kind, Offer, Order, Plan, Probe, Sight};
+use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Scheme, Sight, Whereabouts};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -82,12 +82,9 @@ impl Kind for Website {
         })
     }
 
-    fn credentials(&self, spec: &Value) -> Vec<(String, String)> {
-        stored(spec)
-            .and_then(|spec| spec.app)
-            .map(|app| (engine::ADMIN.to_owned(), app.admin_user))
-            .into_iter()
-            .collect()
+    fn credentials(&self, spec: &Value) -> Vec<Login> {
+        let login = |username| Login { name: engine::ADMIN.to_owned(), username, scheme: Scheme::Bcrypt };
+        stored(spec).and_then(|spec| spec.app).map(|app| login(app.admin_user)).into_iter().collect()
     }
 
     fn intake(&self) -> Option<(&'static str, &'static str)> {
@@ -102,7 +99,7 @@ impl Kind for Website {
         card::offers()
     }
 
-    fn card(&self, spec: &Value) -> Vec<CardRow> {
+    fn card(&self, _at: &Whereabouts, spec: &Value) -> Vec<CardRow> {
         card::card(spec)
     }
 

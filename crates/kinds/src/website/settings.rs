@@ -89,20 +89,9 @@ pub(super) fn mariadb_cnf(spec: &Spec, database: &RuntimeName) -> String {
     let connections = spec.php.workers + 10;
     format!(
         "\
-[mariadbd]
-datadir = /srv/db/{database}
+{base}datadir = /srv/db/{database}
 socket = {LISTEN}/{DB}.sock
-pid-file = /tmp/mariadbd.pid
-tmpdir = /tmp
 skip-networking
-skip-name-resolve
-skip-symbolic-links
-skip-log-bin
-local-infile = OFF
-secure-file-priv = /tmp
-feedback = OFF
-performance-schema = OFF
-character-set-server = utf8mb4
 max-connections = {connections}
 max-allowed-packet = 32M
 thread-cache-size = 2
@@ -110,8 +99,6 @@ thread-stack = 256K
 table-open-cache = 256
 table-definition-cache = 400
 open-files-limit = 4096
-query-cache-type = OFF
-query-cache-size = 0
 key-buffer-size = 1M
 aria-pagecache-buffer-size = 2M
 tmp-table-size = 8M
@@ -124,8 +111,7 @@ innodb-temp-data-file-path = ibtmp1:4M:autoextend
 innodb-read-io-threads = 2
 innodb-write-io-threads = 2
 innodb-purge-threads = 1
-; The sandbox has no io_uring.
-innodb-use-native-aio = OFF
-"
+",
+        base = crate::mariadb::BASE,
     )
 }

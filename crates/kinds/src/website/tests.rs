@@ -21,13 +21,13 @@ fn order(form: &Value) -> Order {
     let credentials: BTreeMap<String, Credential> = Website
         .credentials(&spec)
         .into_iter()
-        .map(|(name, username)| {
+        .map(|login| {
             let credential = Credential {
-                username,
+                username: login.username,
                 hash: "$2y$10$abcdefghijklmnopqrstuuWXYZ0123456789abcdefghijklmnopqrs".to_owned(),
                 generation: 3,
             };
-            (name, credential)
+            (login.name, credential)
         })
         .collect();
     Order {

@@ -25,6 +25,7 @@ const fn glyph(glyph: Glyph) -> Icon {
         Glyph::File => Icon::File,
         Glyph::Server => Icon::Server,
         Glyph::Box => Icon::Box,
+        Glyph::Database => Icon::Database,
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) enum Icon {
     Clock,
     Close,
     Copy,
+    Database,
     Dots,
     External,
     File,
@@ -61,6 +62,9 @@ impl Icon {
             Self::Clock => "<circle cx='12' cy='12' r='8.500'/><path d='M12 7v5l3.500 2'/>",
             Self::Close => "<path d='M6 6l12 12M18 6L6 18'/>",
             Self::Copy => "<rect x='9' y='9' width='11' height='11' rx='2'/><path d='M5 15H4V5a1 1 0 0 1 1-1h10v1'/>",
+            Self::Database => {
+                "<ellipse cx='12' cy='6' rx='7' ry='3'/><path d='M5 6v6c0 1.700 3.100 3 7 3s7-1.300 7-3V6M5 12v6c0 1.700 3.100 3 7 3s7-1.300 7-3v-6'/>"
+            }
             Self::Dots => "<path d='M4 7h16M4 12h16M4 17h16'/>",
             Self::External => "<path d='M10 5H5v14h14v-5M14 4h6v6M20 4l-9 9'/>",
             Self::File => "<path d='M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 16h6'/>",

@@ -135,6 +135,9 @@ pub struct Solution {
     /// Disk use in bytes: `live`, `snapshots`, `limit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<BTreeMap<String, u64>>,
+    /// Its own name, for what is reached by a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// What the node saw last: marks and services.
     #[schema(value_type = Object)]
     pub seen: Value,
@@ -155,6 +158,15 @@ pub struct Solution {
     /// When it was last changed.
     #[schema(value_type = String)]
     pub changed: Timestamp,
+}
+
+/// What a new password of a solution is asked for with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialForm {
+    /// The password that is wanted; left out, one is made at random and shown once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
 }
 
 /// A solution that was just made, with what is shown once.

@@ -168,7 +168,8 @@ fn claims_volume_and_credentials() {
         [("domain", "www.shop.example".to_owned()), ("domain", "shop.example".to_owned())]
     );
     assert_eq!(Website.volume(&spec), Bytes::gib(2));
-    assert_eq!(Website.credentials(&spec), [("admin".to_owned(), "admin".to_owned())]);
+    let logins: Vec<_> = Website.credentials(&spec).into_iter().map(|login| (login.name, login.username)).collect();
+    assert_eq!(logins, [("admin".to_owned(), "admin".to_owned())]);
     assert!(Website.credentials(&super::spec(&json!({"domains": ["a.example"]}))).is_empty());
 }
 

@@ -107,12 +107,12 @@ fn card(ask: &Ask, one: &api::Solution) -> Markup {
                     }
                 }
             }
-            @for (name, _) in credentials {
+            @for name in credentials.iter().map(|login| &login.name) {
                 div {
                     dt { (l.t("Adgangskode", "Password")) }
                     dd {
                         span class="faint" { (l.t("Vises kun, når den laves", "Shown only when it is made")) }
-                        (ui::asks(&format!("{}/credentials/{}", path(one), segment(&name)), "small", Some(Icon::Key), l.t("Lav en ny", "Make a new one")))
+                        (ui::asks(&format!("{}/credentials/{}", path(one), segment(name)), "small", Some(Icon::Key), l.t("Lav en ny", "Make a new one")))
                     }
                 }
             }

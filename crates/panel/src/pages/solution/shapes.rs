@@ -7,8 +7,8 @@ use crate::pages::overview::kind_title;
 use crate::say::Say;
 use crate::ui;
 use crate::ui::icon::Icon;
-use husorden_base::Refusal;
-use husorden_kinds::CardRow;
+use husorden_base::{Number, Refusal};
+use husorden_kinds::{CardRow, Whereabouts};
 use husorden_wire::api;
 use husorden_wire::api::Capability;
 use maud::{Markup, html};
@@ -25,7 +25,9 @@ pub(super) fn path(one: &api::Solution) -> String {
 
 /// What its kind says of it.
 pub(crate) fn card_rows(ask: &Ask, one: &api::Solution) -> Vec<CardRow> {
-    ask.kinds.iter().find(|kind| kind.name() == one.kind).map(|kind| kind.card(&one.spec)).unwrap_or_default()
+    let Some(number) = Number::new(one.number) else { return Vec::new() };
+    let at = Whereabouts { number, host: one.host.clone().unwrap_or_default() };
+    ask.kinds.iter().find(|kind| kind.name() == one.kind).map(|kind| kind.card(&at, &one.spec)).unwrap_or_default()
 }
 
 /// Its kind, as a label.

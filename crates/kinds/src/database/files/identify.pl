@@ -1,0 +1,30 @@
+# Writes another system identifier into a cluster's control file: `identify.pl DATADIR NUMBER`. The cluster must be at rest, and
+# pg_resetwal must be run afterwards, for its log begins with the identifier too.
+#
+# The control file begins with the identifier, in the machine's own order of bytes, and ends with a CRC-32C of all that comes
+# before it (src/include/catalog/pg_control.h). Where it ends differs between versions: the checksum tells.
+use strict;
+use warnings;
+
+my ($data, $number) = @ARGV;
+my $path = "$data/global/pg_control";
+my @table = map {
+    my $entry = $_;
+    $entry = $entry & 1 ? ($entry >> 1) ^ 0x82F63B78 : $entry >> 1 for 1 .. 8;
+    $entry;
+} 0 .. 255;
+
+sub checksum {
+    my $sum = 0xFFFFFFFF;
+    $sum = $table[($sum ^ $_) & 0xFF] ^ ($sum >> 8) for unpack 'C*', shift;
+    return $sum ^ 0xFFFFFFFF;
+}
+
+open my $file, '+<:raw', $path or die "opening $path: $!\n";
+read $file, my $bytes, 1024 or die "reading $path: $!\n";
+my ($end) = grep { checksum(substr $bytes, 0, $_) == unpack 'L', substr $bytes, $_, 4 } map { 4 * $_ } 32 .. 200;
+defined $end or die "$path is no control file that is whole\n";
+my $body = pack('Q', $number) . substr $bytes, 8, $end - 8;
+seek $file, 0, 0 or die "writing $path: $!\n";
+print $file $body, pack 'L', checksum($body) or die "writing $path: $!\n";
+close $file or die "writing $path: $!\n";

@@ -1,0 +1,129 @@
+//! A database: one instance of PostgreSQL or MariaDB, reached over TLS by the addresses on its list, with its users and databases
+//! as its owner wishes them.
+//!
+//! ```text
+//!            VolumeCreate         init: the template's copy            people: users, databases, rights
+//!   absent ───────────────▶ live ───────────────────────────▶ held ──────────────────────────────────────▶ settled
+//!                             ▲                                │ ▲                                            │
+//!                 VolumeRevive│            a wish for a later  │ │ upgrade left its mark, or failed:          │ a change of people
+//!                             │                     version    ▼ │ what served before serves on               ▼
+//!   absent ◀────────────── retained ◀───────────────────── upgrading                                       people again
+//!           VolumeDestroy            VolumeRetain, when the aim is gone
+//!           (gone, expired)
+//!
+//!   stopped, closed: from every state, the service goes; data and port stay
+//! ```
+//!
+//! Invariants:
+//! - A step that destroys is planned under [`crate::Aim::Gone`] alone, and a volume is touched only after a look that showed
+//!   nothing at work on it.
+//! - No task and no service is planned while the instance is closed or stopped.
+//! - What serves is the version that the mark names. While it is lifted to another, the old one answers no client; a lift that
+//!   fails leaves it serving.
+//! - No client is the superuser. The platform comes by the unix socket, and is known by its peer.
+//! - No password is kept: users are given the verifier that the engine itself would keep.
+
+mod card;
+mod engine;
+mod mariadb;
+mod names;
+mod parameters;
+mod people;
+mod plan;
+mod postgres;
+mod reached;
+mod schema;
+mod spec;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Sight, Whereabouts};
+use husorden_base::{Bytes, FieldError, Text};
+use serde_json::Value;
+use spec::Spec;
+
+/// The kind `database`.
+pub(crate) struct Database;
+
+impl Kind for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    fn title(&self) -> Text {
+        Text::new("Database", "Database")
+    }
+
+    fn schema(&self) -> Value {
+        schema::schema()
+    }
+
+    fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
+        let spec = Spec::parse(form, before)?;
+        Ok(serde_json::to_value(spec).expect("a spec is plain data"))
+    }
+
+    fn claims(&self, _spec: &Value) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn volume(&self, spec: &Value) -> Bytes {
+        stored(spec).map_or(Bytes(0), |spec| spec.size)
+    }
+
+    fn demand(&self, spec: &Value) -> Demand {
+        stored(spec).map_or_else(Demand::default, |spec| Demand {
+            disk: spec.size,
+            memory: spec.memory,
+            cpu_percent: spec.cpu_percent,
+        })
+    }
+
+    fn credentials(&self, spec: &Value) -> Vec<Login> {
+        let Some(spec) = stored(spec) else { return Vec::new() };
+        let scheme = spec.engine.scheme();
+        let login = |name: &String| Login { name: name.clone(), username: name.clone(), scheme };
+        spec.users.keys().map(login).collect()
+    }
+
+    fn probe(&self, _spec: &Value) -> Option<Probe> {
+        None
+    }
+
+    fn host(&self) -> bool {
+        true
+    }
+
+    fn offers(&self) -> Vec<Offer> {
+        card::offers()
+    }
+
+    fn card(&self, at: &Whereabouts, spec: &Value) -> Vec<CardRow> {
+        stored(spec).map(|spec| card::card(at, &spec)).unwrap_or_default()
+    }
+
+    fn destructive(&self, before: &Value, after: &Value) -> bool {
+        match (stored(before), stored(after)) {
+            (Some(before), Some(after)) => {
+                before.engine != after.engine
+                    || before.databases.keys().any(|name| !after.databases.contains_key(name))
+                    || before.users.keys().any(|name| !after.users.contains_key(name))
+            }
+            _ => true,
+        }
+    }
+
+    fn plan(&self, order: &Order, sight: &Sight) -> Plan {
+        plan::plan(order, sight)
+    }
+
+    fn reached(&self, order: &Order, sight: &Sight) -> Result<(), String> {
+        reached::reached(order, sight)
+    }
+}
+
+fn stored(spec: &Value) -> Option<Spec> {
+    Spec::stored(spec).ok()
+}

@@ -1,0 +1,264 @@
+//! The plan of a database: pure, from an order and a sight to steps. While it is to be served, one line of tasks; the first that is
+//! neither done nor failed runs, one at a time:
+//!
+//! ```text
+//! init | identify → upgrade → people → tidy
+//! ```
+//!
+//! What serves follows from the marks alone: the version that the mark `engine` names. A wish for a later one changes what serves
+//! only when the upgrade has left the mark, so an upgrade that fails changes nothing.
+
+use super::engine::{self, DB, Engine, Held, Mode, mark};
+use super::people;
+use super::spec::Spec;
+use super::words;
+use crate::{
+    Door, Order, Plan, Port, RuntimeSight, Service, ServiceState, Sight, Standing, Step, Task, VolumeSight, Waiting,
+};
+use husorden_base::{Number, RuntimeName, Text};
+use std::collections::BTreeSet;
+
+/// Doors are given by number: the first, and how many there are.
+const DOORS: (u16, u32) = (20_000, 40_000);
+
+/// What to do next.
+pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
+    let spec = Spec::stored(&order.spec);
+    match (order.standing(), spec) {
+        (Standing::Going, _) => gone(order, sight),
+        (Standing::Stopped | Standing::Closed(_), Ok(spec)) => {
+            let mut steps = quiet(sight);
+            if sight.volume != VolumeSight::Absent {
+                steps.extend(volume(&spec, sight));
+            }
+            Plan { steps, waiting: None }
+        }
+        (Standing::Stopped | Standing::Closed(_), Err(_)) => {
+            Plan { steps: quiet(sight), waiting: Some(words::unreadable()) }
+        }
+        (Standing::Open, Ok(spec)) => Run::new(order, &spec, sight).plan(),
+        (Standing::Open, Err(_)) => Plan { steps: Vec::new(), waiting: Some(words::unreadable()) },
+    }
+}
+
+/// The TCP port of the node that leads to the instance with this number.
+pub(super) fn door(number: Number) -> u16 {
+    let place = u16::try_from(number.get() % DOORS.1).unwrap_or(0);
+    DOORS.0 + place
+}
+
+/// The port of the instance: who is on the list may connect, and the server itself asks nobody.
+pub(super) fn port(order: &Order, spec: &Spec) -> Port {
+    let tcp = spec.engine.tcp();
+    let access = crate::allow::Access { allow: spec.allow.clone(), open_to_all: spec.open_to_all };
+    Port { allow: access.ports(&[tcp]), doors: vec![Door { outer: door(order.number), inner: tcp }], outbound: false }
+}
+
+/// On its way out: still, then off the net, then retained, and destroyed only when the retention time is over.
+fn gone(order: &Order, sight: &Sight) -> Plan {
+    let mut steps = quiet(sight);
+    if sight.port.is_some() {
+        steps.push(Step::PortDrop);
+    }
+    // The volume is touched only after a look that shows nothing at work on it.
+    if steps.is_empty() {
+        match sight.volume {
+            VolumeSight::Live { .. } => steps.push(Step::VolumeRetain),
+            VolumeSight::Retained if order.expired => steps.push(Step::VolumeDestroy),
+            VolumeSight::Retained | VolumeSight::Absent => {}
+        }
+    }
+    Plan { steps, waiting: None }
+}
+
+/// Nothing runs.
+fn quiet(sight: &Sight) -> Vec<Step> {
+    let services = sight.services.keys().map(|role| Step::ServiceDrop { role: role.clone() });
+    let tasks = sight.tasks.keys().map(|name| Step::TaskForget { name: name.clone() });
+    services.chain(tasks).collect()
+}
+
+/// What the volume lacks, if anything.
+fn volume(spec: &Spec, sight: &Sight) -> Option<Step> {
+    match sight.volume {
+        VolumeSight::Absent => {
+            Some(Step::VolumeCreate { limit: spec.size, folders: engine::FOLDERS.map(str::to_owned).to_vec() })
+        }
+        VolumeSight::Retained => Some(Step::VolumeRevive),
+        VolumeSight::Live { limit } if limit != spec.size => Some(Step::VolumeLimit { limit: spec.size }),
+        VolumeSight::Live { .. } => None,
+    }
+}
+
+/// What the server must be while a task runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// It answers; the task asks it.
+    Served,
+    /// It answers nobody but the task.
+    Quieted,
+    /// It does not run: the task works on its data.
+    Absent,
+    /// It makes no difference.
+    Anything,
+}
+
+/// One task in the line.
+struct Due {
+    task: Task,
+    needs: Needs,
+    /// Whether anything after it can be done when it has failed.
+    ends: bool,
+}
+
+struct Run<'a> {
+    order: &'a Order,
+    spec: &'a Spec,
+    sight: &'a Sight,
+    held: Option<Held>,
+    line: Vec<Due>,
+}
+
+impl<'a> Run<'a> {
+    fn new(order: &'a Order, spec: &'a Spec, sight: &'a Sight) -> Self {
+        let live = matches!(sight.volume, VolumeSight::Live { .. });
+        let held = engine::held(order, &sight.marks).filter(|_| live);
+        let mut run = Self { order, spec, sight, held, line: Vec::new() };
+        if live {
+            run.line = run.line();
+        }
+        run
+    }
+
+    /// Tasks whose marks are missing, in the order of the module's drawing.
+    fn line(&self) -> Vec<Due> {
+        let (order, spec) = (self.order, self.spec);
+        let Some(held) = self.held else {
+            let init = Due { task: engine::init(order, spec, spec.engine), needs: Needs::Absent, ends: true };
+            return vec![init];
+        };
+        let mut line = Vec::new();
+        if held.engine.has_identity() && !held.own {
+            line.push(Due { task: engine::identify(order, spec, held.engine), needs: Needs::Absent, ends: true });
+        }
+        if held.engine < spec.engine && held.engine.family() == spec.engine.family() {
+            let needs = if held.engine.has_identity() { Needs::Quieted } else { Needs::Absent };
+            line.push(Due { task: engine::upgrade(order, spec, held.engine, spec.engine), needs, ends: false });
+        }
+        if self.sight.marks.get(mark::PEOPLE) != Some(&people::digest(order, spec)) {
+            let first = !self.sight.marks.contains_key(mark::PEOPLE);
+            line.push(Due { task: engine::people(order, spec, held.engine), needs: Needs::Served, ends: first });
+        }
+        if held.older {
+            line.push(Due { task: engine::tidy(order, spec, held.engine), needs: Needs::Anything, ends: false });
+        }
+        line
+    }
+
+    fn plan(self) -> Plan {
+        let mut steps = Vec::new();
+        let mut work = None;
+        let (current, mut troubles) = self.current();
+        let service = self.service(current);
+
+        // Take-downs.
+        for role in self.sight.services.keys() {
+            if role != DB || service.is_none() {
+                steps.push(Step::ServiceDrop { role: role.clone() });
+            }
+        }
+        for (name, seen) in &self.sight.tasks {
+            let still_due = self.line.iter().any(|due| due.task.name == *name && due.task.digest() == seen.digest);
+            if !still_due {
+                steps.push(Step::TaskForget { name: name.clone() });
+            }
+        }
+        // Build-ups.
+        steps.extend(volume(self.spec, self.sight));
+        let port = port(self.order, self.spec);
+        if self.sight.port.as_ref() != Some(&port.digest()) {
+            steps.push(Step::Port { port });
+        }
+        for name in self.catalogue(service.as_ref()) {
+            match self.sight.runtimes.get(&name) {
+                Some(RuntimeSight::Ready) => {}
+                None | Some(RuntimeSight::Absent) => steps.push(Step::Runtime { name }),
+                Some(RuntimeSight::Building) => work = Some(words::building(&name)),
+                Some(RuntimeSight::Failed { .. }) => work = Some(words::build_failed(&name)),
+            }
+        }
+        if let Some(service) = &service {
+            let seen = self.sight.services.get(DB);
+            if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {
+                troubles.push(words::service_failing(reason));
+            }
+            if self.built(&service.sandbox.runtime) && seen.map(|seen| &seen.digest) != Some(&service.digest()) {
+                steps.push(Step::Service { role: DB.to_owned(), service: Box::new(service.clone()) });
+            }
+        }
+        if let Some(due) = current {
+            work = Some(words::working(&due.task.name));
+            if !self.sight.tasks.contains_key(&due.task.name) && self.may_start(due, service.as_ref()) {
+                steps.push(Step::Task { task: Box::new(due.task.clone()) });
+            }
+        }
+        let waiting = match troubles.into_iter().next() {
+            Some(text) => Some(Waiting::Trouble { text }),
+            None => work.map(|text| Waiting::Work { text }),
+        };
+        Plan { steps, waiting }
+    }
+
+    /// The task whose turn it is, and what those before it failed of.
+    fn current(&self) -> (Option<&Due>, Vec<Text>) {
+        let mut failed = Vec::new();
+        for due in &self.line {
+            let seen = self.sight.tasks.get(&due.task.name).filter(|seen| seen.digest == due.task.digest());
+            let Some(reason) = seen.and_then(|seen| seen.failed.as_ref()) else {
+                return (Some(due), failed);
+            };
+            failed.push(words::failed(&due.task.name, reason));
+            if due.ends {
+                break;
+            }
+        }
+        (None, failed)
+    }
+
+    /// The server that is to stand now, if any.
+    fn service(&self, current: Option<&Due>) -> Option<Service> {
+        let held = self.held?;
+        let ready = |due: &Due| self.built(&due.task.sandbox.runtime);
+        let mode = match current.filter(|due| ready(due)).map(|due| due.needs) {
+            Some(Needs::Absent) => return None,
+            Some(Needs::Quieted) => Mode::Upgrading,
+            Some(Needs::Served | Needs::Anything) | None => Mode::Serving,
+        };
+        Some(engine::service(self.spec, held.engine, mode))
+    }
+
+    /// Every catalogue entry that is needed now.
+    fn catalogue(&self, service: Option<&Service>) -> BTreeSet<RuntimeName> {
+        let mut names = BTreeSet::from([self.spec.engine.catalogue()]);
+        names.extend(service.map(|service| service.sandbox.runtime.clone()));
+        names.extend(self.held.map(|held: Held| held.engine).map(Engine::catalogue));
+        names.extend(self.line.iter().map(|due| due.task.sandbox.runtime.clone()));
+        names
+    }
+
+    fn built(&self, name: &RuntimeName) -> bool {
+        self.sight.runtimes.get(name) == Some(&RuntimeSight::Ready)
+    }
+
+    /// Whether everything a task stands on is seen, so that it is not started into a failure.
+    fn may_start(&self, due: &Due, service: Option<&Service>) -> bool {
+        let seen = self.sight.services.get(DB);
+        let server = match (due.needs, service) {
+            (Needs::Absent, _) => seen.is_none(),
+            (Needs::Served | Needs::Quieted, Some(service)) => seen.is_some_and(|seen| seen.digest == service.digest()),
+            (Needs::Served | Needs::Quieted, None) => false,
+            (Needs::Anything, _) => true,
+        };
+        self.built(&due.task.sandbox.runtime) && server
+    }
+}

@@ -1,0 +1,178 @@
+//! PostgreSQL: its settings, its service, and what its tasks need besides.
+//!
+//! It can't be told of listening sockets, so a library is preloaded that hands them over ([`Place::Listen`]). The settings file and
+//! the file of who may connect are the platform's; what changes without a restart lies among the live files.
+
+use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
+use super::parameters;
+use super::spec::Spec;
+use crate::{Bind, LIVE, Live, Network, Order, Place, Reach, Sandbox, Service};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The TCP port inside.
+pub(super) const TCP: u16 = 5432;
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+
+/// What may be switched on: shipped with the server, with no way to files, programs or other machines.
+pub(super) const EXTENSIONS: [&str; 22] = [
+    "bloom",
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "earthdistance",
+    "fuzzystrmatch",
+    "hstore",
+    "intarray",
+    "isn",
+    "lo",
+    "ltree",
+    "pg_stat_statements",
+    "pg_trgm",
+    "pgcrypto",
+    "pgrowlocks",
+    "pgstattuple",
+    "seg",
+    "tablefunc",
+    "tcn",
+    "unaccent",
+    "uuid-ossp",
+];
+
+/// The server.
+pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
+    let mut sandbox = engine::sandbox(spec, engine);
+    sandbox.argv = [
+        &*format!("/usr/lib/postgresql/{}/bin/postgres", engine.version()),
+        "-D",
+        &format!("/srv/db/{}", engine.word()),
+        "-c",
+        &format!("config_file={GENERATED}/postgresql.conf"),
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    sandbox.env.insert("LD_PRELOAD".to_owned(), format!("{GENERATED}/listen.so"));
+    sandbox.binds.push(Bind { from: Place::Listen, to: format!("{GENERATED}/listen.so"), write: false });
+    sandbox.binds.push(engine::certificate());
+    sandbox.network = Network::Port;
+    sandbox.files.extend([
+        (format!("{GENERATED}/postgresql.conf"), settings(spec, mode)),
+        (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
+    ]);
+    let reach = match mode {
+        Mode::Serving => Reach::Port(TCP),
+        Mode::Upgrading => Reach::Own,
+    };
+    let files = BTreeMap::from([
+        ("pg_hba.conf".to_owned(), who_may_connect(spec)),
+        ("parameters.conf".to_owned(), parameters::postgres(spec)),
+    ]);
+    Service {
+        sandbox,
+        reach,
+        idle_stop_s: IDLE_STOP_S,
+        stop_s: 120,
+        stop_signal: SIGINT,
+        live: Live { files, signal: SIGHUP },
+    }
+}
+
+/// Tells tasks what the instance's data is to know itself as: a number that no other instance has.
+pub(super) fn identity(sandbox: &mut Sandbox, order: &Order, engine: Engine) {
+    let number = u64::try_from(order.solution.0.as_u128() & u128::from(u64::MAX >> 1)).unwrap_or(1).max(1);
+    sandbox.env.insert("IDENTITY".to_owned(), number.to_string());
+    sandbox.env.insert("BIN".to_owned(), format!("/usr/lib/postgresql/{}/bin", engine.version()));
+    sandbox.files.insert(format!("{GENERATED}/identify.pl"), include_str!("files/identify.pl").to_owned());
+}
+
+/// What the upgrade needs: the old server answers on its unix socket, the new one is local to the task.
+pub(super) fn upgrade(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Engine) {
+    engine::script(sandbox, "upgrade.sh", include_str!("files/postgres-upgrade.sh"));
+    identity(sandbox, order, to);
+    sandbox.binds.push(engine::sockets());
+    sandbox.files.extend([
+        (format!("{GENERATED}/postgresql.conf"), settings(spec, Mode::Serving)),
+        (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
+        (format!("{LIVE}/pg_hba.conf"), "local all husorden peer map=platform\n".to_owned()),
+        (format!("{LIVE}/parameters.conf"), parameters::postgres(spec)),
+    ]);
+}
+
+/// The platform's own way in: by the unix socket, as the uid of the solution.
+const IDENT: &str = "platform site husorden\n";
+
+/// `postgresql.conf`.
+fn settings(spec: &Spec, mode: Mode) -> String {
+    let memory = spec.memory.0;
+    let mib = |bytes: u64| (bytes >> 20).max(1);
+    let read_only = match mode {
+        Mode::Serving => "",
+        Mode::Upgrading => "default_transaction_read_only = on\n",
+    };
+    let workers = spec.cpu_percent.div_ceil(100).min(16);
+    format!(
+        "\
+listen_addresses = '0.0.0.0,::'
+port = {TCP}
+# A label: what it listens on is handed to it.
+unix_socket_directories = '/run'
+hba_file = '{LIVE}/pg_hba.conf'
+ident_file = '{GENERATED}/pg_ident.conf'
+max_connections = {connections}
+superuser_reserved_connections = 5
+shared_buffers = {shared}MB
+effective_cache_size = {cache}MB
+work_mem = {work}MB
+maintenance_work_mem = {maintenance}MB
+autovacuum_max_workers = 2
+max_worker_processes = {processes}
+max_parallel_workers = {workers}
+max_parallel_workers_per_gather = {gather}
+dynamic_shared_memory_type = mmap
+huge_pages = off
+wal_level = replica
+max_wal_senders = 0
+max_wal_size = {wal}MB
+min_wal_size = 48MB
+wal_compression = on
+checkpoint_completion_target = 0.9
+temp_file_limit = {temporary}MB
+ssl = on
+ssl_cert_file = '{CERTIFICATE}/chain.pem'
+ssl_key_file = '{CERTIFICATE}/key.pem'
+ssl_min_protocol_version = 'TLSv1.2'
+password_encryption = 'scram-sha-256'
+# Passwords that people set in SQL are judged by the server's own hook.
+shared_preload_libraries = 'passwordcheck,pg_stat_statements'
+log_destination = 'stderr'
+logging_collector = off
+log_line_prefix = '%m %u@%d %h '
+log_connections = off
+log_timezone = 'UTC'
+timezone = 'UTC'
+lc_messages = 'C'
+jit = off
+{read_only}include '{LIVE}/parameters.conf'
+",
+        connections = spec.connections + 5,
+        shared = mib(memory / 4),
+        cache = mib(memory / 2),
+        work = mib(memory / (4 * u64::from(spec.connections))).min(64),
+        maintenance = mib(memory / 16).min(1024),
+        processes = workers + 4,
+        gather = workers / 2,
+        wal = mib(spec.size.0 / 8).clamp(64, 4096),
+        temporary = mib(spec.size.0 / 4),
+    )
+}
+
+/// `pg_hba.conf`: the platform by its socket, and the list by TLS. What no line names is refused.
+fn who_may_connect(spec: &Spec) -> String {
+    let mut text = "local all husorden peer map=platform\nhost all husorden all reject\n".to_owned();
+    for entry in &spec.allow {
+        let _ = writeln!(text, "hostssl all all {} scram-sha-256", entry.net.trunc());
+    }
+    text
+}

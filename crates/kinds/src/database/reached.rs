@@ -1,0 +1,55 @@
+//! When a database's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
+
+use super::engine::{self, DB, Engine, Mode, mark};
+use super::spec::Spec;
+use super::{people, plan};
+use crate::{Order, Sight, Standing, VolumeSight};
+use std::fmt::Debug;
+
+/// What is missing, if anything.
+pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
+    if !sight.tasks.is_empty() {
+        return Err(format!("tasks are left: {:?}", sight.tasks.keys().collect::<Vec<_>>()));
+    }
+    same("route", &sight.route, &None)?;
+    if order.standing() == Standing::Going {
+        same("port", &sight.port, &None)?;
+        same("services", &sight.services.len(), &0)?;
+        return match (&sight.volume, order.expired) {
+            (VolumeSight::Absent, _) | (VolumeSight::Retained, false) => Ok(()),
+            (volume, expired) => Err(format!("volume is {volume:?}, expired: {expired}")),
+        };
+    }
+    let spec = Spec::stored(&order.spec).map_err(|error| error.to_string())?;
+    if order.standing() != Standing::Open {
+        same("services", &sight.services.len(), &0)?;
+        return match sight.volume {
+            VolumeSight::Absent => Ok(()),
+            VolumeSight::Live { limit } => same("limit", &limit, &spec.size),
+            VolumeSight::Retained => Err("the volume is not live".to_owned()),
+        };
+    }
+    same("volume", &sight.volume, &VolumeSight::Live { limit: spec.size })?;
+    same("port", &sight.port, &Some(plan::port(order, &spec).digest()))?;
+    same("people", &sight.marks.get(mark::PEOPLE), &Some(&people::digest(order, &spec)))?;
+
+    let text = sight.marks.get(mark::ENGINE).ok_or("no engine holds the data")?;
+    let words: Vec<&str> = text.split(' ').collect();
+    let [version, "of", owner] = words[..] else { return Err(format!("the mark of the engine: {text}")) };
+    let serving = Engine::named(version).ok_or_else(|| format!("no engine is called {version}"))?;
+    // A volume that came back from a snapshot may hold a later version; it is served as it is.
+    if serving < spec.engine || serving.family() != spec.engine.family() {
+        return Err(format!("{version} serves, {} is wished", spec.engine.word()));
+    }
+    if serving.has_identity() {
+        same("owner", &owner, &order.solution.to_string().as_str())?;
+    }
+    let service = engine::service(&spec, serving, Mode::Serving);
+    let seen = sight.services.get(DB).ok_or("no server is set")?;
+    same("server", &seen.digest, &service.digest())?;
+    same("services", &sight.services.len(), &1)
+}
+
+fn same<T: PartialEq + Debug>(what: &str, seen: &T, wanted: &T) -> Result<(), String> {
+    if seen == wanted { Ok(()) } else { Err(format!("{what} is {seen:?} and should be {wanted:?}")) }
+}

@@ -1,0 +1,212 @@
+//! The plan from every small state, cut anywhere, and a check that this test can fail.
+
+use super::super::engine::{self, DB, Mode, mark};
+use super::super::spec::Spec;
+use super::super::{Database, people, plan};
+use super::order;
+use crate::harness::{Lacks, Start, arrives, live, rests_in_trouble, survives};
+use crate::{Aim, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
+use husorden_base::{Bytes, RuntimeName};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const CATALOGUE: [&str; 4] = ["mariadb-10.11", "mariadb-11.8", "postgresql-15", "postgresql-17"];
+
+fn forms() -> [Value; 3] {
+    [
+        json!({}),
+        json!({"engine": "mariadb-11.8", "users": {"app": {"grants": {"app": "owner"}}, "boss": {}}}),
+        json!({"engine": "postgresql-15", "allow": [{"net": "192.0.2.0/24"}], "databases": {"a": {}, "b": {}}}),
+    ]
+}
+
+/// One form under every aim and measure.
+fn standings(form: &Value) -> Vec<Order> {
+    let cases = [
+        (Aim::Run, false, false),
+        (Aim::Run, true, false),
+        (Aim::Stop, false, false),
+        (Aim::Gone, false, false),
+        (Aim::Gone, true, true),
+    ];
+    let with = |(aim, closed, expired): (Aim, bool, bool)| {
+        let closed = closed.then(|| "2026-17".to_owned());
+        Order { aim, closed, expired, ..order(form) }
+    };
+    cases.into_iter().map(with).collect()
+}
+
+/// What volumes may hold: nothing, this instance's data, another's, an older or a later version, an upgrade's rest, nonsense.
+fn all_marks(order: &Order, spec: &Spec) -> Vec<BTreeMap<String, String>> {
+    let (own, other) = (order.solution.to_string(), uuid::Uuid::from_u128(5).to_string());
+    let family: Vec<&str> =
+        CATALOGUE.into_iter().filter(|name| name.split('-').next() == spec.engine.word().split('-').next()).collect();
+    let mut all = vec![BTreeMap::new(), BTreeMap::from([(mark::ENGINE.to_owned(), "oracle of nobody".to_owned())])];
+    for version in family {
+        for text in [
+            format!("{version} of {own}"),
+            format!("{version} of {other}"),
+            format!("{version} of {own} from postgresql-15"),
+        ] {
+            let (right, old) = (people::digest(order, spec), "old".to_owned());
+            let each = if text.ends_with(&own) { vec![None, Some(old), Some(right)] } else { vec![Some(right)] };
+            for people in each {
+                let mut marks = BTreeMap::from([(mark::ENGINE.to_owned(), text.clone())]);
+                marks.extend(people.map(|people| (mark::PEOPLE.to_owned(), people)));
+                all.push(marks);
+            }
+        }
+    }
+    all
+}
+
+fn all_services(spec: &Spec) -> Vec<BTreeMap<String, ServiceSight>> {
+    let seen = |digest: String, state: ServiceState| ServiceSight { digest, state };
+    let right = engine::service(spec, spec.engine, Mode::Serving).digest();
+    let reading = engine::service(spec, spec.engine, Mode::Upgrading).digest();
+    let failing = ServiceState::Failing { reason: "no such file".to_owned() };
+    vec![
+        BTreeMap::new(),
+        BTreeMap::from([(DB.to_owned(), seen(right, ServiceState::Running))]),
+        BTreeMap::from([(DB.to_owned(), seen(reading, ServiceState::Sleeping))]),
+        BTreeMap::from([
+            (DB.to_owned(), seen("old".to_owned(), failing)),
+            ("alien".to_owned(), seen("alien".to_owned(), ServiceState::Stopping)),
+        ]),
+    ]
+}
+
+fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
+    let failed =
+        |name: &str| (name.to_owned(), TaskSight { digest: "old".to_owned(), failed: Some("it failed".to_owned()) });
+    vec![BTreeMap::new(), ["init", "identify", "upgrade", "people", "tidy", "alien"].map(failed).into()]
+}
+
+/// Every small state of one order.
+fn starts(order: &Order) -> Vec<Start> {
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let all = |seen: RuntimeSight| -> BTreeMap<RuntimeName, RuntimeSight> {
+        CATALOGUE.into_iter().map(|name| (name.parse().expect("a catalogue name"), seen.clone())).collect()
+    };
+    let port = plan::port(order, &spec).digest();
+    let around = [
+        (BTreeMap::new(), None),
+        (all(RuntimeSight::Ready), Some(port)),
+        (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), Some("old".to_owned())),
+    ];
+    let mut volumes = vec![(VolumeSight::Absent, BTreeMap::new(), BTreeMap::new())];
+    for marks in all_marks(order, &spec) {
+        volumes.push((VolumeSight::Retained, BTreeMap::new(), marks.clone()));
+        volumes.push((live(spec.size), marks, BTreeMap::new()));
+    }
+    volumes.push((live(Bytes::mib(1)), all_marks(order, &spec).remove(2), BTreeMap::new()));
+    let mut starts = Vec::new();
+    for (volume, marks, kept) in volumes {
+        let is_live = matches!(volume, VolumeSight::Live { .. });
+        for services in all_services(&spec) {
+            for tasks in all_tasks() {
+                // Nothing works where there is no volume.
+                if !is_live && !(services.is_empty() && tasks.is_empty()) {
+                    continue;
+                }
+                for (runtimes, port) in &around {
+                    let sight = Sight {
+                        volume: volume.clone(),
+                        marks: marks.clone(),
+                        services: services.clone(),
+                        tasks: tasks.clone(),
+                        port: port.clone(),
+                        route: None,
+                        runtimes: runtimes.clone(),
+                    };
+                    starts.push(Start { sight, kept: kept.clone() });
+                }
+            }
+        }
+    }
+    starts
+}
+
+#[test]
+fn from_every_small_state_cut_anywhere_the_aim_is_reached() {
+    let mut steps = 0;
+    for form in forms() {
+        for order in standings(&form) {
+            let tally = survives(&Database, &order, starts(&order)).unwrap_or_else(|why| panic!("{why}"));
+            steps += tally.steps;
+        }
+    }
+    assert!(steps > 10_000, "{steps} steps are no walk over every state");
+}
+
+/// A way to forget steps, with its name.
+type Forgets = (&'static str, fn(&Step) -> bool);
+
+#[test]
+fn a_plan_that_forgets_a_step_is_found_out() {
+    fn task(step: &Step, name: &str) -> bool {
+        matches!(step, Step::Task { task } if task.name == name)
+    }
+    let forgetful: [Forgets; 12] = [
+        ("the volume", |step| matches!(step, Step::VolumeCreate { .. })),
+        ("the limit", |step| matches!(step, Step::VolumeLimit { .. })),
+        ("the return", |step| matches!(step, Step::VolumeRevive)),
+        ("what is kept", |step| matches!(step, Step::VolumeRetain)),
+        ("the port", |step| matches!(step, Step::Port { .. })),
+        ("taking the port away", |step| matches!(step, Step::PortDrop)),
+        ("the server", |step| matches!(step, Step::Service { .. })),
+        ("taking the server away", |step| matches!(step, Step::ServiceDrop { .. })),
+        ("the data", |step| task(step, "init")),
+        ("whose it is", |step| task(step, "identify")),
+        ("the upgrade", |step| task(step, "upgrade")),
+        ("the people", |step| task(step, "people")),
+    ];
+    for (what, forgets) in forgetful {
+        let lacks = Lacks { kind: &Database, forgets };
+        let found = forms().iter().flat_map(standings).any(|order| {
+            let starts = starts(&order);
+            starts.iter().any(|start| arrives(&lacks, &order, start).is_err())
+        });
+        assert!(found, "a plan without {what} goes unnoticed");
+    }
+}
+
+#[test]
+fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
+    let order = order(&json!({}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let ready = |version: &str, owner: &str| Start {
+        sight: Sight {
+            volume: live(spec.size),
+            marks: BTreeMap::from([(mark::ENGINE.to_owned(), format!("{version} of {owner}"))]),
+            ..Sight::default()
+        },
+        kept: BTreeMap::new(),
+    };
+    let own = order.solution.to_string();
+    let empty = Start { sight: Sight::default(), kept: BTreeMap::new() };
+    for (task, start) in [
+        ("init", empty),
+        ("identify", ready("postgresql-17", "another")),
+        ("upgrade", ready("postgresql-15", &own)),
+        ("people", ready("postgresql-17", &own)),
+    ] {
+        let (sight, text) =
+            rests_in_trouble(&Database, &order, &start, task).unwrap_or_else(|why| panic!("{task}: {why}"));
+        assert!(!text.da.is_empty() && text.da != text.en, "{task}");
+        // After an upgrade that failed the old version serves clients again.
+        if task == "upgrade" {
+            let old = engine::service(&spec, engine::Engine::Postgres15, Mode::Serving).digest();
+            assert_eq!(sight.services.get(DB).map(|seen| seen.digest.clone()), Some(old));
+        }
+    }
+}
+
+#[test]
+fn while_data_is_read_for_an_upgrade_no_client_is_answered() {
+    let spec = Spec::stored(&super::spec(&json!({"engine": "postgresql-15"}))).expect("it was parsed");
+    let [serving, reading] =
+        [Mode::Serving, Mode::Upgrading].map(|mode| engine::service(&spec, engine::Engine::Postgres15, mode));
+    assert_eq!(serving.reach.port(), Some(5432));
+    assert_eq!(reading.reach.port(), None);
+}

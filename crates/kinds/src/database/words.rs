@@ -1,0 +1,85 @@
+//! What a database's owner is told while work runs or when something failed, in both languages.
+
+use crate::Waiting;
+use husorden_base::{RuntimeName, Text};
+
+/// The most of a task's last words that is shown to the owner; staff see them all.
+const REASON_CHARS_MAX: usize = 600;
+
+/// The stored spec is of a version that this platform does not read.
+pub(super) fn unreadable() -> Waiting {
+    Waiting::Trouble {
+        text: Text::new(
+            "Databasens indstillinger kan ikke læses af denne udgave af platformen. Intet ændres; vi ser på det.",
+            "The database's settings cannot be read by this version of the platform. Nothing is changed; we are looking at it.",
+        ),
+    }
+}
+
+/// A catalogue entry is being built.
+pub(super) fn building(name: &RuntimeName) -> Text {
+    Text::new(format!("{name} gøres klar på maskinen."), format!("{name} is being made ready on the machine."))
+}
+
+/// A catalogue entry could not be built.
+pub(super) fn build_failed(name: &RuntimeName) -> Text {
+    Text::new(
+        format!("{name} kunne ikke gøres klar. Fejlen er vores; det prøves igen af sig selv."),
+        format!("{name} could not be made ready. The fault is ours; it is tried again by itself."),
+    )
+}
+
+/// The server does not start.
+pub(super) fn service_failing(reason: &str) -> Text {
+    let reason = tail(reason);
+    Text::new(
+        format!("Serveren starter ikke; det prøves igen om lidt. Det sidste, den sagde: {reason}"),
+        format!("The server does not start; it is tried again in a while. Its last words: {reason}"),
+    )
+}
+
+/// A task runs or is about to.
+pub(super) fn working(task: &str) -> Text {
+    let (da, en) = match task {
+        "init" => ("Databasen laves.", "The database is being made."),
+        "identify" => ("Kopien gøres til en instans for sig.", "The copy is being made an instance of its own."),
+        "upgrade" => (
+            "Databasen løftes til den nye version. Den svarer ikke imens.",
+            "The database is being lifted to the new version. It does not answer meanwhile.",
+        ),
+        "tidy" => ("Den gamle versions data ryddes væk.", "The data of the old version is being cleared away."),
+        _ => ("Brugere og databaser sættes.", "Users and databases are being set."),
+    };
+    Text::new(da, en)
+}
+
+/// A task failed.
+pub(super) fn failed(task: &str, reason: &str) -> Text {
+    let reason = tail(reason);
+    let (da, en) = match task {
+        "init" | "identify" => (
+            "Databasen kunne ikke laves. Stop og start den for at prøve igen.",
+            "The database could not be made. Stop and start it to try again.",
+        ),
+        "upgrade" => (
+            "Databasen kunne ikke løftes til den nye version. Den gamle er urørt og svarer igen. Vælg den gamle version, ret fejlen, og prøv igen.",
+            "The database could not be lifted to the new version. The old one is untouched and answers again. Choose the old version, mend the fault, and try again.",
+        ),
+        "tidy" => (
+            "Den gamle versions data kunne ikke ryddes væk. Stop og start databasen for at prøve igen.",
+            "The data of the old version could not be cleared away. Stop and start the database to try again.",
+        ),
+        _ => (
+            "Brugere og databaser kunne ikke sættes. De er, som de var. Ret ønsket, eller stop og start databasen for at prøve igen.",
+            "Users and databases could not be set. They are as they were. Mend the wish, or stop and start the database to try again.",
+        ),
+    };
+    Text::new(format!("{da} Det sidste, der blev sagt: {reason}"), format!("{en} The last words: {reason}"))
+}
+
+/// The end of a longer text, where the reason mostly stands.
+fn tail(text: &str) -> &str {
+    let text = text.trim();
+    let skip = text.chars().count().saturating_sub(REASON_CHARS_MAX);
+    text.char_indices().nth(skip).map_or("", |(start, _)| &text[start..])
+}

@@ -1,0 +1,37 @@
+//! MariaDB, as the kinds that use it have it in common: how its data is made, lifted and tidied, and the settings that hold wherever
+//! it runs. Data lies in `/srv/db`, one folder a version; settings in `/run/conf/mariadb.cnf`.
+
+use crate::Sandbox;
+
+/// Copies the prepared, empty server. `DB` names the version.
+pub(crate) const INIT: &str = include_str!("init.sh");
+/// Lifts a copy of the data of the version `FROM` to the version `DB`.
+pub(crate) const UPGRADE: &str = include_str!("upgrade.sh");
+/// Removes the data of every version but `DB`.
+pub(crate) const TIDY: &str = include_str!("tidy.sh");
+
+/// What holds wherever it runs: no way to other files, nothing sent home, no kernel interface that sandboxes lack.
+pub(crate) const BASE: &str = "\
+[mariadbd]
+pid-file = /tmp/mariadbd.pid
+tmpdir = /tmp
+skip-name-resolve
+skip-symbolic-links
+skip-log-bin
+local-infile = OFF
+secure-file-priv = /tmp
+feedback = OFF
+performance-schema = OFF
+character-set-server = utf8mb4
+query-cache-type = OFF
+query-cache-size = 0
+# The sandbox has no io_uring.
+innodb-use-native-aio = OFF
+";
+
+/// Tells it of its listening sockets, by systemd's convention. The server is process 1 of its sandbox, and trusts the variables only
+/// when they name it.
+pub(crate) fn listens(sandbox: &mut Sandbox, count: u32) {
+    sandbox.env.insert("LISTEN_FDS".to_owned(), count.to_string());
+    sandbox.env.insert("LISTEN_PID".to_owned(), "1".to_owned());
+}
