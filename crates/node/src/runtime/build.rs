@@ -27,6 +27,7 @@ pub(super) fn runtime(
         .args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"])
         .arg("--dpkgopt=path-exclude=/usr/share/info/*")
         .args(recipe.prepare.iter().map(|script| format!("--essential-hook={script}")))
+        .args(recipe.finish.iter().map(|script| format!("--customize-hook={script}")))
         .arg(recipe.suite.name())
         .arg(root)
         .args(mirror.lines(recipe.suite))

@@ -70,6 +70,10 @@ pub struct RuntimeRecipe {
     /// the root. For settings that keep a package from doing at its installation what a runtime has no use for.
     #[serde(default)]
     pub prepare: Option<String>,
+    /// Another, run when everything is installed; it may ask the archive by `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"`. For single files
+    /// of packages that bring far more than is needed.
+    #[serde(default)]
+    pub finish: Option<String>,
     /// What is prepared once for all solutions to copy.
     #[serde(default)]
     pub template: Option<TemplateRecipe>,
