@@ -77,7 +77,7 @@ innodb-flush-method = fsync
         connections = spec.connections + 5,
         cache = (spec.connections / 4).clamp(4, 64),
         pool = mib(memory * 2 / 5),
-        log = mib(spec.size.0 / 16).clamp(16, 1024),
+        log = mib(spec.size.0 / 64).clamp(16, 1024),
         parameters = parameters::mariadb(spec),
     )
 }
