@@ -2,9 +2,12 @@
 
 -- One row: what holds for the whole installation.
 create table platform (
-    one_row   boolean primary key default true check (one_row),
-    epoch     bigint not null default 1,
-    installed timestamptz not null default now()
+    one_row     boolean primary key default true check (one_row),
+    epoch       bigint not null default 1,
+    installed   timestamptz not null default now(),
+    -- The last number that a solution was given. Not a sequence, which does not roll back: creations that are refused would use
+    -- up the numbers of the whole installation.
+    last_number integer not null default 0 constraint platform_numbers_spent check (last_number between 0 and 4194302)
 );
 insert into platform default values;
 
@@ -41,12 +44,10 @@ create table node (
     health     jsonb not null default '{}'
 );
 
--- Numbers are never given twice, so the sequence never cycles and rows are kept as tombstones.
-create sequence solution_number as integer minvalue 1 maxvalue 4194302 no cycle;
-
 create table solution (
     id              uuid primary key,
-    number          integer not null default nextval('solution_number') constraint solution_number_taken unique,
+    -- Given by a trigger and never twice, so rows are kept as tombstones.
+    number          integer not null constraint solution_number_taken unique,
     account         uuid not null references account,
     node            text not null references node,
     name            text not null check (length(name) between 1 and 63),
@@ -295,3 +296,12 @@ begin
     return new;
 end $$;
 create trigger number before insert on event for each row execute function number_event();
+
+-- Whoever makes a solution holds the last number to the commit. The epoch is taken with it: a creation that waited for a raised
+-- epoch begins in it.
+create function number_solution() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    update platform set last_number = last_number + 1 returning last_number, epoch into new.number, new.epoch;
+    return new;
+end $$;
+create trigger number before insert on solution for each row when (new.number is null) execute function number_solution();

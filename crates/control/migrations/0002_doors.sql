@@ -1,7 +1,7 @@
 -- The three doors. The roles own nothing; what they may do stands here, whole.
 -- tenant: the rows of the one account that the transaction is bound to (app.account).
 -- staff:  metadata of all accounts; no hashes of passwords or tokens.
--- system: nothing but named functions (0003 and 0004).
+-- system: nothing but named functions (0003, 0004 and what later files add).
 
 revoke all on schema public from public;
 grant usage on schema public to husorden_tenant, husorden_staff, husorden_system;
@@ -26,6 +26,7 @@ create function bound_account() returns uuid language sql stable as $$
 $$;
 grant execute on function bound_account() to husorden_tenant, husorden_staff;
 grant execute on function touch_wish(), touch_order(), touch_measure(), number_event() to husorden_tenant, husorden_staff;
+grant execute on function number_solution() to husorden_tenant;
 
 -- tenant ---------------------------------------------------------------------------------------------------------------
 create policy tenant_own on account     for select to husorden_tenant using (id = bound_account());
@@ -46,8 +47,8 @@ create policy tenant_own on idempotency for insert to husorden_tenant with check
 
 grant select on account to husorden_tenant;
 grant select (id, role, account, label, read_only, created, expires, revoked), insert, update (revoked) on token to husorden_tenant;
-grant select, insert, update on solution to husorden_tenant;
-grant usage on sequence solution_number to husorden_tenant;
+-- Nobody but the owner chooses a number.
+grant select, update, insert (id, account, node, name, kind, aim, spec, credentials, labels, protected, epoch) on solution to husorden_tenant;
 grant select, insert, update, delete on claim to husorden_tenant;
 grant select, insert, update on snapshot to husorden_tenant;
 grant select, insert on verb_order to husorden_tenant;
@@ -83,6 +84,18 @@ grant usage on sequence case_number, measure_revision, evidence_id to husorden_s
 grant select, insert, update (revision, lifted, lift_reasons) on measure to husorden_staff;
 grant select, insert on evidence, event to husorden_staff;
 grant insert on idempotency, job to husorden_staff;
+
+-- How many solutions count against an account's limit is read under this lock, so that two creations do not both find room.
+-- A deleted solution counts as long as it can be undone, for its volume is still there; so does one that a narrowed
+-- transaction does not see.
+create function count_to_create(p_account uuid) returns bigint
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    if bound_account() is distinct from p_account then raise exception 'bound to another account'; end if;
+    perform pg_advisory_xact_lock(4814, hashtext(p_account::text));
+    return (select count(*) from solution where account = p_account and deleted is null);
+end $$;
+grant execute on function count_to_create(uuid) to husorden_tenant;
 
 -- Views: one shape for each noun, read with the asker's own rights ------------------------------------------------------
 -- When a node was heard is told to tenants too, for the state of their solutions hangs on it; nothing else of a node is.

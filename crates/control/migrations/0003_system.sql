@@ -67,8 +67,8 @@ language sql security definer set search_path = public, pg_temp as $$
     with d as (delete from job where done < now() - interval '7 days' returning 1) select count(*) from d
 $$;
 
--- A deletion is final when it was asked for, its retention is over, and the node has said that nothing is left. The row
--- stays as a tombstone: its number is never given again. Only here are names given free.
+-- A deletion is final when it was asked for, its retention is over, and the node has said, on a look that did not fail, that
+-- nothing is left. The row stays as a tombstone: its number is never given again. Only here are names given free.
 create function bury(p_solution uuid) returns boolean
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare s solution;
@@ -76,7 +76,7 @@ begin
     select * into s from solution
      where id = p_solution and aim = 'gone' and deleted is null and hold_for is null and retain_until <= now()
        and seen_state = 'settled' and seen_generation = generation
-       and (seen->>'epoch')::bigint = epoch
+       and (seen->>'epoch')::bigint = epoch and coalesce((seen->>'looked')::boolean, true)
        and seen->'usage' is not distinct from 'null'::jsonb and coalesce(seen->'snapshots', '[]') = '[]'
        -- What is sealed does not expire.
        and not exists (select from measure m where m.account = solution.account and (m.solution is null or m.solution = solution.id)

@@ -51,12 +51,14 @@ language sql stable security definer set search_path = public, pg_temp as $$
     ) x order by x.rank, x.touched, x.id
 $$;
 
--- A look at one solution. Older reports of the same connection are passed over.
+-- A look at one solution. Older reports of the same connection are passed over. What a failed look does not list is not gone:
+-- then what was seen last of the volume, its snapshots and the services is kept.
 create function node_seen(p_node text, p_link uuid, p_seen jsonb) returns void
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     s solution;
     state text := p_seen->>'state';
+    looked boolean := coalesce((p_seen->>'looked')::boolean, false);
     settled_on bigint;
     snap jsonb;
     turned boolean;
@@ -66,19 +68,26 @@ begin
     if s.seen_link = p_link and s.seen is not null and (s.seen->>'report')::bigint > (p_seen->>'report')::bigint then return; end if;
     settled_on := case when state = 'settled' and (p_seen->>'epoch')::bigint = s.epoch then (p_seen->>'generation')::bigint end;
     turned := s.seen_state is distinct from state;
+    if not looked and s.seen is not null then
+        p_seen := p_seen || jsonb_build_object(
+            'usage', s.seen->'usage', 'snapshots', coalesce(s.seen->'snapshots', '[]'),
+            'marks', coalesce(s.seen->'marks', '{}'), 'services', coalesce(s.seen->'services', '{}'));
+    end if;
     update solution set seen = p_seen, seen_state = state, seen_link = p_link,
         seen_generation = greatest(seen_generation, least(coalesce(settled_on, 0), generation))
         where id = s.id;
-    for snap in select * from jsonb_array_elements(coalesce(p_seen->'snapshots', '[]')) loop
-        insert into snapshot (id, solution, account, label, before, state, taken)
-            values ((snap->>'id')::uuid, s.id, s.account, left(coalesce(snap->>'label', ''), 200), snap->>'before', 'ready', (snap->>'taken')::timestamptz)
-            on conflict (id) do update set taken = excluded.taken,
-                state = case when snapshot.state in ('taking', 'failed') then 'ready' else snapshot.state end
-            where snapshot.solution = s.id;
-    end loop;
-    -- What the node listed once and lists no longer is no snapshot any more; a young one may have been taken after the look.
-    delete from snapshot n where n.solution = s.id and n.state in ('ready', 'deleting') and n.taken < (p_seen->>'at')::timestamptz - interval '1 minute'
-        and not exists (select from jsonb_array_elements(coalesce(p_seen->'snapshots', '[]')) e where (e->>'id')::uuid = n.id);
+    if looked then
+        for snap in select * from jsonb_array_elements(coalesce(p_seen->'snapshots', '[]')) loop
+            insert into snapshot (id, solution, account, label, before, state, taken)
+                values ((snap->>'id')::uuid, s.id, s.account, left(coalesce(snap->>'label', ''), 200), snap->>'before', 'ready', (snap->>'taken')::timestamptz)
+                on conflict (id) do update set taken = excluded.taken,
+                    state = case when snapshot.state in ('taking', 'failed') then 'ready' else snapshot.state end
+                where snapshot.solution = s.id;
+        end loop;
+        -- What the node listed once and lists no longer is no snapshot any more; a young one may have been taken after the look.
+        delete from snapshot n where n.solution = s.id and n.state in ('ready', 'deleting') and n.taken < (p_seen->>'at')::timestamptz - interval '1 minute'
+            and not exists (select from jsonb_array_elements(coalesce(p_seen->'snapshots', '[]')) e where (e->>'id')::uuid = n.id);
+    end if;
     if settled_on is not null then
         update evidence set ended = now(), after = jsonb_build_object('settled', settled_on)
             where solution = s.id and ended is null and await_generation <= settled_on;

@@ -106,15 +106,6 @@ end $$;
 create policy tenant_scope on measure as restrictive to husorden_tenant
     using ((select scope_open()) or solution is null or exists (select from solution s where s.id = measure.solution));
 
--- Also what a narrowed transaction does not see counts against the limit.
-create or replace function count_to_create(p_account uuid) returns bigint
-language plpgsql security definer set search_path = public, pg_temp as $$
-begin
-    if bound_account() is distinct from p_account then raise exception 'bound to another account'; end if;
-    perform pg_advisory_xact_lock(4814, hashtext(p_account::text));
-    return (select count(*) from solution where account = p_account and deleted is null);
-end $$;
-
 -- Leave for staff to act on an account's solutions: given by the account for a time, or taken by one of staff in an emergency.
 create table access_grant (
     id       uuid primary key,

@@ -269,7 +269,6 @@ fn migrator() -> Migrator {
         one(2, "doors", include_str!("../migrations/0002_doors.sql")),
         one(3, "system", include_str!("../migrations/0003_system.sql")),
         one(4, "node", include_str!("../migrations/0004_node.sql")),
-        one(5, "limits", include_str!("../migrations/0005_limits.sql")),
         one(6, "identity", include_str!("../migrations/0006_identity.sql")),
         one(7, "access", include_str!("../migrations/0007_access.sql")),
         one(8, "evidence", include_str!("../migrations/0008_evidence.sql")),

@@ -21,6 +21,7 @@ mod notify;
 mod people;
 mod private;
 mod rules;
+mod schema;
 mod seen;
 mod tamper;
 mod tenancy;
