@@ -1,7 +1,9 @@
 //! Sizes in bytes, written with binary units.
 
+use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 /// A number of bytes. In JSON it is a plain number; people may write `512 MiB`.
@@ -23,6 +25,43 @@ impl Bytes {
     pub const fn gib(count: u64) -> Self {
         Self(count << 30)
     }
+}
+
+impl From<u64> for Bytes {
+    fn from(bytes: u64) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Reads a size as people write it in settings, `8 GiB`, or as a number of bytes. For `#[serde(deserialize_with)]`; what programs
+/// say to each other stays a number.
+///
+/// # Errors
+/// When it is neither, or too large for its type.
+pub fn setting<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    struct Size<T>(PhantomData<T>);
+    impl<T: TryFrom<u64>> Visitor<'_> for Size<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a size such as \"8 GiB\", or a number of bytes")
+        }
+
+        fn visit_u64<E: Error>(self, bytes: u64) -> Result<T, E> {
+            T::try_from(bytes).map_err(|_| E::custom(format!("{bytes} bytes are too many here")))
+        }
+
+        fn visit_i64<E: Error>(self, bytes: i64) -> Result<T, E> {
+            let bytes = u64::try_from(bytes).map_err(|_| E::custom("a size is not negative"))?;
+            self.visit_u64(bytes)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            let Bytes(bytes) = text.parse().map_err(E::custom)?;
+            self.visit_u64(bytes)
+        }
+    }
+    deserializer.deserialize_any(Size(PhantomData))
 }
 
 impl fmt::Display for Bytes {
@@ -73,5 +112,29 @@ mod tests {
         }
         assert_eq!(Bytes::gib(2).to_string(), "2 GiB");
         assert_eq!(Bytes(1_610_612_736).to_string(), "1.5 GiB");
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Settings {
+        #[serde(deserialize_with = "setting")]
+        pool: Bytes,
+        #[serde(default, deserialize_with = "setting")]
+        small: u16,
+    }
+
+    #[test]
+    fn a_setting_is_a_size_or_a_number_of_bytes() {
+        let read = |text: &str| serde_json::from_str::<Settings>(text).map_err(|error| error.to_string());
+        assert_eq!(read(r#"{"pool": "8 GiB"}"#), Ok(Settings { pool: Bytes::gib(8), small: 0 }));
+        assert_eq!(read(r#"{"pool": 17, "small": "1 KiB"}"#), Ok(Settings { pool: Bytes(17), small: 1024 }));
+        for (bad, why) in [
+            (r#"{"pool": -1}"#, "not negative"),
+            (r#"{"pool": "8 gigs"}"#, "is no size such as"),
+            (r#"{"pool": 1, "small": "64 KiB"}"#, "too many"),
+            (r#"{"pool": true}"#, "a size such as"),
+        ] {
+            let error = read(bad).expect_err(bad);
+            assert!(error.contains(why), "{bad}: {error}");
+        }
     }
 }

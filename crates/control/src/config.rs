@@ -2,6 +2,7 @@
 
 use crate::identity::session::Realm;
 pub use crate::identity::{HashCost, Timeout};
+use husorden_base::size::setting;
 use husorden_wire::api::Role;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -232,15 +233,18 @@ const fn every_s() -> u64 {
     60
 }
 
-/// What one caller or one message may take.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What one caller, one message or one account may take. Sizes may be written as `2 GiB`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Largest JSON body of a request, in bytes.
+    #[serde(deserialize_with = "setting")]
     pub body_bytes_max: usize,
     /// Largest head of a request, in bytes.
+    #[serde(deserialize_with = "setting")]
     pub header_bytes_max: usize,
     /// Largest archive, in bytes.
+    #[serde(deserialize_with = "setting")]
     pub archive_bytes_max: u64,
     /// Longest time for the head of a request, in seconds.
     pub header_wait_s_max: u64,
@@ -254,6 +258,59 @@ pub struct Limits {
     pub streams_max: usize,
     /// Solutions of one account, also those whose deletion can still be undone.
     pub solutions_per_account_max: u32,
+    /// Members of one account, with open invitations.
+    pub members_per_account_max: u32,
+    /// Tokens of one account that are not revoked.
+    pub tokens_per_account_max: u32,
+    /// Webhooks of one account.
+    pub webhooks_per_account_max: u32,
+    /// Snapshots of one solution, beside those the platform takes before a change.
+    pub snapshots_per_solution_max: u32,
+}
+
+/// A limit that nobody could live with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is {is}; it must be {min} to {max}")]
+pub struct BadLimit {
+    /// Which.
+    pub name: &'static str,
+    /// As it was set.
+    pub is: u64,
+    /// The least that works.
+    pub min: u64,
+    /// The most that is sensible.
+    pub max: u64,
+}
+
+impl Limits {
+    /// Whether every limit is one that control can be used with.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), BadLimit> {
+        let size = |size: usize| size as u64;
+        // The upper bounds keep one request's or one page's memory within what a small machine has.
+        for (name, is, min, max) in [
+            ("body_bytes_max", size(self.body_bytes_max), 64 << 10, 64 << 20),
+            ("header_bytes_max", size(self.header_bytes_max), 8 << 10, 1 << 20),
+            ("archive_bytes_max", self.archive_bytes_max, 1 << 20, 1 << 40),
+            ("header_wait_s_max", self.header_wait_s_max, 1, 300),
+            ("requests_per_second_max", self.requests_per_second_max.into(), 1, 1_000_000),
+            ("requests_burst_max", self.requests_burst_max.into(), 1, 1_000_000),
+            ("connections_max", size(self.connections_max), 16, 1_000_000),
+            ("streams_max", size(self.streams_max), 1, 100_000),
+            ("solutions_per_account_max", self.solutions_per_account_max.into(), 0, 4_194_302),
+            ("members_per_account_max", self.members_per_account_max.into(), 1, 10_000),
+            ("tokens_per_account_max", self.tokens_per_account_max.into(), 1, 10_000),
+            ("webhooks_per_account_max", self.webhooks_per_account_max.into(), 0, 1_000),
+            ("snapshots_per_solution_max", self.snapshots_per_solution_max.into(), 0, 1_000),
+        ] {
+            if is < min || is > max {
+                return Err(BadLimit { name, is, min, max });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for Limits {
@@ -268,6 +325,10 @@ impl Default for Limits {
             connections_max: 2_000,
             streams_max: 256,
             solutions_per_account_max: 1_000,
+            members_per_account_max: 100,
+            tokens_per_account_max: 100,
+            webhooks_per_account_max: 20,
+            snapshots_per_solution_max: 64,
         }
     }
 }
@@ -290,4 +351,28 @@ fn database_name() -> String {
 
 const fn retention_days() -> u16 {
     7
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_with_sizes_and_judged() {
+        let read = |text: &str| serde_json::from_str::<Limits>(text).expect("limits");
+        assert_eq!(Limits::default().check(), Ok(()));
+        let set = read(r#"{"archive_bytes_max": "8 GiB", "body_bytes_max": 131072, "webhooks_per_account_max": 0}"#);
+        assert_eq!((set.archive_bytes_max, set.body_bytes_max, set.tokens_per_account_max), (8 << 30, 128 << 10, 100));
+        assert_eq!(set.check(), Ok(()));
+        for (text, name) in [
+            (r#"{"requests_per_second_max": 0}"#, "requests_per_second_max"),
+            (r#"{"body_bytes_max": "1 KiB"}"#, "body_bytes_max"),
+            (r#"{"body_bytes_max": "1 GiB"}"#, "body_bytes_max"),
+            (r#"{"connections_max": 0}"#, "connections_max"),
+        ] {
+            let bad = read(text).check().expect_err(text);
+            assert_eq!(bad.name, name, "{bad}");
+        }
+        assert!(serde_json::from_str::<Limits>(r#"{"requests_max": 1}"#).is_err(), "unknown");
+    }
 }

@@ -1,6 +1,7 @@
 //! A solution made from another of the same account: from a snapshot of it, or from what it holds now, of which a snapshot is
 //! ordered then. The new one has names, passwords and a volume of its own; the spec is the other's, with the form laid over it.
 
+use crate::app::App;
 use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::store::solution::SolutionRow;
@@ -64,13 +65,14 @@ impl Source {
     /// What the node is told to copy; a snapshot is ordered when none was chosen.
     pub(crate) async fn origin(
         &self,
+        app: &App,
         tx: &mut TenantTx,
         name: &str,
         trail: &mut crate::caller::Trail,
     ) -> Result<Origin, Fault> {
         let snapshot = match self.snapshot {
             Some(id) => husorden_base::SnapshotId(id),
-            None => order::snapshot_to_copy(tx, &self.row, name, trail).await?,
+            None => order::snapshot_to_copy(app, tx, &self.row, name, trail).await?,
         };
         Ok(Origin { solution: self.row.id, number: self.row.number, snapshot })
     }

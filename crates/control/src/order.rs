@@ -21,8 +21,6 @@ use uuid::Uuid;
 
 /// Orders of one solution that may wait at once.
 const OPEN_MAX: i64 = 16;
-/// Snapshots of one solution.
-const SNAPSHOTS_MAX: i64 = 64;
 const LABEL_CHARS_MAX: usize = 100;
 
 /// An order to be queued.
@@ -101,12 +99,13 @@ pub(crate) async fn snapshot_before_change(
 
 /// The snapshot that another solution is made from.
 pub(crate) async fn snapshot_to_copy(
+    app: &App,
     tx: &mut TenantTx,
     row: &SolutionRow,
     to: &str,
     trail: &mut Trail,
 ) -> Result<SnapshotId, Fault> {
-    room_for_snapshot(tx, row).await?;
+    room_for_snapshot(app, tx, row).await?;
     let snapshot = SnapshotId::new();
     let label = format!("copied to {to}");
     store::snapshot::insert(tx.conn(), snapshot, (row.id, row.account), &label, None, &row.spec).await?;
@@ -115,9 +114,10 @@ pub(crate) async fn snapshot_to_copy(
     Ok(snapshot)
 }
 
-async fn room_for_snapshot(tx: &mut TenantTx, row: &SolutionRow) -> Result<(), Fault> {
+async fn room_for_snapshot(app: &App, tx: &mut TenantTx, row: &SolutionRow) -> Result<(), Fault> {
+    let limit = app.config().limits.snapshots_per_solution_max;
     let count = store::snapshot::count(tx.conn(), row.id).await?;
-    if count < SNAPSHOTS_MAX {
+    if count < i64::from(limit) {
         return Ok(());
     }
     Err(Refusal::new(
@@ -126,7 +126,7 @@ async fn room_for_snapshot(tx: &mut TenantTx, row: &SolutionRow) -> Result<(), F
         Text::new("Der er for mange øjebliksbilleder", "There are too many snapshots"),
         Text::new("Slet et først.", "Delete one first."),
     )
-    .with_limit(format!("{count} snapshots"), format!("{SNAPSHOTS_MAX} snapshots"))
+    .with_limit(format!("{count} snapshots"), format!("{limit} snapshots"))
     .into())
 }
 
@@ -149,7 +149,7 @@ pub(crate) async fn snapshot(
     }
     let (mut tx, row) = solution::open(app, caller, text, &IfMatch::default()).await?;
     refuse_gone(&row)?;
-    room_for_snapshot(&mut tx, &row).await?;
+    room_for_snapshot(app, &mut tx, &row).await?;
     let snapshot = SnapshotId::new();
     store::snapshot::insert(tx.conn(), snapshot, (row.id, row.account), &form.label, None, &row.spec).await?;
     let verb = Verb::Snapshot { snapshot, label: form.label, before: None };

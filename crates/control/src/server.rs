@@ -57,6 +57,9 @@ pub enum StartError {
     /// The cost of a password's hash.
     #[error("identity.hash asks for a cost that Argon2 does not take: at least 8 KiB of memory and 1 pass")]
     HashCost,
+    /// A limit.
+    #[error("limits: {0}")]
+    Limit(#[from] crate::config::BadLimit),
     /// A socket or folder.
     #[error("{doing}: {source}")]
     Io {
@@ -86,6 +89,7 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
     if !config.listen.ip().is_loopback() && !config.behind_tls_proxy {
         return Err(StartError::Open(config.listen));
     }
+    config.limits.check()?;
     let io = |doing: String| move |source| StartError::Io { doing, source };
     std::fs::DirBuilder::new()
         .recursive(true)

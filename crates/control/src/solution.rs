@@ -96,7 +96,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
                     new.generation = old.generation + 1;
                 }
             }
-            Some(source.origin(&mut tx, &form.name, &mut trail).await?)
+            Some(source.origin(app, &mut tx, &form.name, &mut trail).await?)
         }
         None => None,
     };

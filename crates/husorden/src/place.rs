@@ -80,6 +80,8 @@ pub(crate) struct Api {
     /// Where it listens. Plain HTTP, so on the machine itself only; a proxy with TLS stands before it where it is reached
     /// from outside.
     pub(crate) listen: SocketAddr,
+    /// What one caller, one message or one account may take.
+    pub(crate) limits: husorden_control::Limits,
 }
 
 /// Settings of the panel.
@@ -121,7 +123,8 @@ pub(crate) struct Node {
     /// `own`: a network namespace with one link to the host, so that a first look changes nothing of the machine's network.
     /// `host`: the machine's own network, for production.
     pub(crate) network: Network,
-    /// Size of the pool file when it is made.
+    /// Size of the pool file when it is made, such as `20 GiB`.
+    #[serde(deserialize_with = "husorden_base::size::setting")]
     pub(crate) pool: Bytes,
     /// A block device of its own for the pool, in place of the pool file; it must be blank or the pool already.
     pub(crate) device: Option<PathBuf>,
@@ -180,7 +183,10 @@ impl Default for Settings {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], husorden_cli::API_PORT)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], husorden_cli::API_PORT)),
+            limits: husorden_control::Limits::default(),
+        }
     }
 }
 
@@ -237,6 +243,7 @@ impl Which {
                 settings.api.listen
             );
         }
+        settings.api.limits.check().with_context(|| format!("[api.limits] in {} does not hold", path.display()))?;
         Ok(settings)
     }
 }
@@ -379,12 +386,24 @@ mod tests {
 
     #[test]
     fn settings_have_defaults_and_refuse_what_they_do_not_know() {
-        let text = "[node]\nnetwork = \"host\"\n[edge]\nhttps = [\"192.0.2.1:443\"]\n";
+        let text = "[node]\nnetwork = \"host\"\n[api.limits]\narchive_bytes_max = \"8 GiB\"\n[edge]\nhttps = [\"192.0.2.1:443\"]\n";
         let settings: Settings = toml::from_str(text).expect("settings");
         assert_eq!(settings.node.network, Network::Host);
         assert_eq!(settings.node.pool, Bytes::gib(20));
+        assert_eq!(settings.api.limits.archive_bytes_max, 8 << 30);
+        assert_eq!(settings.api.limits.streams_max, 256, "what is left out has its default");
+        for (text, size) in [("\"1500 MiB\"", Bytes::mib(1500)), ("1048576", Bytes::mib(1))] {
+            let settings: Settings = toml::from_str(&format!("[node]\npool = {text}\n")).expect("settings");
+            assert_eq!(settings.node.pool, size);
+        }
         assert_eq!(settings.edge.http.len(), 1);
-        for wrong in ["[node]\nnetwrk = 1\n", "port = 1\n", "[node]\nnetwork = \"vpn\"\n"] {
+        for wrong in [
+            "[node]\nnetwrk = 1\n",
+            "port = 1\n",
+            "[node]\nnetwork = \"vpn\"\n",
+            "[node]\npool = \"much\"\n",
+            "[api.limits]\nbody_max = 1\n",
+        ] {
             assert!(toml::from_str::<Settings>(wrong).is_err(), "{wrong}");
         }
     }

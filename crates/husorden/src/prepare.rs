@@ -180,7 +180,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         rules: settings.rules.clone(),
         evidence: evidence(place, settings),
         identity: husorden_control::Identity::at(identity_key(place)),
-        limits: husorden_control::Limits::default(),
+        limits: settings.api.limits.clone(),
     };
     let beside = ("panel", settings.panel(place));
     write("control", role::write_with("control", &process("control", Some(users::CONTROL), None), &control, beside)?)?;

@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-const WEBHOOKS_MAX: usize = 20;
 const LABEL_CHARS_MAX: usize = 100;
 const EVENTS_MAX: usize = 50;
 const EVENT_CHARS_MAX: usize = 60;
@@ -137,8 +136,10 @@ pub(crate) async fn create(
     };
     check(&app, &row)?;
     let (account, mut tx) = tenant(&app, &caller).await?;
-    if store::webhook::list(tx.conn(), None, 1000).await?.len() >= WEBHOOKS_MAX {
-        return Err(too_many().into());
+    let limit = app.config().limits.webhooks_per_account_max;
+    let count = store::webhook::list(tx.conn(), None, i64::from(limit)).await?.len();
+    if count >= limit as usize {
+        return Err(too_many(count, limit).into());
     }
     store::webhook::put(tx.conn(), account, &row).await?;
     let trail = left(account, "webhook.create", "webhook.created", &row);
@@ -230,12 +231,12 @@ fn left(account: AccountId, act: &'static str, kind: &'static str, row: &Webhook
     trail
 }
 
-fn too_many() -> Refusal {
+fn too_many(count: usize, limit: u32) -> Refusal {
     Refusal::new(
         "too-many-webhooks",
         409,
         Text::new("Der er for mange webhooks", "There are too many webhooks"),
         Text::new("Slet en først.", "Delete one first."),
     )
-    .with_limit(format!("{WEBHOOKS_MAX} webhooks"), format!("{WEBHOOKS_MAX} webhooks"))
+    .with_limit(format!("{count} webhooks"), format!("{limit} webhooks"))
 }

@@ -20,7 +20,6 @@ use serde_json::json;
 use std::net::IpAddr;
 
 const LABEL_CHARS_MAX: usize = 100;
-const TOKENS_MAX: usize = 100;
 const CIDRS_MAX: usize = 32;
 const SOLUTIONS_MAX: usize = 100;
 
@@ -110,8 +109,10 @@ pub(crate) async fn create(
     match account {
         Some(account) => {
             let mut tx = caller.tenant(&app, account, None).await?;
-            if store::token::list(tx.conn(), None, 1000).await?.len() >= TOKENS_MAX {
-                return Err(too_many().into());
+            let limit = app.config().limits.tokens_per_account_max;
+            let count = store::token::list(tx.conn(), None, i64::from(limit)).await?.len();
+            if count >= limit as usize {
+                return Err(too_many(count, limit).into());
             }
             let row = store::token::insert(tx.conn(), &new).await?;
             trail.finish(&app, &caller, tx, made(row)).await
@@ -265,12 +266,12 @@ fn left(account: Option<AccountId>, act: &'static str, kind: &'static str, id: T
     trail
 }
 
-fn too_many() -> Refusal {
+fn too_many(count: usize, limit: u32) -> Refusal {
     Refusal::new(
         "too-many-tokens",
         409,
         Text::new("Der er for mange tokens", "There are too many tokens"),
         Text::new("Tilbagekald et først.", "Revoke one first."),
     )
-    .with_limit(format!("{TOKENS_MAX} tokens"), format!("{TOKENS_MAX} tokens"))
+    .with_limit(format!("{count} tokens"), format!("{limit} tokens"))
 }

@@ -16,8 +16,6 @@ use serde_json::{Value, json};
 
 /// How long an invitation holds.
 const INVITATION_WAIT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Members of an account and open invitations to it.
-pub(crate) const MEMBERS_MAX: usize = 100;
 
 /// To what somebody is invited.
 pub(crate) enum To<'a> {
@@ -138,12 +136,12 @@ fn spent() -> Refusal {
 }
 
 /// An account is full.
-pub(crate) fn too_many() -> Refusal {
+pub(crate) fn too_many(count: usize, limit: u32) -> Refusal {
     Refusal::new(
         "too-many-members",
         409,
         Text::new("Kontoen har for mange medlemmer og indbydelser", "The account has too many members and invitations"),
         Text::new("Fjern et medlem eller træk en indbydelse tilbage.", "Remove a member or withdraw an invitation."),
     )
-    .with_limit("more", format!("{MEMBERS_MAX} members and invitations"))
+    .with_limit(format!("{count} members and invitations"), format!("{limit} members and invitations"))
 }

@@ -39,6 +39,43 @@ async fn an_account_has_so_many_solutions_and_no_more() {
 }
 
 #[tokio::test]
+async fn limits_of_an_account_are_the_operators_to_set() {
+    let house = House::with(|config| {
+        let limits = &mut config.limits;
+        // The house's own token is one of them.
+        limits.tokens_per_account_max = 2;
+        limits.webhooks_per_account_max = 1;
+        limits.snapshots_per_solution_max = 1;
+    })
+    .await;
+    house.create("shop", json!({})).await;
+    for (path, form, made, code, counted) in [
+        ("/v1/tokens", json!({ "label": "x" }), 201, "too-many-tokens", ["2 tokens", "2 tokens"]),
+        (
+            "/v1/webhooks",
+            json!({ "label": "x", "url": "https://a.example/" }),
+            201,
+            "too-many-webhooks",
+            ["1 webhooks", "1 webhooks"],
+        ),
+        ("/v1/solutions/shop/snapshots", json!({}), 202, "too-many-snapshots", ["1 snapshots", "1 snapshots"]),
+    ] {
+        house.call("POST", path, form.clone()).await.is(made);
+        let refusal = house.call("POST", path, form).await.refused(409, code)["refusal"].clone();
+        assert_eq!([&refusal["measured"], &refusal["limit"]], [&json!(counted[0]), &json!(counted[1])], "{path}");
+    }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn control_does_not_start_with_a_limit_that_nobody_could_live_with() {
+    let mut config = crate::house::config(crate::cluster::database().await, &crate::cluster::folder());
+    config.limits.connections_max = 0;
+    let error = husorden_control::start(config, &crate::tiny::KINDS).await.err().unwrap().to_string();
+    assert_eq!(error, "limits: connections_max is 0; it must be 16 to 1000000");
+}
+
+#[tokio::test]
 async fn a_refused_creation_uses_no_number() {
     let house = House::new().await;
     let first = house.create("first", json!({ "names": ["taken.example"] })).await["number"].as_u64().unwrap();

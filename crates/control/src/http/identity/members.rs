@@ -6,7 +6,7 @@ use crate::caller::{Caller, Trail, Who};
 use crate::fault::Fault;
 use crate::form::{Ask, Form};
 use crate::http::{Paging, id, one_more, page};
-use crate::identity::member::{self, MEMBERS_MAX, To, may_touch, too_many};
+use crate::identity::member::{self, To, may_touch, too_many};
 use crate::identity::throttle;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
@@ -121,11 +121,11 @@ pub(crate) async fn invite(
     let account = caller.account_for(&app, None).await?;
     throttle::invitation(&app, account).await?;
     let mut tx = app.doors().tenant(account).await?;
-    let limit = i64::try_from(MEMBERS_MAX).unwrap_or(i64::MAX);
-    let members = rows::list(tx.conn(), account, None, limit).await?.len();
-    let open = rows::invitations(tx.conn(), Some(account), None, limit).await?.len();
-    if members + open >= MEMBERS_MAX {
-        return Err(too_many().into());
+    let limit = app.config().limits.members_per_account_max;
+    let members = rows::list(tx.conn(), account, None, limit.into()).await?.len();
+    let open = rows::invitations(tx.conn(), Some(account), None, limit.into()).await?.len();
+    if members + open >= limit as usize {
+        return Err(too_many(members + open, limit).into());
     }
     let to = To::Account { id: account, name: &shown.name, role: form.role };
     let row = member::invite(&app, tx.conn(), to, &form.email, form.language.unwrap_or(shown.language)).await?;
