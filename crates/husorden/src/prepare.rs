@@ -196,6 +196,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         ca: place.ca(),
         uplink: uplink(settings, net)?,
         edge: husorden_node::Edge { https: settings.edge.https.clone(), http: settings.edge.http.clone() },
+        site_logs: Some(place.logs().join("sites")),
         care: settings.node.care,
         zone: settings.zone.clone(),
     };

@@ -27,6 +27,10 @@ pub struct Config {
     /// Where the edge listens, for a probe to see from outside what a measure has closed.
     #[serde(default)]
     pub edge: Edge,
+    /// Folder of the sites' logs, in which the edge has a folder a number: they go with their site. None when an edge elsewhere
+    /// keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_logs: Option<PathBuf>,
     /// When what comes round by itself comes round.
     #[serde(default)]
     pub care: Care,

@@ -4,6 +4,7 @@
 //! Customers are served when control is gone and across a restart of this role: sandboxes are adopted, never restarted.
 //! There is no async here: a node has few connections and many system calls, and threads say plainly who waits for what.
 
+mod burial;
 pub mod ca;
 mod certificates;
 mod config;

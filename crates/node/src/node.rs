@@ -144,22 +144,6 @@ impl Node {
         order.aim == Aim::Gone && order.expired && sight.volume == VolumeSight::Absent && sight.services.is_empty()
     }
 
-    /// Forgets a solution of which nothing is left, after control has been told.
-    pub(crate) fn bury(&self, wish: &Wish) {
-        if !self.voice.heard() {
-            // Control must hear of it first; the next sweep comes here again.
-            return;
-        }
-        info!(solution = %wish.solution, "nothing is left of it");
-        if let Err(error) = self.register.forget_wish(wish.solution) {
-            warn!(solution = %wish.solution, %error, "a wish could not be forgotten");
-        }
-        self.reports.forget(wish.solution);
-        self.certificates.forget(wish.number);
-        // Only what is empty: a socket that is still there is somebody's.
-        let _ = std::fs::remove_dir(self.config.ground.sockets(wish.number));
-    }
-
     /// Runs something while the solution's services are stopped and stay so; connections wait meanwhile.
     pub(crate) fn quiet<T>(
         &self,

@@ -1,7 +1,7 @@
 //! Nothing is destroyed on an old word: control must have said just now that it is wished so, the grace must be over, and no
 //! seal may have come meanwhile.
 
-use super::{ago, measure, on_a_node, wish};
+use super::{Heard, ago, measure, on_a_node, wish};
 use husorden_base::Bytes;
 use husorden_kinds::{Aim, Host, Step, VolumeSight};
 use husorden_rules::Access;
@@ -34,6 +34,65 @@ fn a_retention_ends_when_control_has_confirmed_it_and_the_grace_is_over() {
         // The next pass is due when the grace is over, and not a moment's spinning before.
         let due = node.until_due(&gone(ago(0))).expect("it is due");
         assert!(due > std::time::Duration::from_secs(290) && due <= std::time::Duration::from_secs(300), "{due:?}");
+    });
+}
+
+#[test]
+fn what_the_edge_wrote_of_a_site_goes_with_it_and_not_before() {
+    on_a_node(|node| {
+        let over = gone(ago(6));
+        node.register.take_wish(over.clone()).expect("taken");
+        let logs = node.config.site_logs.clone().expect("a folder");
+        let (ours, other) = (logs.join("7"), logs.join("8"));
+        for folder in [&ours, &other] {
+            std::fs::create_dir_all(folder).expect("a folder");
+            for name in ["access.log", "access.log.1", "error.log"] {
+                std::fs::write(folder.join(name), "192.0.2.7 - - a visitor\n").expect("a log");
+            }
+        }
+        node.bury(&over);
+        assert!(ours.exists(), "control has not been told that nothing is left");
+        let _heard = Heard::of(node);
+        node.bury(&over);
+        assert!(ours.exists(), "control has not confirmed that it is to go");
+        assert!(node.register.wish(over.solution).is_some(), "and the node has not forgotten it");
+        node.confirmed.store(true, Ordering::Relaxed);
+        let mut seal = measure(&over);
+        seal.access = Access::None;
+        node.register.take_measure(seal.clone()).expect("kept");
+        node.bury(&over);
+        assert!(ours.exists(), "a seal keeps it");
+        (seal.lifted, seal.revision) = (Some(Timestamp::now()), 2);
+        node.register.take_measure(seal).expect("kept");
+
+        node.bury(&over);
+        assert!(!ours.exists() && other.join("access.log").exists(), "its own, and nobody else's");
+        assert!(node.register.wish(over.solution).is_none(), "nothing is left of it");
+        let lines = node.register.evidence(0, 10).expect("lines");
+        let acts: Vec<&str> = lines.iter().map(|line| line.act.as_str()).collect();
+        assert_eq!(acts, ["log.destroy.begin", "log.destroy.end"]);
+        assert!(lines.iter().all(|line| line.solution == Some(over.solution)));
+        assert_eq!(lines[1].detail["of"]["files"], 3);
+        assert_eq!(lines[1].detail["error"], serde_json::Value::Null);
+    });
+}
+
+#[test]
+fn a_link_in_the_place_of_a_log_is_not_followed() {
+    on_a_node(|node| {
+        let over = gone(ago(6));
+        node.register.take_wish(over.clone()).expect("taken");
+        let logs = node.config.site_logs.clone().expect("a folder");
+        let elsewhere = logs.with_file_name("elsewhere");
+        for folder in [&logs, &elsewhere] {
+            std::fs::create_dir_all(folder).expect("a folder");
+        }
+        std::fs::write(elsewhere.join("kept"), "not the edge's").expect("a file");
+        std::os::unix::fs::symlink(&elsewhere, logs.join("7")).expect("a link");
+        let _heard = Heard::of(node);
+        node.confirmed.store(true, Ordering::Relaxed);
+        node.bury(&over);
+        assert!(elsewhere.join("kept").exists() && std::fs::symlink_metadata(logs.join("7")).is_err());
     });
 }
 

@@ -47,6 +47,7 @@ fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
         ca: folder.path().join("ca"),
         uplink: crate::port::Uplink { interface: "lo".parse().expect("a link"), refuse: Vec::new() },
         edge: crate::Edge::default(),
+        site_logs: Some(folder.path().join("sites")),
         care: crate::Care::default(),
         zone: husorden_base::zone(),
         ground: ground.clone(),
