@@ -33,7 +33,7 @@ pub use page::{CardRow, Glyph, Offer, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use sandbox::{
-    Bind, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName, same_but_live,
+    Bind, Io, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName, same_but_live,
 };
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting};

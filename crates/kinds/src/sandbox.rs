@@ -76,6 +76,33 @@ pub struct Limits {
     pub cpu_percent: u32,
     /// Processes and threads.
     pub pids: u32,
+    /// Reading and writing the disk.
+    #[serde(default)]
+    pub io: Io,
+}
+
+/// What a sandbox may do with the disk that its volume lies on. The bounds hold for reading and for writing, each by itself. They
+/// are wide, so that a site may be as quick as the disk is when nobody else wants it, and there, so that none can take all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Io {
+    /// Bytes a second.
+    pub bytes_s: Bytes,
+    /// Operations a second.
+    pub ops_s: u32,
+    /// Its share beside others when the disk is wanted by several, 10 to 1000; [`Io::default`] has 100.
+    pub weight: u16,
+}
+
+impl Io {
+    /// For work that nobody waits for by the second: it gives way to whatever serves visitors.
+    pub const BACKGROUND: Self = Self { bytes_s: Bytes::mib(100), ops_s: 2_000, weight: 25 };
+}
+
+/// What every solution has unless its kind says otherwise.
+impl Default for Io {
+    fn default() -> Self {
+        Self { bytes_s: Bytes::mib(200), ops_s: 5_000, weight: 100 }
+    }
 }
 
 /// What a sandbox may reach.

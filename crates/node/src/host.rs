@@ -193,7 +193,14 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
         Network::Nothing => None,
         Network::Port => Some(node.ports.ensure(number).map_err(|error| ours("making the port", &error))?),
     };
-    Ok(Resolved { root, binds, netns, hostname: wish.name.to_string(), resolv_conf: String::new() })
+    Ok(Resolved {
+        root,
+        binds,
+        netns,
+        hostname: wish.name.to_string(),
+        resolv_conf: String::new(),
+        disk: node.pool.disk(),
+    })
 }
 
 /// Trouble that the platform must mend, with the error's causes for the log.

@@ -3,7 +3,7 @@
 use crate::Node;
 use crate::unpack::{INSIDE_FILES, INSIDE_SCRATCH, refuse};
 use husorden_base::{Bytes, OrderId, Refusal};
-use husorden_kinds::{Bind, Kind, Limits, Network, Place, RuntimeSight, Sandbox, Task, TaskSight, kind};
+use husorden_kinds::{Bind, Io, Kind, Limits, Network, Place, RuntimeSight, Sandbox, Task, TaskSight, kind};
 use husorden_wire::node::Wish;
 use std::collections::BTreeMap;
 use std::io;
@@ -62,7 +62,7 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Arch
             Bind { from: Place::Tool, to: INSIDE_TOOL.to_owned(), write: false },
         ],
         files: BTreeMap::new(),
-        limits: Limits { memory: Bytes::mib(256), cpu_percent: 100, pids: 16 },
+        limits: Limits { memory: Bytes::mib(256), cpu_percent: 100, pids: 16, io: Io::BACKGROUND },
         network: Network::Nothing,
     };
     let task = Task {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use husorden_base::{Bytes, Number};
-use husorden_kinds::{Bind, Limits, Network, Place, Reach, Sandbox, Service, ServiceState, Task};
+use husorden_kinds::{Bind, Io, Limits, Network, Place, Reach, Sandbox, Service, ServiceState, Task};
 use husorden_node::Ground;
+use husorden_node::doctor::{Setting, examine};
 use husorden_node::sandbox::{Command, Event, Exit, Resolved, ResolvedBind, Sandboxes, Surroundings};
+use husorden_node::volume::{Pool, PoolConfig, QuotaWish, Source};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +15,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Anything here happens within moments; a test that waits longer has found something.
@@ -34,16 +36,22 @@ fn until(what: &str, done: impl Fn() -> bool) {
     }
 }
 
-/// What the node is to the wall: a runtime of the host's own libraries, and volumes that are folders.
+/// What the node is to the wall: a runtime of the host's own libraries, and volumes that are folders, or lie in a pool.
 struct House {
     home: PathBuf,
+    pool: OnceLock<Arc<Pool>>,
     events: Mutex<Vec<Event>>,
     marks: Mutex<Vec<(Number, (String, String))>>,
 }
 
 impl House {
     fn new(home: &Path) -> Arc<Self> {
-        Arc::new(Self { home: home.to_owned(), events: Mutex::default(), marks: Mutex::default() })
+        Arc::new(Self {
+            home: home.to_owned(),
+            pool: OnceLock::new(),
+            events: Mutex::default(),
+            marks: Mutex::default(),
+        })
     }
 
     fn saw(&self, wanted: impl Fn(&Event) -> bool) -> bool {
@@ -63,7 +71,10 @@ impl Surroundings for House {
             .collect();
         for bind in &sandbox.binds {
             let from = match &bind.from {
-                Place::Folder(folder) => self.home.join(format!("volumes/{number}/{folder}")),
+                Place::Folder(folder) => match self.pool.get() {
+                    Some(pool) => pool.volume(number).folder(folder),
+                    None => self.home.join(format!("volumes/{number}/{folder}")),
+                },
                 Place::Sockets => self.home.join(format!("run/s/{number}")),
                 other => return Err(format!("{other:?} is not here")),
             };
@@ -75,6 +86,7 @@ impl Surroundings for House {
             netns: None,
             hostname: "site".into(),
             resolv_conf: String::new(),
+            disk: self.pool.get().and_then(|pool| pool.disk()),
         })
     }
 
@@ -212,7 +224,7 @@ fn sandbox(argv: &[&str]) -> Sandbox {
         cwd: "/srv".into(),
         binds: vec![Bind { from: Place::Folder("data".into()), to: "/srv/data".into(), write: true }],
         files: BTreeMap::from([("/run/conf/made.conf".into(), "made = true\n".into())]),
-        limits: Limits { memory: Bytes::mib(48), cpu_percent: 150, pids: 32 },
+        limits: Limits { memory: Bytes::mib(48), cpu_percent: 150, pids: 32, io: Io::default() },
         network: Network::Nothing,
     }
 }
@@ -715,5 +727,67 @@ fn sandboxes_outlive_the_node() {
     assert!(ask(slow, "slow").is_some());
     assert!(site.ask(7, "web", "hello").is_some());
     until("it runs anew", || wall.pid(number(7), "web").is_some_and(|now| now != pid));
+    site.close(wall);
+}
+
+/// A pool that is closed with the test, however it ends.
+struct Open(Arc<Pool>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.release() {
+            println!("the pool stays: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_sandbox_writes_no_faster_than_it_may() {
+    let site = Site::new();
+    let config = PoolConfig {
+        name: "main".to_owned(),
+        source: Source::File { path: site.house.home.join("pool.img"), size: Bytes::mib(400) },
+        quota: QuotaWish::Best,
+    };
+    let pool = Open(Pool::open(&site.ground, &config).unwrap());
+    pool.0.volume(number(7)).create(Bytes::mib(200), &["data".to_owned()]).unwrap();
+    site.house.pool.set(Arc::clone(&pool.0)).unwrap();
+    let wall = site.open();
+    // Sixteen times a quarter of a MiB, each on the disk before the next.
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+        dd if=/dev/zero of=/srv/data/$i bs=256k count=1 conv=fsync 2>/dev/null || exit 1
+    done";
+    let timed = |name: &str, io: Io| {
+        let mut task = Task { sandbox: sandbox(&["/bin/busybox", "sh", "-c", script]), ..task(name) };
+        task.sandbox.limits.io = io;
+        let began = Instant::now();
+        wall.task_start(number(7), &task).unwrap();
+        until("the task ends", || {
+            let sight = wall.sight(number(7)).tasks.remove(name);
+            assert_eq!(sight.as_ref().and_then(|sight| sight.failed.clone()), None);
+            sight.is_none()
+        });
+        began.elapsed()
+    };
+    let free = timed("free", Io::default());
+    let bound = timed("bound", Io { bytes_s: Bytes::mib(1), ..Io::default() });
+    let few = timed("few", Io { ops_s: 40, ..Io::default() });
+    println!("4 MiB in synced pieces: {free:?}; at 1 MiB/s {bound:?}; at 40 operations a second {few:?}");
+    let findings = examine(&site.ground, Setting::FirstLook);
+    let limits = findings.iter().find(|finding| finding.what == "io-limits").unwrap();
+    if limits.text.en.contains("cannot bound") || pool.0.disk().is_none() {
+        println!("this machine bounds nothing, and doctor says so: {}", limits.text.en);
+    } else {
+        // What is allowed at once at the beginning, and rounding, take a part off.
+        assert!(bound > Duration::from_millis(2_500), "4 MiB at 1 MiB/s: {bound:?}");
+        assert!(bound > 3 * free, "{bound:?} beside {free:?}");
+        assert!(few > 2 * free && few > Duration::from_millis(800), "{few:?} beside {free:?}");
+    }
+    wall.task_forget(number(7), "free").unwrap();
+    let keep = pool.0.clone();
+    wall.close();
+    drop(pool);
+    assert!(keep.numbers().is_err(), "it is closed");
+    let wall = site.open();
     site.close(wall);
 }

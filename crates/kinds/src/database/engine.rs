@@ -3,7 +3,7 @@
 use super::people;
 use super::spec::{Spec, same};
 use super::{mariadb, postgres};
-use crate::{Bind, Limits, Network, Order, Place, Sandbox, Scheme, Service, Task};
+use crate::{Bind, Io, Limits, Network, Order, Place, Sandbox, Scheme, Service, Task};
 use husorden_base::{RuntimeName, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -242,7 +242,12 @@ pub(super) fn sandbox(spec: &Spec, engine: Engine) -> Sandbox {
         cwd: "/srv/db".to_owned(),
         binds: vec![Bind { from: Place::Folder("db".to_owned()), to: "/srv/db".to_owned(), write: true }],
         files: BTreeMap::new(),
-        limits: Limits { memory: spec.memory, cpu_percent: spec.cpu_percent, pids: 96 + 2 * spec.connections },
+        limits: Limits {
+            memory: spec.memory,
+            cpu_percent: spec.cpu_percent,
+            pids: 96 + 2 * spec.connections,
+            io: Io::default(),
+        },
         network: Network::Nothing,
     }
 }

@@ -7,7 +7,7 @@
 use super::app::App;
 use super::settings;
 use super::spec::{Database, Runtime, Spec};
-use crate::{Bind, Credential, Limits, Live, Network, Place, Reach, Sandbox, Service, Task};
+use crate::{Bind, Credential, Io, Limits, Live, Network, Place, Reach, Sandbox, Service, Task};
 use husorden_base::{Bytes, RuntimeName};
 use std::collections::BTreeMap;
 
@@ -238,6 +238,7 @@ fn php_sandbox(spec: &Spec, runtime: &RuntimeName) -> Sandbox {
             cpu_percent: spec.cpu_percent,
             // Each script may start a few programs; the rest is the master and a margin.
             pids: 32 + 8 * spec.php.workers,
+            io: Io::default(),
         },
         network: Network::Port,
     }
@@ -251,7 +252,7 @@ fn db_sandbox(spec: &Spec, database: &RuntimeName) -> Sandbox {
         cwd: "/srv/db".to_owned(),
         binds: vec![folder("db", "/srv/db")],
         files: BTreeMap::from([(format!("{GENERATED}/mariadb.cnf"), settings::mariadb_cnf(spec, database))]),
-        limits: Limits { memory: Bytes::mib(384), cpu_percent: spec.cpu_percent, pids: 128 },
+        limits: Limits { memory: Bytes::mib(384), cpu_percent: spec.cpu_percent, pids: 128, io: Io::default() },
         network: Network::Nothing,
     }
 }

@@ -1,5 +1,7 @@
 //! Facts about the machine, gathered without changing it.
 
+use super::{Io, Tree};
+use crate::sandbox::Disk as Device;
 use crate::{Ground, port};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::statvfs;
@@ -9,6 +11,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where cgroups are mounted.
+const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// Everything the judging looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub struct Facts {
     pub may_raise_limits: bool,
     /// The kernel tells pressure.
     pub pressure: bool,
+    /// What limits on reading and writing are worth here.
+    pub io: Io,
     /// What is known of hardware virtualization without a boot test.
     pub kvm: Kvm,
     /// Where PostgreSQL's programs for control lie.
@@ -62,8 +69,8 @@ pub struct Facts {
 /// How control groups are mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cgroups {
-    /// Version 2 alone, with these controllers.
-    Pure(Vec<String>),
+    /// Version 2 alone.
+    Pure(Tree),
     /// Version 1 controllers, and a version 2 tree beside them.
     Hybrid,
     /// Version 1 alone.
@@ -168,6 +175,7 @@ impl Facts {
         let filesystems = read("/proc/filesystems");
         let release = read("/proc/sys/kernel/osrelease");
         let status = read("/proc/self/status");
+        let mounts = read("/proc/self/mounts");
         let btrfs = word(&filesystems, "btrfs")
             || Path::new("/lib/modules").join(release.trim()).join("kernel/fs/btrfs").exists();
         let features = Path::new("/sys/fs/btrfs/features");
@@ -176,7 +184,7 @@ impl Facts {
             root,
             kernel: parse_kernel(&release),
             init: read("/proc/1/comm").trim().to_owned(),
-            cgroups: cgroups(&read("/proc/self/mounts"), &read("/sys/fs/cgroup/cgroup.controllers")),
+            cgroups: cgroups(&mounts, Path::new(CGROUPS)),
             tools: Tool::ALL.into_iter().filter_map(|tool| Some((tool, version(tool)?))).collect(),
             seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
             port_wall: if root {
@@ -193,6 +201,7 @@ impl Facts {
             files_hard_max: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard),
             may_raise_limits: capability(&status, 24),
             pressure: Path::new("/proc/pressure/cpu").exists(),
+            io: Io::look(Path::new("/sys"), Path::new(CGROUPS), whole(&home)),
             kvm: match (Path::new("/dev/kvm").exists(), Path::new("/sys/module/kvm_pvm").exists()) {
                 (false, _) => Kvm::Absent,
                 (true, false) => Kvm::Present,
@@ -236,17 +245,17 @@ pub(super) fn parse_kernel(release: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// Reads the mounts beneath /sys/fs/cgroup.
-pub(super) fn cgroups(mounts: &str, controllers: &str) -> Cgroups {
+/// Reads the mounts beneath `root`, and what stands there.
+pub(super) fn cgroups(mounts: &str, root: &Path) -> Cgroups {
     let kinds = |wanted: &str| {
         mounts.lines().any(|line| {
             let mut words = line.split(' ').skip(1);
             let at = words.next().unwrap_or_default();
-            at.starts_with("/sys/fs/cgroup") && words.next() == Some(wanted)
+            Path::new(at).starts_with(root) && words.next() == Some(wanted)
         })
     };
     match (kinds("cgroup"), kinds("cgroup2")) {
-        (false, true) => Cgroups::Pure(controllers.split_whitespace().map(str::to_owned).collect()),
+        (false, true) => Cgroups::Pure(Tree::look(root, mounts)),
         (true, true) => Cgroups::Hybrid,
         (true, false) => Cgroups::Old,
         (false, false) => Cgroups::None,
@@ -336,6 +345,13 @@ pub(super) fn encrypted(device: &Path, depth: u32) -> bool {
     let mut beneath = beneath.flatten().peekable();
     // One plain part of several is enough to leave data in clear.
     beneath.peek().is_some() && beneath.all(|part| encrypted(&part.path(), depth + 1))
+}
+
+/// The disk a folder lies on.
+fn whole(folder: &Path) -> Option<Device> {
+    let number = device(folder)?;
+    let (major, minor) = number.split_once(':')?;
+    Device::of(Path::new("/sys"), major.parse().ok()?, minor.parse().ok()?)
 }
 
 /// The number of the block device a folder lies on. btrfs and overlays show a number of their own, so then the mount's

@@ -1,7 +1,7 @@
 //! What follows from the facts: a function of them alone.
 
 use super::facts::{Cgroups, Facts, Kvm, Rest, Tool};
-use super::{Finding, Setting, State};
+use super::{Finding, Setting, State, fine, run, wanting};
 use husorden_base::{Bytes, Text};
 
 /// Debian 12's; older kernels lack what the walls are made of.
@@ -18,9 +18,6 @@ const FILES_FINE: u64 = 65_536;
 const INOTIFY_INSTANCES_FINE: u64 = 128;
 /// No clock that is right shows less: 2026-01-01.
 const CLOCK_MIN_S: u64 = 1_767_225_600;
-/// What sandboxes are limited by.
-const CONTROLLERS: [&str; 4] = ["cpu", "io", "memory", "pids"];
-
 /// Judges facts. Always the same needs in the same order.
 #[must_use]
 pub fn judge(facts: &Facts, setting: Setting) -> Vec<Finding> {
@@ -45,25 +42,12 @@ pub fn judge(facts: &Facts, setting: Setting) -> Vec<Finding> {
         limits(facts),
         inotify(facts),
         pressure(facts),
+        facts.io.judge(unified()),
         clock(facts),
         init(facts, setting),
         kvm(facts),
     ]);
     findings
-}
-
-fn fine(what: &'static str, da: impl Into<String>, en: impl Into<String>) -> Finding {
-    Finding { what, state: State::Fine, text: Text::new(da, en), remedy: None }
-}
-
-fn wanting(what: &'static str, state: State, da: impl Into<String>, en: impl Into<String>, remedy: Text) -> Finding {
-    Finding { what, state, text: Text::new(da, en), remedy: Some(remedy) }
-}
-
-/// A command is the same in every language.
-fn run(command: impl Into<String>) -> Text {
-    let command = command.into();
-    Text::new(command.clone(), command)
 }
 
 fn install(package: &str) -> Text {
@@ -98,47 +82,28 @@ fn kernel(facts: &Facts) -> Finding {
     )
 }
 
+/// Makes a machine's cgroups version 2 alone.
+fn unified() -> Text {
+    run(
+        "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&systemd.unified_cgroup_hierarchy=1 /' /etc/default/grub && update-grub && reboot",
+    )
+}
+
 fn cgroups(facts: &Facts) -> Finding {
-    let unified = || {
-        run(
-            "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&systemd.unified_cgroup_hierarchy=1 /' /etc/default/grub && update-grub && reboot",
-        )
-    };
     match &facts.cgroups {
-        Cgroups::Pure(controllers) => {
-            let lacking: Vec<_> =
-                CONTROLLERS.into_iter().filter(|wanted| !controllers.iter().any(|has| has == wanted)).collect();
-            if lacking.is_empty() {
-                return fine("cgroups", "version 2", "version 2");
-            }
-            let lacking = lacking.join(", ");
-            wanting(
-                "cgroups",
-                State::Missing,
-                format!("version 2 uden {lacking}: sandkasser kan ikke begrænses"),
-                format!("version 2 without {lacking}: sandboxes cannot be limited"),
-                Text::new(
-                    format!(
-                        "brug en kerne med disse controllere ({lacking}), og fjern cgroup_disable= fra /proc/cmdline"
-                    ),
-                    format!(
-                        "use a kernel with these controllers ({lacking}), and take cgroup_disable= from /proc/cmdline"
-                    ),
-                ),
-            )
-        }
+        Cgroups::Pure(tree) => tree.judge(),
         Cgroups::Hybrid => wanting(
             "cgroups",
             State::Degraded,
-            "version 1 og 2 blandet: sandkasser begrænses med version 1, uden tryk og I/O for hver enkelt",
-            "versions 1 and 2 mixed: sandboxes are limited by version 1, without pressure and I/O of each",
+            "version 1 og 2 blandet: sandkasser begrænses med version 1, uden tryk for hver enkelt",
+            "versions 1 and 2 mixed: sandboxes are limited by version 1, without pressure of each",
             unified(),
         ),
         Cgroups::Old => wanting(
             "cgroups",
             State::Degraded,
-            "kun version 1: sandkasser begrænses, uden tryk og I/O for hver enkelt",
-            "version 1 alone: sandboxes are limited, without pressure and I/O of each",
+            "kun version 1: sandkasser begrænses, uden tryk for hver enkelt",
+            "version 1 alone: sandboxes are limited, without pressure of each",
             unified(),
         ),
         Cgroups::None => wanting(

@@ -7,9 +7,11 @@ mod facts;
 mod judge;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use facts::{Cgroups, Disk, Facts, Kvm, Rest, Tool};
 pub use judge::judge;
+pub use tree::{Io, Tree};
 
 use crate::Ground;
 use husorden_base::{Language, Text};
@@ -55,6 +57,20 @@ pub struct Finding {
 #[must_use]
 pub fn examine(ground: &Ground, setting: Setting) -> Vec<Finding> {
     judge(&Facts::gather(ground), setting)
+}
+
+fn fine(what: &'static str, da: impl Into<String>, en: impl Into<String>) -> Finding {
+    Finding { what, state: State::Fine, text: Text::new(da, en), remedy: None }
+}
+
+fn wanting(what: &'static str, state: State, da: impl Into<String>, en: impl Into<String>, remedy: Text) -> Finding {
+    Finding { what, state, text: Text::new(da, en), remedy: Some(remedy) }
+}
+
+/// A command is the same in every language.
+fn run(command: impl Into<String>) -> Text {
+    let command = command.into();
+    Text::new(command.clone(), command)
 }
 
 /// The worst of them.

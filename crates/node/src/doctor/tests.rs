@@ -8,9 +8,14 @@
 
 use super::facts::{capability, cgroups, encrypted, parse_kernel};
 use super::*;
+use crate::sandbox::Means;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+fn controllers(names: &str) -> Vec<String> {
+    names.split(' ').map(str::to_owned).collect()
+}
 
 /// A machine as it should be.
 fn good() -> Facts {
@@ -18,7 +23,7 @@ fn good() -> Facts {
         root: true,
         kernel: (6, 12),
         init: "systemd".to_owned(),
-        cgroups: Cgroups::Pure(["cpuset", "cpu", "io", "memory", "pids"].map(str::to_owned).to_vec()),
+        cgroups: Cgroups::Pure(Tree { controllers: controllers("cpuset cpu io memory pids"), ..Tree::default() }),
         tools: Tool::ALL.into_iter().map(|tool| (tool, "1.0".to_owned())).collect(),
         seccomp: true,
         port_wall: Ok(()),
@@ -31,6 +36,7 @@ fn good() -> Facts {
         files_hard_max: 1 << 20,
         may_raise_limits: true,
         pressure: true,
+        io: Io { means: Means { bounds: true, buffered: true, weight: true }, weighed: true },
         kvm: Kvm::Present,
         postgresql: Some("/usr/lib/postgresql/15/bin".into()),
         archive_keys: true,
@@ -49,6 +55,14 @@ fn a_good_machine_is_fine() {
     assert_eq!(names.len(), findings.len(), "each need once");
 }
 
+/// The version 2 tree of a good machine.
+fn tree(facts: &mut Facts) -> &mut Tree {
+    match &mut facts.cgroups {
+        Cgroups::Pure(tree) => tree,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn each_lack_is_told_once_and_with_its_remedy() {
     use Setting::{FirstLook, Production};
@@ -60,7 +74,12 @@ fn each_lack_is_told_once_and_with_its_remedy() {
         (FirstLook, |f| f.cgroups = Cgroups::Hybrid, "cgroups", Degraded),
         (FirstLook, |f| f.cgroups = Cgroups::Old, "cgroups", Degraded),
         (FirstLook, |f| f.cgroups = Cgroups::None, "cgroups", Missing),
-        (FirstLook, |f| f.cgroups = Cgroups::Pure(vec!["cpu".to_owned(), "pids".to_owned()]), "cgroups", Missing),
+        (FirstLook, |f| tree(f).controllers = controllers("cpu pids"), "cgroups", Missing),
+        (FirstLook, |f| tree(f).read_only = true, "cgroups", Missing),
+        (Production, |f| tree(f).crowded = true, "cgroups", Missing),
+        (FirstLook, |f| f.io.means = Means::default(), "io-limits", Degraded),
+        (FirstLook, |f| f.io.means.buffered = false, "io-limits", Degraded),
+        (Production, |f| f.io.weighed = false, "io-limits", Degraded),
         (FirstLook, |f| f.seccomp = false, "seccomp", Missing),
         (FirstLook, |f| f.port_wall = Err("no veth".to_owned()), "port-wall", Missing),
         (FirstLook, |f| f.ipv6 = false, "ipv6", Missing),
@@ -112,6 +131,7 @@ fn what_the_kernel_shows_is_read_right() {
     {
         assert_eq!(parse_kernel(release), expected, "{release}");
     }
+    let root = Path::new("/sys/fs/cgroup");
     let one = "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\n";
     let two = "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
     let pure = "cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n";
@@ -119,14 +139,50 @@ fn what_the_kernel_shows_is_read_right() {
     for (mounts, expected) in [
         (one.to_owned(), Cgroups::Old),
         (format!("{one}{two}"), Cgroups::Hybrid),
-        (pure.to_owned(), Cgroups::Pure(vec!["cpu".to_owned(), "io".to_owned()])),
         (elsewhere.to_owned(), Cgroups::None),
     ] {
-        assert_eq!(cgroups(&mounts, "cpu io\n"), expected, "{mounts}");
+        assert_eq!(cgroups(&mounts, root), expected, "{mounts}");
     }
+    assert!(matches!(cgroups(pure, root), Cgroups::Pure(_)));
     assert!(capability("CapInh:\t0\nCapEff:\t0000000001000000\n", 24));
     assert!(!capability("CapEff:\tfffffffffeffffff\n", 24));
     assert!(!capability("", 24));
+}
+
+#[test]
+fn a_pure_tree_is_judged_by_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let put = |file: &str, text: &str| fs::write(root.join(file), text).unwrap();
+    let mounts = |options: &str| format!("cgroup2 {} cgroup2 {options} 0 0\n", root.display());
+    let look = |options: &str| cgroups(&mounts(options), root);
+    let judged = |options: &str| {
+        let facts = Facts { cgroups: look(options), ..good() };
+        let finding = judge(&facts, Setting::Production).into_iter().find(|finding| finding.what == "cgroups").unwrap();
+        (finding.state, finding.text.en)
+    };
+    let rw = "rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot";
+    // A Debian 13 host as systemd sets it up: the real root has no cgroup.type.
+    put("cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma misc dmem\n");
+    put("cgroup.subtree_control", "cpuset cpu io memory hugetlb pids rdma misc dmem\n");
+    put("cgroup.procs", "2\n3\n");
+    assert_eq!(judged(rw), (State::Fine, "version 2".to_owned()));
+    // Nobody has asked for controllers yet: the root gives them all the same.
+    put("cgroup.subtree_control", "");
+    assert_eq!(judged(rw).0, State::Fine);
+    // A container: its tree has a type, and its processes sit at the top.
+    put("cgroup.type", "domain\n");
+    assert_eq!(judged(rw).0, State::Missing);
+    assert!(judged(rw).1.contains("processes at its top"));
+    // The same with an init that moved everybody into leaves, or gave the controllers on before.
+    put("cgroup.procs", "");
+    assert_eq!(judged(rw).0, State::Fine);
+    put("cgroup.procs", "1\n");
+    put("cgroup.subtree_control", "cpu io memory pids\n");
+    assert_eq!(judged(rw).0, State::Fine);
+    assert!(judged("ro,nosuid,nodev,noexec,relatime").1.contains("only be read"));
+    put("cgroup.controllers", "cpu memory pids\n");
+    assert!(judged(rw).1.contains("without io"));
 }
 
 #[test]

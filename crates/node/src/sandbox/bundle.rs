@@ -1,5 +1,6 @@
 //! A sandbox's folder on the machine: its OCI configuration, its generated files, and the record that adoption reads.
 
+use super::disk::Means;
 use super::spec::{self, Input, Resolved, ResolvedBind, SpecError, There};
 use husorden_base::Number;
 use husorden_kinds::{LIVE, Live, Sandbox, Service};
@@ -33,6 +34,8 @@ pub(crate) struct Machine {
     pub(crate) open_files_max: u64,
     /// Whether the kernel counts swap.
     pub(crate) swap: bool,
+    /// What the kernel can do about reading and writing.
+    pub(crate) io: Means,
 }
 
 /// One sandbox's folder.
@@ -107,6 +110,7 @@ impl Bundle {
             cgroup,
             open_files_max: machine.open_files_max,
             swap: machine.swap,
+            io: machine.io,
             look: &look,
         })?;
         self.remove().map_err(|source| BundleError::Write { path: self.folder.clone(), source })?;

@@ -3,6 +3,7 @@
 //! crun makes a sandbox's cgroup and sets its limits. On a hybrid machine the limits stand in the v1 controllers, and the
 //! sandbox sits in the v2 tree as well: killing, freezing and pressure are read and done there, the same way as on pure v2.
 
+use super::disk::Means;
 use husorden_base::Number;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::BTreeMap;
@@ -90,11 +91,14 @@ pub(crate) struct Cgroups {
 impl Cgroups {
     /// Finds out how this machine does it.
     pub(crate) fn detect(base: PathBuf) -> Result<Self, CgroupError> {
-        let root = Path::new(ROOT);
+        Self::detect_in(Path::new(ROOT), &read(Path::new("/proc/self/mounts"))?, base)
+    }
+
+    /// As [`Cgroups::detect`], on a tree that stands anywhere, with a text of mounts.
+    fn detect_in(root: &Path, mounts: &str, base: PathBuf) -> Result<Self, CgroupError> {
         if root.join("cgroup.controllers").exists() {
             return Ok(Self { layout: Layout::Unified, core: root.to_owned(), base });
         }
-        let mounts = read(Path::new("/proc/self/mounts"))?;
         let mut controllers = BTreeMap::new();
         for line in mounts.lines() {
             let fields: Vec<&str> = line.split(' ').collect();
@@ -124,6 +128,14 @@ impl Cgroups {
             // On v2 crun writes memory.swap.max, which the root does not have; its parents do not tell. /proc does.
             Layout::Unified => Path::new("/proc/swaps").exists(),
             Layout::Hybrid(controllers) => controllers["memory"].join("memory.memsw.limit_in_bytes").exists(),
+        }
+    }
+
+    /// What the kernel can do about reading and writing.
+    pub(crate) fn io(&self) -> Means {
+        match &self.layout {
+            Layout::Unified => Means::unified(&self.core),
+            Layout::Hybrid(controllers) => Means::old(controllers.get("blkio")),
         }
     }
 
@@ -376,13 +388,4 @@ fn average(text: &str) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kernel_texts_are_read() {
-        assert_eq!(field("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill"), 3);
-        assert_eq!(field("usage_usec 1234\n", "user_usec"), 0);
-        assert_eq!(average("some avg10=10.65 avg60=3.79 avg300=1.54 total=22045718\n"), 1065);
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ mod cgroup;
 mod child;
 mod command;
 mod crun;
+pub(crate) mod disk;
 mod ears;
 mod launch;
 mod process;
@@ -31,6 +32,7 @@ pub use bundle::BundleError;
 pub use cgroup::{CgroupError, Pressure, Usage};
 pub use command::{Command, Done};
 pub use crun::CrunError;
+pub use disk::{Disk, Means};
 pub use process::Exit;
 pub use quiet::Quiet;
 pub use socket::SocketError;
@@ -202,7 +204,7 @@ impl Sandboxes {
         let cgroups = Cgroups::detect(ground.cgroup())?;
         let crun =
             Crun::new(ground.run.join("crun"), cgroups.hidden()).map_err(machine("making the state folder of crun"))?;
-        let facts = Machine { open_files_max: raise_open_files(), swap: cgroups.counts_swap() };
+        let facts = Machine { open_files_max: raise_open_files(), swap: cgroups.counts_swap(), io: cgroups.io() };
         let shared = Shared::new(ground.clone(), house, crun, cgroups, facts, process::boot());
         let shared = Arc::new(shared.map_err(machine("making the watch over sandboxes"))?);
         shared.adopt();

@@ -1,5 +1,6 @@
 //! From a sandbox as a kind asks for it, and the places the node resolved, to an OCI configuration. Pure.
 
+use super::disk::{Disk, Means};
 use super::seccomp;
 use husorden_base::Number;
 use husorden_kinds::{Network, Sandbox};
@@ -22,6 +23,8 @@ pub struct Resolved {
     pub hostname: String,
     /// Text of `/etc/resolv.conf`; may be empty.
     pub resolv_conf: String,
+    /// The disk that its volume lies on, for the bounds on reading and writing.
+    pub disk: Option<Disk>,
 }
 
 /// A bind with its source as a path of the machine.
@@ -76,6 +79,8 @@ pub(crate) struct Input<'a> {
     pub(crate) open_files_max: u64,
     /// Whether the kernel counts swap.
     pub(crate) swap: bool,
+    /// What the kernel can do about reading and writing.
+    pub(crate) io: Means,
     /// What is at a path in the runtime.
     pub(crate) look: &'a dyn Fn(&str) -> There,
 }
@@ -194,7 +199,7 @@ pub(crate) fn config(input: &Input<'_>) -> Result<Value, SpecError> {
     if input.swap {
         memory_limits["swap"] = json!(memory);
     }
-    Ok(json!({
+    let mut config = json!({
         "ociVersion": "1.0.2",
         "process": process(sandbox, &sandbox.argv, input.number, input.open_files_max)?,
         "root": {"path": resolved.root, "readonly": true},
@@ -218,7 +223,26 @@ pub(crate) fn config(input: &Input<'_>) -> Result<Value, SpecError> {
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
         },
-    }))
+    });
+    if let Some(block_io) = block_io(input) {
+        config["linux"]["resources"]["blockIO"] = block_io;
+    }
+    Ok(config)
+}
+
+/// The part about reading and writing the disk, as far as this machine can; a file that is not there would fail the start.
+fn block_io(input: &Input<'_>) -> Option<Value> {
+    let (io, disk) = (input.sandbox.limits.io, input.resolved.disk.filter(|_| input.io.bounds)?);
+    let bound = |rate: u64| json!([{"major": disk.major, "minor": disk.minor, "rate": rate.max(1)}]);
+    let (bytes, ops) = (bound(io.bytes_s.0), bound(io.ops_s.into()));
+    let mut block_io = json!({
+        "throttleReadBpsDevice": bytes, "throttleWriteBpsDevice": bytes,
+        "throttleReadIOPSDevice": ops, "throttleWriteIOPSDevice": ops,
+    });
+    if input.io.weight {
+        block_io["weight"] = json!(io.weight.clamp(10, 1_000));
+    }
+    Some(block_io)
 }
 
 fn mounts(input: &Input<'_>) -> Result<Vec<Value>, SpecError> {
@@ -294,7 +318,7 @@ fn plain(path: &str) -> Result<(), SpecError> {
 mod tests {
     use super::*;
     use husorden_base::Bytes;
-    use husorden_kinds::{Bind, Limits, Place};
+    use husorden_kinds::{Bind, Io, Limits, Place};
     use std::collections::BTreeMap;
 
     fn sandbox() -> Sandbox {
@@ -305,7 +329,7 @@ mod tests {
             cwd: "/srv".into(),
             binds: vec![Bind { from: Place::Folder("www".into()), to: "/srv/www".into(), write: true }],
             files: BTreeMap::from([("/run/conf/fpm.conf".into(), "[global]\n".into())]),
-            limits: Limits { memory: Bytes::mib(256), cpu_percent: 150, pids: 64 },
+            limits: Limits { memory: Bytes::mib(256), cpu_percent: 150, pids: 64, io: Io::default() },
             network: Network::Nothing,
         }
     }
@@ -317,6 +341,7 @@ mod tests {
             netns: None,
             hostname: "site".into(),
             resolv_conf: String::new(),
+            disk: Some(Disk { major: 7, minor: 3 }),
         }
     }
 
@@ -330,7 +355,13 @@ mod tests {
         }
     }
 
+    const PURE: Means = Means { bounds: true, buffered: true, weight: true };
+
     fn made(sandbox: &Sandbox, resolved: &Resolved) -> Result<Value, SpecError> {
+        made_on(sandbox, resolved, PURE)
+    }
+
+    fn made_on(sandbox: &Sandbox, resolved: &Resolved, io: Means) -> Result<Value, SpecError> {
         config(&Input {
             sandbox,
             number: Number::new(7).expect("7"),
@@ -339,6 +370,7 @@ mod tests {
             cgroup: "/husorden/demo/7/php",
             open_files_max: 20_000,
             swap: true,
+            io,
             look: &debian,
         })
     }
@@ -354,6 +386,22 @@ mod tests {
         }
         let golden = std::fs::read_to_string(&path).expect("golden.json lies beside spec.rs");
         assert_eq!(text, golden, "run with BLESS=1 if this is meant");
+    }
+
+    #[test]
+    fn bounds_on_the_disk_are_asked_for_as_far_as_the_machine_has_them() {
+        let check = |resolved: &Resolved, io: Means, bounded: bool, weighed: bool| {
+            let config = made_on(&sandbox(), resolved, io).expect("a configuration");
+            let block_io = &config["linux"]["resources"]["blockIO"];
+            let rate = &block_io["throttleWriteBpsDevice"][0]["rate"];
+            assert_eq!(rate.as_u64(), bounded.then_some(200 << 20), "{io:?}");
+            assert_eq!(block_io["weight"].as_u64(), weighed.then_some(100), "{io:?}");
+        };
+        let nowhere = Resolved { disk: None, ..resolved() };
+        check(&resolved(), PURE, true, true);
+        check(&resolved(), Means { weight: false, ..PURE }, true, false);
+        check(&resolved(), Means::default(), false, false);
+        check(&nowhere, PURE, false, false);
     }
 
     #[test]

@@ -49,7 +49,12 @@ fn a_plan_that_is_older_than_a_measure_starts_nothing() {
                 cwd: "/".to_owned(),
                 binds: Vec::new(),
                 files: std::collections::BTreeMap::new(),
-                limits: husorden_kinds::Limits { memory: husorden_base::Bytes::mib(16), cpu_percent: 10, pids: 4 },
+                limits: husorden_kinds::Limits {
+                    memory: husorden_base::Bytes::mib(16),
+                    cpu_percent: 10,
+                    pids: 4,
+                    io: husorden_kinds::Io::default(),
+                },
                 network: husorden_kinds::Network::Nothing,
             },
             stdin: String::new(),

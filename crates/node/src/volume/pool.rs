@@ -3,12 +3,13 @@
 use super::carrier::{enable_quota, hold, make_device, make_file, mount, mounts};
 use super::{VolumeError, btrfs, loopdev};
 use crate::Ground;
+use crate::sandbox::Disk;
 use husorden_base::{Bytes, Number};
 use nix::errno::Errno;
 use nix::mount::MntFlags;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -76,6 +77,7 @@ pub struct Pool {
     quota: QuotaMode,
     pub(super) edge_gid: u32,
     loop_device: Option<PathBuf>,
+    disk: Option<Disk>,
     pub(super) scrub_file: PathBuf,
     pub(super) scrubbing: Mutex<Option<std::thread::JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
@@ -115,6 +117,7 @@ impl Pool {
             quota,
             edge_gid: ground.edge_gid,
             loop_device,
+            disk: disk(&device),
             scrub_file: state.join(format!("{}.scrub.json", config.name)),
             scrubbing: Mutex::new(None),
             lock: Mutex::new(Some(lock)),
@@ -178,6 +181,12 @@ impl Pool {
     #[must_use]
     pub const fn quota_mode(&self) -> QuotaMode {
         self.quota
+    }
+
+    /// The disk it lies on, where the kernel can bound what is read and written.
+    #[must_use]
+    pub const fn disk(&self) -> Option<Disk> {
+        self.disk
     }
 
     /// The volume of a solution, there or not.
@@ -289,6 +298,12 @@ impl Pool {
             .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("1_")?.parse().ok().and_then(Number::new))
             .collect())
     }
+}
+
+/// The disk that a device is, or is a part of.
+fn disk(device: &Path) -> Option<Disk> {
+    let number = fs::metadata(device).ok()?.rdev();
+    Disk::of(Path::new("/sys"), nix::sys::stat::major(number), nix::sys::stat::minor(number))
 }
 
 /// Destroys the subvolume at a path that only root can change.
