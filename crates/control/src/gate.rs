@@ -111,7 +111,7 @@ enum Admitted {
 }
 
 async fn admit(app: &App, permission: Permission, mut request: Request) -> Result<Admitted, Fault> {
-    if names_a_secret(request.uri()) {
+    if !token::secrets_in(&request.uri().to_string()).is_empty() {
         return Err(secret_in_address().into());
     }
     if permission.reach == Reach::Anybody {
@@ -163,15 +163,20 @@ async fn admit(app: &App, permission: Permission, mut request: Request) -> Resul
     Ok(Admitted::On(request))
 }
 
-/// Addresses are kept in histories and logs, so no secret of ours may stand in one.
-fn names_a_secret(uri: &http::Uri) -> bool {
-    let text = uri.path_and_query().map_or("", |both| both.as_str());
-    text.match_indices("hus_").any(|(at, _)| {
-        let secret = text[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        token::plausible_secret(secret)
-    })
+/// Refuses an address of a page that holds a credential. The secrets of links in mails, which let nobody in by themselves and
+/// end when they are used, may stand there.
+///
+/// # Errors
+/// When there is one, with words for whoever sent it.
+pub fn without_credential(address: &str) -> Result<(), Refusal> {
+    if token::secrets_in(address).iter().any(|secret| !token::is_of_link(secret)) {
+        Err(secret_in_address())
+    } else {
+        Ok(())
+    }
 }
 
+/// Addresses are kept in histories and logs, so no secret of ours may stand in one.
 fn secret_in_address() -> Refusal {
     Refusal::new(
         "secret-in-address",

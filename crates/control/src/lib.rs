@@ -52,5 +52,6 @@ mod visitor;
 pub use app::{App, Kinds};
 pub use config::{Config, Database, Identity, Limits, MailTls, MailWay, Notify};
 pub use evidence::{BadTarget, SignError};
+pub use gate::without_credential;
 pub use server::{Running, StartError, start};
 pub use visitor::Visitor;

@@ -56,6 +56,40 @@ pub(crate) fn plausible_secret(text: &str) -> bool {
         && text.len().checked_sub(CHECK_LETTERS).is_some_and(|at| checksum(&text[..at]) == text[at..])
 }
 
+/// The secrets of ours that stand in an address, also where it is percent-encoded, as cookies are that somebody copied.
+pub(crate) fn secrets_in(address: &str) -> Vec<String> {
+    let text = decoded(address);
+    text.match_indices("hus_")
+        .filter_map(|(at, _)| text[at..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next())
+        .filter(|secret| plausible_secret(secret))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The address with what is percent-encoded in it decoded. What is no ASCII can be in no secret.
+fn decoded(address: &str) -> String {
+    let (mut text, mut rest) = (String::with_capacity(address.len()), address);
+    while let Some(at) = rest.find('%') {
+        text.push_str(&rest[..at]);
+        let byte = rest.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let (letter, taken) = byte.filter(u8::is_ascii).map_or(('%', 1), |byte| (char::from(byte), 3));
+        text.push(letter);
+        rest = &rest[at + taken..];
+    }
+    text.push_str(rest);
+    text
+}
+
+/// Words of the secrets that links in mails hold.
+const LINKS: [&str; 6] = ["reset", "invite", "rescue", "stop", "mailbox", "undo"];
+
+/// Whether a secret is one of a link in a mail.
+pub(crate) fn is_of_link(secret: &str) -> bool {
+    LINKS.iter().any(|word| {
+        secret.strip_prefix("hus_").and_then(|rest| rest.strip_prefix(word)).is_some_and(|rest| rest.starts_with('_'))
+    })
+}
+
 /// What is kept of a token.
 pub(crate) fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
@@ -77,6 +111,24 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_found_in_an_address_and_links_told_from_credentials() {
+        for (word, of_link) in
+            [("session", false), ("device", false), ("reset", true), ("invite", true), ("stop", true)]
+        {
+            let made = secret(word);
+            let address = format!("/page/{}?then=/x", made.reveal());
+            assert_eq!(secrets_in(&address), [made.reveal()]);
+            let encoded = format!("/?s={}", made.reveal().replace('_', "%5F"));
+            assert_eq!(secrets_in(&encoded), [made.reveal()]);
+            assert_eq!(is_of_link(made.reveal()), of_link, "{word}");
+        }
+        assert!(!is_of_link(generate(Role::Account).reveal()) && !is_of_link(generate(Role::Staff).reveal()));
+        for none in ["/hus_reset_x/hus_", "/%", "/%5", "/%5F%zz%æø", "/hus%5F"] {
+            assert!(secrets_in(none).is_empty(), "{none}");
+        }
+    }
 
     #[test]
     fn a_token_with_a_typing_error_is_known_at_once() {

@@ -30,6 +30,8 @@ const ZONE: &str = "Europe/Copenhagen";
 const VISIT_CHARS: usize = 24;
 /// For how long a choice of language or theme is kept, in seconds.
 pub(crate) const CHOICE_S: u32 = 365 * 24 * 3600;
+/// How the secret of a session begins; nothing else is one.
+const SESSION_PREFIX: &str = "hus_session_";
 /// The field of a form that carries the token.
 pub(crate) const TOKEN_FIELD: &str = "_token";
 
@@ -103,7 +105,9 @@ impl Desk {
         request: Request,
     ) -> Response {
         let (parts, body) = request.into_parts();
-        let session = cookie::read(&parts.headers, cookie::SESSION).filter(|text| !text.is_empty());
+        let kept = cookie::read(&parts.headers, cookie::SESSION).filter(|text| !text.is_empty());
+        // What is no session, such as a token of the API, is a stranger's cookie here: it never becomes a bearer.
+        let session = kept.clone().filter(|text| text.starts_with(SESSION_PREFIX));
         let visit = cookie::read(&parts.headers, cookie::VISIT).filter(|text| text.len() == VISIT_CHARS);
         let fresh = session.is_none() && visit.is_none();
         let visit = visit.unwrap_or_else(|| Secret::generate(VISIT_CHARS).reveal().to_owned());
@@ -148,7 +152,7 @@ impl Desk {
         if fresh && is_page && page.is_some() {
             reply = reply.cookie(cookie::set(cookie::VISIT, &visit, Stay::Browser));
         }
-        if session.is_some() && ask.who.is_none() && page.is_some_and(|page| page.reach != Reach::Anybody) {
+        if kept.is_some() && ask.who.is_none() && page.is_some_and(|page| page.reach != Reach::Anybody) {
             reply = reply.cookie(cookie::clear(cookie::SESSION));
         }
         if flash.is_some() && is_page {
@@ -165,6 +169,12 @@ impl Desk {
         parts: &http::request::Parts,
         body: Body,
     ) -> Result<Option<Reply>, Refusal> {
+        if let Err(refusal) = husorden_control::without_credential(&parts.uri.to_string()) {
+            // It is not said again by any link or form of the page that refuses it.
+            ask.path = OwnPath::home();
+            ask.query = Form::default();
+            return Err(refusal);
+        }
         if parts.method != Method::GET && parts.method != Method::HEAD {
             same_origin(&parts.headers, host_of(parts).as_deref())?;
             let bytes =
@@ -175,7 +185,7 @@ impl Desk {
             }
         }
         ask.who = Standing::ask(&ask.api).await?;
-        if let Some(person) = ask.who.as_ref().and_then(|who| who.person.as_ref()) {
+        if let Some(person) = ask.who.as_ref().map(|who| &who.person) {
             if cookie::read(&parts.headers, cookie::LANGUAGE).is_none() {
                 ask.l = person.language;
                 ask.api = ask.api.speaking(ask.l);

@@ -4,14 +4,11 @@ use crate::api::Api;
 use husorden_base::Refusal;
 use husorden_wire::api;
 use husorden_wire::api::{Capabilities, Capability};
-use serde_json::Value;
 
 /// The person, the account they stand in, and what they may.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
-    /// What the person is called; the account's name where the session is no person's.
-    pub(crate) name: String,
-    pub(crate) person: Option<api::Person>,
+    pub(crate) person: api::Person,
     /// The account that is stood in.
     pub(crate) account: Option<Account>,
     /// Every account that can be stood in.
@@ -37,35 +34,15 @@ impl Standing {
         let session: api::Session = match api.get("/v1/session").await {
             Ok(session) => session,
             Err(refusal) if refusal.status == 401 => return Ok(None),
-            Err(refusal) if refusal.status >= 500 => return Err(refusal),
-            // A token is nobody's log-in, and lets its holder in all the same: it may what it may at the API.
-            Err(_) => return Self::of_token(api).await,
+            Err(refusal) => return Err(refusal),
         };
         let seen = |standing: &api::Standing| Account { id: standing.id.clone(), name: standing.name.clone() };
         Ok(Some(Self {
-            name: session.person.name.clone(),
             account: session.account.as_ref().map(seen),
             accounts: session.accounts.iter().map(seen).collect(),
-            capabilities: capabilities(&serde_json::to_value(session.capabilities).unwrap_or(Value::Null)),
+            capabilities: session.capabilities,
             needs: session.needs,
-            person: Some(session.person),
-        }))
-    }
-
-    async fn of_token(api: &Api) -> Result<Option<Self>, Refusal> {
-        let me: api::Me = match api.get("/v1/me").await {
-            Ok(me) => me,
-            Err(refusal) if refusal.status == 401 => return Ok(None),
-            Err(refusal) => return Err(refusal),
-        };
-        let account = me.account.map(|account| Account { id: account.id, name: account.name });
-        Ok(Some(Self {
-            name: account.as_ref().map_or_else(|| "Husorden".to_owned(), |account| account.name.clone()),
-            person: None,
-            accounts: account.iter().cloned().collect(),
-            account,
-            capabilities: me.capabilities,
-            needs: Vec::new(),
+            person: session.person,
         }))
     }
 
@@ -73,8 +50,4 @@ impl Standing {
     pub(crate) const fn may(&self, what: Capability) -> bool {
         self.capabilities.has(what)
     }
-}
-
-fn capabilities(words: &Value) -> Capabilities {
-    serde_json::from_value(words.clone()).unwrap_or(Capabilities::NONE)
 }

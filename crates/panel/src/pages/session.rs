@@ -154,7 +154,7 @@ async fn step_up_page(ask: &Ask) -> Result<Reply, Refusal> {
 
 fn step_up_door(ask: &Ask, typed: &Form, wrong: &Wrong) -> Reply {
     let l = ask.l;
-    let second = ask.who.as_ref().and_then(|who| who.person.as_ref()).is_some_and(|person| person.second_factor);
+    let second = ask.who.as_ref().is_some_and(|who| who.person.second_factor);
     let title = l.t("Bekræft, at det er dig", "Confirm that it is you");
     let to = then(typed);
     ask.sheet(title).narrow().show(html! {

@@ -188,21 +188,21 @@ fn choices(ask: &Ask) -> Markup {
 
 fn person(ask: &Ask, who: &Standing) -> Markup {
     let l = ask.l;
-    let initials: String = who.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+    let initials: String = who.person.name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     html! {
         details class="menu" name="bar" {
             summary {
                 span class="avatar" aria-hidden="true" { (initials.to_uppercase()) }
-                span class="name" { (who.name) }
+                span class="name" { (who.person.name) }
                 (Icon::chevron())
                 span class="unseen" { (l.t("Din menu", "Your menu")) }
             }
             div class="card-like" {
                 div class="head" {
-                    strong { (who.name) }
-                    @if let Some(person) = &who.person { div class="soft small" { (person.email) } }
+                    strong { (who.person.name) }
+                    div class="soft small" { (who.person.email) }
                 }
-                @if who.person.is_some() && who.needs.is_empty() {
+                @if who.needs.is_empty() {
                     a href="/security" { (Icon::Shield.show()) (l.t("Dig og din sikkerhed", "You and your security")) }
                 }
                 (post(ask, "/log-out", html! {

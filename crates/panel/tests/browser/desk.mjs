@@ -1,8 +1,8 @@
 // The first case to its end, in two browsers: staff open a case and decide; the site is closed and seen closed from outside;
 // the customer reads why and complains; staff uphold the complaint, and the site is open again. English at a desk and Danish on
 // a phone, then the other way about.
-import { check, open, panel, picture, staff, visitor } from "./lib.mjs";
-import { another, giveCode, logIn } from "./people.mjs";
+import { check, open, panel, picture, staff } from "./lib.mjs";
+import { another, enter } from "./people.mjs";
 
 const words = {
   en: { login: "Log in", start: "Continue", solutions: "Solutions", accept: "We accept the house rules", seen: "Seen from outside: closed", lifted: "Lifted" },
@@ -11,28 +11,17 @@ const words = {
 const slow = 60_000;
 const why = "The site asks visitors for the password of their bank.";
 const facts = "A copy of a bank's log-in page lies under /secure/. <script>alert(1)</script>";
-const secret = process.env.STAFF_TOTP;
 
-async function enter(browser, origin, who, language, width, name) {
-  const context = await visitor(browser, { width, language });
-  await context.addCookies([{ name: "__Host-language", value: language, url: origin, secure: true, sameSite: "Lax" }]);
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  await logIn(page, origin, who.email, who.password, words[language]);
-  if (who.code) {
-    await giveCode(page, secret, words[language]);
-  }
-  await page.locator("header details.menu").last().waitFor();
-  const accept = page.getByRole("button", { name: words[language].accept });
-  if (await accept.isVisible()) await accept.click();
+async function person(browser, origin, who, language, width, name) {
+  const { context, page } = await enter(browser, origin, who, language, width, words[language]);
   page.say = words[language];
   page.shot = (what) => picture(page, `desk-${name}-${what}-${width}-light-${language}`);
   return { context, page };
 }
 
 async function story(browser, at, home) {
-  const officer = await enter(browser, staff, { email: process.env.STAFF_EMAIL, password: process.env.STAFF_PASSWORD, code: true }, ...at, "staff");
-  const holder = await enter(browser, panel, { email: process.env.OWNER_EMAIL, password: process.env.OWNER_PASSWORD }, ...home, "customer");
+  const officer = await person(browser, staff, { email: process.env.STAFF_EMAIL, password: process.env.STAFF_PASSWORD, secret: process.env.STAFF_TOTP }, ...at, "staff");
+  const holder = await person(browser, panel, { email: process.env.OWNER_EMAIL, password: process.env.OWNER_PASSWORD }, ...home, "customer");
   const [desk, own] = [officer.page, holder.page];
 
   await desk.goto(`${staff}/cases/open`);

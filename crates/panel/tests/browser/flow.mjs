@@ -1,20 +1,18 @@
 // What a customer does in a browser: makes a WordPress site, sees it come up, takes a snapshot, brings it back, undoes that,
 // deletes and undoes, and logs out so that the back button shows nothing. In both languages, and on a phone.
 import { check, open, panel, picture, visitor } from "./lib.mjs";
+import { enter } from "./people.mjs";
 
 const words = {
-  en: { create: "New solution", make: "Make the solution", ready: "Open the solution", take: "Take now", restore: "Restore", undo: "Undo the newest change", undone: "It is undone", remove: "Delete the solution", bring: "Undo the deletion", out: "Log out", login: "Log in", running: "Running" },
-  da: { create: "Ny løsning", make: "Opret løsningen", ready: "Åbn løsningen", take: "Tag nu", restore: "Gendan", undo: "Fortryd den seneste ændring", undone: "Det er fortrudt", remove: "Slet løsningen", bring: "Fortryd sletningen", out: "Log ud", login: "Log ind", running: "I drift" },
+  en: { create: "New solution", make: "Make the solution", ready: "Open the solution", take: "Take now", restore: "Restore", undo: "Undo the newest change", undone: "It is undone", remove: "Delete the solution", bring: "Undo the deletion", out: "Log out", login: "Log in", accept: "We accept the house rules", running: "Running" },
+  da: { create: "Ny løsning", make: "Opret løsningen", ready: "Åbn løsningen", take: "Tag nu", restore: "Gendan", undo: "Fortryd den seneste ændring", undone: "Det er fortrudt", remove: "Slet løsningen", bring: "Fortryd sletningen", out: "Log ud", login: "Log ind", accept: "Vi godkender husordenen", running: "I drift" },
 };
 const slow = 240_000;
 
 async function story(browser, language, width) {
   const say = words[language];
   const name = `flow-${language}`;
-  const context = await visitor(browser, { width, language });
-  await context.addCookies([{ name: "__Host-session", value: process.env.SESSION, url: panel, secure: true, httpOnly: true, sameSite: "Lax" }]);
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  const { context, page } = await enter(browser, panel, { email: process.env.OWNER_EMAIL, password: process.env.OWNER_PASSWORD }, language, width, say);
   const shot = (what) => picture(page, `flow-${what}-${width}-light-${language}`);
 
   // What is wrong is said at its field, and what was typed stays.

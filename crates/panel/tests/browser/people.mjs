@@ -1,5 +1,6 @@
 // People of the demo: their one-time codes, their way in and out.
 import { createHmac } from "node:crypto";
+import { visitor } from "./lib.mjs";
 
 /** A one-time code (RFC 6238): six digits, thirty seconds, SHA-1. */
 function code(secret, step) {
@@ -52,4 +53,21 @@ export async function giveCode(page, secret, say) {
     if (!(await page.locator("[name='/code']").count())) return;
   }
   throw new Error("no code was taken");
+}
+
+/** Somebody in a browser of their own, logged in at an origin and past the house rules, in the language that was chosen. */
+export async function enter(browser, origin, { email, password, secret }, language, width, say) {
+  const context = await visitor(browser, { width, language });
+  await context.addCookies([{ name: "__Host-language", value: language, url: origin, secure: true, sameSite: "Lax" }]);
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  await logIn(page, origin, email, password, say);
+  if (secret) await giveCode(page, secret, say);
+  await page.locator("header details.menu").last().waitFor();
+  const accept = page.getByRole("button", { name: say.accept });
+  if (await accept.isVisible()) {
+    await accept.click();
+    await page.waitForLoadState();
+  }
+  return { context, page };
 }

@@ -12,6 +12,7 @@ use tower::ServiceExt;
 pub const HOST: &str = "panel.localhost:8481";
 pub const STAFF: &str = "staff.localhost:8481";
 
+#[derive(Clone)]
 pub struct Client {
     pub router: Router,
     pub host: &'static str,

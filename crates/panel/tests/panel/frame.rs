@@ -2,8 +2,11 @@
 
 use crate::client::{Client, HOST, STAFF, panel};
 use crate::house::House;
+use crate::people::{officer, owner};
+use crate::visitors::PASSWORD;
 use http::{Method, Request};
 use husorden_panel::routes::{self, Reach};
+use husorden_wire::api::Role;
 
 const SCRIPT: &str = "\"'><script>alert(1)</script>";
 
@@ -103,8 +106,10 @@ async fn a_form_is_the_visitors_own() {
     assert_eq!(one.post("/choices", &own, &theme).await.leads(), "/log-in");
     one.get("/log-in").await.says("data-theme=\"dark\"");
     // A session has forms of its own, and a session of another has others.
-    one.cookies.insert("__Host-session".to_owned(), house.account.clone());
-    one.post("/choices", &own, &theme).await.is(403);
+    let mut inside = owner(&house, &router, house.ours).await;
+    inside.post("/choices", &own, &theme).await.is(403);
+    let elsewhere = owner(&house, &router, house.ours).await.get("/security").await.token();
+    inside.post("/choices", &elsewhere, &theme).await.is(403);
     house.running.stop().await;
 }
 
@@ -112,6 +117,9 @@ async fn a_form_is_the_visitors_own() {
 async fn a_redirect_leads_nowhere_else() {
     let house = House::new().await;
     let router = panel(&house);
+    let mut inside = owner(&house, &router, house.ours).await;
+    let email = "redirected@customers.example";
+    house.member(email, Role::Owner).await;
     for then in ["https://evil.example/", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x=1", "javascript:1"]
     {
         let mut client = Client::new(&router, HOST);
@@ -119,8 +127,10 @@ async fn a_redirect_leads_nowhere_else() {
         assert_eq!(answer.leads(), "/", "{then:?}");
         assert!(!answer.headers.contains_key("x"));
         let query = format!("/log-in?then={}", form_urlencoded::byte_serialize(then.as_bytes()).collect::<String>());
-        client.cookies.insert("__Host-session".to_owned(), house.account.clone());
-        assert_eq!(client.get(&query).await.leads(), "/", "{then:?}");
+        assert_eq!(inside.get(&query).await.leads(), "/", "{then:?}");
+        let form = client.get("/log-in").await.token();
+        let fields = [("/email", email), ("/password", PASSWORD), ("then", then)];
+        assert_eq!(client.post("/log-in", &form, &fields).await.leads(), "/", "{then:?}");
     }
     house.running.stop().await;
 }
@@ -154,15 +164,16 @@ async fn script_in_any_field_stays_text() {
     let query: String = fields.iter().map(|(name, _)| format!("{name}={encoded}&")).collect();
     let mut looked = 0;
     for (host, page) in pages() {
-        let session = if host == HOST { &house.account } else { &house.staff };
-        for bearer in ["", session] {
-            if page.path == "/live" {
-                continue;
-            }
-            let mut client = Client::new(&router, host);
-            if !bearer.is_empty() {
-                client.cookies.insert("__Host-session".to_owned(), bearer.to_owned());
-            }
+        if page.path == "/live" {
+            continue;
+        }
+        // Whoever is in is somebody new for each page: some of them end the session, or change the person.
+        for inside in [false, true] {
+            let mut client = match (inside, host) {
+                (false, _) => Client::new(&router, host),
+                (true, HOST) => owner(&house, &router, house.ours).await,
+                (true, _) => officer(&house, &router).await,
+            };
             let path = format!("{}?{query}", filled(page.path, &encoded));
             let answer = if page.method == Method::GET {
                 client.get(&path).await
@@ -177,5 +188,38 @@ async fn script_in_any_field_stays_text() {
         }
     }
     assert!(looked > 0, "nothing of what was typed was shown at all");
+    house.running.stop().await;
+}
+
+/// A token is for programs. In a browser it is nobody's session, and in an address it is refused and not said again.
+#[tokio::test]
+async fn a_token_opens_no_page() {
+    let house = House::new().await;
+    let router = panel(&house);
+    for (host, token) in [(HOST, &house.account), (STAFF, &house.staff)] {
+        let mut client = Client::new(&router, host);
+        client.cookies.insert("__Host-session".to_owned(), token.clone());
+        assert!(client.get("/").await.leads().starts_with("/log-in?then=%2F"));
+        assert!(!client.cookies.contains_key("__Host-session"), "the cookie goes");
+        // Also where a page is for everybody, and in a form.
+        client.cookies.insert("__Host-session".to_owned(), token.clone());
+        client.get("/log-in").await.is(200);
+        client.cookies.insert("__Host-session".to_owned(), token.clone());
+        let form = client.get("/log-in").await.token();
+        client.cookies.insert("__Host-session".to_owned(), token.clone());
+        assert!(client.post("/security/profile", &form, &[("/name", "Eve")]).await.leads().starts_with("/log-in"));
+        client.cookies.clear();
+        let mut inside =
+            if host == HOST { owner(&house, &router, house.ours).await } else { officer(&house, &router).await };
+        let session = inside.cookies["__Host-session"].clone();
+        for secret in [token, &session] {
+            for path in [format!("/?token={secret}"), format!("/log-in?then=%2Fx&s={secret}"), format!("/{secret}")] {
+                for visitor in [&mut client, &mut inside] {
+                    let page = visitor.get(&path).await.is(400);
+                    assert!(!page.body.contains(secret.as_str()), "{}", page.body);
+                }
+            }
+        }
+    }
     house.running.stop().await;
 }

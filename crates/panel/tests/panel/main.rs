@@ -8,8 +8,11 @@ mod cluster;
 mod house;
 #[path = "../../../control/tests/control/tiny.rs"]
 mod tiny;
+#[path = "../../../control/tests/control/people.rs"]
+mod visitors;
 
 mod client;
 mod frame;
 mod pages;
+mod people;
 mod staff;

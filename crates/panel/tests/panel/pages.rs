@@ -2,19 +2,14 @@
 
 use crate::client::{Client, HOST, STAFF, between, panel};
 use crate::house::House;
+use crate::people::{carried, owner};
 use serde_json::json;
-
-fn signed_in(house: &House, router: &axum::Router) -> Client {
-    let mut client = Client::new(router, HOST);
-    client.cookies.insert("__Host-session".to_owned(), house.account.clone());
-    client
-}
 
 #[tokio::test]
 async fn a_solution_is_made_changed_deleted_and_brought_back_without_script() {
     let house = House::new().await;
     let router = panel(&house);
-    let mut client = signed_in(&house, &router);
+    let mut client = owner(&house, &router, house.ours).await;
     client.get("/").await.is(200).says("There are no solutions here yet").says("href=\"/create\"");
     client.get("/create").await.is(200).says("/create/tiny?offer=tiny");
     let form = client.get("/create/tiny?offer=tiny").await.is(200);
@@ -90,17 +85,14 @@ async fn nobody_sees_what_is_anothers() {
     let house = House::new().await;
     let router = panel(&house);
     house.create("secret", json!({ "names": ["secret.example"] })).await;
-    let mut other = Client::new(&router, HOST);
-    other.cookies.insert("__Host-session".to_owned(), house.other.clone());
+    let mut other = owner(&house, &router, house.theirs).await;
     for path in ["/", "/solutions/secret", "/solutions/secret/settings", "/solutions/secret/events", "/evidence"] {
         let page = other.get(path).await;
         assert!(!page.body.contains("secret.example"), "{path}");
         assert!(!path.contains("secret") || page.status == 404, "{path}: {}", page.status);
     }
     // Staff's pages are on staff's origin only, and a customer's session opens none of them.
-    let mut staff = Client::new(&router, STAFF);
-    staff.cookies.insert("__Host-session".to_owned(), house.account.clone());
-    staff.get("/").await.is(403);
+    carried(&owner(&house, &router, house.ours).await, STAFF).get("/").await.is(403);
     house.running.stop().await;
 }
 
@@ -108,11 +100,15 @@ async fn nobody_sees_what_is_anothers() {
 async fn both_languages_and_no_session_left_after_log_out() {
     let house = House::new().await;
     let router = panel(&house);
-    let mut client = signed_in(&house, &router);
-    client.language = "da-DK,da;q=0.9,en;q=0.5";
-    client.get("/").await.is(200).says("lang=\"da\"").says("Ny løsning");
-    client.submit("/", "/choices", &[("language", "en"), ("then", "/")]).await;
+    let mut client = owner(&house, &router, house.ours).await;
+    // At the door the browser's language counts, inside the person's own, and before both what was chosen.
+    let mut stranger = Client::new(&router, HOST);
+    stranger.language = "da-DK,da;q=0.9,en;q=0.5";
+    stranger.get("/log-in").await.is(200).says("lang=\"da\"");
+    client.language = stranger.language;
     client.get("/").await.is(200).says("lang=\"en\"").says("New solution");
+    client.submit("/", "/choices", &[("language", "da"), ("then", "/")]).await;
+    client.get("/").await.is(200).says("lang=\"da\"").says("Ny løsning");
     let out = client.submit("/", "/log-out", &[]).await;
     assert_eq!(out.leads(), "/log-in");
     assert!(out.headers["clear-site-data"].to_str().unwrap().contains("\"cache\""));

@@ -1,23 +1,18 @@
 //! The staff's pages: a case from its opening to the lift, as a browser without scripts does it; and who is kept out.
 
-use crate::client::{Client, HOST, STAFF, between, panel};
+use crate::client::{HOST, STAFF, between, panel};
 use crate::house::House;
+use crate::people::{carried, officer, owner};
 use http::Method;
 use serde_json::{Value, json};
 
 const SCRIPT: &str = "<script>alert('facts')</script> was found in 192.0.2.7's page.";
 
-fn at_desk(house: &House, router: &axum::Router) -> Client {
-    let mut client = Client::new(router, STAFF);
-    client.cookies.insert("__Host-session".to_owned(), house.staff.clone());
-    client
-}
-
 #[tokio::test]
 async fn a_case_is_opened_decided_complained_about_and_lifted() {
     let house = House::new().await;
     let router = panel(&house);
-    let mut desk = at_desk(&house, &router);
+    let mut desk = officer(&house, &router).await;
     desk.get("/cases").await.is(200).says("No cases here").says("href=\"/cases/open\"");
     let shop = house.create("shop", json!({ "names": ["shop.example"] })).await["id"].as_str().unwrap().to_owned();
 
@@ -107,10 +102,9 @@ async fn staff_pages_are_staffs_alone() {
     let house = House::new().await;
     let router = panel(&house);
     house.create("shop", json!({ "names": ["shop.example"] })).await;
-    let (mut desk, mut account, mut customers) =
-        (at_desk(&house, &router), Client::new(&router, STAFF), Client::new(&router, HOST));
-    account.cookies.insert("__Host-session".to_owned(), house.account.clone());
-    customers.cookies.insert("__Host-session".to_owned(), house.staff.clone());
+    let mut desk = officer(&house, &router).await;
+    let mut account = carried(&owner(&house, &router, house.ours).await, STAFF);
+    let mut customers = carried(&desk, HOST);
     let shared: Vec<_> = husorden_panel::routes::customers().iter().map(|page| page.path).collect();
     let mut seen = 0;
     for page in husorden_panel::routes::staff() {
