@@ -14,6 +14,7 @@ mod failure;
 mod kind;
 mod lists;
 mod money;
+mod notification;
 mod order;
 mod output;
 mod passwords;
@@ -70,6 +71,9 @@ pub enum Command {
     /// The books
     #[command(subcommand)]
     Ledger(money::LedgerVerb),
+    /// Which events come to a member as mail
+    #[command(subcommand)]
+    Notification(notification::Verb),
     /// What decisions ordered
     #[command(subcommand)]
     Measure(lists::Measures),
@@ -119,6 +123,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Plan(verb) => verb.run(&context),
         Command::Subscription(verb) => verb.run(&context),
         Command::Ledger(verb) => verb.run(&context),
+        Command::Notification(verb) => verb.run(&context),
         Command::Measure(verb) => verb.run(&context),
         Command::Complaint(verb) => verb.run(&context),
         // Handled above: the verifier works without an API.

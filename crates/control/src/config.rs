@@ -156,6 +156,9 @@ pub struct Identity {
     /// Sessions of staff.
     #[serde(default = "staff_timeout")]
     pub staff: Timeout,
+    /// After somebody of staff made sure who lost a second factor: the time, in seconds, in which the member can stop it.
+    #[serde(default = "rescue_wait_s")]
+    pub rescue_wait_s: u32,
 }
 
 impl Identity {
@@ -168,6 +171,7 @@ impl Identity {
             member: member_timeout(),
             manager: manager_timeout(),
             staff: staff_timeout(),
+            rescue_wait_s: rescue_wait_s(),
         }
     }
 
@@ -191,6 +195,10 @@ const fn manager_timeout() -> Timeout {
 
 const fn staff_timeout() -> Timeout {
     Timeout { idle_s: 15 * 60, absolute_s: 8 * 3600 }
+}
+
+const fn rescue_wait_s() -> u32 {
+    24 * 3600
 }
 
 /// Where the database is.

@@ -277,5 +277,7 @@ fn migrator() -> Migrator {
         one(11, "cases", include_str!("../migrations/0011_cases.sql")),
         one(12, "notify", include_str!("../migrations/0012_notify.sql")),
         one(13, "walls", include_str!("../migrations/0013_walls.sql")),
+        one(20, "mails", include_str!("../migrations/0020_mails.sql")),
+        one(21, "rescues", include_str!("../migrations/0021_rescues.sql")),
     ])
 }

@@ -114,6 +114,7 @@ impl From<sqlx::Error> for Fault {
                 Text::new("Gør først et andet medlem til ejer; intet er ændret.", "First make another member an owner; nothing was changed."),
             )
             .into(),
+            Some("rescue_checked_once") => crate::identity::rescue::checked_already().into(),
             Some("idempotency_taken") => Refusal::new(
                 "idempotency-running",
                 409,

@@ -93,6 +93,11 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
             let needed: HashSet<String> = job::spool_needed(system).await?.into_iter().collect();
             spool::sweep(&app.config().spool, &needed).await?;
         }
+        "rescue-open" => {
+            if let Some(id) = one.subject.get("rescue").and_then(|id| id.as_str()).and_then(|id| id.parse().ok()) {
+                crate::identity::rescue::open(app, id).await?;
+            }
+        }
         "renew-subscriptions" => crate::money::renewal::run(app).await?,
         "measure-end" => {
             let id = one.subject.get("measure").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());

@@ -172,6 +172,10 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
         "member.changed" => {
             both(format!("{name} er nu {}", role(word("role")).da), format!("{name} is now {}", role(word("role")).en))
         }
+        "member.rescued" => both(
+            format!("Personale hjælper {name}, som har mistet sin totrinsbekræftelse"),
+            format!("Staff help {name}, who lost the second factor"),
+        ),
         "member.removed" => both(format!("{name} er ikke længere medlem"), format!("{name} is no longer a member")),
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
         "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),

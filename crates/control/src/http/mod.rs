@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod grants;
 pub(crate) mod identity;
+pub(crate) mod mails;
 pub(crate) mod me;
 pub(crate) mod money;
 pub(crate) mod notify;

@@ -19,6 +19,14 @@ pub(crate) enum Template {
     PasswordChanged,
     /// A second factor was set up or taken away.
     SecondFactor,
+    /// Somebody asked for help with a lost second factor; holds a secret that stops it.
+    RescueAsked,
+    /// Staff made sure who it is; holds a secret that stops it.
+    RescueChecked,
+    /// The lost second factor may be taken away; holds a secret that does it.
+    RescueOpen,
+    /// The help was stopped.
+    RescueStopped,
 }
 
 impl Template {
@@ -29,6 +37,10 @@ impl Template {
             Self::NewDevice => "new-device",
             Self::PasswordChanged => "password-changed",
             Self::SecondFactor => "second-factor",
+            Self::RescueAsked => "rescue-asked",
+            Self::RescueChecked => "rescue-checked",
+            Self::RescueOpen => "rescue-open",
+            Self::RescueStopped => "rescue-stopped",
         }
     }
 }

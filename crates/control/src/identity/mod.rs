@@ -9,6 +9,7 @@ pub(crate) mod mail;
 pub(crate) mod member;
 pub(crate) mod password;
 pub(crate) mod person;
+pub(crate) mod rescue;
 pub(crate) mod reset;
 pub(crate) mod seal;
 pub(crate) mod seat;

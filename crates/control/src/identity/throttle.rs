@@ -72,6 +72,13 @@ pub(crate) async fn reset(app: &App, email: &str, visitor: Visitor) -> Result<bo
     Ok(store::identity::take(app.doors().system(), &mailbox.key, mailbox.burst, mailbox.per_s).await? == 0.0)
 }
 
+/// A wish for help with a lost second factor. False: there were enough for now, and nobody is told.
+pub(crate) async fn rescue(app: &App, email: &str, visitor: Visitor) -> Result<bool, Fault> {
+    let _ = take(app, &[allowance("rescue-network", visitor.network(), 10.0, 1.0 / 60.0)]).await?;
+    let mailbox = allowance("rescue", email, 2.0, 1.0 / 3600.0);
+    Ok(store::identity::take(app.doors().system(), &mailbox.key, mailbox.burst, mailbox.per_s).await? == 0.0)
+}
+
 /// A mail that somebody who is logged in makes us send.
 pub(crate) async fn invitation(app: &App, by: impl Display) -> Result<(), Fault> {
     let _ = take(app, &[allowance("invitation", by, 30.0, 1.0 / 120.0)]).await?;

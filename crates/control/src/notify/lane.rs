@@ -3,10 +3,13 @@
 
 use super::mail::{self, Asked, Places};
 use super::post;
+use super::texts::Template;
 use crate::app::App;
 use crate::config::MailWay;
+use crate::store;
 use crate::store::job::{self, Job};
 use futures_util::future::join_all;
+use serde_json::Value;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -109,7 +112,7 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), Failed> {
 }
 
 async fn mail(app: &App, one: &Job) -> Result<(), Failed> {
-    let asked: Asked = serde_json::from_value(one.subject.clone()).map_err(Failed::for_good)?;
+    let Some(asked) = asked(app, one).await? else { return Ok(()) };
     let config = &app.config().notify;
     let places = Places { panel: config.panel.clone(), desk: config.desk.clone() };
     let secret = app.mail_secret(&one.subject);
@@ -117,6 +120,23 @@ async fn mail(app: &App, one: &Job) -> Result<(), Failed> {
     post::send(config, &asked.to, letter, one.id)
         .await
         .map_err(|error| Failed { text: error.to_string(), is_final: error.is_final() })
+}
+
+/// What a job asks for. One of an event names the event and the reader; none, when the reader is to be told no more.
+async fn asked(app: &App, one: &Job) -> Result<Option<Asked>, Failed> {
+    let Some(event) = one.subject.get("event").and_then(Value::as_i64) else {
+        return serde_json::from_value(one.subject.clone()).map(Some).map_err(Failed::for_good);
+    };
+    let person = one.subject.get("person").and_then(Value::as_str).map(str::parse).transpose();
+    let parcel = store::mail::parcel(app.doors().system(), event, person.map_err(Failed::for_good)?)
+        .await
+        .map_err(|error| Failed { text: error.to_string(), is_final: false })?;
+    Ok(parcel.map(|parcel| Asked {
+        to: parcel.to,
+        language: parcel.language,
+        template: Template::of_event(&parcel.kind),
+        data: parcel.data,
+    }))
 }
 
 #[cfg(test)]

@@ -114,16 +114,23 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for template in Template::ALL {
             for language in [Language::Da, Language::En] {
-                let data = json!({ "account": "Havefrø", "role": "billing", "name": "blog", "case": "H-7", "at": "2026-01-02T03:04:05Z",
+                let data = json!({ "account": "Havefrø", "account_name": "Havefrø", "measure": "m1", "solution": "s1", "role": "billing", "name": "blog", "case": "H-7", "at": "2026-01-02T03:04:05Z",
                     "until": "2026-02-02T00:00:00Z", "verb": "restore", "text": { "da": "Disken er fuld", "en": "The disk is full" },
-                    "address": "192.0.2.7", "agent": "A browser", "set": true, "kind": "measure.lifted" });
+                    "address": "192.0.2.7", "agent": "A browser", "set": true, "kind": "measure.lifted", "opens": "2026-01-03T03:04:05Z" });
                 let asked = Asked { to: "karen@shop.example".to_owned(), language, template, data };
                 let secret = Secret::new("hus_reset_SECRET");
                 let letter = letter(&asked, Some(&secret), &places());
                 assert!(seen.insert(letter.subject.clone()), "{template:?} {language:?}: {}", letter.subject);
                 assert!(letter.text.len() > 80 && letter.html.contains("<p>"), "{template:?}: {}", letter.text);
                 assert!(!letter.text.contains("  ") && !letter.subject.contains("{"), "{}", letter.text);
-                let holds = matches!(template, Template::Invitation | Template::PasswordReset);
+                let holds = matches!(
+                    template,
+                    Template::Invitation
+                        | Template::PasswordReset
+                        | Template::RescueAsked
+                        | Template::RescueChecked
+                        | Template::RescueOpen
+                );
                 assert_eq!(letter.text.contains("hus_reset_SECRET"), holds, "{template:?}");
             }
         }

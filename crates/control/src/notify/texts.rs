@@ -19,6 +19,14 @@ pub(crate) enum Template {
     PasswordChanged,
     /// A second factor was set up or taken away.
     SecondFactor,
+    /// Somebody asked for help with a lost second factor; its link stops it.
+    RescueAsked,
+    /// Staff made sure who asked; its link stops it.
+    RescueChecked,
+    /// Its link takes the lost second factor away.
+    RescueOpen,
+    /// The help was stopped.
+    RescueStopped,
     /// There is a decision about the account or a solution.
     Decision,
     /// A complaint was answered.
@@ -34,13 +42,29 @@ pub(crate) enum Template {
 }
 
 impl Template {
+    /// What the mail of an event is about.
+    pub(crate) fn of_event(kind: &str) -> Self {
+        match kind {
+            "measure.decided" | "measure.taken" => Self::Decision,
+            "complaint.answered" => Self::ComplaintAnswered,
+            "solution.trouble" => Self::Trouble,
+            "order.done" => Self::OrderDone,
+            "order.failed" => Self::OrderFailed,
+            _ => Self::Event,
+        }
+    }
+
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Invitation,
         Self::PasswordReset,
         Self::NewDevice,
         Self::PasswordChanged,
         Self::SecondFactor,
+        Self::RescueAsked,
+        Self::RescueChecked,
+        Self::RescueOpen,
+        Self::RescueStopped,
         Self::Decision,
         Self::ComplaintAnswered,
         Self::Trouble,
@@ -72,11 +96,30 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
         let text: Text = crate::texts::event(word("kind"), &asked.data);
         text.get(language).to_owned()
     };
-    let foot = say(
-        "Sendt af Husorden. Hvilke mails du får, vælger du på siden Sikkerhed.".to_owned(),
-        "Sent by Husorden. Which mails you get is yours to choose on the page Security.".to_owned(),
-    );
-    let (subject, lines, link) = match asked.template {
+    let decision = || match word("measure") {
+        "" => format!("{panel}/decisions"),
+        measure => format!("{panel}/decisions/{measure}"),
+    };
+    let stop_says = || {
+        say(
+            "Var det ikke dig, så stop det med linket, eller log ind med en kode.".to_owned(),
+            "If that was not you, stop it with the link, or log in with a code.".to_owned(),
+        )
+    };
+    let stop_link =
+        || secret.and_then(|secret| link("Stop det", "Stop it", format!("{home}/rescue/stop/{}", secret.reveal())));
+    let foot = if word("kind").is_empty() {
+        say(
+            "Sendt af Husorden. Mails om dit eget log-in kommer altid.".to_owned(),
+            "Sent by Husorden. Mails about your own log-in always come.".to_owned(),
+        )
+    } else {
+        say(
+            format!("Sendt af Husorden. Hvilke mails du får, vælger du på {panel}/notifications"),
+            format!("Sent by Husorden. Which mails you get is yours to choose at {panel}/notifications"),
+        )
+    };
+    let (subject, mut lines, link) = match asked.template {
         Template::Invitation => {
             let to = if word("account").is_empty() { say("personalet".to_owned(), "the staff".to_owned()) } else { word("account").to_owned() };
             (
@@ -141,6 +184,60 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
                 security(),
             )
         }
+        Template::RescueAsked => (
+            say("Nogen beder om hjælp til at komme ind".to_owned(), "Somebody asks for help to get in".to_owned()),
+            vec![
+                say(
+                    format!("Nogen skrev {at} fra {}, at du har mistet både din app til koder og dine gendannelseskoder.", word("address")),
+                    format!("Somebody wrote {at} from {} that you lost both your authenticator app and your recovery codes.", word("address")),
+                ),
+                say(
+                    "Var det dig, så ring til os: vi sikrer os, hvem du er, og så går der en ventetid.".to_owned(),
+                    "If that was you, call us: we make sure who you are, and then there is a delay.".to_owned(),
+                ),
+                stop_says(),
+            ],
+            stop_link(),
+        ),
+        Template::RescueChecked => {
+            let opens = moment(word("opens"));
+            (
+                say("Din totrinsbekræftelse bliver fjernet".to_owned(), "Your second factor is about to be taken away".to_owned()),
+                vec![
+                    say(
+                        format!("Vores personale har sikret sig, hvem der bad om hjælp. Den {opens} sender vi et link, der fjerner den tabte totrinsbekræftelse."),
+                        format!("Our staff made sure who asked for help. On {opens} we send a link that takes the lost second factor away."),
+                    ),
+                    stop_says(),
+                ],
+                stop_link(),
+            )
+        }
+        Template::RescueOpen => (
+            say("Fjern din tabte totrinsbekræftelse".to_owned(), "Take your lost second factor away".to_owned()),
+            vec![
+                say(
+                    "Linket fjerner den tabte totrinsbekræftelse og logger dig ud overalt. Derefter logger du ind med din adgangskode og sætter en ny op.".to_owned(),
+                    "The link takes the lost second factor away and logs you out everywhere. Then you log in with your password and set up a new one.".to_owned(),
+                ),
+                say(
+                    "Linket virker én gang og i et døgn. Var det ikke dig, så log ind med en kode: det stopper det.".to_owned(),
+                    "The link works once and for a day. If that was not you, log in with a code: that stops it.".to_owned(),
+                ),
+            ],
+            secret.and_then(|secret| link("Fjern den", "Take it away", format!("{home}/rescue/use/{}", secret.reveal()))),
+        ),
+        Template::RescueStopped => (
+            say("Hjælpen til at komme ind er stoppet".to_owned(), "The help to get in was stopped".to_owned()),
+            vec![
+                say(format!("Den blev stoppet {at}. Din totrinsbekræftelse er, som den var."), format!("It was stopped {at}. Your second factor is as it was.")),
+                say(
+                    "Var det ikke dig, der bad om hjælp, så skift din adgangskode.".to_owned(),
+                    "If it was not you who asked for help, change your password.".to_owned(),
+                ),
+            ],
+            security(),
+        ),
         Template::Decision => (
             say(format!("Der er truffet en afgørelse, sag {case}"), format!("There is a decision, case {case}")),
             vec![
@@ -150,12 +247,12 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
                     "The statement of reasons is in the panel: the facts, the clause of the house rules, what is restricted, since when and until when, and how to complain.".to_owned(),
                 ),
             ],
-            link("Læs afgørelsen", "Read the decision", format!("{panel}/decisions")),
+            link("Læs afgørelsen", "Read the decision", decision()),
         ),
         Template::ComplaintAnswered => (
             say(format!("Din klage er besvaret, sag {case}"), format!("Your complaint was answered, case {case}")),
             vec![sentence(), say("Svaret og begrundelsen står i panelet.".to_owned(), "The answer and its reasons are in the panel.".to_owned())],
-            link("Læs svaret", "Read the answer", format!("{panel}/decisions")),
+            link("Læs svaret", "Read the answer", decision()),
         ),
         Template::Trouble => (
             say(format!("{name} har brug for opmærksomhed"), format!("{name} needs attention")),
@@ -193,10 +290,30 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
                     "The whole story is in the panel under Events.".to_owned(),
                 ),
             ],
-            link("Åbn panelet", "Open the panel", format!("{panel}/")),
+            link("Åbn siden", "Open the page", format!("{panel}{}", page(word("kind"), word("solution")))),
         ),
     };
+    // Who is a member of several accounts must know which one it is about.
+    let account = word("account_name");
+    if !account.is_empty() {
+        lines.push(say(format!("Kontoen: {account}"), format!("The account: {account}")));
+    }
     Draft { subject, lines, link, foot }
+}
+
+/// The page that an event is seen on.
+fn page(kind: &str, solution: &str) -> String {
+    match kind.split('.').next().unwrap_or_default() {
+        "solution" | "credential" | "wish" if !solution.is_empty() => format!("/solutions/{solution}"),
+        "measure" | "complaint" => "/decisions".to_owned(),
+        "subscription" | "payment" => "/billing".to_owned(),
+        "member" => "/members".to_owned(),
+        "account" => "/account".to_owned(),
+        "token" => "/tokens".to_owned(),
+        "rules" => "/rules".to_owned(),
+        "grant" => "/evidence".to_owned(),
+        _ => "/".to_owned(),
+    }
 }
 
 /// A moment as people read it; what is none is left out.

@@ -2,9 +2,9 @@
 
 use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
-use crate::http::identity::{account as own_account, members, persons, sessions, staff as desk};
+use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, cases, events, evidence, grants, me, money, notify, orders, rules, solutions, tokens,
+    accounts, archive, cases, events, evidence, grants, mails, me, money, notify, orders, rules, solutions, tokens,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -13,10 +13,22 @@ const PAGE: &[&str] = &["after", "limit"];
 /// Every route.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    [platform(), solutions(), accounts(), identity(), people(), cases(), rules(), plans(), evidence(), notify()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        platform(),
+        solutions(),
+        accounts(),
+        identity(),
+        rescues(),
+        people(),
+        cases(),
+        rules(),
+        plans(),
+        evidence(),
+        notify(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[rustfmt::skip]
@@ -115,6 +127,22 @@ fn identity() -> Vec<Route> {
             .takes::<PasswordReset>().status(202),
         post("/v1/password-resets/use", ANYBODY, "Set a new password with the secret from the mail", persons::reset_use)
             .takes::<PasswordResetUse>().gives::<PasswordResetUsed>(),
+    ]
+}
+
+#[rustfmt::skip]
+fn rescues() -> Vec<Route> {
+    use api::{Rescue, RescueAsk, RescueCheckCreate, RescueSecret, RescueUsed};
+    vec![
+        post("/v1/rescues", ANYBODY, "Ask for help with a lost second factor; the answer is the same whoever asks", rescue::ask).takes::<RescueAsk>().status(202),
+        post("/v1/rescues/stop", ANYBODY, "Stop the help, with the secret from any of its mails", rescue::stop).takes::<RescueSecret>(),
+        post("/v1/rescues/use", ANYBODY, "Take the lost second factor away, with the secret from the last mail; a log-in that enrols anew follows", rescue::spend)
+            .takes::<RescueSecret>().gives::<RescueUsed>(),
+        get("/v1/rescues", staff(Can::AccountAdminister), "List who asks for help with a lost second factor; all=true names those that are over too", rescue::list)
+            .gives_page::<Rescue>().asks(&["after", "limit", "all"]),
+        get("/v1/rescues/{rescue}", staff(Can::AccountAdminister), "Show one", rescue::get).gives::<Rescue>(),
+        post("/v1/rescues/{rescue}/checks", staff(Can::AccountAdminister), "Write down how one made sure who it is; the delay begins, or with a second one of staff ends", rescue::check)
+            .takes::<RescueCheckCreate>().gives::<Rescue>().status(201).of_person(Open).dangerous(),
     ]
 }
 
@@ -233,8 +261,16 @@ fn evidence() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn notify() -> Vec<Route> {
-    use api::{Delivery, Health, Webhook, WebhookChange, WebhookCreate};
+    use api::{Delivery, Health, MailChange, MailChoice, Webhook, WebhookChange, WebhookCreate};
     vec![
+        get("/v1/notifications", account(Can::Own), "Which events come as mail to whoever asks, in the account they stand in", mails::own)
+            .gives_page::<MailChoice>().of_person(Open).when_held(),
+        patch("/v1/notifications", account(Can::Own), "Choose which events come as mail", mails::change_own)
+            .takes::<MailChange>().gives_page::<MailChoice>().of_person(Open).when_held(),
+        get("/v1/members/{person}/notifications", account(Can::MemberManage), "Which events come as mail to a member", mails::of_member)
+            .gives_page::<MailChoice>(),
+        patch("/v1/members/{person}/notifications", account(Can::MemberManage), "Choose which events come as mail to a member", mails::change_of_member)
+            .takes::<MailChange>().gives_page::<MailChoice>(),
         get("/v1/webhooks", account(Can::Read), "List webhooks", notify::list).gives_page::<Webhook>().asks(PAGE),
         post("/v1/webhooks", account(Can::TokenManage), "Make a webhook; its secret is shown once", notify::create)
             .takes::<WebhookCreate>().gives::<Webhook>().status(201),

@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod look;
+pub(crate) mod mail;
 pub(crate) mod measure;
 pub(crate) mod money;
 pub(crate) mod node;

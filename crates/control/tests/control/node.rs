@@ -13,6 +13,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
+pub use crate::waiting::until;
+
 /// No answer in this time is a failure; on a busy machine it is never reached by a control that works.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -141,16 +143,4 @@ impl Node {
 
 pub fn snapshot(id: SnapshotId) -> SnapshotSeen {
     SnapshotSeen { id, taken: Timestamp::now(), label: "x".to_owned(), before: None }
-}
-
-/// Asks until it is so.
-pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = std::time::Instant::now();
-    loop {
-        if let Some(got) = ask().await {
-            return got;
-        }
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

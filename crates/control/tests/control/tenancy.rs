@@ -60,10 +60,16 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("PATCH", "/v1/person") => json!({ "language": "da" }),
         ("POST", "/v1/person/password") => json!({ "old": "walnut ledger orbit", "new": "marble kettle tunnel" }),
         ("POST", "/v1/person/totp/confirm") => json!({ "code": "000000" }),
+        ("POST", "/v1/rescues") => json!({ "email": "nobody@fresh.example", "realm": "account" }),
+        ("POST", "/v1/rescues/stop" | "/v1/rescues/use") => json!({ "secret": "none" }),
+        ("POST", "/v1/rescues/{rescue}/checks") => {
+            json!({ "how": "video", "note": "The passport and the face agree." })
+        }
         ("POST", "/v1/password-resets") => json!({ "email": "nobody@fresh.example", "realm": "account" }),
         ("POST", "/v1/password-resets/use") => json!({ "secret": "none", "password": "marble kettle tunnel" }),
         ("PATCH", "/v1/account" | "/v1/accounts/{account}") => json!({ "language": "da" }),
         ("PATCH", "/v1/members/{person}") => json!({ "role": "billing" }),
+        ("PATCH", "/v1/notifications" | "/v1/members/{person}/notifications") => json!({ "mail": { "work": true } }),
         ("POST", "/v1/invitations") => json!({ "email": "new@fresh.example", "role": "billing" }),
         ("POST", "/v1/accounts/{account}/invitations") => json!({ "email": "new@fresh.example", "role": "owner" }),
         ("POST", "/v1/invitations/look" | "/v1/invitations/accept") => json!({ "secret": "none" }),

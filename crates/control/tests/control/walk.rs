@@ -2,6 +2,7 @@
 //! that is new is walked too; one whose path has a parameter this test does not know fails it.
 
 use crate::house::House;
+use crate::node::until;
 use crate::people::Browser;
 use axum::body::Body;
 use http::Request;
@@ -68,6 +69,15 @@ pub async fn things(house: &House) -> Things {
     let invitation = house.call("POST", "/v1/invitations", invitation).await.is(201);
     house.member("walking@ours.example", Role::Owner).await;
     house.person("stranger@theirs.example", Some((house.theirs, Role::Owner)), &[]).await;
+    house.person("rescued@ours.example", Some((house.ours, Role::ReadOnly)), &[]).await;
+    house.sql("update person set totp = '\\x00' where email = 'rescued@ours.example'").await;
+    let wish = json!({ "email": "rescued@ours.example", "realm": "account" });
+    house.send(house.request("", "POST", "/v1/rescues", Some(&wish))).await.is(202);
+    let rescue = until("the wish is noted", async || {
+        let list = house.staff("GET", "/v1/rescues", Value::Null).await.is(200);
+        list["items"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
     let session = Browser::new(house, "192.0.2.1").log_in("walking@ours.example", "account").await;
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
@@ -88,6 +98,7 @@ pub async fn things(house: &House) -> Things {
         ("invitation", text(&invitation["id"])),
         ("session", text(&session["id"])),
         ("complaint", text(&complaint["id"])),
+        ("rescue", rescue),
     ])
 }
 
@@ -95,6 +106,7 @@ fn request(house: &House, token: &str, method: &http::Method, path: &str) -> Req
     let takes = [http::Method::POST, http::Method::PATCH, http::Method::PUT].contains(method);
     // Forms that must hold before anything is looked for.
     let body = takes.then(|| match path.split('/').nth(2) {
+        Some("members") if path.ends_with("/notifications") => json!({ "mail": {} }),
         Some("members") => json!({ "role": "billing" }),
         Some("staff") if method == http::Method::PATCH => json!({ "roles": ["support"] }),
         _ => json!({}),
@@ -103,7 +115,10 @@ fn request(house: &House, token: &str, method: &http::Method, path: &str) -> Req
 }
 
 /// Routes that write and ask nobody who it is, for nobody is anybody yet; each is refused without its form.
-const OPEN_TO_WRITE: [&str; 5] = [
+const OPEN_TO_WRITE: [&str; 8] = [
+    "/v1/rescues",
+    "/v1/rescues/stop",
+    "/v1/rescues/use",
     "/v1/sessions",
     "/v1/password-resets",
     "/v1/password-resets/use",
@@ -152,7 +167,15 @@ async fn every_route_asks_who_it_is() {
         assert_eq!(status("hus_account_nonsense").await, 401, "{say} with nonsense");
         if route.permission.person {
             assert_eq!(status(&house.account).await, 403, "{say} with a token");
-            let (ours, theirs) = sessions(&house).await;
+            let (mut ours, theirs) = sessions(&house).await;
+            if route.permission.reach == Reach::Staff {
+                assert_eq!(status(&ours).await, 403, "{say} as an account");
+                house.person("desk@house.example", None, &StaffRole::ALL).await;
+                let mut desk = Browser::new(&house, "192.0.2.3");
+                desk.log_in("desk@house.example", "staff").await;
+                desk.enrol().await;
+                ours = desk.session;
+            }
             if route.path.contains("{session}") {
                 assert_eq!(status(&theirs).await, 404, "{say} as another person");
             }

@@ -7,7 +7,9 @@ mod decisions;
 pub(crate) mod evidence;
 pub(crate) mod mail_links;
 mod members;
+mod notifications;
 pub(crate) mod overview;
+pub(crate) mod rescue;
 mod rules;
 pub(crate) mod security;
 pub(crate) mod session;
@@ -39,12 +41,15 @@ pub(crate) fn table() -> Vec<Page> {
         post("/tokens", Session, tokens::create),
         get("/tokens/{token}/revoke", Session, tokens::revoke_page),
         post("/tokens/{token}/revoke", Session, tokens::revoke),
+        get("/notifications", Session, notifications::show),
+        post("/notifications", Session, notifications::choose),
         get("/account", Session, account::show),
         post("/account", Session, account::change),
     ];
     [
         session::table(),
         mail_links::table(),
+        rescue::table(),
         security::table(),
         members::table(),
         billing::table(),

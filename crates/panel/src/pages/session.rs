@@ -124,6 +124,7 @@ fn code_door(ask: &Ask, typed: &Form, wrong: &Wrong) -> Reply {
                 div class="inner" {
                     (Field { name: "/recovery_code", label: l.t("Gendannelseskode", "Recovery code"), help: l.t("En af de koder, du gemte. Den virker én gang.", "One of the codes you kept. It works once."), autocomplete: "off", optional: true, max: Some(64), ..Field::default() }.show(ask, wrong))
                     button class="button full" { (l.t("Brug gendannelseskoden", "Use the recovery code")) }
+                    p class="small" { a href="/rescue" { (l.t("Jeg har heller ingen koder", "I have no codes either")) } }
                 }
             }
         }

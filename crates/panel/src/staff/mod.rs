@@ -7,10 +7,11 @@ mod complaints;
 mod evidence;
 mod health;
 mod nodes;
+mod rescues;
 mod solutions;
 
 use crate::ask::Ask;
-use crate::pages::{mail_links, security, session};
+use crate::pages::{mail_links, rescue, security, session};
 use crate::routes::Page;
 use crate::routes::Reach::Session;
 use crate::routes::{get, post};
@@ -34,6 +35,9 @@ pub(crate) fn table() -> Vec<Page> {
         get("/solutions", Session, solutions::list),
         get("/evidence", Session, evidence::show),
         get("/health", Session, health::show),
+        get("/rescues", Session, rescues::list),
+        get("/rescues/{rescue}", Session, rescues::show),
+        post("/rescues/{rescue}", Session, rescues::check),
         get("/complaints", Session, complaints::list),
         get("/cases", Session, cases::list),
         get("/cases/open", Session, cases::open_page),
@@ -49,7 +53,7 @@ pub(crate) fn table() -> Vec<Page> {
         get("/cases/{case}/close", Session, case::act::close_page),
         post("/cases/{case}/close", Session, case::act::close),
     ];
-    [session::table(), mail_links::table(), security::table(), own].into_iter().flatten().collect()
+    [session::table(), mail_links::table(), rescue::table(), security::table(), own].into_iter().flatten().collect()
 }
 
 /// What the navigation of the staff's origin holds.
@@ -70,6 +74,7 @@ pub(crate) fn navigation() -> Vec<Group> {
             vec![
                 entry(Icon::People, "/accounts", "Konti", "Accounts"),
                 entry(Icon::Layers, "/solutions", "Løsninger", "Solutions"),
+                entry(Icon::Key, "/rescues", "Tabte totrin", "Lost factors"),
             ],
         ),
         (

@@ -46,6 +46,7 @@ fn navigation(ask: &Ask) -> Vec<Group> {
                     entry(Icon::Receipt, "/billing", "Abonnement", "Plan"),
                     entry(Icon::Key, "/tokens", "API-tokens", "API tokens"),
                     entry(Icon::Shield, "/security", "Sikkerhed", "Security"),
+                    entry(Icon::Bell, "/notifications", "Mails", "Mails"),
                     entry(Icon::Settings, "/account", "Kontoen", "The account"),
                 ],
             ),

@@ -6,13 +6,18 @@
 mod cluster;
 #[path = "../../../control/tests/control/house.rs"]
 mod house;
+#[path = "../../../control/tests/control/mailbox.rs"]
+mod mailbox;
 #[path = "../../../control/tests/control/tiny.rs"]
 mod tiny;
 #[path = "../../../control/tests/control/people.rs"]
 mod visitors;
+#[path = "../../../control/tests/control/waiting.rs"]
+mod waiting;
 
 mod client;
 mod frame;
+mod letters;
 mod pages;
 mod people;
 mod staff;

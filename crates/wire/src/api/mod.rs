@@ -7,6 +7,7 @@ mod evidence;
 mod identity;
 mod money;
 mod notify;
+mod rescue;
 mod rules;
 
 pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
@@ -16,6 +17,7 @@ pub use evidence::*;
 pub use identity::*;
 pub use money::*;
 pub use notify::*;
+pub use rescue::*;
 pub use rules::*;
 
 use husorden_base::{Language, Text};

@@ -2,6 +2,7 @@
 
 pub(crate) mod member;
 pub(crate) mod person;
+pub(crate) mod rescue;
 pub(crate) mod session;
 
 use super::{all, json, one};
