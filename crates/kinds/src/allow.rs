@@ -322,6 +322,17 @@ pub fn settle(spec: &mut Value, before: Option<&Value>, now: Timestamp) -> Vec<F
     wrong
 }
 
+/// A spec of earlier with the allow-list of now: bringing data back must let nobody in who was taken off since.
+#[must_use]
+pub fn keep(earlier: &Value, now: &Value) -> Value {
+    let mut spec = earlier.clone();
+    if let Some(access) = Access::of(now).filter(|_| spec.get("allow").is_some()) {
+        spec["allow"] = json!(access.allow);
+        spec["open_to_all"] = json!(access.open_to_all);
+    }
+    spec
+}
+
 /// What an owner should see of an allow-list.
 #[must_use]
 pub fn findings(spec: &Value) -> Vec<Finding> {

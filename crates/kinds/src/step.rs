@@ -94,6 +94,14 @@ pub struct Allow {
     pub until: Option<Timestamp>,
 }
 
+impl Allow {
+    /// Whether it is in force at this time.
+    #[must_use]
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// A TCP port of the node's own addresses that leads to one of the solution, with the client's address kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Door {

@@ -1,6 +1,7 @@
 //! The walls behind the one seam that kinds see: a look, and a step.
 
 use crate::Node;
+use crate::port::Error as PortError;
 use crate::sandbox::{Resolved, ResolvedBind};
 use crate::volume::{Volume, VolumeError};
 use husorden_base::{Refusal, SnapshotId, Text};
@@ -113,7 +114,7 @@ impl Host for Walls<'_> {
             Step::ServiceDrop { role } => {
                 node.sandboxes.service_drop(number, role).map_err(|error| ours("dropping a service", &error))
             }
-            Step::Port { port } => node.ports.set(number, port).map_err(|error| ours("setting the port", &error)),
+            Step::Port { port } => node.ports.set(number, port).map_err(|error| no_port(&error)),
             Step::PortDrop => node.ports.remove(number).map_err(|error| ours("dropping the port", &error)),
             Step::Route { route } => node
                 .routes
@@ -206,6 +207,21 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
 /// Trouble that the platform must mend, with the error's causes for the log.
 pub(crate) fn ours(doing: &str, error: &dyn std::error::Error) -> Trouble {
     Trouble::ours(format!("{doing}: {}", causes(error)))
+}
+
+/// As [`ours`], unless a door is another's, which is for people to know.
+fn no_port(error: &PortError) -> Trouble {
+    let trouble = ours("setting the port", error);
+    match error {
+        PortError::DoorHeld(outer) | PortError::DoorKept(outer) => Trouble {
+            text: Text::new(
+                format!("TCP-port {outer} på serveren er optaget"),
+                format!("TCP port {outer} of the server is taken"),
+            ),
+            ..trouble
+        },
+        _ => trouble,
+    }
 }
 
 /// As [`ours`], unless the wall refused for a reason the customer may know.

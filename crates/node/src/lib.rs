@@ -4,6 +4,7 @@
 //! Customers are served when control is gone and across a restart of this role: sandboxes are adopted, never restarted.
 //! There is no async here: a node has few connections and many system calls, and threads say plainly who waits for what.
 
+mod access;
 mod burial;
 pub mod ca;
 mod certificates;
@@ -120,6 +121,7 @@ pub fn run(config: Config, machine_net: OwnedFd) -> Result<(), Error> {
     let node = open(config, machine_net)?;
     measures::start(&node).map_err(failed("starting those who carry measures out"))?;
     outside::start(&node).map_err(failed("starting those who look from outside"))?;
+    access::start(&node).map_err(failed("starting who sees to allow-lists"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
     keeper::sweep(&node);
     let (counts, counted) = channel();

@@ -11,6 +11,7 @@
 use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, Refusal, SnapshotId, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Waiting};
 use husorden_rules::Measure;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -217,6 +218,31 @@ pub enum FromNode {
     Evidence(Box<EvidenceLine>),
     /// The node itself: sent about every ten seconds.
     Health(Box<Health>),
+    /// Who was refused at solutions' ports since this was said last. A line that is lost is not said again.
+    Refused {
+        /// At most [`REFUSED_MAX`] of them.
+        refused: Vec<Refused>,
+    },
+}
+
+/// Sources in one [`FromNode::Refused`].
+pub const REFUSED_MAX: usize = 200;
+
+/// Attempts to connect to a solution from one place that its port refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// To which solution.
+    pub solution: SolutionId,
+    /// To which TCP port of it.
+    pub port: u16,
+    /// From where: an IPv4 address, or an IPv6 /64.
+    pub net: IpNet,
+    /// How often since it was said last.
+    pub attempts: u32,
+    /// When first.
+    pub first: Timestamp,
+    /// When last.
+    pub last: Timestamp,
 }
 
 /// What was seen of one solution.

@@ -1,5 +1,6 @@
 //! The kernel's table of connections: those of a port are known by their mark, and forgotten by it in one walk.
 
+use super::element::read_address;
 use super::netlink::{Message, NESTED, Socket, attribute};
 use husorden_base::Number;
 use nix::errno::Errno;
@@ -7,8 +8,10 @@ use std::net::IpAddr;
 
 const GET: u16 = 0x0101;
 const DELETE: u16 = 0x0102;
-/// The connection as its first packet went.
+/// The connection as its first packet went, before any address in it was changed.
 const ORIGINAL: u16 = 1;
+/// The connection as its answers go: from the address that the first packet came to in the end.
+const REPLY: u16 = 2;
 const ZONE: u16 = 18;
 const ID: u16 = 12;
 /// Deletions in one go: their acknowledgements wait in the socket's buffer.
@@ -52,12 +55,22 @@ pub(crate) fn forget(socket: &mut Socket, number: Number, opened: Opened) -> Res
     socket.carry_out(vec![message], &[])
 }
 
-/// Forgets connections opened to a port, but for those that are still allowed by where they come from and the TCP port
-/// they go to.
+/// A connection that was opened to a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inward {
+    /// From where.
+    pub(crate) from: IpAddr,
+    /// To which TCP port of the solution.
+    pub(crate) to: u16,
+    /// By which door, if by one: the TCP port of the node.
+    pub(crate) by: Option<u16>,
+}
+
+/// Forgets connections opened to a port, but for those that are still allowed.
 pub(crate) fn forget_inward(
     socket: &mut Socket,
     number: Number,
-    allowed: impl Fn(IpAddr, u16) -> bool,
+    allowed: impl Fn(Inward) -> bool,
 ) -> Result<(), Errno> {
     let question = Message::new(GET, 0, &[0, 0, 0, 0])
         .with(MARK, &(mark(number) | INWARD).to_be_bytes())
@@ -70,7 +83,8 @@ pub(crate) fn forget_inward(
         let Some(original) = attribute(attributes, ORIGINAL) else {
             continue;
         };
-        if ends(original).is_some_and(|(source, port)| allowed(source, port)) {
+        let reply = attribute(attributes, REPLY);
+        if reply.and_then(|reply| inward(original, reply)).is_some_and(&allowed) {
             continue;
         }
         let mut message = Message::new(DELETE, 0, &[head[0], 0, 0, 0]).with(ORIGINAL | NESTED, original);
@@ -88,14 +102,26 @@ pub(crate) fn forget_inward(
     Ok(())
 }
 
-/// Source address and destination port of a tuple.
-fn ends(tuple: &[u8]) -> Option<(IpAddr, u16)> {
-    let addresses = attribute(tuple, 1)?;
-    let source = match (attribute(addresses, 1), attribute(addresses, 3)) {
-        (Some(four), _) => IpAddr::from(<[u8; 4]>::try_from(four).ok()?),
-        (None, Some(six)) => IpAddr::from(<[u8; 16]>::try_from(six).ok()?),
-        (None, None) => return None,
-    };
-    let port = attribute(attribute(tuple, 2)?, 3)?;
-    Some((source, u16::from_be_bytes(<[u8; 2]>::try_from(port).ok()?)))
+/// A connection by both its tuples.
+fn inward(original: &[u8], reply: &[u8]) -> Option<Inward> {
+    let (asked, answers) = (Tuple::read(original)?, Tuple::read(reply)?);
+    let by = (asked.to != answers.from).then_some(asked.to.1);
+    Some(Inward { from: answers.to.0, to: answers.from.1, by })
+}
+
+/// Addresses and ports of one direction of a connection.
+struct Tuple {
+    from: (IpAddr, u16),
+    to: (IpAddr, u16),
+}
+
+impl Tuple {
+    fn read(tuple: &[u8]) -> Option<Self> {
+        let addresses = attribute(tuple, 1)?;
+        let address =
+            |four, six| attribute(addresses, four).or_else(|| attribute(addresses, six)).and_then(read_address);
+        let protocol = attribute(tuple, 2)?;
+        let port = |kind| attribute(protocol, kind)?.first_chunk::<2>().map(|port| u16::from_be_bytes(*port));
+        Some(Self { from: (address(1, 3)?, port(2)?), to: (address(2, 4)?, port(3)?) })
+    }
 }

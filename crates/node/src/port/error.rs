@@ -1,6 +1,6 @@
 //! What can go wrong on the port wall.
 
-use super::{ALLOW_ENTRIES_MAX, LinkName};
+use super::{ALLOW_ENTRIES_MAX, DOOR_MIN, DOORS_MAX, LinkName};
 use husorden_base::Number;
 use nix::errno::Errno;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,15 @@ pub enum Error {
     /// The allow-list is longer than [`ALLOW_ENTRIES_MAX`].
     #[error("an allow-list of {0} entries; at most {ALLOW_ENTRIES_MAX} are taken")]
     AllowTooLong(usize),
+    /// The list of doors is longer than [`DOORS_MAX`].
+    #[error("{0} doors; at most {DOORS_MAX} are taken")]
+    DoorsTooMany(usize),
+    /// A door is asked for that leads to another solution, or to this one twice.
+    #[error("TCP port {0} of the node leads elsewhere already")]
+    DoorHeld(u16),
+    /// A door is asked for below [`DOOR_MIN`].
+    #[error("TCP port {0} of the node is kept for the node itself; doors begin at {DOOR_MIN}")]
+    DoorKept(u16),
     /// The link to the world is not there.
     #[error("there is no network link {0} here")]
     NoUplink(LinkName),

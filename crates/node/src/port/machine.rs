@@ -2,16 +2,18 @@
 
 use super::link::{self, Happenings, Links, Pair};
 use super::table::GROUP;
-use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of, parse_number};
+use super::wished::{Record, Wished};
+use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of};
 use husorden_base::Number;
 use husorden_kinds::Port;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use nix::errno::Errno;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The gateway every port sends to; no address of the node, only a name for its end of the link.
 const GATEWAY4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
@@ -25,7 +27,7 @@ pub(super) struct Machine {
     /// Ports whose link was seen in order, and to which nothing has happened since.
     pub(super) seen: BTreeSet<Number>,
     /// The wishes on disk.
-    pub(super) wished: BTreeMap<Number, Port>,
+    pub(super) wished: Wished,
     /// Ports whose machine part this process has made or brought in order; what is inside changes only through us.
     pub(super) made: BTreeSet<Number>,
 }
@@ -105,31 +107,14 @@ impl Ports {
         self.ground.run.join("ports").join(format!("{number}.json"))
     }
 
-    pub(super) fn write_record(&self, number: Number, port: &Port) -> Result<(), Error> {
+    pub(super) fn write_record(&self, number: Number, port: &Port, ended: Timestamp) -> Result<(), Error> {
         let path = self.record_path(number);
         let fresh = path.with_extension("new");
-        let bytes = serde_json::to_vec(port).expect("plain data has a JSON form");
+        let record = Record { port: port.clone(), ended };
+        let bytes = serde_json::to_vec(&record).expect("plain data has a JSON form");
         fs::write(&fresh, bytes).map_err(Error::file("writing", &fresh))?;
         fs::rename(&fresh, &path).map_err(Error::file("putting in place", &path))
     }
-}
-
-/// Every wish on disk; the folder is made if it is not there.
-pub(super) fn read_records(folder: &Path) -> Result<BTreeMap<Number, Port>, Error> {
-    fs::create_dir_all(folder).map_err(Error::file("making", folder))?;
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(Error::file("reading", folder))? {
-        let path = entry.map_err(Error::file("reading", folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        // What else lies there is a wish that was being written when the node ended.
-        let Some(number) = name.and_then(|name| name.strip_suffix(".json")).and_then(parse_number) else {
-            continue;
-        };
-        let bytes = fs::read(&path).map_err(Error::file("reading", &path))?;
-        let port = serde_json::from_slice(&bytes).map_err(|source| Error::Record { path, source })?;
-        found.insert(number, port);
-    }
-    Ok(found)
 }
 
 /// How much of a port's machine part stands.

@@ -6,11 +6,17 @@
 //! a file at once; the machine's part is made when a sandbox first needs it. All of it is done by messages to the kernel,
 //! fit to be done again; only the base table is written by the `nft` tool, once at each start.
 //!
+//! Who may connect is judged after a door (a TCP port of the node that leads to one of a port) has changed where a connection
+//! goes, so that a door opens nothing by itself. An entry that ends is cut by the node alone. First packets that are refused
+//! are noted in the table, a limited number a port, and read from it.
+//!
 //! What is deliberately absent: no bridge, no proxy ARP (the neighbours of both ends are written down for good), no rule
 //! per port, no process per port.
 
 mod conntrack;
+mod element;
 mod error;
+mod knocks;
 pub(crate) mod link;
 mod machine;
 pub(crate) mod netlink;
@@ -20,18 +26,23 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod types;
+mod wished;
 
 pub use error::Error;
+pub use knocks::Knock;
 pub use table::Count;
 pub use types::{Counters, LinkName, Standing, Uplink};
 
 use crate::Ground;
 use conntrack::Opened;
+use element::{Element, Set};
 use husorden_base::Number;
-use husorden_kinds::Port;
+use husorden_kinds::{Allow, Port};
 use ipnet::IpNet;
+use jiff::Timestamp;
+use knocks::Knocks;
 use link::{Happenings, Links, Pair};
-use machine::{Machine, Part, read_records};
+use machine::{Machine, Part};
 use netlink::Socket;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::SockProtocol;
@@ -43,7 +54,8 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use table::{Element, GROUP, Set, Table};
+use table::{GROUP, Table};
+use wished::Wished;
 
 /// Hardware address of the node's end of every link: each is a segment of its own, so one serves all.
 const NODE_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 0, 1];
@@ -53,6 +65,10 @@ const PORT_MAC: [u8; 6] = [0x02, 0x48, 0x75, 0, 0, 2];
 const INNER: &str = "eth0";
 /// Entries in one allow-list.
 pub const ALLOW_ENTRIES_MAX: usize = 1000;
+/// Doors of one port.
+pub const DOORS_MAX: usize = 64;
+/// TCP ports of the node below this are no doors: what the machine itself listens on mostly lies there.
+pub const DOOR_MIN: u16 = 1024;
 
 /// The port wall of one node.
 #[derive(Debug)]
@@ -63,6 +79,8 @@ pub struct Ports {
     machine: Mutex<Machine>,
     /// Taken second and for a moment only, so that a measure never waits for a port that is being made.
     rules: Mutex<Rules>,
+    /// Taken alone.
+    knocks: Mutex<Knocks>,
 }
 
 impl Ports {
@@ -74,8 +92,10 @@ impl Ports {
     pub fn open(ground: &Ground, uplink: &Uplink) -> Result<Self, Error> {
         let mut links = Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))?;
         let happenings = Happenings::open().map_err(Error::kernel(|| "listening to rtnetlink".to_owned()))?;
-        let socket =
-            Socket::open(SockProtocol::NetlinkNetFilter).map_err(Error::kernel(|| "opening nfnetlink".to_owned()))?;
+        let open = || {
+            let socket = Socket::open(SockProtocol::NetlinkNetFilter);
+            socket.map(|socket| Table { socket }).map_err(Error::kernel(|| "opening nfnetlink".to_owned()))
+        };
         let up = links
             .find(uplink.interface.as_str())
             .map_err(Error::kernel(|| format!("finding {}", uplink.interface)))?
@@ -90,14 +110,15 @@ impl Ports {
         netns::set("ipv4/ip_forward", "1")?;
         netns::set("ipv6/conf/all/forwarding", "1")?;
         let folder = ground.run.join("ports");
-        let wished = read_records(&folder)?;
-        let mut table = Table { socket };
+        let wished = Wished::read(&folder)?;
+        let mut table = open()?;
         let shown = table.show().map_err(Error::kernel(|| "listing the table".to_owned()))?;
         Ok(Self {
             ground: ground.clone(),
             mtu: up.mtu,
             machine: Mutex::new(Machine { links, happenings, seen: BTreeSet::new(), wished, made: BTreeSet::new() }),
             rules: Mutex::new(Rules { table, shown }),
+            knocks: Mutex::new(Knocks::open(open()?)?),
         })
     }
 
@@ -105,14 +126,16 @@ impl Ports {
     /// connections that are no longer allowed are cut.
     ///
     /// # Errors
-    /// When the list is too long, the wish cannot be written, or the kernel refuses.
+    /// When a list is too long, a door leads elsewhere, the wish cannot be written, or the kernel refuses.
     pub fn set(&self, number: Number, port: &Port) -> Result<(), Error> {
         if port.allow.len() > ALLOW_ENTRIES_MAX {
             return Err(Error::AllowTooLong(port.allow.len()));
         }
         let mut machine = self.machine();
-        self.write_record(number, port)?;
-        machine.wished.insert(number, port.clone());
+        machine.wished.admit(number, port)?;
+        let now = Timestamp::now();
+        self.write_record(number, port, now)?;
+        machine.wished.put(number, port.clone(), now);
         if self.machine_part(&mut machine, number)? != Part::None {
             self.make(&mut machine, number, port)?;
         }
@@ -125,7 +148,7 @@ impl Ports {
     /// When no port is set, or the kernel refuses.
     pub fn ensure(&self, number: Number) -> Result<PathBuf, Error> {
         let mut machine = self.machine();
-        let port = machine.wished.get(&number).cloned().ok_or(Error::NotSet(number))?;
+        let port = machine.wished.get(number).cloned().ok_or(Error::NotSet(number))?;
         let whole = machine.made.contains(&number)
             && self.machine_part(&mut machine, number)? == Part::Whole
             && self.in_force(number, &port);
@@ -142,7 +165,7 @@ impl Ports {
     /// When something could not be seen.
     pub fn look(&self, number: Number) -> Result<Option<String>, Error> {
         let mut machine = self.machine();
-        let Some(port) = machine.wished.get(&number).cloned() else {
+        let Some(port) = machine.wished.get(number).cloned() else {
             return Ok(None);
         };
         let fine = match self.machine_part(&mut machine, number)? {
@@ -171,8 +194,43 @@ impl Ports {
             }
             _ => {}
         }
-        machine.wished.remove(&number);
+        machine.wished.remove(number);
         Ok(())
+    }
+
+    /// Sees to entries that have ended: nobody comes in by them any more, and whoever did is cut. Each is told once.
+    ///
+    /// # Errors
+    /// When the kernel refuses; what is left is seen to the next time.
+    pub fn end(&self, mut tell: impl FnMut(Number, &[Allow])) -> Result<(), Error> {
+        let mut machine = self.machine();
+        let now = Timestamp::now();
+        for (number, ended) in machine.wished.due(now) {
+            let Some(port) = machine.wished.get(number).cloned() else {
+                machine.wished.done(number, &ended);
+                continue;
+            };
+            {
+                let mut rules = self.rules();
+                rules.refresh()?;
+                // Where no sandbox has needed the port yet, there is nothing to end.
+                if rules.shown.ports.contains_key(&number) {
+                    rules.bring(number, Some(&port))?;
+                }
+            }
+            tell(number, &ended);
+            self.write_record(number, &port, now)?;
+            machine.wished.done(number, &ended);
+        }
+        Ok(())
+    }
+
+    /// Who was refused since this was asked last.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn knocks(&self) -> Result<Vec<Knock>, Error> {
+        self.knocks.lock().unwrap_or_else(PoisonError::into_inner).fresh()
     }
 
     /// Closes a port for a measure: nothing passes any more either way, and its open connections are forgotten. It need
@@ -223,7 +281,7 @@ impl Ports {
         let mut rules = self.rules();
         rules.refresh()?;
         Ok(Standing {
-            records: machine.wished.keys().copied().collect(),
+            records: machine.wished.numbers(),
             namespaces: self.namespaces()?,
             links: links.iter().filter(|link| link.group == GROUP).filter_map(|link| number_of(&link.name)).collect(),
             elements: rules.shown.ports.keys().copied().collect(),
@@ -268,7 +326,7 @@ impl Ports {
 
     /// Whether the table shows exactly what is wished, as it was seen last.
     fn in_force(&self, number: Number, port: &Port) -> bool {
-        self.rules().shown.ports.get(&number) == Some(&table::elements(number, port))
+        self.rules().shown.ports.get(&number) == Some(&element::elements(number, port, Timestamp::now()))
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::Error;
 use super::conntrack::{self, Opened};
-use super::table::{self, Element, Set, Shown, Table};
+use super::element::{self, Element, Set};
+use super::table::{Shown, Table};
 use husorden_base::Number;
 use husorden_kinds::Port;
+use jiff::Timestamp;
 use nix::errno::Errno;
 use std::collections::BTreeSet;
 
@@ -59,9 +61,10 @@ impl Rules {
         Err(kernel()(Errno::EBUSY))
     }
 
-    /// Brings a port's elements to these, and cuts the connections that are no longer allowed.
+    /// Brings a port's elements to what they shall be now, and cuts the connections that are no longer allowed.
     pub(super) fn bring(&mut self, number: Number, port: Option<&Port>) -> Result<(), Error> {
-        let wanted = &port.map_or_else(BTreeSet::new, |port| table::elements(number, port));
+        let now = Timestamp::now();
+        let wanted = &port.map_or_else(BTreeSet::new, |port| element::elements(number, port, now));
         let mut narrowed = BTreeSet::new();
         self.settle(number, |shown| {
             let has = shown.ports.remove(&number).unwrap_or_default();
@@ -76,10 +79,13 @@ impl Rules {
         if narrowed.contains(&Set::Outbound) {
             self.forget(number, Opened::Outward)?;
         }
-        if narrowed.contains(&Set::Allow4) || narrowed.contains(&Set::Allow6) {
-            let allow = port.map_or(&[][..], |port| &port.allow);
-            conntrack::forget_inward(&mut self.table.socket, number, |from, to| {
-                allow.iter().any(|allow| allow.port == to && allow.net.contains(&from))
+        if [Set::Allow4, Set::Allow6, Set::Doors4, Set::Doors6].iter().any(|set| narrowed.contains(set)) {
+            let (allow, doors) = port.map_or((&[][..], &[][..]), |port| (&port.allow, &port.doors));
+            conntrack::forget_inward(&mut self.table.socket, number, |opened| {
+                allow.iter().any(|one| one.port == opened.to && one.lasts(now) && one.net.contains(&opened.from))
+                    && opened
+                        .by
+                        .is_none_or(|outer| doors.iter().any(|door| (door.outer, door.inner) == (outer, opened.to)))
             })
             .map_err(Error::kernel(|| format!("cutting what {number} no longer allows")))?;
         }

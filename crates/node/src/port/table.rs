@@ -1,16 +1,15 @@
 //! The one nftables table: its text, and the elements that each port has in its sets.
 
+use super::element::{Element, METERS, SETS, Set};
 use super::netlink::{CREATE, Message, Nest, Socket, attribute, attributes};
 use super::{Error, Uplink, conntrack};
 use husorden_base::Number;
-use husorden_kinds::Port;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 /// The group that marks a link of this platform to nftables ("Hu" in ASCII).
@@ -37,149 +36,6 @@ const DELETE_TABLE: u16 = NFTABLES | 2;
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
 const FAMILY_INET: u8 = 1;
-
-/// The sets that hold elements of ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Set {
-    Closed,
-    Own4,
-    Own6,
-    Marks,
-    Outbound,
-    Allow4,
-    Allow6,
-    Sent,
-    Received,
-    RefusedOut,
-    RefusedIn,
-    Spoofed,
-    Mail,
-}
-
-const SETS: [Set; 13] = [
-    Set::Closed,
-    Set::Own4,
-    Set::Own6,
-    Set::Marks,
-    Set::Outbound,
-    Set::Allow4,
-    Set::Allow6,
-    Set::Sent,
-    Set::Received,
-    Set::RefusedOut,
-    Set::RefusedIn,
-    Set::Spoofed,
-    Set::Mail,
-];
-
-/// The sets of which every port with a machine part has one element that counts.
-const METERS: [Set; 6] = [Set::Sent, Set::Received, Set::RefusedOut, Set::RefusedIn, Set::Spoofed, Set::Mail];
-
-impl Set {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Own4 => "own4",
-            Self::Own6 => "own6",
-            Self::Marks => "marks",
-            Self::Outbound => "outbound",
-            Self::Allow4 => "allow4",
-            Self::Allow6 => "allow6",
-            Self::Sent => "sent",
-            Self::Received => "received",
-            Self::RefusedOut => "refused-out",
-            Self::RefusedIn => "refused-in",
-            Self::Spoofed => "spoofed",
-            Self::Mail => "mail",
-        }
-    }
-}
-
-/// One element of a set, as the kernel keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Element {
-    pub(crate) set: Set,
-    key: Vec<u8>,
-    /// The last key of an interval.
-    end: Option<Vec<u8>>,
-    /// What the key leads to, in a map.
-    value: Option<Vec<u8>>,
-}
-
-impl Element {
-    /// An element whose key is the link alone.
-    pub(crate) fn of(set: Set, number: Number) -> Self {
-        Self { set, key: link_key(number), end: None, value: None }
-    }
-
-    fn mark(number: Number) -> Self {
-        Self { value: Some(conntrack::mark(number).to_ne_bytes().to_vec()), ..Self::of(Set::Marks, number) }
-    }
-
-    fn own(number: Number, address: IpAddr) -> Self {
-        let mut key = link_key(number);
-        let set = put_address(&mut key, address, Set::Own4, Set::Own6);
-        Self { set, key, end: None, value: None }
-    }
-
-    fn allow(number: Number, port: u16, from: IpNet) -> Self {
-        let mut key = link_key(number);
-        key.extend_from_slice(&port.to_be_bytes());
-        key.extend_from_slice(&[0, 0]);
-        let mut end = key.clone();
-        let set = put_address(&mut key, from.network(), Set::Allow4, Set::Allow6);
-        put_address(&mut end, from.broadcast(), Set::Allow4, Set::Allow6);
-        Self { set, key, end: Some(end), value: None }
-    }
-
-    /// The port it belongs to; none if the link's name is not one of ours.
-    fn number(&self) -> Option<Number> {
-        let name = self.key.get(..16)?;
-        let name = name.split(|byte| *byte == 0).next()?;
-        super::number_of(std::str::from_utf8(name).ok()?)
-    }
-}
-
-fn link_key(number: Number) -> Vec<u8> {
-    let mut key = super::link_name(number).into_bytes();
-    key.resize(16, 0);
-    key
-}
-
-fn put_address(key: &mut Vec<u8>, address: IpAddr, four: Set, six: Set) -> Set {
-    match address {
-        IpAddr::V4(address) => {
-            key.extend_from_slice(&address.octets());
-            four
-        }
-        IpAddr::V6(address) => {
-            key.extend_from_slice(&address.octets());
-            six
-        }
-    }
-}
-
-/// Every element a port shall have.
-pub(crate) fn elements(number: Number, port: &Port) -> BTreeSet<Element> {
-    let mut found: BTreeSet<Element> = METERS.into_iter().map(|set| Element::of(set, number)).collect();
-    found.insert(Element::mark(number));
-    found.insert(Element::own(number, number.ipv4().into()));
-    found.insert(Element::own(number, number.ipv6().into()));
-    if port.outbound {
-        found.insert(Element::of(Set::Outbound, number));
-    }
-    // Ranges that overlap would collide in the set, so they are put together first.
-    let mut ranges: BTreeMap<u16, Vec<IpNet>> = BTreeMap::new();
-    for allow in &port.allow {
-        ranges.entry(allow.port).or_default().push(allow.net.trunc());
-    }
-    for (tcp, nets) in ranges {
-        for net in IpNet::aggregate(&nets) {
-            found.insert(Element::allow(number, tcp, net));
-        }
-    }
-    found
-}
 
 /// Packets and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,7 +163,8 @@ impl Table {
         self.socket.batch(&batch)
     }
 
-    fn each(&mut self, set: Set, mut visit: impl FnMut(Element, Count)) -> Result<(), Errno> {
+    /// Hands on each element of a set.
+    pub(super) fn each(&mut self, set: Set, mut visit: impl FnMut(Element, Count)) -> Result<(), Errno> {
         let question = Message::new(GET_ELEMENT, 0, &head()).with_text(1, TABLE).with_text(2, set.name());
         for body in self.socket.list(&question)? {
             let Some(list) = body.get(4..).and_then(|body| attribute(body, 3)) else {
@@ -409,40 +266,6 @@ fn nft(text: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use husorden_kinds::Allow;
-
-    fn number(number: u32) -> Number {
-        Number::new(number).expect("a number")
-    }
-
-    #[test]
-    fn overlapping_ranges_become_one_element() {
-        let allow = |port: u16, net: &str| Allow { port, net: net.parse().expect("a net"), until: None };
-        let port = Port {
-            allow: vec![
-                allow(5432, "192.0.2.0/24"),
-                allow(5432, "192.0.2.17/32"),
-                allow(5432, "192.0.2.17/24"),
-                allow(5432, "2001:db8::/32"),
-                allow(80, "192.0.2.0/24"),
-            ],
-            ..Port::default()
-        };
-        let count = |set| elements(number(7), &port).iter().filter(|element| element.set == set).count();
-        assert_eq!(count(Set::Allow4), 2, "one a TCP port");
-        assert_eq!(count(Set::Allow6), 1);
-        assert_eq!(count(Set::Outbound), 0);
-        assert_eq!(count(Set::Own4) + count(Set::Own6), 2);
-    }
-
-    #[test]
-    fn an_element_knows_its_port() {
-        for at in [1, 7, Number::MAX] {
-            assert_eq!(Element::of(Set::Sent, number(at)).number(), Some(number(at)));
-        }
-        let stray = Element { set: Set::Sent, key: b"eth0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), end: None, value: None };
-        assert_eq!(stray.number(), None);
-    }
 
     #[test]
     fn the_base_text_is_filled_in() {

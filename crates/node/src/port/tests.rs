@@ -2,8 +2,9 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "timings are printed, and a test may panic")]
 
+mod access;
+
 use super::*;
-use husorden_kinds::Allow;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -420,7 +421,7 @@ fn whatever_stands_is_brought_to_what_is_wished() {
             }),
             ("elements gone", &|ports| {
                 let mut rules = ports.rules();
-                let own: Vec<_> = table::elements(one, &outbound()).into_iter().collect();
+                let own: Vec<_> = element::elements(one, &outbound(), Timestamp::now()).into_iter().collect();
                 rules.table.change([], own.iter().skip(2), None).unwrap();
             }),
             ("namespace gone", &|_| netns::remove(&name).unwrap()),
@@ -503,8 +504,10 @@ fn ten_thousand_ports_cost_what_one_costs() {
         timed("10,000 sets of elements", &mut || {
             let mut rules = ports.rules();
             for piece in (1000..11_000).collect::<Vec<_>>().chunks(100) {
-                let elements: Vec<_> =
-                    piece.iter().flat_map(|at| table::elements(number(*at), &port(number(*at)))).collect();
+                let elements: Vec<_> = piece
+                    .iter()
+                    .flat_map(|at| element::elements(number(*at), &port(number(*at)), Timestamp::now()))
+                    .collect();
                 rules.table.change(&elements, [], None).unwrap();
             }
         });

@@ -1,0 +1,267 @@
+//! What each port has in the table's sets: the keys, as the kernel keeps them.
+
+use super::conntrack;
+use husorden_base::Number;
+use husorden_kinds::{Door, Port};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The sets that hold elements of ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Set {
+    Closed,
+    Own4,
+    Own6,
+    Marks,
+    Outbound,
+    Allow4,
+    Allow6,
+    Doors4,
+    Doors6,
+    Sent,
+    Received,
+    RefusedOut,
+    RefusedIn,
+    Spoofed,
+    Mail,
+    Knocks4,
+    Knocks6,
+}
+
+/// The sets whose elements are set by us; the kernel fills the others.
+pub(super) const SETS: [Set; 15] = [
+    Set::Closed,
+    Set::Own4,
+    Set::Own6,
+    Set::Marks,
+    Set::Outbound,
+    Set::Allow4,
+    Set::Allow6,
+    Set::Doors4,
+    Set::Doors6,
+    Set::Sent,
+    Set::Received,
+    Set::RefusedOut,
+    Set::RefusedIn,
+    Set::Spoofed,
+    Set::Mail,
+];
+
+/// The sets of which every port with a machine part has one element that counts.
+pub(super) const METERS: [Set; 6] =
+    [Set::Sent, Set::Received, Set::RefusedOut, Set::RefusedIn, Set::Spoofed, Set::Mail];
+
+impl Set {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Own4 => "own4",
+            Self::Own6 => "own6",
+            Self::Marks => "marks",
+            Self::Outbound => "outbound",
+            Self::Allow4 => "allow4",
+            Self::Allow6 => "allow6",
+            Self::Doors4 => "doors4",
+            Self::Doors6 => "doors6",
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::RefusedOut => "refused-out",
+            Self::RefusedIn => "refused-in",
+            Self::Spoofed => "spoofed",
+            Self::Mail => "mail",
+            Self::Knocks4 => "knocks4",
+            Self::Knocks6 => "knocks6",
+        }
+    }
+}
+
+/// One element of a set, as the kernel keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Element {
+    pub(crate) set: Set,
+    pub(super) key: Vec<u8>,
+    /// The last key of an interval.
+    pub(super) end: Option<Vec<u8>>,
+    /// What the key leads to, in a map.
+    pub(super) value: Option<Vec<u8>>,
+}
+
+impl Element {
+    /// An element whose key is the link alone.
+    pub(crate) fn of(set: Set, number: Number) -> Self {
+        Self { set, key: link_key(number), end: None, value: None }
+    }
+
+    fn mark(number: Number) -> Self {
+        Self { value: Some(conntrack::mark(number).to_ne_bytes().to_vec()), ..Self::of(Set::Marks, number) }
+    }
+
+    fn own(number: Number, address: IpAddr) -> Self {
+        let mut key = link_key(number);
+        let set = put_address(&mut key, address, Set::Own4, Set::Own6);
+        Self { set, key, end: None, value: None }
+    }
+
+    fn allow(number: Number, port: u16, from: IpNet) -> Self {
+        let mut key = link_key(number);
+        key.extend_from_slice(&padded(port));
+        let mut end = key.clone();
+        let set = put_address(&mut key, from.network(), Set::Allow4, Set::Allow6);
+        put_address(&mut end, from.broadcast(), Set::Allow4, Set::Allow6);
+        Self { set, key, end: Some(end), value: None }
+    }
+
+    /// A door leads to one of the solution's addresses.
+    fn door(door: Door, to: IpAddr) -> Self {
+        let mut value = Vec::new();
+        let set = put_address(&mut value, to, Set::Doors4, Set::Doors6);
+        value.extend_from_slice(&padded(door.inner));
+        Self { set, key: door.outer.to_be_bytes().to_vec(), end: None, value: Some(value) }
+    }
+
+    /// The port it belongs to; none if neither the link's name nor the address it leads to is one of ours.
+    pub(super) fn number(&self) -> Option<Number> {
+        if matches!(self.set, Set::Doors4 | Set::Doors6) {
+            return number_at(read_address(self.value.as_deref()?.split_last_chunk::<4>()?.0)?);
+        }
+        let name = self.key.get(..16)?;
+        let name = name.split(|byte| *byte == 0).next()?;
+        super::number_of(std::str::from_utf8(name).ok()?)
+    }
+}
+
+/// A TCP port as part of a longer key or value: each part begins at a whole word.
+fn padded(port: u16) -> [u8; 4] {
+    let [high, low] = port.to_be_bytes();
+    [high, low, 0, 0]
+}
+
+pub(super) fn read_address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+/// The port that has this address.
+fn number_at(address: IpAddr) -> Option<Number> {
+    let last = match address {
+        IpAddr::V4(four) => four.to_bits().checked_sub(Ipv4Addr::new(100, 64, 0, 0).to_bits())?,
+        IpAddr::V6(six) => u32::try_from(six.to_bits() & u128::from(u32::MAX)).ok()?,
+    };
+    let number = Number::new(last)?;
+    [IpAddr::from(number.ipv4()), number.ipv6().into()].contains(&address).then_some(number)
+}
+
+fn link_key(number: Number) -> Vec<u8> {
+    let mut key = super::link_name(number).into_bytes();
+    key.resize(16, 0);
+    key
+}
+
+fn put_address(key: &mut Vec<u8>, address: IpAddr, four: Set, six: Set) -> Set {
+    match address {
+        IpAddr::V4(address) => {
+            key.extend_from_slice(&address.octets());
+            four
+        }
+        IpAddr::V6(address) => {
+            key.extend_from_slice(&address.octets());
+            six
+        }
+    }
+}
+
+/// Every element a port shall have at this time.
+pub(crate) fn elements(number: Number, port: &Port, now: Timestamp) -> BTreeSet<Element> {
+    let mut found: BTreeSet<Element> = METERS.into_iter().map(|set| Element::of(set, number)).collect();
+    found.insert(Element::mark(number));
+    found.insert(Element::own(number, number.ipv4().into()));
+    found.insert(Element::own(number, number.ipv6().into()));
+    if port.outbound {
+        found.insert(Element::of(Set::Outbound, number));
+    }
+    for door in &port.doors {
+        found.insert(Element::door(*door, number.ipv4().into()));
+        found.insert(Element::door(*door, number.ipv6().into()));
+    }
+    // Ranges that overlap would collide in the set, so they are put together first.
+    let mut ranges: BTreeMap<u16, Vec<IpNet>> = BTreeMap::new();
+    for allow in port.allow.iter().filter(|allow| allow.lasts(now)) {
+        ranges.entry(allow.port).or_default().push(allow.net.trunc());
+    }
+    for (tcp, nets) in ranges {
+        for net in IpNet::aggregate(&nets) {
+            found.insert(Element::allow(number, tcp, net));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use husorden_kinds::Allow;
+
+    fn number(number: u32) -> Number {
+        Number::new(number).expect("a number")
+    }
+
+    fn count(port: &Port, now: Timestamp, set: Set) -> usize {
+        elements(number(7), port, now).iter().filter(|element| element.set == set).count()
+    }
+
+    #[test]
+    fn overlapping_ranges_become_one_element() {
+        let allow = |port: u16, net: &str| Allow { port, net: net.parse().expect("a net"), until: None };
+        let port = Port {
+            allow: vec![
+                allow(5432, "192.0.2.0/24"),
+                allow(5432, "192.0.2.17/32"),
+                allow(5432, "192.0.2.17/24"),
+                allow(5432, "2001:db8::/32"),
+                allow(80, "192.0.2.0/24"),
+            ],
+            ..Port::default()
+        };
+        let count = |set| count(&port, Timestamp::UNIX_EPOCH, set);
+        assert_eq!(count(Set::Allow4), 2, "one a TCP port");
+        assert_eq!(count(Set::Allow6), 1);
+        assert_eq!(count(Set::Outbound), 0);
+        assert_eq!(count(Set::Own4) + count(Set::Own6), 2);
+    }
+
+    #[test]
+    fn an_entry_counts_up_to_its_end() {
+        let until = Timestamp::from_second(1_000).expect("a time");
+        let allow = |net: &str, until| Allow { port: 22, net: net.parse().expect("a net"), until };
+        // The narrow one lies in the wide one, and outlasts it.
+        let port =
+            Port { allow: vec![allow("192.0.2.0/24", Some(until)), allow("192.0.2.7/32", None)], ..Port::default() };
+        let at = |second| elements(number(7), &port, Timestamp::from_second(second).expect("a time"));
+        let allowed = |second| {
+            let elements = at(second);
+            let nets = elements.into_iter().filter(|element| element.set == Set::Allow4);
+            nets.map(|element| (element.key[20..].to_vec(), element.end.map(|end| end[20..].to_vec())))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(allowed(999), [(vec![192, 0, 2, 0], Some(vec![192, 0, 2, 255]))]);
+        assert_eq!(allowed(1_000), [(vec![192, 0, 2, 7], Some(vec![192, 0, 2, 7]))]);
+    }
+
+    #[test]
+    fn an_element_knows_its_port() {
+        for at in [1, 7, Number::MAX] {
+            let number = number(at);
+            assert_eq!(Element::of(Set::Sent, number).number(), Some(number));
+            let port = Port { doors: vec![Door { outer: 15432, inner: 5432 }], ..Port::default() };
+            let elements = elements(number, &port, Timestamp::UNIX_EPOCH);
+            assert_eq!(elements.iter().filter(|one| matches!(one.set, Set::Doors4 | Set::Doors6)).count(), 2);
+            assert!(elements.iter().all(|element| element.number() == Some(number)), "{at}");
+        }
+        let stray = Element { set: Set::Sent, key: b"eth0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), end: None, value: None };
+        assert_eq!(stray.number(), None);
+        let elsewhere = Element::door(Door { outer: 15432, inner: 22 }, IpAddr::from([192, 0, 2, 1]));
+        assert_eq!(elsewhere.number(), None);
+    }
+}
