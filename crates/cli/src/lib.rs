@@ -18,6 +18,7 @@ mod notification;
 mod order;
 mod output;
 mod passwords;
+mod proposal;
 mod rules;
 mod snapshot;
 mod solution;
@@ -41,6 +42,9 @@ pub enum Command {
     /// Archives: put files into a solution
     #[command(subcommand)]
     Archive(solution::archive::Verb),
+    /// Who tried to connect to a solution and was refused
+    #[command(subcommand)]
+    Proposal(proposal::Verb),
     /// Passwords of a solution
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -113,6 +117,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Solution(verb) => verb.run(&context),
         Command::Snapshot(verb) => verb.run(&context),
         Command::Archive(verb) => verb.run(&context),
+        Command::Proposal(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),
         Command::Order(verb) => verb.run(&context),
         Command::Event(verb) => verb.run(&context),

@@ -186,7 +186,9 @@ fn heading(column: &'static str, language: Language) -> &'static str {
     match column {
         "access" => "adgang",
         "act" => "handling",
+        "address" => "adresse",
         "asked" => "bestilt",
+        "attempts" => "forsøg",
         "at" => "tid",
         "before" => "før",
         "begun" => "begyndt",
@@ -201,6 +203,7 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         "holds" => "holder",
         "kind" => "art",
         "label" => "mærke",
+        "last" => "sidst",
         "language" => "sprog",
         "amount" => "beløb",
         "answers" => "svarer",
@@ -239,6 +242,7 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         "title" => "titel",
         "verb" => "ordre",
         "what" => "hvad",
+        "yours" => "din",
         "who" => "hvem",
         other => other,
     }

@@ -279,5 +279,6 @@ fn migrator() -> Migrator {
         one(13, "walls", include_str!("../migrations/0013_walls.sql")),
         one(20, "mails", include_str!("../migrations/0020_mails.sql")),
         one(21, "rescues", include_str!("../migrations/0021_rescues.sql")),
+        one(30, "access", include_str!("../migrations/0030_access.sql")),
     ])
 }

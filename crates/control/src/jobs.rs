@@ -84,6 +84,9 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
         "sweep-jobs" => {
             job::sweep_jobs(system).await?;
         }
+        "sweep-refused" => {
+            crate::store::refused::sweep(system).await?;
+        }
         "sweep-retention" => {
             for id in job::to_bury(system).await? {
                 job::bury(system, id).await?;

@@ -37,6 +37,7 @@ mod openapi;
 mod order;
 mod outside;
 mod passphrase;
+mod proposal;
 mod rights;
 mod rules;
 mod server;

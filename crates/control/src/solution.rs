@@ -123,6 +123,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     claim(&mut tx, kind, id, account, &spec, false).await?;
 
     let solution = state::shown(app, &store::solution::get(tx.conn(), id).await?, caller.language);
+    acknowledged(&mut trail, (account, id), &Value::Null, &spec);
     trail.evidence(NewEvidence {
         act: "solution.create",
         account: Some(account),
@@ -178,6 +179,7 @@ pub(crate) async fn change(
         claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
         logins(&mut row, kind).await?;
     }
+    acknowledged(&mut trail, (row.account, row.id), &before.spec, &row.spec);
     row.name = form.name.unwrap_or(row.name);
     row.labels = form.labels.unwrap_or(row.labels);
     row.protected = form.protected.unwrap_or(row.protected);
@@ -186,6 +188,21 @@ pub(crate) async fn change(
         "to": { "name": row.name, "spec": row.spec, "labels": row.labels, "protected": row.protected },
     });
     save(app, caller, tx, &row, hold, trail, "solution.change", "solution.changed", details).await
+}
+
+/// That somebody opened a solution to all, and said so, is a line of its own.
+fn acknowledged(trail: &mut Trail, (account, solution): (AccountId, SolutionId), before: &Value, after: &Value) {
+    let open = |spec: &Value| allow::Access::of(spec).is_some_and(|access| access.open_to_all);
+    if open(after) && !open(before) {
+        trail.evidence(NewEvidence {
+            act: "access.open-to-all",
+            account: Some(account),
+            solution: Some(solution),
+            before: json!({ "allow": after["allow"] }),
+            awaits: Awaits::Nothing,
+            visible_from: None,
+        });
+    }
 }
 
 /// Starts or stops a solution.
@@ -284,8 +301,10 @@ pub(crate) async fn save(
     details["name"] = json!(row.name);
     details["generation"] = json!(generation);
     let mut data = json!({ "name": row.name });
-    if let Some(until) = details.get("until") {
-        data["until"] = until.clone();
+    for name in ["until", "net"] {
+        if let Some(value) = details.get(name) {
+            data[name] = value.clone();
+        }
     }
     trail.evidence(NewEvidence {
         act,
@@ -386,7 +405,7 @@ fn pointer_to(value: &Value, text: &str) -> Option<String> {
 }
 
 /// The kind reads a spec; its pointers are put under `/spec`, beside what else is wrong.
-fn parse(
+pub(crate) fn parse(
     kind: &'static dyn Kind,
     form: &Value,
     before: Option<&Value>,

@@ -64,6 +64,20 @@ fn waiting(seen: &Seen) -> Option<Text> {
     })
 }
 
+/// What an owner should see of a spec, in the reader's language; what is over by itself is left out.
+fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Finding> {
+    let found = app.kind(&view.kind).map(|kind| kind.findings(&view.spec)).unwrap_or_default();
+    let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
+    stands
+        .map(|finding| api::Finding {
+            name: finding.name.to_owned(),
+            severity: finding.severity.word().to_owned(),
+            title: finding.title.get(language).to_owned(),
+            advice: finding.advice.get(language).to_owned(),
+        })
+        .collect()
+}
+
 /// A solution as the API shows it.
 pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::Solution {
     let (state, message) = of(view);
@@ -80,6 +94,7 @@ pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::
         state: state.to_owned(),
         message: message.map(|text| text.get(language).to_owned()),
         spec: view.spec.clone(),
+        findings: findings(app, view, language),
         labels: view.labels.clone(),
         protected: view.protected,
         usage: seen.and_then(|seen| seen.usage).map(|usage| {

@@ -29,6 +29,14 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             let (da, en) = text.map_or_else(|| (String::new(), String::new()), |text| (text.da, text.en));
             both(format!("{name} står ikke som ønsket: {da}"), format!("{name} does not stand as wished: {en}"))
         }
+        "access.allowed" => both(
+            format!("{} må nu forbinde til {name}", word("net")),
+            format!("{} may connect to {name} now", word("net")),
+        ),
+        "access.refused" => both(
+            format!("{} ville forbinde til {name} og blev afvist", word("net")),
+            format!("{} tried to connect to {name} and was refused", word("net")),
+        ),
         "credential.changed" => both(
             format!("{name} har fået et nyt kodeord: {}", word("credential")),
             format!("{name} has a new password: {}", word("credential")),

@@ -13,7 +13,7 @@ use crate::store::order::OrderRow;
 use crate::store::snapshot::SnapshotRow;
 use crate::store::solution::SolutionRow;
 use husorden_base::{Refusal, SnapshotId, Text};
-use husorden_kinds::Aim;
+use husorden_kinds::{Aim, allow};
 use husorden_wire::node::Verb;
 use jiff::Timestamp;
 use serde_json::json;
@@ -93,8 +93,9 @@ pub(crate) async fn restore(
         Asked { snapshot: Some(snapshot.id), undoes, ..Asked::just(Verb::Restore { snapshot: snapshot.id, before }) };
     let order = order::queue(tx, &row, asked, trail).await?;
     if let Some(spec) = snapshot.spec.as_ref().filter(|spec| **spec != row.spec) {
+        // What is brought back is data and how it is served; who may connect is as it is now.
         let mut back = row;
-        back.spec = spec.clone();
+        back.spec = allow::keep(spec, &back.spec);
         if let Some(kind) = app.kind(&back.kind) {
             solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
         }

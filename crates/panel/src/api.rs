@@ -59,6 +59,11 @@ impl Api {
         self.send(Method::GET, path, None::<&()>, &[]).await
     }
 
+    /// Where the visitor comes from.
+    pub(crate) fn visitor(&self) -> Option<std::net::IpAddr> {
+        self.address
+    }
+
     /// Does something.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Refusal> {
         self.send(Method::POST, path, Some(body), &[]).await

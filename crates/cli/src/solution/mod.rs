@@ -95,7 +95,7 @@ impl Row for Solution {
             self.state.clone(),
             output::dash(disk.as_deref()),
             output::moment(self.created),
-            output::dash(self.message.as_deref()),
+            output::dash(self.message.as_deref().or(self.findings.first().map(|finding| finding.title.as_str()))),
         ]
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod me;
 pub(crate) mod money;
 pub(crate) mod notify;
 pub(crate) mod orders;
+pub(crate) mod proposals;
 pub(crate) mod rules;
 pub(crate) mod solutions;
 pub(crate) mod tokens;

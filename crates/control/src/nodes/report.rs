@@ -10,8 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// What this control knows how to take; what else a newer node says is passed over.
-const KNOWN: [&str; 8] =
-    ["seen", "wish-refused", "measured", "measure-seen", "measure-taken", "progress", "evidence", "health"];
+const KNOWN: [&str; 9] =
+    ["seen", "wish-refused", "measured", "measure-seen", "measure-taken", "progress", "evidence", "health", "refused"];
 
 /// Lines that are taken together at most.
 const READY_MAX: usize = 500;
@@ -158,6 +158,10 @@ async fn note(app: &App, node: &str, link: Uuid, said: FromNode, ways: &Ways) ->
         }
         FromNode::Evidence(line) => keep(app, node, vec![*line], ways).await?,
         FromNode::Health(health) => store::node::health(system, node, link, &health).await?,
+        FromNode::Refused { refused } => {
+            store::node::refused(system, node, &refused).await?;
+            app.wake();
+        }
         FromNode::Hello { .. } | FromNode::Fetch { .. } => {
             return Err(LinkError::Garbage("a second hello".to_owned()));
         }

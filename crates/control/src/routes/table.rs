@@ -4,7 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, cases, events, evidence, grants, mails, me, money, notify, orders, rules, solutions, tokens,
+    accounts, archive, cases, events, evidence, grants, mails, me, money, notify, orders, proposals, rules, solutions,
+    tokens,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -44,7 +45,7 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{CredentialForm, CredentialShown, Event, Order, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
+    use api::{CredentialForm, CredentialShown, Event, Order, Proposal, ProposalAccept, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
@@ -71,6 +72,12 @@ fn solutions() -> Vec<Route> {
             .gives::<Order>().status(202).dangerous(),
         post("/v1/solutions/{solution}/snapshots/{snapshot}/restore", both(Can::SolutionChange), "Bring a solution back to a snapshot", orders::snapshot_restore)
             .gives::<Order>().status(202),
+        get("/v1/solutions/{solution}/proposals", both(Can::Read), "List who tried to connect and was refused, newest first", proposals::list)
+            .gives_page::<Proposal>(),
+        post("/v1/solutions/{solution}/proposals/{proposal}/accept", both(Can::SolutionChange), "Put who was refused on the list of who may connect", proposals::accept)
+            .takes::<ProposalAccept>().gives::<Solution>(),
+        delete("/v1/solutions/{solution}/proposals/{proposal}", both(Can::SolutionChange), "Dismiss a proposal; it is not made again while the same source goes on", proposals::dismiss)
+            .status(204),
         get("/v1/solutions/{solution}/orders", both(Can::Read), "List what was asked of the node", orders::list).gives_page::<Order>().asks(PAGE),
         get("/v1/orders/{order}", both(Can::Read), "Show how far an order is", orders::get).gives::<Order>(),
         get("/v1/solutions/{solution}/events", both(Can::Read), "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)

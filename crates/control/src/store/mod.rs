@@ -16,6 +16,7 @@ pub(crate) mod measure;
 pub(crate) mod money;
 pub(crate) mod node;
 pub(crate) mod order;
+pub(crate) mod refused;
 pub(crate) mod rules;
 pub(crate) mod snapshot;
 pub(crate) mod solution;

@@ -5,7 +5,7 @@ use super::json as read;
 use husorden_base::{CaseId, MeasureId, OrderId};
 use husorden_evidence::chain;
 use husorden_rules::Measure;
-use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Seen, VerbState};
+use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Refused, Seen, VerbState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -171,6 +171,11 @@ pub(crate) async fn evidence(system: &PgPool, node: &str, lines: &[EvidenceLine]
 pub(crate) async fn health(system: &PgPool, node: &str, link: Uuid, health: &Health) -> Result<(), sqlx::Error> {
     sqlx::query("select node_health($1, $2, $3)").bind(node).bind(link).bind(Json(health)).execute(system).await?;
     Ok(())
+}
+
+/// Who was refused at the ports of a node's solutions.
+pub(crate) async fn refused(system: &PgPool, node: &str, refused: &[Refused]) -> Result<(), sqlx::Error> {
+    told(system, "select node_refused($1, $2)", node, &refused).await
 }
 
 async fn told(

@@ -12,7 +12,7 @@ use husorden_base::MeasureId;
 use husorden_control::doors::Role;
 use husorden_control::routes::{Reach, Route, table};
 use husorden_rules::{Access, Fates, Measure, Scope};
-use husorden_wire::node::{EvidenceLine, FromNode, MeasureState, SeenState, ToNode, VerbState};
+use husorden_wire::node::{EvidenceLine, FromNode, MeasureState, Refused, SeenState, ToNode, VerbState};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -276,6 +276,7 @@ async fn a_node_has_no_say_in_what_stands_on_another() {
             'measure', (select jsonb_agg(to_jsonb(t) order by t.id) from measure t),
             'measure_node', (select jsonb_agg(to_jsonb(t) order by t.node) from measure_node t),
             'case', (select jsonb_agg(to_jsonb(t) order by t.id) from case_file t),
+            'refused', (select jsonb_agg(to_jsonb(t) order by t.id) from refused t),
             'event', (select jsonb_agg(to_jsonb(t) order by t.id) from event t),
             'evidence', (select jsonb_agg(to_jsonb(t) order by t.id) from evidence t where account is not null))";
         sqlx::query_scalar(sql).fetch_one(&mut owner).await.unwrap()
@@ -310,6 +311,15 @@ async fn a_node_has_no_say_in_what_stands_on_another() {
         };
         other.say(&FromNode::MeasureTaken { measure: Box::new(taken), reasons: "Said by another".to_owned() }).await;
     }
+    let refused = Refused {
+        solution: wish.solution,
+        port: 22,
+        net: "192.0.2.1/32".parse().unwrap(),
+        attempts: 1,
+        first: Timestamp::now(),
+        last: Timestamp::now(),
+    };
+    other.say(&FromNode::Refused { refused: vec![refused] }).await;
     let line = EvidenceLine {
         serial: 1,
         at: Timestamp::now(),

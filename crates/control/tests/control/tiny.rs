@@ -1,12 +1,12 @@
 //! A kind for tests: names it claims, an engine whose change is destructive, one credential.
 
 use husorden_base::{Bytes, Domain, FieldError, Text};
-use husorden_kinds::{Kind, Order, Plan, Probe, Sight};
+use husorden_kinds::{Kind, Login, Order, Plan, Probe, Scheme, Sight};
 use serde_json::{Value, json};
 
 pub struct Tiny;
 
-pub static KINDS: [&dyn Kind; 1] = [&Tiny];
+pub static KINDS: [&dyn Kind; 2] = [&Tiny, &crate::gated::Gated];
 
 impl Kind for Tiny {
     fn name(&self) -> &'static str {
@@ -50,8 +50,8 @@ impl Kind for Tiny {
         Bytes::gib(1)
     }
 
-    fn credentials(&self, _: &Value) -> Vec<(String, String)> {
-        vec![("admin".to_owned(), "root".to_owned())]
+    fn credentials(&self, _: &Value) -> Vec<Login> {
+        vec![Login { name: "admin".to_owned(), username: "root".to_owned(), scheme: Scheme::Bcrypt }]
     }
 
     fn probe(&self, _: &Value) -> Option<Probe> {

@@ -6,8 +6,9 @@ use crate::node::until;
 use crate::people::Browser;
 use axum::body::Body;
 use http::Request;
+use husorden_control::doors::Role;
 use husorden_control::routes::{Reach, table};
-use husorden_wire::api::{Role, StaffRole};
+use husorden_wire::api::{self, StaffRole};
 use serde_json::{Value, json};
 
 /// Stands in every text that our account's things have.
@@ -64,12 +65,13 @@ pub async fn things(house: &House) -> Things {
     let subscription = house.call("POST", "/v1/subscriptions", json!({ "plan": "walked" })).await.is(201);
     let webhook = json!({ "label": "walked", "url": "https://hooks.ours.example/", "events": ["tea.boiled"] });
     let webhook = house.call("POST", "/v1/webhooks", webhook).await.is(201);
-    let person = house.person("walked@ours.example", Some((house.ours, Role::ReadOnly)), &[StaffRole::Support]).await;
+    let person =
+        house.person("walked@ours.example", Some((house.ours, api::Role::ReadOnly)), &[StaffRole::Support]).await;
     let invitation = json!({ "email": "walked@invited.example", "role": "billing" });
     let invitation = house.call("POST", "/v1/invitations", invitation).await.is(201);
-    house.member("walking@ours.example", Role::Owner).await;
-    house.person("stranger@theirs.example", Some((house.theirs, Role::Owner)), &[]).await;
-    house.person("rescued@ours.example", Some((house.ours, Role::ReadOnly)), &[]).await;
+    house.member("walking@ours.example", api::Role::Owner).await;
+    house.person("stranger@theirs.example", Some((house.theirs, api::Role::Owner)), &[]).await;
+    house.person("rescued@ours.example", Some((house.ours, api::Role::ReadOnly)), &[]).await;
     house.sql("update person set totp = '\\x00' where email = 'rescued@ours.example'").await;
     let wish = json!({ "email": "rescued@ours.example", "realm": "account" });
     house.send(house.request("", "POST", "/v1/rescues", Some(&wish))).await.is(202);
@@ -79,11 +81,16 @@ pub async fn things(house: &House) -> Things {
     })
     .await;
     let session = Browser::new(house, "192.0.2.1").log_in("walking@ours.example", "account").await;
+    let mut owner = crate::cluster::connect(&house.config.database, Role::Owner).await;
+    let sql = "insert into refused (solution, account, net, port, attempts, first, last)
+               values ($1::uuid, $2, '203.0.113.7/32', 5432, 1, now(), now()) returning id::text";
+    let proposal: String = sqlx::query_scalar(sql).bind(&id).bind(house.ours.0).fetch_one(&mut owner).await.unwrap();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
         ("solution", id),
         ("snapshot", text(&order["snapshot"])),
         ("order", text(&order["id"])),
+        ("proposal", proposal),
         ("credential", "admin".to_owned()),
         ("token", text(&token["id"])),
         ("grant", text(&grant["id"])),

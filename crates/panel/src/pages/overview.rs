@@ -96,6 +96,11 @@ fn attention(ask: &Ask, solutions: &[&api::Solution]) -> Markup {
                 &l.f(|| format!("{} har brug for hjælp", one.name), || format!("{} needs help", one.name)),
                 html! { p { (said) } (link) },
             )),
+            _ if !one.findings.is_empty() => notes.push(ui::note(
+                Tone::Warn,
+                &one.findings.iter().fold(one.name.clone(), |said, finding| format!("{said}: {}", finding.title)),
+                html! { @for finding in &one.findings { p { (finding.advice) } } (link) },
+            )),
             _ if nearly_full(one) => notes.push(ui::note(
                 Tone::Warn,
                 &l.f(|| format!("{} er næsten fuld", one.name), || format!("{} is nearly full", one.name)),

@@ -49,7 +49,9 @@ fn shape(schema: &Value) -> Shape {
 
 /// The properties of an object, in the order in which people are asked.
 fn properties(schema: &Value) -> Vec<(&String, &Value)> {
-    let mut list: Vec<(&String, &Value)> = schema["properties"].as_object().into_iter().flatten().collect();
+    let all = schema["properties"].as_object().into_iter().flatten();
+    // What has a place of its own is not asked about here, and not changed.
+    let mut list: Vec<(&String, &Value)> = all.filter(|(_, field)| field.get("x-place").is_none()).collect();
     list.sort_by_key(|(name, field)| (field["x-order"].as_u64().unwrap_or(u64::MAX), name.as_str()));
     list
 }

@@ -4,6 +4,8 @@
 
 #[path = "../../../control/tests/control/cluster.rs"]
 mod cluster;
+#[path = "../../../control/tests/control/gated.rs"]
+mod gated;
 #[path = "../../../control/tests/control/house.rs"]
 mod house;
 #[path = "../../../control/tests/control/mailbox.rs"]
@@ -15,6 +17,7 @@ mod visitors;
 #[path = "../../../control/tests/control/waiting.rs"]
 mod waiting;
 
+mod access;
 mod client;
 mod frame;
 mod letters;

@@ -7,6 +7,7 @@ mod evidence;
 mod identity;
 mod money;
 mod notify;
+mod proposal;
 mod rescue;
 mod rules;
 
@@ -17,6 +18,7 @@ pub use evidence::*;
 pub use identity::*;
 pub use money::*;
 pub use notify::*;
+pub use proposal::*;
 pub use rescue::*;
 pub use rules::*;
 
@@ -130,6 +132,9 @@ pub struct Solution {
     /// The spec with every default filled in.
     #[schema(value_type = Object)]
     pub spec: Value,
+    /// What is lawful in the spec and yet unwise.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Deletion protection.

@@ -1,5 +1,6 @@
 //! The pages of one solution, the same for every kind: what it is comes from the API, what its kind says of it from the kind.
 
+mod access;
 mod change;
 mod danger;
 mod shapes;
@@ -31,6 +32,13 @@ pub(crate) fn table() -> Vec<Page> {
         get("/solutions/{solution}", Session, show),
         get("/solutions/{solution}/made", Session, create::made),
         get("/solutions/{solution}/events", Session, events),
+        get("/solutions/{solution}/access", Session, access::show),
+        post("/solutions/{solution}/access", Session, access::allow),
+        post("/solutions/{solution}/access/remove", Session, access::remove),
+        post("/solutions/{solution}/access/open", Session, access::open),
+        post("/solutions/{solution}/access/close", Session, access::close),
+        post("/solutions/{solution}/proposals/{proposal}/accept", Session, access::accept),
+        post("/solutions/{solution}/proposals/{proposal}/dismiss", Session, access::dismiss),
         get("/solutions/{solution}/settings", Session, change::page),
         post("/solutions/{solution}/settings", Session, change::change),
         get("/solutions/{solution}/snapshots", Session, snapshots::show),
@@ -63,6 +71,7 @@ async fn recent(ask: &Ask, one: &api::Solution, count: usize) -> Result<Vec<api:
 async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
     let events = recent(ask, &one, EVENTS_FEW).await?;
+    let access = access::summary(ask, &one).await?;
     let l = ask.l;
     Ok(frame(
         ask,
@@ -71,6 +80,7 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
             div class="split" {
                 div class="stack" {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
+                    (access)
                     section class="card" id="usage" data-live {
                         div class="title" { h2 { (l.t("Plads", "Disk")) } }
                         div class="body" { (usage(ask, &one)) }

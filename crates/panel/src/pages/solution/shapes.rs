@@ -1,6 +1,6 @@
 //! What the pages of a solution have in common: how it is read, and the frame with its state and tabs.
 
-use super::{standing, title_state};
+use super::{access, standing, title_state};
 use crate::api::segment;
 use crate::ask::{Ask, Reply};
 use crate::pages::overview::kind_title;
@@ -40,17 +40,22 @@ pub(super) fn may_change(ask: &Ask) -> bool {
     ask.may(Capability::SolutionChange)
 }
 
+/// Whether its kind has a list of who may connect.
+pub(super) fn has_list(ask: &Ask, one: &api::Solution) -> bool {
+    ask.kinds.iter().any(|kind| kind.name() == one.kind && husorden_kinds::allow::stands_in(&kind.schema()))
+}
+
 /// A page of a solution: its head, how it stands, its tabs, and the content.
 pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let l = ask.l;
     let base = path(one);
     let here = ask.path.as_str().split('?').next().unwrap_or_default().trim_start_matches(&base).to_owned();
-    let tabs = [
-        ("", l.t("Overblik", "Overview")),
+    let access = has_list(ask, one).then(|| ("/access", l.t("Adgang", "Access")));
+    let tabs = [("", l.t("Overblik", "Overview"))].into_iter().chain(access).chain([
         ("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
         ("/events", l.t("Hændelser", "Events")),
         ("/settings", l.t("Indstillinger", "Settings")),
-    ];
+    ]);
     let site = card_rows(ask, one).into_iter().find_map(|row| row.link);
     let busy = one.state == "working";
     ask.sheet(&one.name).live(format!("/live?solution={}", segment(&one.name))).refresh(busy.then_some(5)).show(html! {
@@ -68,7 +73,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
                 }
             }
         }
-        div id="standing" data-live aria-live="polite" { (standing(ask, one)) }
+        div id="standing" data-live aria-live="polite" class="stack tight" { (standing(ask, one)) (access::findings(ask, one)) }
         nav class="tabs" aria-label=(l.t("Løsningens sider", "The solution's pages")) {
             @for (tail, title) in tabs {
                 @let current = if tail.is_empty() { here.is_empty() } else { here.starts_with(tail) };

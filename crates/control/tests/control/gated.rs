@@ -1,0 +1,61 @@
+//! A kind for tests that has a port of its own: an allow-list and an engine whose change is destructive.
+
+use husorden_base::{Bytes, FieldError, Text};
+use husorden_kinds::form::Form;
+use husorden_kinds::{Kind, Login, Order, Plan, Probe, Sight, allow};
+use serde_json::{Map, Value, json};
+
+pub struct Gated;
+
+impl Kind for Gated {
+    fn name(&self) -> &'static str {
+        "gated"
+    }
+
+    fn title(&self) -> Text {
+        Text::new("Med port", "Gated")
+    }
+
+    fn schema(&self) -> Value {
+        let properties: Map<String, Value> =
+            allow::schema().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+        json!({ "type": "object", "properties": properties })
+    }
+
+    fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
+        let mut form = Form::new(form, "");
+        let access = allow::read(&mut form, before);
+        let engine = form.text("engine").unwrap_or("one");
+        let wrong = form.finish();
+        let spec = json!({ "allow": access.allow, "open_to_all": access.open_to_all, "engine": engine });
+        if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
+    }
+
+    fn claims(&self, _: &Value) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn volume(&self, _: &Value) -> Bytes {
+        Bytes::gib(1)
+    }
+
+    fn credentials(&self, _: &Value) -> Vec<Login> {
+        Vec::new()
+    }
+
+    fn probe(&self, _: &Value) -> Option<Probe> {
+        None
+    }
+
+    fn destructive(&self, before: &Value, after: &Value) -> bool {
+        before["engine"] != after["engine"]
+    }
+
+    fn plan(&self, _: &Order, _: &Sight) -> Plan {
+        Plan::default()
+    }
+
+    fn reached(&self, _: &Order, _: &Sight) -> Result<(), String> {
+        Ok(())
+    }
+}
