@@ -147,7 +147,6 @@ mod tests {
             epoch: 1,
             generation: 3,
             hold_for: None,
-            host: host.map(|host| host.to_string()),
             seen: Some(Seen {
                 solution: SolutionId::new(),
                 report: 1,

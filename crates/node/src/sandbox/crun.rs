@@ -92,7 +92,7 @@ impl Crun {
             _ => {
                 (start.end)();
                 child::bury(Some(tool.id()), start.cgroup);
-                Err(CrunError::Failed { verb: "run", said: said(start.log) })
+                Err(CrunError::Failed { verb: "run", said: format!("{status}: {}", said(start.log)) })
             }
         }
     }

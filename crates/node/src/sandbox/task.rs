@@ -1,6 +1,6 @@
 //! Tasks: what runs once, leaves a mark when it succeeds, and its last words when it does not.
 
-use super::process::Exit;
+use super::process::{Exit, Process};
 use super::start::{LaunchError, Streams};
 use super::state::{Chore, Key, Shared, State, Tail, Target, TaskPhase, TaskRun, TaskSlot, Which};
 use super::{Event, causes};
@@ -11,6 +11,10 @@ use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Pauses before a launch that failed is tried again. That a sandbox did not start says nothing of the task, and a task that failed
+/// is not tried again by itself.
+const LAUNCH_AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
 /// What is kept of a task's output.
 const OUTPUT_BYTES_MAX: usize = 16 << 10;
@@ -53,24 +57,15 @@ impl Shared {
         let (task, stdin) = (slot.task.clone(), slot.stdin.take());
         drop(state);
 
-        let mut output = None;
-        let launched = self.launch(&which, &task.sandbox, &Live::default(), |_| {
-            let (reader, writer) = io::pipe()?;
-            let reader = File::from(OwnedFd::from(reader));
-            fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;
-            output = Some(reader);
-            Ok(Streams {
-                stdin: match stdin {
-                    Some(open) => open.into(),
-                    None => held_in_memory(&task.stdin)?.into(),
-                },
-                stdout: writer.try_clone()?.into(),
-                stderr: writer.into(),
-                ears: None,
-            })
-        });
-        let output = output.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe));
-        match launched.and_then(|process| Ok((process, output.map_err(LaunchError::from)?))) {
+        let mut launched = self.launch_task(&which, &task, stdin.as_ref());
+        for pause in LAUNCH_AGAIN {
+            let Err(error @ LaunchError::Crun(_)) = &launched else { break };
+            tracing::warn!(sandbox = which.id(), error = causes(error), "a task did not start and is started again");
+            self.clear(&which);
+            std::thread::sleep(pause);
+            launched = self.launch_task(&which, &task, stdin.as_ref());
+        }
+        match launched {
             Ok((process, output)) => {
                 let mut state = self.lock();
                 let watched = self.watch(&mut state, process.fd(), Target::Exit(which.clone())).and_then(|token| {
@@ -97,6 +92,28 @@ impl Shared {
                 self.end_task(key, Err(format!("it did not start: {}", causes(&error))));
             }
         }
+    }
+
+    /// Launches a task's sandbox; with its first process, what it says.
+    fn launch_task(&self, which: &Which, task: &Task, stdin: Option<&OwnedFd>) -> Result<(Process, File), LaunchError> {
+        let mut output = None;
+        let process = self.launch(which, &task.sandbox, &Live::default(), |_| {
+            let (reader, writer) = io::pipe()?;
+            let reader = File::from(OwnedFd::from(reader));
+            fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;
+            output = Some(reader);
+            Ok(Streams {
+                stdin: match stdin {
+                    Some(open) => open.try_clone()?.into(),
+                    None => held_in_memory(&task.stdin)?.into(),
+                },
+                stdout: writer.try_clone()?.into(),
+                stderr: writer.into(),
+                ears: None,
+            })
+        })?;
+        let output = output.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok((process, output))
     }
 
     /// A task says something.

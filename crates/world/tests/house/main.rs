@@ -2,6 +2,7 @@
 
 mod care;
 mod copies;
+mod database;
 mod faults;
 mod panel;
 mod refusals;

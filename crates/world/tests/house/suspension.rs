@@ -27,7 +27,7 @@ fn a_measure_holds_over_everything() {
     whole_account(&house, made["solution"]["account"].as_str().expect("an account"));
 }
 
-fn decide(house: &House, scope: &Value) -> Value {
+pub(crate) fn decide(house: &House, scope: &Value) -> Value {
     let target =
         if scope["of"] == "account" { json!({ "account": scope["id"] }) } else { json!({ "solution": scope["id"] }) };
     let mut case = json!({ "clause": "network.attack", "facts": "Seen by two banks." });

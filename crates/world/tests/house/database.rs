@@ -1,0 +1,426 @@
+//! Databases on real engines, by ordinary clients over TLS: from the order to the deletion that is undone, who may connect and who may
+//! not, what an owner can't do, an upgrade and its undo, a copy, kills, and a measure.
+
+use super::SOON;
+use husorden_world::{Answer, House, Who, text};
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Time for an instance to be made or changed.
+const MADE: Duration = Duration::from_secs(60);
+/// Time for an instance whose runtimes are built first.
+const BUILT: Duration = Duration::from_secs(600);
+
+fn create(house: &House, name: &str, spec: &Value) -> Answer {
+    let body = json!({ "kind": "database", "name": name, "spec": spec });
+    let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    made
+}
+
+fn change(house: &House, name: &str, spec: &Value) {
+    let path = format!("/v1/solutions/{name}");
+    let answer = house.api(Who::Account, "PATCH", &path, Some(&json!({ "spec": spec }))).expect("the API answers");
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    house.wait_state(name, "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// A client of one user of one instance, from this machine, by the instance's own name.
+struct Client<'a> {
+    house: &'a House,
+    host: String,
+    port: u16,
+    user: String,
+    password: String,
+}
+
+impl<'a> Client<'a> {
+    fn new(house: &'a House, name: &str, user: &str, password: &str) -> Self {
+        let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
+        let number = one["number"].as_u64().expect("a number");
+        Self {
+            house,
+            host: one["host"].as_str().expect("it has a name").to_owned(),
+            port: u16::try_from(20_000 + number).expect("few solutions"),
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }
+    }
+
+    /// The first user, with the password that was shown once.
+    fn first(house: &'a House, name: &str, made: &Answer) -> Self {
+        let credential = &made.body["credentials"][0];
+        let shown = |field: &str| credential[field].as_str().expect("it is shown").to_owned();
+        Self::new(house, name, &shown("username"), &shown("password"))
+    }
+
+    fn ca(&self) -> String {
+        self.house.status()["ca"].as_str().expect("the authority").to_owned()
+    }
+
+    fn edge(&self) -> String {
+        self.house.status()["addresses"]["edge"].as_str().expect("an address").to_owned()
+    }
+
+    /// psql over TLS, the name verified.
+    fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        let to = format!(
+            "host={} hostaddr={} port={} dbname={database} user={} sslmode=verify-full sslrootcert={} connect_timeout=10",
+            self.host,
+            self.edge(),
+            self.port,
+            self.user,
+            self.ca()
+        );
+        let mut psql = Command::new("psql");
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", &to, "--command", sql]);
+        said(psql.env("PGPASSWORD", &self.password))
+    }
+
+    /// The mariadb client over TLS, the name verified. It looks the name up, so it is told where it leads.
+    fn mariadb(&self, database: &str, sql: &str) -> Result<String, String> {
+        let script = "mount --bind /dev/stdin /etc/hosts && shift && exec mariadb --no-defaults --protocol=tcp \
+                      --skip-column-names --batch --connect-timeout=10 --ssl-verify-server-cert \"$@\"";
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", "-"]);
+        unshare.args([
+            format!("--host={}", self.host),
+            format!("--port={}", self.port),
+            format!("--user={}", self.user),
+        ]);
+        unshare.args([format!("--ssl-ca={}", self.ca()), database.to_owned(), format!("--execute={sql}")]);
+        let hosts = self.hosts();
+        unshare.env("MYSQL_PWD", &self.password).stdin(Stdio::from(std::fs::File::open(hosts).expect("the hosts")));
+        said(&mut unshare)
+    }
+
+    /// A file in the form of `/etc/hosts` that names the instance.
+    fn hosts(&self) -> std::path::PathBuf {
+        let path = self.house.home().join(format!("hosts-{}", self.host));
+        std::fs::write(&path, format!("127.0.0.1 localhost\n{} {}\n", self.edge(), self.host)).expect("it is written");
+        path
+    }
+
+    /// Runs a script of another client with the instance's name in `/etc/hosts`, and what it needs in the environment.
+    fn script(&self, program: &str, arguments: &[&str], database: &str) -> Result<String, String> {
+        let hosts = self.hosts();
+        let mut unshare = Command::new("unshare");
+        let script = "mount --bind \"$HOSTS\" /etc/hosts && exec \"$@\"";
+        unshare.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh", program]).args(arguments);
+        unshare.env("HOSTS", hosts).env("HOST", &self.host).env("PORT", self.port.to_string());
+        unshare.env("NAME", &self.user).env("PASSWORD", &self.password).env("DATABASE", database).env("CA", self.ca());
+        said(&mut unshare)
+    }
+}
+
+fn said(command: &mut Command) -> Result<String, String> {
+    let output = command.output().expect("the client runs");
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    if output.status.success() { Ok(out.trim().to_owned()) } else { Err(error) }
+}
+
+/// Where this machine comes from, as the node sees it.
+fn own_address(house: &House) -> String {
+    let edge = house.status()["addresses"]["edge"].as_str().expect("an address").to_owned();
+    let route = Command::new("ip").args(["-o", "route", "get", &edge]).output().expect("ip runs");
+    let words = text(&route.stdout);
+    let mut words = words.split_whitespace().skip_while(|word| *word != "src");
+    words.nth(1).expect("a source").to_owned()
+}
+
+fn rotate(house: &House, name: &str, user: &str) -> String {
+    let path = format!("/v1/solutions/{name}/credentials/{user}");
+    let answer = house.api(Who::Account, "POST", &path, None).expect("the API answers");
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    house.wait_state(name, "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    answer.body["password"].as_str().expect("it is shown").to_owned()
+}
+
+#[test]
+fn instances_are_made_and_reached_by_those_who_may() {
+    let house = House::up("dbs").expect("the house comes up");
+    let made = create(&house, "pg", &json!({ "engine": "postgresql-15" }));
+    house.wait_state("pg", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    let owner = Client::first(&house, "pg", &made);
+    who_may_connect(&house, &owner);
+    what_an_owner_cannot_do(&owner);
+    people(&house, &owner);
+    a_copy_is_an_instance_of_its_own(&house, &owner);
+    an_upgrade_and_its_undo(&house, &owner);
+    nothing_acknowledged_is_lost(&house, &owner);
+    a_measure(&house, &owner);
+    mariadb(&house);
+    other_drivers(&house);
+    let left = house.run(&["down"]).expect("down runs");
+    assert!(left.status.success(), "{}", text(&left.stderr));
+}
+
+fn who_may_connect(house: &House, owner: &Client<'_>) {
+    let from = Instant::now();
+    let refused = owner.psql("app", "SELECT 1").expect_err("nobody may connect");
+    assert!(refused.contains("timeout") || refused.contains("refused"), "{refused}");
+    assert!(from.elapsed() < Duration::from_secs(20));
+    change(house, "pg", &json!({ "allow": [{ "net": own_address(house), "note": "this machine" }] }));
+    assert_eq!(owner.psql("app", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").as_deref(), Ok("t"));
+    let stranger = Client { password: "not the password at all".to_owned(), ..Client::new(house, "pg", "app", "") };
+    assert!(stranger.psql("app", "SELECT 1").expect_err("a wrong password").contains("password authentication failed"));
+    // The certificate is the instance's own: another name is not taken for it.
+    let other =
+        Client { host: "database-99.solutions.test".to_owned(), ..Client::new(house, "pg", "app", &owner.password) };
+    assert!(other.psql("app", "SELECT 1").expect_err("another name").contains("does not match host name"));
+    // While it answers, the server was not restarted by a change of the list.
+    let started = owner.psql("app", "SELECT pg_postmaster_start_time()").expect("it answers");
+    change(
+        house,
+        "pg",
+        &json!({ "allow": [{ "net": own_address(house) }, { "net": "203.0.113.0/24" }], "parameters": { "work_mem": 7777 } }),
+    );
+    assert_eq!(owner.psql("app", "SELECT pg_postmaster_start_time()"), Ok(started));
+    assert_eq!(owner.psql("app", "SHOW work_mem").as_deref(), Ok("7777kB"));
+}
+
+fn what_an_owner_cannot_do(owner: &Client<'_>) {
+    for sql in [
+        "COPY (SELECT 1) TO PROGRAM 'id'",
+        "COPY (SELECT 1) TO '/tmp/x'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT lo_import('/etc/passwd')",
+        "CREATE EXTENSION dblink",
+        "CREATE EXTENSION file_fdw",
+        "CREATE EXTENSION adminpack",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'libc.so.6', 'getpid'",
+        "CREATE EXTENSION plperlu",
+        "SET ROLE husorden",
+        "CREATE ROLE evil SUPERUSER",
+        "GRANT pg_execute_server_program TO app",
+        "ALTER SYSTEM SET ssl = off",
+        "SELECT rolpassword FROM pg_authid",
+        "LOAD '/tmp/x'",
+        "ALTER ROLE app PASSWORD 'short'",
+        "ALTER ROLE app PASSWORD 'app-app'",
+    ] {
+        let refused = owner.psql("app", sql).expect_err(sql);
+        // The words differ between versions; what never stands there is that it was misunderstood.
+        let words =
+            ["permission denied", "must be superuser", "must have", "not available", "password", "access to library"];
+        assert!(words.iter().any(|word| refused.contains(word)), "{sql}: {refused}");
+    }
+    owner.psql("app", "CREATE EXTENSION citext").expect("a trusted extension is the owner's to make");
+}
+
+fn people(house: &House, owner: &Client<'_>) {
+    owner.psql("app", "CREATE TABLE notes (id serial PRIMARY KEY, text text)").expect("an owner makes tables");
+    owner.psql("app", "INSERT INTO notes (text) SELECT 'note ' || n FROM generate_series(1, 1000) n").expect("rows");
+    let users = json!({ "app": { "grants": { "app": "owner", "shop_2": "owner" } },
+        "reader": { "grants": { "app": "read" } }, "writer": { "grants": { "app": "write" } } });
+    change(house, "pg", &json!({ "databases": { "shop_2": { "extensions": ["pg_trgm"] } }, "users": users }));
+    let (reading, writing) = (rotate(house, "pg", "reader"), rotate(house, "pg", "writer"));
+    let reader = Client::new(house, "pg", "reader", &reading);
+    let writer = Client::new(house, "pg", "writer", &writing);
+    assert_eq!(reader.psql("app", "SELECT count(*) FROM notes").as_deref(), Ok("1000"));
+    assert!(reader.psql("app", "DELETE FROM notes").expect_err("it may only see").contains("permission denied"));
+    assert!(reader.psql("shop_2", "SELECT 1").expect_err("it has no right there").contains("permission denied"));
+    writer.psql("app", "INSERT INTO notes (text) VALUES ('written')").expect("it may write");
+    assert!(writer.psql("app", "DROP TABLE notes").expect_err("it owns nothing").contains("must be owner"));
+    owner.psql("app", "CREATE TABLE later (a int)").expect("a table made later");
+    assert_eq!(reader.psql("app", "SELECT count(*) FROM later").as_deref(), Ok("0"), "rights hold for it too");
+    assert_eq!(
+        owner.psql("shop_2", "SELECT extname FROM pg_extension WHERE extname = 'pg_trgm'").as_deref(),
+        Ok("pg_trgm")
+    );
+
+    // What a user sets in SQL stays when the platform sets something else.
+    writer.psql("app", "ALTER ROLE writer PASSWORD 'a pass phrase of their own, 42'").expect("it is long enough");
+    change(house, "pg", &json!({ "users": { "fourth": {} } }));
+    let writer = Client::new(house, "pg", "writer", "a pass phrase of their own, 42");
+    assert_eq!(writer.psql("app", "SELECT 1").as_deref(), Ok("1"));
+    // A password that people choose has one judge.
+    let chosen = |password: &str| {
+        let body = json!({ "password": password });
+        house.api(Who::Account, "POST", "/v1/solutions/pg/credentials/reader", Some(&body)).expect("the API answers")
+    };
+    assert_eq!(chosen("password12345678").status, 422, "guessable");
+    assert_eq!(chosen(&"x".repeat(4096)).status, 422, "4 KB");
+    assert_eq!(chosen("viaduct-marmalade-orbit-7").status, 200);
+    house.wait_state("pg", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    let reader = Client::new(house, "pg", "reader", "viaduct-marmalade-orbit-7");
+    assert_eq!(reader.psql("app", "SELECT 1").as_deref(), Ok("1"));
+
+    // Who goes leaves nothing of theirs to be lost.
+    owner.psql("app", "GRANT CREATE ON SCHEMA public TO writer").expect("it owns the schema");
+    writer.psql("app", "CREATE TABLE kept AS SELECT 7 AS seven").expect("a table of theirs");
+    change(house, "pg", &json!({ "users": { "writer": null, "fourth": null } }));
+    assert!(writer.psql("app", "SELECT 1").is_err(), "they are gone");
+    assert_eq!(owner.psql("app", "SELECT seven FROM kept").as_deref(), Ok("7"), "what they made is the owners'");
+    // A database that is taken away is dropped; the snapshot from before brings it back.
+    owner.psql("shop_2", "CREATE TABLE goods AS SELECT 1 AS n").expect("a table");
+    change(house, "pg", &json!({ "databases": { "shop_2": null } }));
+    assert!(owner.psql("shop_2", "SELECT 1").expect_err("it is gone").contains("does not exist"));
+    undo(house, "pg");
+    assert_eq!(owner.psql("shop_2", "SELECT n FROM goods").as_deref(), Ok("1"), "undone");
+}
+
+fn undo(house: &House, name: &str) {
+    let answer = house.api(Who::Account, "POST", &format!("/v1/solutions/{name}/undo"), None).expect("the API answers");
+    assert!(answer.status < 300, "{:?}", answer.body);
+    if let Some(order) = answer.body["id"].as_str().filter(|_| answer.status == 202) {
+        assert_eq!(house.wait_order(order, MADE).expect("it ends")["state"], "done");
+    }
+    house.wait_state(name, "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn a_copy_is_an_instance_of_its_own(house: &House, owner: &Client<'_>) {
+    let identity = "SELECT system_identifier FROM pg_control_system()";
+    let body = json!({ "kind": "database", "name": "copy", "from": { "solution": "pg" } });
+    let began = Instant::now();
+    let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    house.wait_state("copy", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    println!("a copy of an instance ran after {:.2} s", began.elapsed().as_secs_f64());
+    let shown = made.body["credentials"].as_array().expect("credentials").iter().find(|one| one["username"] == "app");
+    let password = shown.expect("the owner's")["password"].as_str().expect("it is shown");
+    let copy = Client::new(house, "copy", "app", password);
+    assert_eq!(copy.psql("app", "SELECT count(*) FROM notes").as_deref(), Ok("1001"));
+    let theirs = Client { password: owner.password.clone(), ..Client::new(house, "copy", "app", "") };
+    assert!(theirs.psql("app", "SELECT 1").is_err(), "the other's password opens nothing here");
+    assert_ne!(copy.psql("app", identity), owner.psql("app", identity), "it knows itself as another");
+    let gone = house.api(Who::Account, "DELETE", "/v1/solutions/copy", None).expect("the API answers");
+    assert_eq!(gone.status, 200, "{:?}", gone.body);
+}
+
+fn an_upgrade_and_its_undo(house: &House, owner: &Client<'_>) {
+    let version = || owner.psql("app", "SHOW server_version_num").map(|text| text[..2].to_owned());
+    assert_eq!(version().as_deref(), Ok("15"));
+    let rows = owner.psql("app", "SELECT md5(string_agg(text, ',' ORDER BY id)) FROM notes");
+    change(house, "pg", &json!({ "engine": "postgresql-17" }));
+    assert_eq!(version().as_deref(), Ok("17"));
+    assert_eq!(owner.psql("app", "SELECT md5(string_agg(text, ',' ORDER BY id)) FROM notes"), rows);
+    owner.psql("app", "CREATE TABLE of_17 (a int)").expect("it serves on");
+    undo(house, "pg");
+    assert_eq!(version().as_deref(), Ok("15"), "undone");
+    assert!(owner.psql("app", "SELECT * FROM of_17").is_err());
+    assert_eq!(owner.psql("app", "SELECT md5(string_agg(text, ',' ORDER BY id)) FROM notes"), rows);
+}
+
+/// The server is killed while a client writes, again and again: every row that was acknowledged is there afterwards.
+fn nothing_acknowledged_is_lost(house: &House, owner: &Client<'_>) {
+    owner.psql("app", "CREATE TABLE acknowledged (n int PRIMARY KEY)").expect("a table");
+    let mut last = 0;
+    for round in 0..20 {
+        let end = last + 3;
+        while last < end {
+            if owner.psql("app", &format!("INSERT INTO acknowledged VALUES ({})", last + 1)).is_ok() {
+                last += 1;
+            }
+        }
+        let pid = server(house, owner);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+            .expect("it is killed");
+        let until = Instant::now() + MADE;
+        let count = loop {
+            match owner.psql("app", "SELECT count(*) FROM acknowledged") {
+                Ok(count) => break count,
+                Err(error) => assert!(Instant::now() < until, "round {round}: {error}"),
+            }
+        };
+        assert_eq!(count, last.to_string(), "round {round}");
+    }
+}
+
+/// The first process of the instance's sandbox.
+fn server(house: &House, client: &Client<'_>) -> i32 {
+    let number = client.port - 20_000;
+    let path = format!("/run/husorden/{}/sandboxes/{number}.db/record.json", house.instance);
+    let record: Value = serde_json::from_slice(&std::fs::read(path).expect("it runs")).expect("a record");
+    i32::try_from(record["pid"].as_i64().expect("a pid")).expect("a pid")
+}
+
+fn a_measure(house: &House, owner: &Client<'_>) {
+    assert_eq!(owner.psql("app", "SELECT 1").as_deref(), Ok("1"));
+    let one = house.api(Who::Account, "GET", "/v1/solutions/pg", None).expect("the API answers").body;
+    // A session that is open is cut.
+    let mut open = Command::new("psql");
+    let to = format!(
+        "host={} hostaddr={} port={} dbname=app user=app sslmode=verify-full sslrootcert={}",
+        owner.host,
+        owner.edge(),
+        owner.port,
+        owner.ca()
+    );
+    open.args(["--no-psqlrc", &to, "--command", "SELECT pg_sleep(60)"]).env("PGPASSWORD", &owner.password);
+    let mut open = open.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql runs");
+    std::thread::sleep(Duration::from_millis(500));
+    let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
+    house.wait_state("pg", "closed", SOON).unwrap_or_else(|error| panic!("{error}"));
+    assert!(owner.psql("app", "SELECT 1").is_err(), "it is closed");
+    let until = Instant::now() + Duration::from_secs(30);
+    while open.try_wait().expect("psql").is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ = open.kill();
+    let _ = open.wait();
+    let path = format!("/v1/measures/{}/lift", measure["id"].as_str().expect("an id"));
+    let reasons = json!({ "reasons": "The machine was cleaned and the password changed." });
+    let lifted = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
+    assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
+    house.wait_state("pg", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(owner.psql("app", "SELECT count(*) > 0 FROM acknowledged").as_deref(), Ok("t"), "as it was");
+}
+
+fn mariadb(house: &House) {
+    let spec = json!({ "engine": "mariadb-10.11", "allow": [{ "net": own_address(house) }],
+        "databases": { "app": {}, "a_b": {}, "axb": {} },
+        "users": { "app": { "grants": { "app": "owner" } }, "narrow": { "grants": { "a_b": "write" } } } });
+    let made = create(house, "my", &spec);
+    house.wait_state("my", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    let owner = Client::first(house, "my", &made);
+    assert!(owner.mariadb("app", "SHOW STATUS LIKE 'Ssl_cipher'").expect("it answers").contains("TLS_"));
+    for sql in [
+        "LOAD DATA INFILE '/etc/passwd' INTO TABLE t",
+        "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t",
+        "SELECT 1 INTO OUTFILE '/tmp/x'",
+        "CREATE USER evil",
+        "GRANT ALL ON *.* TO app",
+        "SET GLOBAL general_log = ON",
+        "INSTALL SONAME 'x'",
+        "SELECT * FROM mysql.global_priv",
+        "SELECT * FROM husorden.people",
+        "SET PASSWORD = PASSWORD('short')",
+        "SET PASSWORD = '*6C8989366EAF75BB670AD8EA7A7FC1176A95CEF4'",
+    ] {
+        owner.mariadb("app", "CREATE TABLE IF NOT EXISTS t (a text)").expect("a table");
+        assert!(owner.mariadb("app", sql).is_err(), "{sql}");
+    }
+    assert_eq!(owner.mariadb("app", "SELECT LOAD_FILE('/etc/passwd')").as_deref(), Ok("NULL"));
+    // The underscore of a name stands for itself.
+    let narrow =
+        made.body["credentials"].as_array().expect("credentials").iter().find(|one| one["username"] == "narrow");
+    let narrow = Client::new(house, "my", "narrow", narrow.expect("it is there")["password"].as_str().expect("shown"));
+    assert!(narrow.mariadb("a_b", "SELECT 1").is_ok());
+    assert!(narrow.mariadb("axb", "SELECT 1").is_err());
+    assert!(narrow.mariadb("a_b", "CREATE TABLE x (a int)").is_err(), "it may change rows only");
+
+    owner.mariadb("app", "CREATE TABLE notes AS SELECT seq AS n FROM seq_1_to_1000").expect("rows");
+    change(house, "my", &json!({ "engine": "mariadb-11.8" }));
+    assert!(owner.mariadb("app", "SELECT VERSION()").expect("it answers").starts_with("11.8"));
+    assert_eq!(owner.mariadb("app", "SELECT COUNT(*) FROM notes").as_deref(), Ok("1000"));
+    undo(house, "my");
+    assert!(owner.mariadb("app", "SELECT VERSION()").expect("it answers").starts_with("10.11"));
+    assert_eq!(owner.mariadb("app", "SELECT COUNT(*) FROM notes").as_deref(), Ok("1000"));
+}
+
+/// Drivers of other languages, with the name verified. A driver that is not on this machine is said, and not passed over in silence.
+fn other_drivers(house: &House) {
+    let (pg, my) = (rotate(house, "pg", "app"), rotate(house, "my", "app"));
+    let (pg, my) = (Client::new(house, "pg", "app", &pg), Client::new(house, "my", "app", &my));
+    let python = "/usr/bin/python3";
+    let psycopg = "import os, psycopg2 as p; e = os.environ; c = p.connect(host=e['HOST'], port=e['PORT'], user=e['NAME'], \
+                   password=e['PASSWORD'], dbname=e['DATABASE'], sslmode='verify-full', sslrootcert=e['CA']).cursor(); \
+                   c.execute('SELECT count(*) FROM notes'); print(c.fetchone()[0])";
+    assert_eq!(pg.script(python, &["-c", psycopg], "app").as_deref(), Ok("1001"));
+    let pymysql = "import os, pymysql as p; e = os.environ; c = p.connect(host=e['HOST'], port=int(e['PORT']), user=e['NAME'], \
+                   password=e['PASSWORD'], database=e['DATABASE'], ssl={'ca': e['CA'], 'check_hostname': True}).cursor(); \
+                   c.execute('SELECT count(*) FROM notes'); print(c.fetchone()[0])";
+    assert_eq!(my.script(python, &["-c", pymysql], "app").as_deref(), Ok("1000"));
+}
