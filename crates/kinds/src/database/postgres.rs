@@ -107,14 +107,14 @@ const IDENT: &str = "platform site husorden\n";
 fn settings(spec: &Spec, mode: Mode) -> String {
     let memory = spec.memory.0;
     let mib = |bytes: u64| (bytes >> 20).max(1);
-    let read_only = match mode {
-        Mode::Serving => "",
-        Mode::Upgrading => "default_transaction_read_only = on\n",
+    let (listen, read_only) = match mode {
+        Mode::Serving => ("0.0.0.0,::", ""),
+        Mode::Upgrading => ("", "default_transaction_read_only = on\n"),
     };
     let workers = spec.cpu_percent.div_ceil(100).min(16);
     format!(
         "\
-listen_addresses = '0.0.0.0,::'
+listen_addresses = '{listen}'
 port = {TCP}
 # A label: what it listens on is handed to it.
 unix_socket_directories = '/run'
