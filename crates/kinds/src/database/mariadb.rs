@@ -36,9 +36,10 @@ pub(super) fn settings(sandbox: &mut Sandbox, spec: &Spec, engine: Engine) {
 }
 
 /// Carried out at each start, before anybody is answered: the platform's own way in, by the unix socket, as the uid of the solution.
+/// The user has the name of the uid, for up to version 10.11 the plugin knows no other.
 const START: &str = "\
-CREATE USER IF NOT EXISTS husorden@localhost IDENTIFIED VIA unix_socket AS 'site';
-GRANT ALL PRIVILEGES ON *.* TO husorden@localhost WITH GRANT OPTION;
+CREATE USER IF NOT EXISTS site@localhost IDENTIFIED VIA unix_socket;
+GRANT ALL PRIVILEGES ON *.* TO site@localhost WITH GRANT OPTION;
 ";
 
 fn cnf(spec: &Spec, engine: &RuntimeName) -> String {

@@ -231,7 +231,7 @@ pub(super) fn mariadb(order: &Order, spec: &Spec) -> String {
         &format!(
             "BEGIN NOT ATOMIC\n\
          FOR stale IN (SELECT User AS u, Host AS h FROM mysql.global_priv WHERE User NOT IN {users} \
-         AND User NOT IN ('husorden', 'mariadb.sys')) DO\n\
+         AND User NOT IN ('site', 'mariadb.sys')) DO\n\
          EXECUTE IMMEDIATE CONCAT('DROP USER ', QUOTE(stale.u), '@', QUOTE(stale.h));\n\
          EXECUTE IMMEDIATE CONCAT('KILL USER ', QUOTE(stale.u));\n\
          END FOR;\n\

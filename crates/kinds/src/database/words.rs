@@ -70,8 +70,8 @@ pub(super) fn failed(task: &str, reason: &str) -> Text {
             "The data of the old version could not be cleared away. Stop and start the database to try again.",
         ),
         _ => (
-            "Brugere og databaser kunne ikke sættes. De er, som de var. Ret ønsket, eller stop og start databasen for at prøve igen.",
-            "Users and databases could not be set. They are as they were. Mend the wish, or stop and start the database to try again.",
+            "Brugere og databaser kunne ikke sættes, eller ikke alle. Ret ønsket, eller stop og start databasen for at prøve igen.",
+            "Users and databases could not be set, or not all. Mend the wish, or stop and start the database to try again.",
         ),
     };
     Text::new(format!("{da} Det sidste, der blev sagt: {reason}"), format!("{en} The last words: {reason}"))

@@ -4,9 +4,12 @@
 use super::SOON;
 use husorden_world::{Answer, House, Who, text};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How often the server is killed while it is written to.
+const KILLS: u32 = 20;
 /// Time for an instance to be made or changed.
 const MADE: Duration = Duration::from_secs(60);
 /// Time for an instance whose runtimes are built first.
@@ -79,6 +82,11 @@ impl<'a> Client<'a> {
 
     /// psql over TLS, the name verified.
     fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        said(self.psql_of(database).args(["--command", sql]))
+    }
+
+    /// A psql that is told where to go, and not yet what to do there.
+    fn psql_of(&self, database: &str) -> Command {
         let to = format!(
             "host={} hostaddr={} port={} dbname={database} user={} sslmode=verify-full sslrootcert={} connect_timeout=10",
             self.host,
@@ -88,8 +96,9 @@ impl<'a> Client<'a> {
             self.ca()
         );
         let mut psql = Command::new("psql");
-        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", &to, "--command", sql]);
-        said(psql.env("PGPASSWORD", &self.password))
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", &to]);
+        psql.env("PGPASSWORD", &self.password);
+        psql
     }
 
     /// The mariadb client over TLS, the name verified. It looks the name up, so it is told where it leads.
@@ -155,7 +164,7 @@ fn rotate(house: &House, name: &str, user: &str) -> String {
 fn instances_are_made_and_reached_by_those_who_may() {
     let house = House::up("dbs").expect("the house comes up");
     let made = create(&house, "pg", &json!({ "engine": "postgresql-15" }));
-    house.wait_state("pg", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    wait_running(&house, "pg");
     let owner = Client::first(&house, "pg", &made);
     who_may_connect(&house, &owner);
     what_an_owner_cannot_do(&owner);
@@ -320,26 +329,50 @@ fn an_upgrade_and_its_undo(house: &House, owner: &Client<'_>) {
 /// The server is killed while a client writes, again and again: every row that was acknowledged is there afterwards.
 fn nothing_acknowledged_is_lost(house: &House, owner: &Client<'_>) {
     owner.psql("app", "CREATE TABLE acknowledged (n int PRIMARY KEY)").expect("a table");
-    let mut last = 0;
-    for round in 0..20 {
-        let end = last + 3;
-        while last < end {
-            if owner.psql("app", &format!("INSERT INTO acknowledged VALUES ({})", last + 1)).is_ok() {
-                last += 1;
-            }
-        }
-        let pid = server(house, owner);
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
-            .expect("it is killed");
+    let mut next = 1;
+    for round in 0..KILLS {
+        let last = writes_until_killed(house, owner, next);
+        assert!(last >= next, "round {round}: something was written");
         let until = Instant::now() + MADE;
-        let count = loop {
-            match owner.psql("app", "SELECT count(*) FROM acknowledged") {
-                Ok(count) => break count,
+        let sql = format!("SELECT count(*), coalesce(max(n), 0) FROM acknowledged WHERE n <= {last}");
+        let seen = loop {
+            match owner.psql("app", &sql) {
+                Ok(seen) => break seen,
                 Err(error) => assert!(Instant::now() < until, "round {round}: {error}"),
             }
         };
-        assert_eq!(count, last.to_string(), "round {round}");
+        assert_eq!(seen, format!("{last}|{last}"), "round {round}");
+        // One more may have been written than was heard of.
+        let max = owner.psql("app", "SELECT max(n) FROM acknowledged").expect("it answers");
+        next = max.parse::<u32>().expect("a number") + 1;
     }
+    println!("{} rows were acknowledged over {KILLS} kills, and all are there", next - 1);
+}
+
+/// Writes row after row from `next` on in one session, kills the server meanwhile, and gives the last row that was acknowledged.
+fn writes_until_killed(house: &House, owner: &Client<'_>, next: u32) -> u32 {
+    let mut psql = owner.psql_of("app");
+    psql.args(["--quiet", "--file=-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut psql = psql.spawn().expect("psql runs");
+    let (mut to, from) = (psql.stdin.take().expect("a pipe"), psql.stdout.take().expect("a pipe"));
+    let writer = std::thread::spawn(move || {
+        for n in next.. {
+            if writeln!(to, "INSERT INTO acknowledged VALUES ({n}) RETURNING n;").is_err() {
+                return;
+            }
+        }
+    });
+    let reader = std::thread::spawn(move || {
+        BufReader::new(from).lines().map_while(Result::ok).filter_map(|line| line.parse().ok()).last().unwrap_or(0)
+    });
+    // A server that dies younger than this counts as one that does not start, and is paused.
+    std::thread::sleep(Duration::from_millis(5_300));
+    let pid = server(house, owner);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it is killed");
+    let last = reader.join().expect("what psql said is read");
+    psql.wait().expect("psql ends");
+    writer.join().expect("the writer ends");
+    last
 }
 
 /// The first process of the instance's sandbox.
@@ -354,15 +387,8 @@ fn a_measure(house: &House, owner: &Client<'_>) {
     assert_eq!(owner.psql("app", "SELECT 1").as_deref(), Ok("1"));
     let one = house.api(Who::Account, "GET", "/v1/solutions/pg", None).expect("the API answers").body;
     // A session that is open is cut.
-    let mut open = Command::new("psql");
-    let to = format!(
-        "host={} hostaddr={} port={} dbname=app user=app sslmode=verify-full sslrootcert={}",
-        owner.host,
-        owner.edge(),
-        owner.port,
-        owner.ca()
-    );
-    open.args(["--no-psqlrc", &to, "--command", "SELECT pg_sleep(60)"]).env("PGPASSWORD", &owner.password);
+    let mut open = owner.psql_of("app");
+    open.args(["--command", "SELECT pg_sleep(60)"]);
     let mut open = open.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql runs");
     std::thread::sleep(Duration::from_millis(500));
     let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
@@ -387,7 +413,7 @@ fn mariadb(house: &House) {
         "databases": { "app": {}, "a_b": {}, "axb": {} },
         "users": { "app": { "grants": { "app": "owner" } }, "narrow": { "grants": { "a_b": "write" } } } });
     let made = create(house, "my", &spec);
-    house.wait_state("my", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    wait_running(house, "my");
     let owner = Client::first(house, "my", &made);
     assert!(owner.mariadb("app", "SHOW STATUS LIKE 'Ssl_cipher'").expect("it answers").contains("TLS_"));
     for sql in [
