@@ -170,7 +170,10 @@ fn is_ours(place: &Place, proc: &Path, words: &[String]) -> bool {
     let known = same_binary
         || ["husorden", "postgres", "crun"]
             .into_iter()
-            .any(|name| program == name || program == format!("{name} (deleted)"));
+            // crun is started from a sealed copy in memory, which has no name on any disk.
+            .any(|name| {
+                [name.to_owned(), format!("{name} (deleted)"), format!("memfd:{name} (deleted)")].contains(&program)
+            });
     known
         && words.iter().any(|word| Path::new(word).starts_with(&place.run) || Path::new(word).starts_with(&place.home))
 }

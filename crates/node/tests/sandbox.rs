@@ -1,6 +1,6 @@
 //! The sandbox wall on real crun: limits, refusals, start on demand, stops that lose nothing, measures, adoption and tasks.
 //! Needs root. Every test has an installation of its own and leaves nothing behind, also when it fails.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; what was measured is shown")]
 
 use husorden_base::{Bytes, Number};
 use husorden_kinds::{Bind, Io, Limits, Network, Place, Reach, Sandbox, Service, ServiceState, Task};
@@ -173,6 +173,7 @@ impl Site {
     fn close(self, wall: Sandboxes) {
         wall.close();
         assert_eq!(self.cgroups(), Vec::<PathBuf>::new(), "cgroups stay behind");
+        assert_eq!(beneath(&self.ground.cgroup()), "", "the tool has written beneath the v2 tree of a hybrid machine");
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         assert!(!mounts.contains(self.home.as_ref().unwrap().path().to_str().unwrap()), "mounts stay behind");
         let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
@@ -202,6 +203,14 @@ impl Drop for Site {
             }
         }
     }
+}
+
+/// What lies at a path beneath the v2 tree, where only a mount namespace of one's own looks.
+fn beneath(path: &Path) -> String {
+    let look = format!("umount /sys/fs/cgroup/unified && find /sys/fs/cgroup/unified/{} -type f", path.display());
+    let look =
+        std::process::Command::new("unshare").args(["-m", "--propagation", "private", "sh", "-c", &look]).output();
+    String::from_utf8(look.unwrap().stdout).unwrap()
 }
 
 fn helper() -> PathBuf {

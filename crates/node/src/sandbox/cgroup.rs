@@ -144,17 +144,39 @@ impl Cgroups {
         format!("/{}/{number}/{leaf}", self.base.display())
     }
 
-    /// Makes the v2 cgroup of a sandbox on a hybrid machine; what starts it writes itself into the file first.
+    /// Makes the v2 cgroup of a sandbox on a hybrid machine; what starts it is born into this folder.
+    pub(crate) fn folder(&self, number: Number, leaf: &str) -> Result<Option<File>, CgroupError> {
+        if self.hidden().is_none() {
+            return Ok(None);
+        }
+        let path = self.core_of(number).join(leaf);
+        fs::create_dir_all(&path)
+            .and_then(|()| File::open(&path))
+            .map(Some)
+            .map_err(|source| CgroupError::File { path, source })
+    }
+
+    /// The file by which a process that is to be in a sandbox's v2 cgroup enters it, on a hybrid machine.
     pub(crate) fn enter(&self, number: Number, leaf: &str) -> Result<Option<File>, CgroupError> {
         if self.hidden().is_none() {
             return Ok(None);
         }
-        let folder = self.core_of(number).join(leaf);
-        let path = folder.join("cgroup.procs");
-        fs::create_dir_all(&folder)
-            .and_then(|()| File::options().write(true).open(&path))
-            .map(Some)
-            .map_err(|source| CgroupError::File { path, source })
+        let path = self.core_of(number).join(leaf).join("cgroup.procs");
+        File::options().write(true).open(&path).map(Some).map_err(|source| CgroupError::File { path, source })
+    }
+
+    /// Says that a process is about to be moved into a cgroup. The first move in a while waits until the kernel knows that no
+    /// thread of the machine is just starting or ending, some ten milliseconds; those that follow soon do not. So the wait
+    /// is begun here, by a move of this process to where it is already, and is over when the tool needs it.
+    pub(crate) fn expect_moves(&self) {
+        let core = self.core.clone();
+        // Without it a start takes longer, and that is all.
+        let _ = std::thread::Builder::new().name("cgroup-wait".to_owned()).spawn(move || {
+            let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+            if let Some(own) = text.lines().find_map(|line| line.strip_prefix("0::/")) {
+                let _ = write(&core.join(own).join("cgroup.procs"), "0");
+            }
+        });
     }
 
     /// Whether a process is in a sandbox's cgroup.

@@ -3,6 +3,8 @@
 //! To start a sandbox crun forks a process of its own, which goes on for a moment after crun has ended and is the parent of the
 //! sandbox for as long. As the nearest subreaper this process inherits it, and must collect it as well as the sandbox.
 
+use super::birth::{Birth, born};
+use super::process::Exit;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, getpid, pidfd_open, waitid};
 use std::collections::BTreeSet;
@@ -25,6 +27,41 @@ static WAITED_FOR: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// A child that is waited for by whoever holds this.
 #[derive(Debug)]
 pub(crate) struct Direct(Child);
+
+/// The same of a child that was born into its cgroup.
+#[derive(Debug)]
+pub(crate) struct Born(u32);
+
+impl Born {
+    pub(crate) fn start(birth: &Birth<'_>) -> io::Result<Self> {
+        let mut waited_for = waited_for();
+        let pid = born(birth)?;
+        waited_for.insert(pid);
+        Ok(Self(pid))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&self) -> io::Result<Exit> {
+        let pid = Pid::from_raw(self.0.cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
+        loop {
+            match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED) {
+                Ok(status) => return Ok(status.map_or(Exit::Unknown, Exit::of)),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Drop for Born {
+    fn drop(&mut self) {
+        waited_for().remove(&self.0);
+    }
+}
 
 impl Direct {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {

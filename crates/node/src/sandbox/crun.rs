@@ -1,11 +1,16 @@
 //! The one file that knows the tool: crun.
 
-use super::child::{self, Direct};
+use super::birth::Birth;
+use super::child::{self, Born, Direct};
 use super::launch::{self, Before};
-use std::ffi::CString;
+use super::process::Exit;
+use super::tool::{FOLDERS, Tool};
+use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -32,6 +37,7 @@ pub enum CrunError {
 #[derive(Debug)]
 pub(crate) struct Crun {
     state: PathBuf,
+    tool: Tool,
     /// On hybrid machines: the v2 tree, with which crun refuses to work.
     hide: Option<CString>,
     /// Keeps the descriptors of listeners taken in this process, so that nothing else is found there when a child puts them on.
@@ -47,29 +53,29 @@ pub(crate) struct Start<'a> {
     pub(crate) end: &'a dyn Fn(),
     pub(crate) pid_file: &'a Path,
     pub(crate) log: &'a Path,
-    pub(crate) stdin: Stdio,
-    pub(crate) stdout: Stdio,
-    pub(crate) stderr: Stdio,
+    /// Standard input, output and error.
+    pub(crate) streams: [OwnedFd; 3],
     /// What the sandbox finds on descriptor 3 and after.
     pub(crate) listeners: Vec<BorrowedFd<'a>>,
-    /// The cgroup to be in from the first instruction.
-    pub(crate) join: Option<File>,
+    /// The v2 cgroup to be in from the first instruction.
+    pub(crate) cgroup_folder: Option<File>,
 }
 
 impl Crun {
-    pub(crate) fn new(state: PathBuf, hide: Option<&Path>) -> io::Result<Self> {
+    /// With its state in this folder, and a link to its program in that one.
+    pub(crate) fn new(state: PathBuf, link: &Path, hide: Option<&Path>) -> io::Result<Self> {
         fs::create_dir_all(&state)?;
+        let tool = Tool::new("crun", link)?;
         let null = File::open("/dev/null")?;
         let hide = hide.map(|path| CString::new(path.as_os_str().as_encoded_bytes())).transpose()?;
         let reserved = (0..launch::LISTENERS_MAX).map(|_| rustix::io::fcntl_dupfd_cloexec(&null, launch::LISTENER_FD));
         let reserved = reserved.collect::<Result<_, _>>()?;
-        Ok(Self { state, hide, _reserved: reserved })
+        Ok(Self { state, tool, hide, _reserved: reserved })
     }
 
     /// Starts a sandbox and gives the pid of its first process, which becomes a child of this process when crun has ended.
     pub(crate) fn run(&self, start: Start<'_>) -> Result<u32, CrunError> {
-        let above = launch::LISTENER_FD + launch::LISTENERS_MAX as i32;
-        let listeners = start.listeners.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, above));
+        let listeners = start.listeners.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, launch::ABOVE));
         let listeners: Vec<OwnedFd> =
             listeners.collect::<Result<_, _>>().map_err(|error| CrunError::Spawn(error.into()))?;
         let mut command = self.command(Some(start.log));
@@ -79,13 +85,24 @@ impl Crun {
             command.arg(format!("--preserve-fds={}", listeners.len()));
         }
         command.arg(start.id);
-        command.stdin(start.stdin).stdout(start.stdout).stderr(start.stderr);
-        launch::prepare(&mut command, Before { join: start.join, hide: self.hide.clone(), listeners });
-        let mut tool = Direct::spawn(&mut command).map_err(CrunError::Spawn)?;
+        let text = |word: &OsStr| CString::new(word.as_bytes());
+        let argv = [OsStr::new("crun")].into_iter().chain(command.get_args()).map(text).collect::<Result<Vec<_>, _>>();
+        let (argv, program) = argv
+            .and_then(|argv| Ok((argv, text(command.get_program())?)))
+            .map_err(|error| CrunError::Spawn(error.into()))?;
+        let tool = Born::start(&Birth {
+            program: &program,
+            argv: &argv,
+            env: &[environment()],
+            streams: start.streams,
+            cgroup: start.cgroup_folder,
+            before: Before { join: None, hide: self.hide.clone(), listeners },
+        })
+        .map_err(CrunError::Spawn)?;
         let status = tool.wait().map_err(CrunError::Spawn)?;
         let pid = fs::read_to_string(start.pid_file).ok().and_then(|text| text.trim().parse().ok());
         match pid {
-            Some(pid) if status.success() => {
+            Some(pid) if status == Exit::Code(0) => {
                 child::inherit(pid);
                 Ok(pid)
             }
@@ -137,14 +154,19 @@ impl Crun {
     }
 
     fn command(&self, log: Option<&Path>) -> Command {
-        let mut command = Command::new("crun");
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let mut command = Command::new(self.tool.path());
+        command.arg0("crun").env_clear().env("PATH", FOLDERS.join(":"));
         command.arg("--root").arg(&self.state).arg("--cgroup-manager=cgroupfs");
         if let Some(log) = log {
             command.arg("--log").arg(log);
         }
         command
     }
+}
+
+/// What a start's environment holds.
+fn environment() -> CString {
+    CString::new(format!("PATH={}", FOLDERS.join(":"))).expect("folders hold no null")
 }
 
 fn said(log: &Path) -> String {

@@ -8,6 +8,7 @@
 //! in its arguments or environment. What belongs to no service that was set is reported by [`Sandboxes::strays`], never killed.
 
 mod adopt;
+mod birth;
 mod bundle;
 mod cgroup;
 mod child;
@@ -27,6 +28,7 @@ mod spec;
 mod start;
 mod state;
 mod task;
+mod tool;
 
 pub use bundle::BundleError;
 pub use cgroup::{CgroupError, Pressure, Usage};
@@ -202,8 +204,8 @@ impl Sandboxes {
         set_child_subreaper(Some(getpid()))
             .map_err(|error| machine("becoming the parent of sandboxes")(error.into()))?;
         let cgroups = Cgroups::detect(ground.cgroup())?;
-        let crun =
-            Crun::new(ground.run.join("crun"), cgroups.hidden()).map_err(machine("making the state folder of crun"))?;
+        let crun = Crun::new(ground.run.join("crun"), &ground.run.join("tool"), cgroups.hidden())
+            .map_err(machine("making the state folder of crun"))?;
         let facts = Machine { open_files_max: raise_open_files(), swap: cgroups.counts_swap(), io: cgroups.io() };
         let shared = Shared::new(ground.clone(), house, crun, cgroups, facts, process::boot());
         let shared = Arc::new(shared.map_err(machine("making the watch over sandboxes"))?);

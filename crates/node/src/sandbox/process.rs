@@ -2,7 +2,8 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, PidfdFlags, PidfdGetfdFlags, Signal, WaitId, WaitIdOptions, pidfd_getfd, pidfd_open, pidfd_send_signal, waitid,
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_getfd, pidfd_open,
+    pidfd_send_signal, waitid,
 };
 use std::fs;
 use std::io;
@@ -17,6 +18,14 @@ pub enum Exit {
     Signal(i32),
     /// It was adopted, and the kernel tells only a parent.
     Unknown,
+}
+
+impl Exit {
+    /// As the kernel tells a parent.
+    pub(crate) fn of(status: WaitIdStatus) -> Self {
+        let code = status.exit_status().map(Self::Code);
+        code.or_else(|| status.terminating_signal().map(Self::Signal)).unwrap_or(Self::Unknown)
+    }
 }
 
 impl std::fmt::Display for Exit {
@@ -77,11 +86,7 @@ impl Process {
     /// Collects the exit of a process that has ended.
     pub(crate) fn reap(&self) -> Exit {
         match waitid(WaitId::PidFd(self.fd.as_fd()), WaitIdOptions::EXITED) {
-            Ok(Some(status)) => status
-                .exit_status()
-                .map(Exit::Code)
-                .or_else(|| status.terminating_signal().map(Exit::Signal))
-                .unwrap_or(Exit::Unknown),
+            Ok(Some(status)) => Exit::of(status),
             // Not our child: an earlier node started it.
             _ => Exit::Unknown,
         }

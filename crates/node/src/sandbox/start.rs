@@ -14,9 +14,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chown, mknodat};
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Last words of a service that are kept.
@@ -47,9 +47,8 @@ pub(crate) enum LaunchError {
 
 /// A sandbox's standard streams, and the sockets it serves.
 pub(crate) struct Streams<'a> {
-    pub(crate) stdin: Stdio,
-    pub(crate) stdout: Stdio,
-    pub(crate) stderr: Stdio,
+    /// Standard input, output and error.
+    pub(crate) streams: [OwnedFd; 3],
     pub(crate) ears: Option<&'a Ears>,
 }
 
@@ -66,6 +65,7 @@ impl Shared {
         live: &Live,
         streams: impl FnOnce(&Bundle) -> io::Result<Streams<'a>>,
     ) -> Result<Process, LaunchError> {
+        self.cgroups.expect_moves();
         let (number, leaf, id) = (which.number(), which.leaf(), which.id());
         let resolved = self.house.resolve(number, sandbox).map_err(LaunchError::Resolve)?;
         if sandbox.binds.iter().any(|bind| bind.from == Place::Sockets) {
@@ -87,11 +87,9 @@ impl Shared {
             bundle: bundle.folder(),
             pid_file: &bundle.pid_file(),
             log: &bundle.log(),
-            stdin: streams.stdin,
-            stdout: streams.stdout,
-            stderr: streams.stderr,
+            streams: streams.streams,
             listeners: streams.ears.map(|ears| ears.each().collect()).unwrap_or_default(),
-            join: self.cgroups.enter(number, &leaf)?,
+            cgroup_folder: self.cgroups.folder(number, &leaf)?,
         })?;
         Ok(Process::hold(pid)?)
     }
@@ -177,7 +175,7 @@ impl Shared {
             if let Some(ears) = ears {
                 ears.block()?;
             }
-            Ok(Streams { stdin: Stdio::null(), stdout: mouth.try_clone()?.into(), stderr: mouth.into(), ears })
+            Ok(Streams { streams: [File::open("/dev/null")?.into(), mouth.try_clone()?.into(), mouth.into()], ears })
         });
         let process = process.map_err(|error| with_words(error, ear.as_mut()))?;
         record.pid = process.pid();

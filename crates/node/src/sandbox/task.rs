@@ -103,12 +103,14 @@ impl Shared {
             fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;
             output = Some(reader);
             Ok(Streams {
-                stdin: match stdin {
-                    Some(open) => open.try_clone()?.into(),
-                    None => held_in_memory(&task.stdin)?.into(),
-                },
-                stdout: writer.try_clone()?.into(),
-                stderr: writer.into(),
+                streams: [
+                    match stdin {
+                        Some(open) => open.try_clone()?,
+                        None => held_in_memory(&task.stdin)?.into(),
+                    },
+                    writer.try_clone()?.into(),
+                    writer.into(),
+                ],
                 ears: None,
             })
         })?;

@@ -54,6 +54,7 @@ fn on_pure_v2_everything_stands_in_one_tree_and_nothing_is_hidden_from_the_tool(
     assert!(matches!(cgroups.layout, Layout::Unified));
     assert_eq!(cgroups.hidden(), None, "the tool needs no mount namespace of its own");
     assert!(cgroups.enter(number(7), "php").unwrap().is_none(), "the tool itself makes the cgroup and enters it");
+    assert!(cgroups.folder(number(7), "php").unwrap().is_none());
     assert_eq!(cgroups.io(), Means { bounds: true, buffered: true, weight: true });
     assert_eq!(cgroups.name(number(7), "php"), "/husorden/t/7/php");
     assert_eq!(cgroups.trees(), [folder.path()]);
@@ -124,6 +125,7 @@ fn on_a_hybrid_machine_the_controllers_are_found_by_their_mounts() {
     let mut trees = cgroups.trees();
     trees.sort();
     assert_eq!(trees, ["blkio", "cpu,cpuacct", "memory", "unified"].map(|name| root.join(name)), "each once");
+    assert!(cgroups.folder(number(7), "php").unwrap().is_some(), "made for whoever is born into it");
     assert!(cgroups.enter(number(7), "php").is_err(), "no kernel made the file here");
 
     for (mounts, why) in
