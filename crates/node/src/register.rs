@@ -6,6 +6,7 @@
 mod lines;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use husorden_base::{AccountId, MeasureId, Number, OrderId, SolutionId};
 use husorden_evidence::Hash;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use turn::Turns;
 
 const WISH: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("wish");
 const MEASURE: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("measure");
@@ -91,9 +93,10 @@ struct Memory {
     chain: Option<Hash>,
 }
 
-/// The register.
+/// The register. Its memory changes only in its writer's turn, and is locked for moments: who reads never waits for the disk.
 pub(crate) struct Register {
     database: Database,
+    turns: Turns,
     memory: Mutex<Memory>,
 }
 
@@ -119,7 +122,7 @@ impl Register {
         }
         transaction.commit().map_err(store)?;
         let memory = Self::load(&database)?;
-        Ok(Self { database, memory: Mutex::new(memory) })
+        Ok(Self { database, turns: Turns::default(), memory: Mutex::new(memory) })
     }
 
     fn load(database: &Database) -> Result<Memory, Error> {
@@ -185,10 +188,11 @@ impl Register {
     /// # Errors
     /// When they can't be written; then none is taken.
     pub(crate) fn take_wishes(&self, wishes: Vec<Wish>) -> Result<Vec<Result<bool, WishError>>, Error> {
-        let mut memory = self.memory();
+        let _turn = self.turns.take();
         let mut fresh: HashMap<SolutionId, Wish> = HashMap::new();
         let mut numbers: HashMap<Number, SolutionId> = HashMap::new();
         let mut said = Vec::with_capacity(wishes.len());
+        let memory = self.memory();
         for wish in wishes {
             let held = fresh.get(&wish.solution).or_else(|| memory.wishes.get(&wish.solution));
             let owner = numbers.get(&wish.number).or_else(|| memory.numbers.get(&wish.number)).copied();
@@ -200,6 +204,7 @@ impl Register {
             }
             said.push(judged);
         }
+        drop(memory);
         if !fresh.is_empty() {
             self.write(Durability::Immediate, |transaction| {
                 let mut table = transaction.open_table(WISH).map_err(store)?;
@@ -212,6 +217,7 @@ impl Register {
                 Ok(())
             })?;
         }
+        let mut memory = self.memory();
         memory.numbers.extend(numbers);
         memory.wishes.extend(fresh);
         Ok(said)
@@ -222,13 +228,15 @@ impl Register {
     /// # Errors
     /// When it can't be written.
     pub(crate) fn forget_wish(&self, solution: SolutionId) -> Result<(), Error> {
-        let mut memory = self.memory();
-        let Some(last) = memory.wishes.get(&solution).map(|wish| (wish.epoch, wish.generation)) else { return Ok(()) };
+        let _turn = self.turns.take();
+        let last = self.memory().wishes.get(&solution).map(|wish| (wish.epoch, wish.generation));
+        let Some(last) = last else { return Ok(()) };
         self.write(Durability::Immediate, |transaction| {
             transaction.open_table(WISH).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
             transaction.open_table(GONE).map_err(store)?.insert(solution.0.as_u128(), last).map_err(store)?;
             Ok(())
         })?;
+        let mut memory = self.memory();
         memory.wishes.remove(&solution);
         memory.gone.insert(solution, last);
         Ok(())
@@ -262,8 +270,8 @@ impl Register {
     /// # Errors
     /// When it can't be written.
     pub(crate) fn take_measure(&self, measure: Measure) -> Result<bool, Error> {
-        let mut memory = self.memory();
-        if memory.measures.get(&measure.id).is_some_and(|held| held.revision >= measure.revision) {
+        let _turn = self.turns.take_next();
+        if self.memory().measures.get(&measure.id).is_some_and(|held| held.revision >= measure.revision) {
             return Ok(false);
         }
         let row = text(&measure)?;
@@ -275,7 +283,7 @@ impl Register {
                 .map_err(store)?;
             Ok(())
         })?;
-        memory.measures.insert(measure.id, measure);
+        self.memory().measures.insert(measure.id, measure);
         Ok(true)
     }
 
@@ -304,7 +312,7 @@ impl Register {
     /// When it can't be written.
     pub(crate) fn keep_route(&self, number: Number, route: Option<&Route>) -> Result<(), Error> {
         let row = route.map(text).transpose()?;
-        let mut memory = self.memory();
+        let _turn = self.turns.take();
         self.write(Durability::None, |transaction| {
             let mut table = transaction.open_table(ROUTE).map_err(store)?;
             match &row {
@@ -313,6 +321,7 @@ impl Register {
             };
             Ok(())
         })?;
+        let mut memory = self.memory();
         match route {
             Some(route) => memory.routes.insert(number, route.clone()),
             None => memory.routes.remove(&number),
@@ -355,6 +364,7 @@ impl Register {
     /// When it can't be written.
     pub(crate) fn end_verb(&self, order: OrderId, state: &VerbState) -> Result<(), Error> {
         let row = text(state)?;
+        let _turn = self.turns.take();
         self.write(Durability::Immediate, |transaction| {
             transaction.open_table(VERB).map_err(store)?.insert(order.0.as_u128(), row.as_slice()).map_err(store)?;
             Ok(())
@@ -374,13 +384,13 @@ impl Register {
     /// # Errors
     /// When it can't be written.
     pub(crate) fn boot_generation(&self) -> Result<u64, Error> {
-        let mut memory = self.memory();
-        let generation = memory.meta.get("edge").copied().unwrap_or(0) + (1 << 32);
+        let _turn = self.turns.take();
+        let generation = self.memory().meta.get("edge").copied().unwrap_or(0) + (1 << 32);
         self.write(Durability::Immediate, |transaction| {
             transaction.open_table(META).map_err(store)?.insert("edge", generation).map_err(store)?;
             Ok(())
         })?;
-        memory.meta.insert("edge".to_owned(), generation);
+        self.memory().meta.insert("edge".to_owned(), generation);
         Ok(generation)
     }
 }

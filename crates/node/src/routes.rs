@@ -36,6 +36,8 @@ struct Edge {
 struct State {
     generation: u64,
     sites: BTreeMap<Number, Site>,
+    /// What the sites are made from, as the register is to keep it.
+    routes: BTreeMap<Number, Route>,
     edges: BTreeMap<u64, Edge>,
     next_edge: u64,
 }
@@ -47,6 +49,8 @@ pub(crate) struct Routes {
     register: Arc<Register>,
     state: Mutex<State>,
     applied: Condvar,
+    /// Held while the register keeps a route.
+    keeping: Mutex<()>,
 }
 
 /// How a route could not be set.
@@ -86,9 +90,11 @@ impl Routes {
             register: Arc::clone(&register),
             state: Mutex::new(State { generation, ..State::default() }),
             applied: Condvar::new(),
+            keeping: Mutex::default(),
         };
         let now = jiff::Timestamp::now();
         for (number, mut route) in register.routes() {
+            routes.lock().routes.insert(number, route.clone());
             let Some(wish) = register.owner(number).and_then(|solution| register.wish(solution)) else {
                 continue;
             };
@@ -123,15 +129,25 @@ impl Routes {
             route.standing = Standing::Closed { case: held.case_number };
             site.standing = route.standing.clone();
         }
-        self.register.keep_route(number, Some(&route))?;
-        if state.sites.get(&number) == Some(&site) {
-            return Ok(state.generation);
+        state.routes.insert(number, route);
+        if state.sites.get(&number) != Some(&site) {
+            state.generation += 1;
+            let line = ToEdge::Set { generation: state.generation, site: Box::new(site.clone()) };
+            state.sites.insert(number, site);
+            state.tell(&line);
         }
-        state.generation += 1;
-        let line = ToEdge::Set { generation: state.generation, site: Box::new(site.clone()) };
-        state.sites.insert(number, site);
-        state.tell(&line);
-        Ok(state.generation)
+        let generation = state.generation;
+        drop(state);
+        self.keep(number)?;
+        Ok(generation)
+    }
+
+    /// Has the register keep a route as it stands now. Not under the lock that the edge's lines are written under: who closes a
+    /// site must not wait for the disk. Each writes the newest there is, so that the last one written is the last one said.
+    fn keep(&self, number: Number) -> Result<(), register::Error> {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let route = self.lock().routes.get(&number).cloned();
+        self.register.keep_route(number, route.as_ref())
     }
 
     /// Closes routes that are set, at once. Returns the generation to wait for.
@@ -140,6 +156,7 @@ impl Routes {
     /// When one can't be kept; those before it are closed.
     pub(crate) fn close(&self, numbers: &[Number], case: &str) -> Result<u64, Error> {
         let mut generation = self.lock().generation;
+        let mut closed = Vec::with_capacity(numbers.len());
         for number in numbers {
             {
                 let mut state = self.lock();
@@ -148,19 +165,18 @@ impl Routes {
                 };
                 site.standing = Standing::Closed { case: case.to_owned() };
                 let site = Box::new(site.clone());
+                if let Some(route) = state.routes.get_mut(number) {
+                    route.standing = site.standing.clone();
+                }
                 state.generation += 1;
                 generation = state.generation;
                 state.tell(&ToEdge::Set { generation, site });
             }
+            closed.push(*number);
         }
         // The edge has it; the register is told after, so that the first refused answer does not wait for the disk.
-        for number in numbers {
-            let state = self.lock();
-            let closed = state.sites.get(number).is_some_and(|site| matches!(site.standing, Standing::Closed { .. }));
-            if closed && let Some(mut route) = self.register.route(*number) {
-                route.standing = Standing::Closed { case: case.to_owned() };
-                self.register.keep_route(*number, Some(&route))?;
-            }
+        for number in closed {
+            self.keep(number)?;
         }
         Ok(generation)
     }
@@ -170,14 +186,17 @@ impl Routes {
     /// # Errors
     /// When it can't be kept.
     pub(crate) fn drop_route(&self, solution: SolutionId, number: Number) -> Result<u64, Error> {
-        self.register.keep_route(number, None)?;
         let mut state = self.lock();
+        state.routes.remove(&number);
         if state.sites.remove(&number).is_some() {
             state.generation += 1;
             let line = ToEdge::Drop { generation: state.generation, solution };
             state.tell(&line);
         }
-        Ok(state.generation)
+        let generation = state.generation;
+        drop(state);
+        self.keep(number)?;
+        Ok(generation)
     }
 
     /// Makes certificates anew that are within a third of their end, and tells the edge. For the clock, once a day.

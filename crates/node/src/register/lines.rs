@@ -23,9 +23,12 @@ impl Register {
         solution: Option<SolutionId>,
         detail: Value,
     ) -> Result<EvidenceLine, Error> {
-        let mut memory = self.memory();
-        let serial = memory.meta.get("evidence").copied().unwrap_or(0) + 1;
-        let (at, previous) = (Timestamp::now(), memory.chain);
+        let _turn = self.turns.take();
+        let (serial, previous) = {
+            let memory = self.memory();
+            (memory.meta.get("evidence").copied().unwrap_or(0) + 1, memory.chain)
+        };
+        let at = Timestamp::now();
         let hash = chain::link(serial, at, act, solution.map(|id| id.to_string()).as_deref(), &detail, previous);
         let previous = previous.map(|hash| hash.to_string());
         let line = EvidenceLine { serial, at, act: act.to_owned(), solution, detail, previous };
@@ -40,6 +43,7 @@ impl Register {
             transaction.open_table(CHAIN).map_err(store)?.insert("evidence", hash.0.as_slice()).map_err(store)?;
             Ok(())
         })?;
+        let mut memory = self.memory();
         memory.meta.insert("evidence".to_owned(), serial);
         memory.chain = Some(hash);
         Ok(line)
@@ -64,6 +68,7 @@ impl Register {
     /// # Errors
     /// When it can't be written.
     pub(crate) fn evidence_kept(&self, serial: u64) -> Result<(), Error> {
+        let _turn = self.turns.take();
         self.write(Durability::None, |transaction| {
             transaction.open_table(EVIDENCE).map_err(store)?.retain_in(..=serial, |_, _| false).map_err(store)?;
             Ok(())
