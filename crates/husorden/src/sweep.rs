@@ -219,11 +219,10 @@ fn is_named(name: &str, instance: &str) -> bool {
 }
 
 fn links(instance: &str) -> Vec<Left> {
-    fs::read_dir("/sys/class/net")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
+    // Of the network this process stands in; sysfs shows the one that it was mounted from.
+    let text = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+    text.lines()
+        .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
         .filter(|name| is_named(name, instance))
         .map(Left::Link)
         .collect()

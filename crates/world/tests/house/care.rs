@@ -109,8 +109,9 @@ fn a_retention_ends(house: &House, made: &Value, spec: &Value) {
         run.join(format!("pools/main/solutions/{number}")),
         run.join(format!("s/{number}")),
         house.home().join(format!("certificates/{number}")),
+        house.home().join(format!("log/sites/{number}")),
     ];
-    assert!(left[0].exists() && left[2].exists());
+    assert!(left[0].exists() && left[2].exists() && left[3].exists());
     let gone = house.api(Who::Account, "DELETE", "/v1/solutions/short", None).expect("the API answers");
     assert!(matches!(gone.status, 200 | 202), "{:?}", gone.body);
     let end = Instant::now() + SOON;

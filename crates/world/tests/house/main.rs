@@ -4,6 +4,7 @@ mod care;
 mod copies;
 mod database;
 mod faults;
+mod network;
 mod panel;
 mod refusals;
 mod story;
