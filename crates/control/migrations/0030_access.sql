@@ -61,7 +61,8 @@ begin
          order by f.solution, f.net, f.last desc),
     numbered as (
         select f.id, row_number() over (partition by f.solution order by f.id)
-                   + (select count(*) from refused o where o.solution = f.solution and o.told > now() - interval '1 day') as place
+                   + (select count(*) from (select kind, at from event e where e.solution = f.solution order by e.id desc limit 500) lately
+                       where lately.kind = 'access.refused' and lately.at > now() - interval '1 day') as place
         from fresh f),
     told as (
         update refused set told = now() where id in (select id from numbered where place <= 20)

@@ -182,8 +182,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Re
 }
 
 /// Writes a changed wish under a new generation, and answers with it. With a hold, the node goes on seeing the spec as it
-/// was until the order ends; everything else, such as a stop, reaches it at once. For that the held wish has a generation of
-/// its own, one below.
+/// was until the order ends; everything else, such as a stop or who may connect, reaches it at once. For that the held wish has
+/// a generation of its own, one below.
 pub(crate) async fn save(
     conn: &mut PgConnection,
     row: &SolutionRow,
@@ -193,7 +193,12 @@ pub(crate) async fn save(
         "update solution set
            hold_for = coalesce(hold_for, $2),
            held = case when hold_for is not null or $2 is not null
-                       then jsonb_build_object('spec', coalesce(held->'spec', spec), 'generation', generation + 1) end,
+                       then jsonb_build_object(
+                           'spec', coalesce(held->'spec', spec)
+                               || case when $6::jsonb ? 'allow'
+                                       then jsonb_build_object('allow', $6->'allow', 'open_to_all', $6->'open_to_all')
+                                       else '{}' end,
+                           'generation', generation + 1) end,
            generation = generation + case when hold_for is not null or $2 is not null then 2 else 1 end,
            name = $3, aim = $4, aim_before = $5, spec = $6, credentials = $7, labels = $8, protected = $9,
            retain_until = $10::timestamptz, changed = now()

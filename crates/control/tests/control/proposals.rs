@@ -215,15 +215,24 @@ async fn ends_are_in_the_future_and_what_ended_leaves_the_list() {
     house.running.stop().await;
 }
 
-/// Bringing data back lets nobody in who was taken off the list since.
+/// Bringing data back lets nobody in who was taken off the list since, and no snapshot keeps anybody in meanwhile.
 #[tokio::test]
-async fn undo_leaves_who_may_connect_as_it_is() {
+async fn neither_undo_nor_a_snapshot_stands_in_the_way_of_who_may_connect() {
     let house = House::new().await;
     let (mut node, _) = Node::hello(&house.config.node_socket).await;
     gated(&house, &mut node, "db", json!({ "allow": [{ "net": "192.0.2.1" }] })).await;
     change(&house, "db", json!({ "engine": "two" })).await.is(200);
     let (order, verb) = node.verb().await;
     let husorden_wire::node::Verb::Snapshot { snapshot: taken, .. } = verb else { panic!("{verb:?}") };
+    // Who may connect does not wait for the snapshot: it reaches the node at once, with the spec as it was.
+    change(&house, "db", json!({ "allow": [{ "net": "192.0.2.5" }] })).await.is(200);
+    let meanwhile = loop {
+        let wish = node.wish().await;
+        if wish.spec["allow"][0]["net"] == "192.0.2.5/32" {
+            break wish;
+        }
+    };
+    assert_eq!(meanwhile.spec["engine"], "one");
     node.progress(order, VerbState::Done).await;
     let second = loop {
         let wish = node.wish().await;

@@ -1,7 +1,8 @@
 //! Who may connect, as a customer changes it whose browser runs no script.
 
-use crate::client::{Client, HOST, between, panel};
+use crate::client::{between, panel};
 use crate::house::House;
+use crate::people::owner;
 use husorden_control::doors::Role;
 use serde_json::{Value, json};
 
@@ -32,8 +33,7 @@ fn nets(spec: &Value) -> Vec<String> {
 async fn a_list_is_filled_emptied_and_opened_without_script() {
     let house = House::new().await;
     let router = panel(&house);
-    let mut client = Client::new(&router, HOST);
-    client.cookies.insert("__Host-session".to_owned(), house.account.clone());
+    let mut client = owner(&house, &router, house.ours).await;
     let solution = gated(&house).await;
     let path = "/solutions/db/access";
     client.get("/solutions/db").await.is(200).says("Nobody may connect yet").says(path);
@@ -109,7 +109,7 @@ async fn a_list_is_filled_emptied_and_opened_without_script() {
     assert!(!page.body.contains("/spec/allow") && !page.body.contains("/spec/open_to_all"));
 
     // Danish too; and a kind without a list has no such page.
-    client.language = "da";
+    client.submit("/", "/choices", &[("language", "da"), ("then", "/")]).await;
     client.get(path).await.is(200).says("Hvem må forbinde").says("Fjern");
     house.create("shop", json!({})).await;
     client.get("/solutions/shop/access").await.is(404);
