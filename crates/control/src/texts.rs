@@ -33,10 +33,14 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),
         ),
-        "access.refused" => both(
-            format!("{} ville forbinde til {name} og blev afvist", word("net")),
-            format!("{} tried to connect to {name} and was refused", word("net")),
-        ),
+        "access.refused" => {
+            // One address is said without its prefix.
+            let net = word("net").trim_end_matches("/32");
+            both(
+                format!("{net} ville forbinde til {name} og blev afvist"),
+                format!("{net} tried to connect to {name} and was refused"),
+            )
+        }
         "credential.changed" => both(
             format!("{name} har fået et nyt kodeord: {}", word("credential")),
             format!("{name} has a new password: {}", word("credential")),

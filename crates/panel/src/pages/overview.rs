@@ -43,7 +43,8 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
 /// All of it in one sentence.
 fn in_short(ask: &Ask, solutions: &[&api::Solution]) -> String {
     let l = ask.l;
-    let fine = solutions.iter().filter(|one| ["running", "stopped"].contains(&one.state.as_str())).count();
+    let stands = |one: &api::Solution| ["running", "stopped"].contains(&one.state.as_str()) && one.findings.is_empty();
+    let fine = solutions.iter().filter(|one| stands(one)).count();
     match (solutions.len(), solutions.len() - fine) {
         (0, _) => String::new(),
         (_, 0) => l.t("Alt står, som det skal.", "Everything stands as it should.").to_owned(),

@@ -1,5 +1,6 @@
 //! The whole house on real engines. Each module is one story, with an installation of its own.
 
+mod access;
 mod care;
 mod copies;
 mod database;

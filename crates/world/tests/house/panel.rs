@@ -5,7 +5,7 @@
 use husorden_world::{House, text};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// The folder of the browser's scripts.
 fn scripts() -> PathBuf {
@@ -13,7 +13,7 @@ fn scripts() -> PathBuf {
 }
 
 /// Why the browser can't be driven here, if it can't.
-fn missing() -> Option<String> {
+pub(crate) fn missing() -> Option<String> {
     for program in ["node", "npm", "chromium"] {
         if !Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()) {
             return Some(format!("{program} is not installed"));
@@ -44,6 +44,58 @@ fn people(house: &House) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A desk with a browser: scripts are run against a house, from a network of their own.
+pub(crate) struct Desk {
+    told: Vec<(&'static str, String)>,
+    bridge: Child,
+}
+
+impl Desk {
+    pub(crate) fn open(house: &House) -> Self {
+        let screens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screens");
+        let address = |name: &str| house.status()["addresses"][name].as_str().expect("an address").to_owned();
+        let socket = house.home().join("panel.sock");
+        let port = address("panel").rsplit(':').next().expect("a port").to_owned();
+        let bridge = Command::new("node")
+            .arg("bridge.mjs")
+            .arg(&socket)
+            .arg(port)
+            .current_dir(scripts())
+            .spawn()
+            .expect("node runs");
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let mut told = people(house);
+        told.extend([
+            ("BRIDGE", path(&socket)),
+            ("PANEL", address("panel")),
+            ("STAFF", address("staff")),
+            ("MAIL", path(&house.home().join("mail"))),
+            ("SCREENS", path(&screens)),
+        ]);
+        Self { told, bridge }
+    }
+
+    pub(crate) fn run(&mut self, script: &str, more: &[(&str, &str)]) {
+        // A network of its own: see bridge.mjs.
+        let output = Command::new("unshare")
+            .args(["--net", "sh", "-c", "ip link set lo up && exec node \"$0\"", script])
+            .current_dir(scripts())
+            .envs(self.told.iter().map(|(name, value)| (name, value)))
+            .envs(more.iter().copied())
+            .output()
+            .expect("node runs");
+        let said = format!("{script}:\n{}\n{}", text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{said}");
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = self.bridge.kill();
+        let _ = self.bridge.wait();
+    }
+}
+
 #[test]
 fn customers_do_everything_in_a_browser() {
     if let Some(reason) = missing() {
@@ -51,38 +103,8 @@ fn customers_do_everything_in_a_browser() {
         return;
     }
     let house = House::up("panel").expect("the house stands");
-    let screens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screens");
-    let address = |name: &str| house.status()["addresses"][name].as_str().expect("an address").to_owned();
-    let socket = house.home().join("panel.sock");
-    let port = address("panel").rsplit(':').next().expect("a port").to_owned();
-    let mut bridge = Command::new("node")
-        .arg("bridge.mjs")
-        .arg(&socket)
-        .arg(port)
-        .current_dir(scripts())
-        .spawn()
-        .expect("node runs");
-    let mut run = |script: &str, axe: &str| {
-        // A network of its own: see bridge.mjs.
-        let output = Command::new("unshare")
-            .args(["--net", "sh", "-c", "ip link set lo up && exec node \"$0\"", script])
-            .current_dir(scripts())
-            .env("BRIDGE", &socket)
-            .env("PANEL", address("panel"))
-            .env("STAFF", address("staff"))
-            .env("MAIL", house.home().join("mail"))
-            .envs(people(&house))
-            .env("SOLUTION", "blog")
-            .env("SCREENS", &screens)
-            .env("AXE", axe)
-            .output()
-            .expect("node runs");
-        let said = format!("{script}:\n{}\n{}", text(&output.stdout), text(&output.stderr));
-        if !output.status.success() {
-            let _ = bridge.kill();
-        }
-        assert!(output.status.success(), "{said}");
-    };
+    let mut desk = Desk::open(&house);
+    let mut run = |script: &str, axe: &str| desk.run(script, &[("SOLUTION", "blog"), ("AXE", axe)]);
     run("desk.mjs", "no");
     run("flow.mjs", "no");
     // A decision and a token, so that no page is empty.
@@ -104,5 +126,4 @@ fn customers_do_everything_in_a_browser() {
     run("shots.mjs", "yes");
     // Here the owner gets a second factor, so what logs in by the password alone came before.
     run("doors.mjs", "no");
-    bridge.kill().and_then(|()| bridge.wait()).expect("the bridge ends");
 }

@@ -90,8 +90,10 @@ fn proposal_card(ask: &Ask, one: &api::Solution, proposal: &api::Proposal) -> Ma
                 div class="row" {
                     (ui::post(ask, &format!("{base}/accept"), html! {
                         (version(one))
-                        button class="button primary small" { (Icon::Check.show()) (l.t("Tillad", "Allow")) }
-                        button class="button small" name="until" value="hours" { (Icon::Clock.show()) (l.t("I 2 timer", "For 2 hours")) }
+                        span class="row" {
+                            button class="button primary small" { (Icon::Check.show()) (l.t("Tillad", "Allow")) }
+                            button class="button small" name="until" value="hours" { (Icon::Clock.show()) (l.t("I 2 timer", "For 2 hours")) }
+                        }
                     }))
                     (ui::act(ask, &format!("{base}/dismiss"), "quiet small", Some(Icon::Close), l.t("Det er ikke én af os", "It is none of us")))
                 }
@@ -131,8 +133,8 @@ fn table(ask: &Ask, one: &api::Solution, access: &Access) -> Markup {
                     tr {
                         td {
                             code class="main" { (short(entry.net)) }
-                            @if is_own(ask, entry) { " " (ui::tag(l.t("din adresse", "your address"))) }
                             @if reaches_everyone([entry.net]) { " " (ui::badge(Tone::Bad, l.t("alle", "everyone"))) }
+                            @else if is_own(ask, entry) { " " (ui::tag(l.t("din adresse", "your address"))) }
                         }
                         td data-label=(l.t("Note", "Note")) {
                             @if entry.note.is_empty() { span class="faint" { "–" } } @else { (entry.note) }
