@@ -3,7 +3,7 @@
 
 use super::{SITE, SOON};
 use crate::panel::{Desk, missing};
-use husorden_world::{House, Who};
+use husorden_world::{House, Who, text};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -66,19 +66,24 @@ fn a_refused_client_is_let_in_and_cut_on_time() {
     });
     assert_eq!(proposal["port"], 5432, "the port of the solution, not of the door");
 
-    // One press in a browser; without one, the same word by the API.
+    let said = |arguments: &[&str]| {
+        let output = house.cli(Who::Account, arguments).expect("the command line runs");
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(proposal["id"], said(&["proposal", "list", "db", "-o", "name"]));
+
+    // One press in a browser; without one, the same word by the command line.
     if let Some(reason) = missing() {
         eprintln!("the page was not tried in a browser: {reason}");
-        let path = format!("/v1/solutions/db/proposals/{}/accept", proposal["id"].as_str().expect("an id"));
-        let accepted = house.api(Who::Account, "POST", &path, Some(&json!({}))).expect("the API answers");
-        assert_eq!(accepted.status, 200, "{:?}", accepted.body);
+        said(&["proposal", "accept", "db", &own]);
     } else {
         let mut desk = Desk::open(&house);
         desk.run("access.mjs", &[("SOLUTION", "db"), ("NET", &own), ("AXE", "yes")]);
     }
     let mut stream = until("it is let in", || connect(door).ok());
     assert!(answers(&mut stream), "a database answers");
-    assert_eq!(read(&house, "/v1/solutions/db/proposals")["items"], json!([]));
+    assert_eq!(said(&["proposal", "list", "db", "-o", "name"]), "");
     ends_with_control_dead(&house, door, &own);
 }
 
