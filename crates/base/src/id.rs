@@ -57,6 +57,8 @@ ids! {
     SessionId,
     /// An invitation to become a member of an account.
     InvitationId,
+    /// A plan that an account has ordered.
+    SubscriptionId,
     /// Leave for staff to act on an account's solutions.
     GrantId,
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or is async. What stands here is parsed once, at the door, into types that cannot be wrong.
 
+pub mod certificate;
 pub mod host;
 pub mod id;
 pub mod money;
@@ -15,7 +16,7 @@ pub mod text;
 pub use host::{host, zone};
 pub use id::{
     AccountId, CaseId, GrantId, InvitationId, MeasureId, Number, OrderId, PersonId, SessionId, SnapshotId, SolutionId,
-    TokenId,
+    SubscriptionId, TokenId,
 };
 pub use money::{Currency, Money, MoneyError};
 pub use name::{Domain, Name, RuntimeName};

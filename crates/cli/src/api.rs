@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use husorden_base::{Language, Problem, Secret};
+use husorden_wire::api::Page;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,6 +17,8 @@ use ureq::{Agent, Body, SendBody};
 
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// Most pages of one list that are read.
+const PAGES_MAX: usize = 10_000;
 /// How long to wait for a connection.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// How long to wait for an answer to begin.
@@ -139,6 +142,27 @@ impl Client {
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
+    }
+
+    /// Everything in a list, page after page.
+    ///
+    /// # Errors
+    /// When a page cannot be had, or there is no end of them.
+    pub fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        let mut items = Vec::new();
+        let mut next: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let after = next.as_deref().map_or_else(String::new, |after| {
+                format!("{}after={}", if path.contains('?') { '&' } else { '?' }, segment(after))
+            });
+            let page: Page<T> = self.get(&format!("{path}{after}"))?;
+            items.extend(page.items);
+            match page.next {
+                Some(after) => next = Some(after),
+                None => return Ok(items),
+            }
+        }
+        Err(Failure::Odd(format!("{path} has more than {PAGES_MAX} pages")))
     }
 
     /// Asks for something.

@@ -3,7 +3,6 @@
 use crate::api::{Ask, segment};
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_base::{Language, Text};
 use husorden_evidence::verify::{Outside, Report, verify};
@@ -126,7 +125,7 @@ impl List {
             ],
         );
         let Some(newest) = self.newest else {
-            return output::list(context.format, &pages::<Evidence>(context, &path)?);
+            return output::list(context.format, &context.api.all::<Evidence>(&path)?);
         };
         path = query(&path, &[("order", Some("newest")), ("limit", Some(&newest.to_string()))]);
         let mut page: Page<Evidence> = context.api.get(&path)?;
@@ -277,7 +276,7 @@ impl Row for Evidence {
             self.id.to_string(),
             output::moment(self.begun),
             output::dash(self.ended.map(output::moment).as_deref()),
-            self.who.clone(),
+            self.who_is.as_ref().map_or_else(|| self.who.clone(), |whom| whom.words(crate::language())),
             self.act.clone(),
             output::dash(self.solution.as_deref()),
         ]

@@ -4,31 +4,9 @@ use crate::api::segment;
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
 use crate::output::{self, Row};
-use husorden_wire::api::{Me, Measure, Node, Page, Statement};
-use serde::de::DeserializeOwned;
+use husorden_wire::api::{Me, Measure, Node, Statement};
 use serde_json::Value;
 use std::process::ExitCode;
-
-/// Most pages of one list that are read.
-const PAGES_MAX: usize = 10_000;
-
-/// Every page of a list.
-pub(crate) fn pages<T: DeserializeOwned>(context: &Context, path: &str) -> Result<Vec<T>, Failure> {
-    let mut items = Vec::new();
-    let mut next: Option<String> = None;
-    for _ in 0..PAGES_MAX {
-        let after = next.as_deref().map_or_else(String::new, |after| {
-            format!("{}after={}", if path.contains('?') { '&' } else { '?' }, segment(after))
-        });
-        let page: Page<T> = context.api.get(&format!("{path}{after}"))?;
-        items.extend(page.items);
-        match page.next {
-            Some(after) => next = Some(after),
-            None => return Ok(items),
-        }
-    }
-    Err(Failure::Odd(format!("{path} has more than {PAGES_MAX} pages")))
-}
 
 /// What can be done with measures.
 #[derive(Debug, clap::Subcommand)]
@@ -48,7 +26,7 @@ pub enum Measures {
 impl Measures {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => output::list(context.format, &pages::<Measure>(context, "/v1/measures")?),
+            Self::List => output::list(context.format, &context.api.all::<Measure>("/v1/measures")?),
             Self::Show { measure } => {
                 let statement: Statement = context.api.get(&format!("/v1/measures/{}", segment(&measure)))?;
                 output::one(context.format, &statement.measure.id, &statement)
@@ -62,7 +40,7 @@ impl Measures {
 #[must_use]
 pub fn nodes(globals: &Globals) -> ExitCode {
     crate::finish(globals.context().and_then(|context| {
-        let all: Vec<Node> = pages(&context, "/v1/nodes")?;
+        let all: Vec<Node> = context.api.all("/v1/nodes")?;
         output::list(context.format, &all)
     }))
 }

@@ -3,7 +3,6 @@
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use crate::{solution, wait};
 use husorden_wire::api::Order;
@@ -34,7 +33,7 @@ impl Verb {
         let get = |order: &str| context.api.get::<Order>(&format!("/v1/orders/{}", segment(order)));
         match self {
             Self::List { solution } => {
-                let all: Vec<Order> = pages(context, &format!("{}/orders", solution::path(&solution)))?;
+                let all: Vec<Order> = context.api.all(&format!("{}/orders", solution::path(&solution)))?;
                 output::list(context.format, &all)
             }
             Self::Show { order } => {

@@ -3,7 +3,6 @@
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Format, Row};
 use husorden_base::Text;
 use husorden_rules::difference::{ClauseDifference, Fate, Piece};
@@ -65,7 +64,7 @@ impl Verb {
                 output::list(context.format, &rules.clauses)
             }
             Self::Check { folder } => check(&folder, context.format),
-            Self::Versions => output::list(context.format, &pages::<RulesVersion>(context, "/v1/rules/versions")?),
+            Self::Versions => output::list(context.format, &context.api.all::<RulesVersion>("/v1/rules/versions")?),
             Self::Accepted { account } => {
                 let query = account.map_or_else(String::new, |account| format!("?account={}", segment(&account)));
                 let accepted: RulesAccepted = context.api.get(&format!("/v1/rules/acceptance{query}"))?;

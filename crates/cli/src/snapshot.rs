@@ -3,7 +3,6 @@
 use crate::api::{Ask, segment};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use crate::solution::path;
 use crate::wait;
@@ -48,7 +47,7 @@ impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List { solution } => {
-                let all: Vec<Snapshot> = pages(context, &format!("{}/snapshots", path(&solution)))?;
+                let all: Vec<Snapshot> = context.api.all(&format!("{}/snapshots", path(&solution)))?;
                 output::list(context.format, &all)
             }
             Self::Create { solution, label } => {

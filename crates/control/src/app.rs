@@ -9,9 +9,13 @@ use crate::identity::seal::Seal;
 use crate::metrics::Metrics;
 use crate::notify::sign::WebhookKey;
 use crate::outside::Outside;
+use husorden_base::certificate;
 use husorden_kinds::Kind;
 use husorden_passwords::Judge;
-use std::sync::Arc;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 /// The kinds there are.
@@ -38,6 +42,8 @@ struct Inner {
     metrics: Metrics,
     outside: Outside,
     webhook_key: WebhookKey,
+    /// Chains of certificates that are served from this process, by what people call them.
+    certificates: Mutex<BTreeMap<&'static str, PathBuf>>,
 }
 
 /// What is secret and made at the start.
@@ -79,6 +85,7 @@ impl App {
                 metrics: Metrics::default(),
                 outside,
                 webhook_key,
+                certificates: Mutex::default(),
             }),
         }
     }
@@ -93,6 +100,18 @@ impl App {
     #[must_use]
     pub fn doors(&self) -> &Doors {
         &self.inner.doors
+    }
+
+    /// Has the health page say when the certificate in this file ends.
+    pub fn watch_certificate(&self, name: &'static str, chain: PathBuf) {
+        self.inner.certificates.lock().unwrap_or_else(PoisonError::into_inner).insert(name, chain);
+    }
+
+    /// Each certificate that is watched, and when it ends; none when it cannot be read.
+    pub(crate) fn certificates(&self) -> Vec<(String, Option<Timestamp>)> {
+        let watched = self.inner.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ends = |chain: PathBuf| certificate::ends(&std::fs::read_to_string(chain).ok()?);
+        watched.into_iter().map(|(name, chain)| (name.to_owned(), ends(chain))).collect()
     }
 
     /// The judge of every secret that a person chooses.

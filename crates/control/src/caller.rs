@@ -164,6 +164,12 @@ impl Trail {
         self.events.push(event);
     }
 
+    /// What another change leaves behind, that is made with this one.
+    pub(crate) fn and(&mut self, other: Self) {
+        self.evidence.extend(other.evidence);
+        self.events.extend(other.events);
+    }
+
     /// What was done, and on which solution, as far as it is written down.
     pub(crate) fn acts(&self) -> (Vec<&'static str>, Option<SolutionId>) {
         (self.evidence.iter().map(|line| line.act).collect(), self.evidence.iter().find_map(|line| line.solution))

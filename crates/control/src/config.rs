@@ -48,6 +48,9 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// Log-in.
     pub identity: Identity,
+    /// Customers are told the names of staff; else they are told their roles and a number.
+    #[serde(default)]
+    pub staff_named: bool,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,

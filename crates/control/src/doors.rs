@@ -4,14 +4,14 @@
 //! transaction; with none bound, row-level security shows no rows.
 
 use crate::config::Database;
-use crate::embedded::options;
 use crate::store::grant::GrantUsed;
 use husorden_base::{AccountId, SolutionId};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::types::Json;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres, SqlSafeStr, Transaction};
+use std::path::Path;
 use std::time::Duration;
 
 /// A role of the database.
@@ -110,15 +110,17 @@ pub enum ReadTx {
 }
 
 impl Doors {
-    /// Opens the doors and makes sure that none of them is wider than it should be.
+    /// Opens the doors and makes sure that none of them is wider than it should be. Customers are told the names of staff only
+    /// where `staff_named` says so.
     ///
     /// # Errors
     /// When the database cannot be reached, or a role has rights it must not have.
-    pub async fn open(database: &Database) -> Result<Self, DoorError> {
+    pub async fn open(database: &Database, staff_named: bool) -> Result<Self, DoorError> {
+        let named = [("app.staff_named", if staff_named { "yes" } else { "no" })];
         Ok(Self {
-            tenant: pool(database, Role::Tenant, 8).await?,
-            staff: pool(database, Role::Staff, 6).await?,
-            system: pool(database, Role::System, 16).await?,
+            tenant: pool(database, Role::Tenant, 8, &named).await?,
+            staff: pool(database, Role::Staff, 6, &[]).await?,
+            system: pool(database, Role::System, 16, &[]).await?,
         })
     }
 
@@ -216,13 +218,19 @@ impl ReadTx {
     }
 }
 
-async fn pool(database: &Database, role: Role, connections_max: u32) -> Result<PgPool, DoorError> {
+/// Connections of one role, each with these settings of its own.
+async fn pool(
+    database: &Database,
+    role: Role,
+    connections_max: u32,
+    settings: &[(&str, &str)],
+) -> Result<PgPool, DoorError> {
     let connect = |source| DoorError::Connect { role: role.name(), source };
     let pool = PgPoolOptions::new()
         .max_connections(connections_max)
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options(&database.socket_dir, role.name(), &database.name))
+        .connect_with(options(&database.socket_dir, role.name(), &database.name).options(settings.iter().copied()))
         .await
         .map_err(connect)?;
     let too_much: bool = sqlx::query_scalar(
@@ -236,6 +244,18 @@ async fn pool(database: &Database, role: Role, connections_max: u32) -> Result<P
         return Err(DoorError::TooMuch(role.name()));
     }
     Ok(pool)
+}
+
+/// How to reach a database as one role.
+#[must_use]
+pub fn options(socket_dir: &Path, role: &str, database: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_dir)
+        .port(5432)
+        .username(role)
+        .database(database)
+        .application_name("husorden")
+        .disable_statement_logging()
 }
 
 /// A connection as the owner, for migrations and bootstrap.
@@ -279,6 +299,10 @@ fn migrator() -> Migrator {
         one(13, "walls", include_str!("../migrations/0013_walls.sql")),
         one(20, "mails", include_str!("../migrations/0020_mails.sql")),
         one(21, "rescues", include_str!("../migrations/0021_rescues.sql")),
+        one(25, "names", include_str!("../migrations/0025_names.sql")),
+        one(26, "breach", include_str!("../migrations/0026_breach.sql")),
+        one(27, "search", include_str!("../migrations/0027_search.sql")),
+        one(28, "certificates", include_str!("../migrations/0028_certificates.sql")),
         one(30, "access", include_str!("../migrations/0030_access.sql")),
     ])
 }

@@ -5,8 +5,7 @@
 //! with the newest version installed; data that is there runs with the version it was made with, and is refused with the
 //! command that upgrades it when that version is gone.
 
-use crate::doors::Role;
-use sqlx::postgres::PgConnectOptions;
+use crate::doors::{Role, options};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -359,18 +358,6 @@ fn anybody_in(folder: &Path) -> bool {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.map(|entry| entry.path().join("cwd")).any(|cwd| std::fs::read_link(cwd).is_ok_and(|path| path == folder))
-}
-
-/// How to reach a database as one role.
-#[must_use]
-pub fn options(socket_dir: &Path, role: &str, database: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass()
-        .socket(socket_dir)
-        .port(5432)
-        .username(role)
-        .database(database)
-        .application_name("husorden")
-        .disable_statement_logging()
 }
 
 /// A folder of the server's user.

@@ -135,8 +135,8 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Ask<T> {
 pub(crate) struct IfMatch(Option<Vec<String>>);
 
 impl IfMatch {
-    /// Refuses when the current generation is none of those asked for.
-    pub(crate) fn check(&self, current: u64) -> Result<(), Refusal> {
+    /// Refuses when the current generation of this (in Danish and English, as a sentence begins) is none of those asked for.
+    pub(crate) fn check(&self, (da, en): (&str, &str), current: u64) -> Result<(), Refusal> {
         let Some(wanted) = &self.0 else { return Ok(()) };
         let tag = format!("\"{current}\"");
         if wanted.iter().any(|one| *one == tag || one == "*") {
@@ -145,7 +145,7 @@ impl IfMatch {
         Err(Refusal::new(
             "changed-meanwhile",
             412,
-            Text::new("Løsningen er ændret i mellemtiden", "The solution was changed meanwhile"),
+            Text::new(format!("{da} er ændret i mellemtiden"), format!("{en} was changed meanwhile")),
             Text::new(
                 "Intet er ændret. Hent den igen, og send ændringen med det nye ETag.",
                 "Nothing was changed. Read it again and send the change with the new ETag.",

@@ -234,6 +234,7 @@ pub(crate) fn shown(row: &GrantRow) -> api::Grant {
         reason: row.reason.clone(),
         break_glass: row.holder.is_some(),
         by: row.by.clone(),
+        by_whom: row.by_whom.clone(),
         open: row.ended.is_none() && row.ends > Timestamp::now(),
         starts: row.starts,
         ends: row.ended.unwrap_or(row.ends),

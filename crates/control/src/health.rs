@@ -14,6 +14,10 @@ const FREE_BYTES_FEW: u64 = 10 << 30;
 const FREE_BYTES_MIN: u64 = 2 << 30;
 /// Jobs that are late by this much are bad, in seconds.
 const LATE_S_MAX: f64 = 900.0;
+/// Days a certificate has left below which it is degraded, and below which it is bad: every authority we take makes them anew
+/// with thirty days left.
+const CERTIFICATE_DAYS_FEW: i64 = 21;
+const CERTIFICATE_DAYS_MIN: i64 = 7;
 /// Checkpoints of the evidence are signed every minute; older than this is degraded, in seconds.
 const CHECKPOINT_S_MAX: f64 = 180.0;
 
@@ -28,7 +32,10 @@ pub(crate) async fn look(app: &App) -> Health {
     };
     let free = rustix::fs::statvfs(&app.config().spool).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)).ok();
     let list = app.judge().list();
-    let checks = judged(look.as_ref(), free, &list);
+    let mut checks = judged(look.as_ref(), free, &list);
+    let nodes = look.iter().flat_map(|look| &look.nodes).filter(|node| node.certificate_ends.is_some());
+    let ends = app.certificates().into_iter().chain(nodes.map(|node| (node.name.clone(), node.certificate_ends)));
+    checks.extend(ends.map(|(name, ends)| of_certificate(&name, ends, Timestamp::now())));
     let state = checks.iter().map(|check| check.state).max().unwrap_or(Condition::Fine);
     Health { state, at: look.map_or_else(Timestamp::now, |look| look.at), checks }
 }
@@ -139,6 +146,31 @@ fn of_database(look: &Look, checks: &mut Vec<HealthCheck>) {
     checks.push(of_checkpoint(look.checkpoint_s));
 }
 
+/// A certificate is made anew long before its end; one that nears it was forgotten.
+fn of_certificate(name: &str, ends: Option<Timestamp>, now: Timestamp) -> HealthCheck {
+    let check_name = format!("certificate:{name}");
+    let Some(ends) = ends else {
+        return check(check_name, Condition::Bad, "Certifikatet kan ikke læses", "The certificate cannot be read");
+    };
+    let days = ends.duration_since(now).as_hours() / 24;
+    let state = match days {
+        _ if ends <= now => Condition::Bad,
+        ..CERTIFICATE_DAYS_MIN => Condition::Bad,
+        CERTIFICATE_DAYS_MIN..CERTIFICATE_DAYS_FEW => Condition::Degraded,
+        _ => Condition::Fine,
+    };
+    let day = ends.strftime("%Y-%m-%d");
+    if ends <= now {
+        return check(check_name, state, format!("Udløb {day}"), format!("Ran out on {day}"));
+    }
+    check(
+        check_name,
+        state,
+        format!("Det første certifikat udløber {day}, om {days} dage"),
+        format!("The first certificate runs out on {day}, in {days} days"),
+    )
+}
+
 fn of_checkpoint(checkpoint_s: Option<f64>) -> HealthCheck {
     match checkpoint_s {
         Some(age_s) => {
@@ -167,7 +199,12 @@ mod tests {
         Look {
             at: Timestamp::UNIX_EPOCH,
             jobs: Vec::new(),
-            nodes: vec![NodeHeard { name: "local".to_owned(), connected: true, silent_s: Some(1.0) }],
+            nodes: vec![NodeHeard {
+                name: "local".to_owned(),
+                connected: true,
+                silent_s: Some(1.0),
+                certificate_ends: None,
+            }],
             solutions: Vec::new(),
             measures_not_in_force: 0,
             measures_standing: 3,
@@ -176,6 +213,20 @@ mod tests {
             database_bytes: 1,
             database_version: "15.1".to_owned(),
         }
+    }
+
+    #[test]
+    fn a_certificate_is_told_of_before_it_ends() {
+        let now = Timestamp::UNIX_EPOCH;
+        let state = |hours: i64| {
+            let ends = now + jiff::SignedDuration::from_hours(hours);
+            of_certificate("panel", Some(ends), now).state
+        };
+        assert_eq!(state(30 * 24), Condition::Fine);
+        assert_eq!(state(20 * 24), Condition::Degraded);
+        assert_eq!(state(6 * 24), Condition::Bad);
+        assert_eq!(state(-1), Condition::Bad);
+        assert_eq!(of_certificate("panel", None, now).state, Condition::Bad);
     }
 
     #[test]
@@ -192,7 +243,9 @@ mod tests {
         assert_eq!(states(Some(&fine()), plenty, &list), []);
         let jobs =
             |kind: &str, late, dead, oldest_s| vec![Jobs { kind: kind.to_owned(), open: late, late, dead, oldest_s }];
-        let node = |connected, silent_s| vec![NodeHeard { name: "local".to_owned(), connected, silent_s }];
+        let node = |connected, silent_s| {
+            vec![NodeHeard { name: "local".to_owned(), connected, silent_s, certificate_ends: None }]
+        };
         for (look, name, state) in [
             (Look { measures_not_in_force: 1, ..fine() }, "measures", Condition::Bad),
             (Look { evidence_open: 1, ..fine() }, "evidence", Condition::Degraded),

@@ -26,6 +26,14 @@ pub(crate) async fn publish(app: &App, rules: &Rules) -> Result<(), sqlx::Error>
     Ok(())
 }
 
+/// The version that holds now; before the first is published, the one that comes with the product.
+pub(crate) async fn in_force(app: &App) -> Result<Rules, Fault> {
+    match store::rules::read(app.doors().system(), None).await? {
+        Some(row) => parsed(&row),
+        None => Ok(husorden_rules::shipped()),
+    }
+}
+
 /// One version, with what changed from the version before it; with none named, the one that holds now.
 pub(crate) async fn version(app: &App, version: Option<u32>) -> Result<Answer, Fault> {
     let named = || version.map_or_else(|| "rules".to_owned(), |version| version.to_string());

@@ -97,7 +97,7 @@ pub async fn start(config: Config, kinds: Kinds) -> Result<Running, StartError> 
         .create(&config.spool)
         .map_err(io(format!("making the spool {}", config.spool.display())))?;
     let house_rules = husorden_rules::folder::read(config.rules.as_deref())?;
-    let doors = Doors::open(&config.database).await?;
+    let doors = Doors::open(&config.database, config.staff_named).await?;
     store::node::expect(doors.system(), &config.default_node).await?;
     let signer = evidence::open(&config.evidence, &doors).await?;
     let links =

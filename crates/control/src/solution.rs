@@ -63,7 +63,7 @@ pub(crate) async fn open(
     {
         return Err(held.refusal(false).into());
     }
-    if_match.check(row.generation)?;
+    if_match.check(("Løsningen", "The solution"), row.generation)?;
     Ok((tx, row))
 }
 

@@ -9,6 +9,10 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
     let name = word("name");
     let number = |name: &str| data.get(name).map(Value::to_string).unwrap_or_default();
     let day = |name: &str| word(name).split('T').next().unwrap_or_default().to_owned();
+    let amount = |language| {
+        let amount = serde_json::from_value::<Money>(data.get("amount").cloned().unwrap_or_default()).ok();
+        amount.map_or_else(String::new, |amount| amount.in_words(language))
+    };
     let both = |da: String, en: String| Text::new(da, en);
     match kind {
         "solution.created" => both(format!("{name} er bestilt"), format!("{name} was ordered")),
@@ -138,14 +142,14 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             let said = serde_json::from_value::<Text>(said).unwrap_or_else(|_| Text::new("", ""));
             both(format!("{name} er afsluttet. {}", said.da), format!("{name} was ended. {}", said.en))
         }
-        "payment.entered" => {
-            let amount = serde_json::from_value::<Money>(data.get("amount").cloned().unwrap_or_default()).ok();
-            let said = |language| amount.map_or_else(String::new, |amount| amount.in_words(language));
-            both(
-                format!("Betaling bogført: {}", said(Language::Da)),
-                format!("Payment entered: {}", said(Language::En)),
-            )
-        }
+        "subscription.returned" => both(
+            format!("{name}: det fortabte, {}, er givet tilbage", amount(Language::Da)),
+            format!("{name}: what was forfeited, {}, was given back", amount(Language::En)),
+        ),
+        "payment.entered" => both(
+            format!("Betaling bogført: {}", amount(Language::Da)),
+            format!("Payment entered: {}", amount(Language::En)),
+        ),
         "grant.given" => both(
             format!("Personale er lukket ind til {}: {}", word("until"), word("reason")),
             format!("Staff were let in until {}: {}", word("until"), word("reason")),

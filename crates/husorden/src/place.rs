@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) retention_days: u16,
     /// The domain under which solutions that are reached by a port have their names.
     pub(crate) zone: Domain,
+    /// Customers are told the names of staff; left out, they are told their roles and a number.
+    pub(crate) staff_named: bool,
     /// Folder of the operator's own house rules; those of the product when left out.
     pub(crate) rules: Option<PathBuf>,
     /// The evidence log.
@@ -169,6 +171,7 @@ impl Default for Settings {
             catalogue: None,
             retention_days: 7,
             zone: husorden_base::zone(),
+            staff_named: false,
             rules: None,
             evidence: Evidence::default(),
             api: Api::default(),

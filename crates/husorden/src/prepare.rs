@@ -174,6 +174,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         default_node: settings.node.name.clone(),
         retention_days: settings.retention_days,
         zone: settings.zone.clone(),
+        staff_named: settings.staff_named,
         notify: settings.notify(place),
         metrics: settings.notify.metrics,
         passwords: Some(place.home.join("control/passwords")),

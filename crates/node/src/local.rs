@@ -97,6 +97,7 @@ fn suspend(node: &Arc<Node>, who: &str, clause: String, reasons: String) -> Valu
         fates: husorden_rules::Fates::default(),
         ends: None,
         silent_until: None,
+        forfeits: Vec::new(),
     };
     let now = Timestamp::now();
     let decision = match form.check(now) {

@@ -297,6 +297,7 @@ impl Node {
             sandboxes: u32::try_from(self.sandboxes.occupied().len()).unwrap_or(u32::MAX),
             strays: unwished.iter().map(ToString::to_string).collect(),
             edge_generation: self.routes.applied(),
+            certificate_ends: self.routes.first_end(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::register::{self, Register};
 use husorden_base::site::{Certificate, Counts, FromEdge, Site, Standing, ToEdge};
 use husorden_base::{Domain, Number, SolutionId};
 use husorden_kinds::Route;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -263,6 +264,15 @@ impl Routes {
         }
         let held = self.certificates.ensure(&number.to_string(), &covered, Reader::Group(self.ground.edge_gid))?;
         Ok(Some(Certificate { chain: held.chain, key: held.key, fingerprint: format!("{number}-{}", held.stamp) }))
+    }
+
+    /// When the first of the certificates of sites that are served ends. The oldest is the first to, for all are made for as long.
+    pub(crate) fn first_end(&self) -> Option<Timestamp> {
+        let served: Vec<PathBuf> =
+            self.lock().sites.values().filter_map(|site| Some(site.certificate.as_ref()?.chain.clone())).collect();
+        let made = |chain: &PathBuf| std::fs::metadata(chain).and_then(|meta| meta.modified()).ok();
+        let (_, oldest) = served.into_iter().filter_map(|chain| Some((made(&chain)?, chain))).min()?;
+        husorden_base::certificate::ends(&std::fs::read_to_string(oldest).ok()?)
     }
 
     /// Listens for edges; each connection has a thread that reads and one that writes.

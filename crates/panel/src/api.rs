@@ -4,7 +4,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderValue, Method, Request, header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use husorden_base::refusal::Problem;
 use husorden_base::{Language, Refusal, Text};
@@ -126,23 +127,26 @@ impl Api {
         headers: &[(&str, &str)],
     ) -> Result<T, Refusal> {
         let body = body.map(serde_json::to_vec).transpose().map_err(|error| ours("writing the request", &error))?;
-        let response = self.raw(method, path, body, headers).await?;
-        let status = response.status();
-        let bytes = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| ours("reading the answer", error.as_ref()))?
-            .to_bytes();
+        let (status, bytes) = whole(self.raw(method, path, body, headers).await?).await?;
         if status.is_success() {
             // 204 has no body; null is what a caller that wants nothing reads.
             let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
             return serde_json::from_slice(text).map_err(|error| ours("reading the answer", &error));
         }
-        let problem: Problem = serde_json::from_slice(&bytes).map_err(|error| ours("reading the refusal", &error))?;
-        Err(problem.refusal)
+        Err(refusal(&bytes))
     }
 
-    /// The answer as it comes, for streams and files. A refusal is an answer here too.
+    /// A file as it comes.
+    pub(crate) async fn file(&self, path: &str) -> Result<Response, Refusal> {
+        let response = self.raw(Method::GET, path, None, &[]).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (_, bytes) = whole(response).await?;
+        Err(refusal(&bytes))
+    }
+
+    /// The answer as it comes, for streams. A refusal is an answer here too.
     pub(crate) async fn raw(
         &self,
         method: Method,
@@ -186,6 +190,20 @@ impl Api {
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("session", &self.bearer.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// An answer, read to its end.
+async fn whole(response: Response) -> Result<(StatusCode, Bytes), Refusal> {
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    Ok((status, body.map_err(|error| ours("reading the answer", error.as_ref()))?.to_bytes()))
+}
+
+fn refusal(bytes: &[u8]) -> Refusal {
+    match serde_json::from_slice::<Problem>(bytes) {
+        Ok(problem) => problem.refusal,
+        Err(error) => ours("reading the refusal", &error),
     }
 }
 

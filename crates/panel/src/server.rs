@@ -82,6 +82,7 @@ impl Running {
 pub fn start(app: &App, config: Config, listeners: Vec<std::net::TcpListener>) -> Result<Running, StartError> {
     let io = |doing: String| move |source| StartError::Io { doing, source };
     let certificate = Arc::new(Certificate::open(&config.chain, &config.key)?);
+    app.watch_certificate("panel", config.chain.clone());
     let acceptor = acceptor(&certificate)?;
     let router = routes::router(app, config.clone());
     let places = Arc::new(Semaphore::new(config.limits.connections_max));

@@ -2,7 +2,7 @@
 
 use crate::measure::{Access, Fates};
 use crate::{Clause, Scope};
-use husorden_base::{FieldError, Refusal, Text};
+use husorden_base::{FieldError, Refusal, SubscriptionId, Text};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub const REASONS_CHARS_MIN: usize = 20;
 /// The most characters reasons or facts may have.
 pub const REASONS_CHARS_MAX: usize = 10_000;
+
+/// The most subscriptions that one decision ends.
+pub const FORFEITS_MAX: usize = 100;
 
 /// A decision as it is sent in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,9 @@ pub struct DecisionForm {
     /// Until when the account is not told; only under `law.order`.
     #[serde(default)]
     pub silent_until: Option<Timestamp>,
+    /// Subscriptions of the account that end with it, for breach: what is left of their periods is forfeited (`money.breach`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forfeits: Vec<SubscriptionId>,
 }
 
 /// A decision that holds: it has a clause, reasons and a scope.
@@ -57,6 +63,8 @@ pub struct Decision {
     pub ends: Option<Timestamp>,
     /// Until when the account is not told.
     pub silent_until: Option<Timestamp>,
+    /// Subscriptions that end with it for breach, each named once.
+    pub forfeits: Vec<SubscriptionId>,
 }
 
 impl DecisionForm {
@@ -65,6 +73,7 @@ impl DecisionForm {
     /// # Errors
     /// Every field that is wrong.
     pub fn check(self, now: Timestamp) -> Result<Decision, Refusal> {
+        let spares = self.spares();
         let mut fields = Vec::new();
         let mut wrong = |pointer: &str, da: String, en: String| {
             fields.push(FieldError { pointer: pointer.to_owned(), detail: Text::new(da, en) });
@@ -107,6 +116,9 @@ impl DecisionForm {
                 "Only an order (law.order) can make a measure silent".to_owned(),
             );
         }
+        if let Some((da, en)) = spares {
+            wrong("/forfeits", da.to_owned(), en.to_owned());
+        }
         match clause {
             Ok(clause) if fields.is_empty() => Ok(Decision {
                 clause,
@@ -117,8 +129,30 @@ impl DecisionForm {
                 fates: self.fates,
                 ends: self.ends,
                 silent_until: self.silent_until,
+                forfeits: self.forfeits,
             }),
             Ok(_) | Err(_) => Err(Refusal::fields(fields)),
+        }
+    }
+}
+
+impl DecisionForm {
+    /// Why nothing can be forfeited by it, though it says so.
+    fn spares(&self) -> Option<(&'static str, &'static str)> {
+        let twice = |at: usize| self.forfeits[at + 1..].contains(&self.forfeits[at]);
+        if self.forfeits.is_empty() {
+            None
+        } else if self.forfeits.len() > FORFEITS_MAX || (0..self.forfeits.len()).any(twice) {
+            Some(("Højst 100 abonnementer, hvert nævnt én gang", "At most 100 subscriptions, each named once"))
+        } else if self.clause == "load.exceptional" {
+            Some(("Ekstraordinær belastning er ikke misligholdelse", "Exceptional load is no breach"))
+        } else if self.silent_until.is_some() {
+            Some((
+                "En tavs foranstaltning kan ikke afslutte et abonnement: kontoen ville se det",
+                "A silent measure cannot end a subscription: the account would see it",
+            ))
+        } else {
+            None
         }
     }
 }
@@ -138,6 +172,7 @@ mod tests {
             fates: Fates::default(),
             ends: None,
             silent_until: None,
+            forfeits: Vec::new(),
         }
     }
 
@@ -154,5 +189,18 @@ mod tests {
         assert_eq!(check(DecisionForm { facts: Some(" ".to_owned()), ..form("mail.spam", why) }), ["/facts"]);
         assert_eq!(check(DecisionForm { ends: Some(now), ..form("mail.spam", why) }), ["/ends"]);
         assert_eq!(check(DecisionForm { silent_until: Some(now), ..form("mail.spam", why) }), ["/silent_until"]);
+        // What is forfeited is named once, is told at once, and only a breach forfeits.
+        let one = SubscriptionId::new();
+        let forfeits =
+            |forfeits: &[SubscriptionId], form: DecisionForm| DecisionForm { forfeits: forfeits.to_vec(), ..form };
+        assert!(forfeits(&[one, SubscriptionId::new()], form("mail.spam", why)).check(now).is_ok());
+        let silent = DecisionForm { silent_until: Some(now), ..form("law.order", why) };
+        for wrong in [
+            forfeits(&[one, SubscriptionId::new(), one], form("mail.spam", why)),
+            forfeits(&[one], form("load.exceptional", why)),
+            forfeits(&[one], silent),
+        ] {
+            assert_eq!(check(wrong), ["/forfeits"]);
+        }
     }
 }

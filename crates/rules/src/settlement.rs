@@ -3,6 +3,7 @@
 //! Four shares that always add up to what was paid, none of them below zero. Days are counted whole: one that has begun is
 //! used. A suspension for load is credited by the second, for it is short and no breach; one for a breach is not.
 
+use husorden_base::{Currency, Language, Money, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,27 @@ pub fn settle(paid: i64, period: Span, at: Timestamp, held_for_load: &[Span], re
         Remainder::Kept => (0, 0, rest),
     };
     Settlement { used: delivered - credited + kept, credited, forfeited, refunded }
+}
+
+/// What an ending for breach means in money, as a sentence for the decision: the price without VAT and the VAT, as they were
+/// shared out, for a period until `ends`.
+#[must_use]
+pub fn breach_sentence(net: Settlement, vat: Settlement, currency: Currency, ends: Timestamp) -> Text {
+    // What people are told is what they pay: with VAT, of which nothing comes back of what is forfeited.
+    let price = Money::new(net.paid() + vat.paid(), currency);
+    let lost = Money::new(net.forfeited + vat.forfeited, currency);
+    let back = Money::new(net.credited + net.refunded + vat.credited + vat.refunded, currency);
+    let until = ends.strftime("%Y-%m-%d");
+    let words = |language| [price, lost, back].map(|money| money.in_words(language));
+    let ([price_da, lost_da, back_da], [price, lost, back]) = (words(Language::Da), words(Language::En));
+    Text::new(
+        format!(
+            "Af prisen på {price_da} for perioden til {until} fortabes {lost_da} efter husordenens punkt money.breach, og {back_da} godskrives. Beløbene er med moms."
+        ),
+        format!(
+            "Of the price of {price} for the period until {until}, {lost} is forfeited under clause money.breach of the house rules, and {back} is credited. The amounts include VAT."
+        ),
+    )
 }
 
 /// A part of an amount, rounded down.

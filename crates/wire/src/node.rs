@@ -415,6 +415,9 @@ pub struct Health {
     pub strays: Vec<String>,
     /// Whether the edge is connected, and the generation it has applied.
     pub edge_generation: Option<u64>,
+    /// When the first of its sites' certificates ends; none where there are none.
+    #[serde(default)]
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// A runtime or app on a node.

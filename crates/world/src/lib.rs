@@ -7,8 +7,9 @@ pub mod verified;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// One installation under test. It is taken down and its data removed when it is dropped, also when the test fails.
@@ -118,6 +119,20 @@ impl House {
         Ok(())
     }
 
+    /// The e-mail address and password of the person who owns the demo account.
+    ///
+    /// # Errors
+    /// When the demo's credentials cannot be read.
+    pub fn owner(&self) -> Result<(String, String)> {
+        let text = fs::read_to_string(self.home.join("demo/credentials.toml"))?;
+        let kept: toml::Table = text.parse().context("reading the demo credentials")?;
+        let told = |name: &str| kept.get("owner").and_then(|owner| owner.get(name)).and_then(toml::Value::as_str);
+        Ok((
+            told("email").context("the owner's address")?.to_owned(),
+            told("password").context("a password")?.to_owned(),
+        ))
+    }
+
     /// What `status -o json` said when the house was started.
     #[must_use]
     pub const fn status(&self) -> &Value {
@@ -155,7 +170,9 @@ impl House {
             .context("running the command line")
     }
 
-    fn token(&self, who: Who) -> &str {
+    /// The token of somebody.
+    #[must_use]
+    pub fn token(&self, who: Who) -> &str {
         match who {
             Who::Staff => &self.staff,
             Who::Account => &self.account,
@@ -163,7 +180,9 @@ impl House {
         }
     }
 
-    fn api_address(&self) -> String {
+    /// Where the API is.
+    #[must_use]
+    pub fn api_address(&self) -> String {
         self.status["addresses"]["api"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -211,6 +230,27 @@ impl House {
         let body =
             if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
         Ok(Answer { status, etag, body })
+    }
+
+    /// Runs statements as the owner of the house's private database, and gives what they select.
+    ///
+    /// # Errors
+    /// When one of them fails.
+    pub fn sql(&self, statements: &str) -> Result<String> {
+        let mut psql = Command::new("psql")
+            .args(["-h", &format!("/run/husorden/{}/db", self.instance), "-U", "husorden_owner", "-d", "husorden"])
+            .args(["-v", "ON_ERROR_STOP=1", "-qAtX", "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("running psql")?;
+        psql.stdin.take().context("the way to psql")?.write_all(statements.as_bytes())?;
+        let output = psql.wait_with_output()?;
+        if !output.status.success() {
+            bail!("psql: {}", text(&output.stderr));
+        }
+        Ok(text(&output.stdout).trim().to_owned())
     }
 
     /// Asks the edge for a page by curl, as a browser would: by name, over TLS, trusting the installation's authority.

@@ -2,9 +2,9 @@
 
 pub(crate) mod token;
 
+use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_base::Language;
 use husorden_wire::api::{Account, AccountCreate};
@@ -14,7 +14,11 @@ use husorden_wire::api::{Account, AccountCreate};
 pub enum Verb {
     /// List accounts
     #[command(visible_alias = "ls")]
-    List,
+    List {
+        /// Part of the name, or the id
+        #[arg(long, short)]
+        search: Option<String>,
+    },
     /// Make an account
     Create {
         /// Its name
@@ -28,7 +32,10 @@ pub enum Verb {
 impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => output::list(context.format, &pages::<Account>(context, "/v1/accounts")?),
+            Self::List { search } => {
+                let query = search.map_or_else(String::new, |search| format!("?q={}", segment(&search)));
+                output::list(context.format, &context.api.all::<Account>(&format!("/v1/accounts{query}"))?)
+            }
             Self::Create { name, language } => {
                 let language = if language == "da" { Language::Da } else { Language::En };
                 let account: Account = context.api.post("/v1/accounts", &AccountCreate { name, language })?;

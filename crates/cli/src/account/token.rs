@@ -3,7 +3,6 @@
 use crate::api::{Ask, segment};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_wire::api::{Capabilities, Capability, Scope, Token, TokenCreate};
 use jiff::Timestamp;
@@ -55,7 +54,7 @@ pub enum Verb {
 impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => output::list(context.format, &pages::<Token>(context, "/v1/tokens")?),
+            Self::List => output::list(context.format, &context.api.all::<Token>("/v1/tokens")?),
             Self::Create { label, may, may_all, kind, solution, from, staff, account, expires } => {
                 let capabilities = match (may_all, staff) {
                     (true, true) => Capabilities::of_staff(),

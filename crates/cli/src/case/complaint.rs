@@ -3,7 +3,6 @@
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_wire::api::{Complaint, ComplaintAnswer, ComplaintCreate, ComplaintOutcome};
 
@@ -43,7 +42,7 @@ impl Verb {
         match self {
             Self::List { waiting } => {
                 let path = if waiting { "/v1/complaints?state=waiting" } else { "/v1/complaints" };
-                output::list(context.format, &pages::<Complaint>(context, path)?)
+                output::list(context.format, &context.api.all::<Complaint>(path)?)
             }
             Self::Create { measure, text } => {
                 let path = format!("/v1/measures/{}/complaints", segment(&measure));

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::wait::{self, Far};
 use crate::{output, solution};
-use husorden_wire::api::{Case, Measure};
+use husorden_wire::api::{Case, Ending, Measure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -33,12 +33,25 @@ pub struct Decide {
     /// What the account may still do
     #[arg(long, value_parser = ["full", "decision", "data-out", "none"], default_value = "decision")]
     access: String,
+    /// A subscription of the account that ends with it for breach, by id; what is left of its period is forfeited
+    #[arg(long, value_name = "SUBSCRIPTION")]
+    forfeit: Vec<String>,
     /// When it ends by itself, as 2027-01-31T12:00:00Z
     #[arg(long)]
     ends: Option<Timestamp>,
 }
 
 impl Decide {
+    /// What the subscriptions that end with it lose, a sentence each, for who is asked whether it is to be.
+    fn losses(&self, context: &Context) -> Result<String, Failure> {
+        let mut said = String::new();
+        for id in &self.forfeit {
+            let ending: Ending = context.api.get(&format!("/v1/subscriptions/{}/ending?why=breach", segment(id)))?;
+            said += &format!("\n{}: {}", ending.subscription, ending.statement.get(context.language));
+        }
+        Ok(said)
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<(), Failure> {
         let case: Case = super::get(context, &self.case)?;
         let reasons = match (&self.reasons, &self.reasons_file) {
@@ -58,8 +71,9 @@ impl Decide {
                 format!("{} {}", context.word("hele kontoen", "the whole account"), case.account),
             ),
         };
+        let losses = self.losses(context)?;
         context.confirm(&format!(
-            "{} {}: {} {}",
+            "{} {}: {} {}{losses}",
             context.word("Sag", "Case"),
             case.number,
             held.1,
@@ -80,16 +94,22 @@ impl Decide {
         if let (Some(ends), Some(fields)) = (self.ends, form.as_object_mut()) {
             fields.insert("ends".to_owned(), json!(ends.to_string()));
         }
+        if let (false, Some(fields)) = (self.forfeit.is_empty(), form.as_object_mut()) {
+            fields.insert("forfeits".to_owned(), json!(self.forfeit));
+        }
         let path = format!("/v1/cases/{}/decisions", segment(&case.id));
         let answer: Value = context.api.post(&path, &form)?;
         let measure = measure_of(answer)?;
         let measure = in_force(context, &case.id, measure, "in-force")?;
-        let what = format!(
+        let mut what = format!(
             "{} {}: {}",
             context.word("foranstaltning", "measure"),
             measure.id,
             output::state(&measure.state, context.language)
         );
+        for forfeit in &measure.forfeits {
+            what += &format!("\n{}: {}", forfeit.plan, forfeit.statement.get(context.language));
+        }
         output::done(context.format, &measure.id, &measure, &what)
     }
 }

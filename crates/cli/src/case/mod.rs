@@ -9,7 +9,6 @@ pub(crate) use lift::Lift;
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_wire::api::{Case, CaseClose, CaseCreate, CaseNoteCreate, Referral};
 
@@ -80,7 +79,7 @@ impl List {
             .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", segment(value))))
             .collect();
         let path = if query.is_empty() { "/v1/cases".to_owned() } else { format!("/v1/cases?{}", query.join("&")) };
-        output::list(context.format, &pages::<Case>(context, &path)?)
+        output::list(context.format, &context.api.all::<Case>(&path)?)
     }
 }
 

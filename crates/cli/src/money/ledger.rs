@@ -3,7 +3,6 @@
 use super::{export, of};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_base::Money;
 use husorden_wire::api::{LedgerEntry, Page, Payment, Posting};
@@ -47,7 +46,7 @@ impl Verb {
         match self {
             Self::List { account } => {
                 let path = of("/v1/ledger", account.as_deref());
-                output::list(context.format, &pages::<LedgerEntry>(context, &path)?)
+                output::list(context.format, &context.api.all::<LedgerEntry>(&path)?)
             }
             Self::Balance { account } => {
                 let page: Page<Posting> = context.api.get(&of("/v1/ledger/balance", account.as_deref()))?;

@@ -3,7 +3,6 @@
 use crate::api::{Ask, segment, to_value};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_base::{Bytes, Language, Money, Text};
 use husorden_wire::api::{Plan, PlanChange, PlanCreate, Quota};
@@ -113,7 +112,7 @@ pub struct Change {
 impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List => output::list(context.format, &pages::<Plan>(context, "/v1/plans")?),
+            Self::List => output::list(context.format, &context.api.all::<Plan>("/v1/plans")?),
             Self::Create(form) => {
                 let form = *form;
                 let quota = form.quota.quota();

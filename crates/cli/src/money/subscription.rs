@@ -4,7 +4,6 @@ use super::{export, of};
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_wire::api::{Ending, Subscription, SubscriptionCreate, SubscriptionEnd};
 
@@ -64,7 +63,7 @@ impl Verb {
         match self {
             Self::List { account } => {
                 let path = of("/v1/subscriptions", account.as_deref());
-                output::list(context.format, &pages::<Subscription>(context, &path)?)
+                output::list(context.format, &context.api.all::<Subscription>(&path)?)
             }
             Self::Order { plan, quantity, account } => {
                 let form = SubscriptionCreate { plan, quantity, account };

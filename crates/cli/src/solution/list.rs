@@ -3,7 +3,6 @@
 use crate::api::segment;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output;
 use husorden_wire::api::Solution;
 
@@ -30,7 +29,7 @@ impl List {
         if let Some(account) = &self.account {
             path += &format!("?account={}", segment(account));
         }
-        let mut all: Vec<Solution> = pages(context, &path)?;
+        let mut all: Vec<Solution> = context.api.all(&path)?;
         all.retain(|solution| self.wants(solution));
         output::list(context.format, &all)
     }

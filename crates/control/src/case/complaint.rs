@@ -6,10 +6,10 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::{Caller, Trail};
 use crate::fault::Fault;
-use crate::store;
 use crate::store::complaint::About;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
+use crate::{money, store};
 use husorden_base::{Refusal, Text};
 use husorden_rules::decision::REASONS_CHARS_MIN;
 use husorden_wire::api;
@@ -96,6 +96,8 @@ pub(crate) async fn answer(
     let outcome = match form.outcome {
         api::ComplaintOutcome::Upheld => {
             lift_within(&mut tx, caller, row.measure.0, reasons, &mut trail).await?;
+            // What a decision took that was wrong is given back with it.
+            money::breach::give_back(tx.conn(), row.account, row.measure, &caller.signature(), &mut trail).await?;
             "upheld"
         }
         api::ComplaintOutcome::Rejected => "rejected",

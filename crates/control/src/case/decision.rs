@@ -8,11 +8,12 @@ use crate::caller::{Caller, Trail};
 use crate::doors::StaffTx;
 use crate::fault::Fault;
 use crate::form::IfMatch;
-use crate::store;
 use crate::store::complaint::ComplaintRow;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::measure::{LATE_S, MeasureRow, Told};
+use crate::store::money::Breach;
+use crate::{money, store};
 use husorden_base::{MeasureId, Refusal, Text};
 use husorden_rules::decision::REASONS_CHARS_MIN;
 use husorden_rules::{DecisionForm, Scope, statement};
@@ -32,7 +33,7 @@ pub(crate) async fn decide(
     let decision = form.check(Timestamp::now())?;
     let mut tx = app.doors().staff().await?;
     let case = locked(&mut tx, case).await?;
-    seen.check(case.version)?;
+    seen.check(super::NAMED, case.version)?;
     refuse_closed(&case)?;
     let outside = || {
         let text = Text::new(
@@ -54,19 +55,24 @@ pub(crate) async fn decide(
     };
     let id = MeasureId::new();
     let facts = decision.facts.as_deref().unwrap_or_default();
-    let told = Told { facts, by: &caller.signature() };
+    let by = caller.signature();
+    let told = Told { facts, by: &by };
     store::measure::insert(tx.conn(), id, (case.id, &case.number), (case.account, solution), &decision, told).await?;
     if let Some(ends) = decision.ends {
         store::job::measure_end(tx.conn(), id, ends).await?;
     }
     store::job::measure_watch(tx.conn(), id, LATE_S).await?;
+    let mut endings = Trail::default();
+    let breach = Breach { case: &case.number, measure: id };
+    let forfeits =
+        money::breach::forfeit(tx.conn(), (case.account, breach), &decision.forfeits, &by, &mut endings).await?;
     let mut trail = Trail::default();
     trail.evidence(NewEvidence {
         act: "measure.begin",
         account: Some(case.account),
         solution,
         before: json!({ "measure": id, "case": case.number, "clause": decision.clause, "scope": decision.scope,
-            "access": decision.access, "fates": decision.fates, "facts": facts, "reasons": decision.reasons, "ends": decision.ends }),
+            "access": decision.access, "fates": decision.fates, "facts": facts, "reasons": decision.reasons, "ends": decision.ends, "forfeits": forfeits }),
         awaits: Awaits::Measure(id),
         visible_from: decision.silent_until,
     });
@@ -77,6 +83,7 @@ pub(crate) async fn decide(
         data: json!({ "case": case.number, "clause": decision.clause, "measure": id }),
         visible_from: decision.silent_until,
     });
+    trail.and(endings);
     let measure = store::measure::get(tx.conn(), id.0).await?.ok_or(sqlx::Error::RowNotFound)?;
     let answer = Answer::created(measure.shown_to_staff()).at(format!("/v1/measures/{id}"));
     trail.finish_staff(app, caller, tx, answer).await

@@ -12,16 +12,15 @@ use crate::fault::Fault;
 use crate::form::IfMatch;
 use crate::store::case::CaseRow;
 use crate::store::evidence::{Awaits, NewEvidence};
-use crate::{account, store};
+use crate::{account, rules, store};
 use husorden_base::{AccountId, CaseId, Refusal, SolutionId, Text};
 use husorden_rules::Clause;
 use husorden_rules::decision::{REASONS_CHARS_MAX, REASONS_CHARS_MIN};
 use husorden_wire::api;
 use serde_json::{Value, json};
 
-/// Clauses under which a case is not closed before it is on record whether the police were told.
-const CRIMINAL: [&str; 5] =
-    ["content.violence", "content.sexual-abuse", "network.attack", "commerce.illegal", "law.police"];
+/// What a refusal calls a case, as a sentence begins.
+const NAMED: (&str, &str) = ("Sagen", "The case");
 
 /// Opens a case.
 pub(crate) async fn open(app: &App, caller: &Caller, form: api::CaseCreate) -> Result<Answer, Fault> {
@@ -71,9 +70,12 @@ pub(crate) async fn close(
     form: api::CaseClose,
 ) -> Result<Answer, Fault> {
     let reasons = text(&form.reasons, "/reasons", 1)?;
+    let rules = rules::in_force(app).await?;
     let mut tx = app.doors().staff().await?;
     let case = locked(&mut tx, case).await?;
-    seen.check(case.version)?;
+    // A clause that the rules no longer hold says nothing of itself; then the stricter is asked for.
+    let criminal = rules.clause(&case.clause).is_none_or(|clause| clause.criminal);
+    seen.check(NAMED, case.version)?;
     refuse_closed(&case)?;
     if case.measures.iter().any(|measure| measure.state() != "lifted") {
         return Err(still_open(
@@ -90,7 +92,7 @@ pub(crate) async fn close(
         ));
     }
     match &form.referral {
-        None if CRIMINAL.contains(&case.clause.as_str()) => {
+        None if criminal => {
             let said = Text::new(
                 "Punktet kan være strafbart: skriv, hvortil sagen er meldt, eller hvorfor den ikke skulle meldes",
                 "The clause may be a crime: say where the case was reported, or why no report was due",

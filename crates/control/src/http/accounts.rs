@@ -1,6 +1,6 @@
 //! Accounts and nodes, for staff.
 
-use super::{Paging, one_more, page};
+use super::{Limit, one_more, page};
 use crate::account::{check, language_word};
 use crate::answer::Answer;
 use crate::app::App;
@@ -14,15 +14,29 @@ use crate::store::evidence::{Awaits, NewEvidence};
 use axum::extract::State;
 use husorden_base::AccountId;
 use husorden_wire::api;
+use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
 fn shown(row: AccountRow) -> api::Account {
     api::Account { id: row.id.to_string(), name: row.name, language: row.language, created: row.created }
 }
 
-pub(crate) async fn list(State(app): State<App>, Ask(ask): Ask<Paging>) -> Result<Answer, Fault> {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asking {
+    #[serde(default)]
+    after: Option<Uuid>,
+    #[serde(default)]
+    limit: Limit,
+    /// Part of the name, or the id.
+    #[serde(default)]
+    q: Option<String>,
+}
+
+pub(crate) async fn list(State(app): State<App>, Ask(ask): Ask<Asking>) -> Result<Answer, Fault> {
     let mut tx = app.doors().staff().await?;
-    let rows = store::account::list(tx.conn(), ask.after, one_more(ask.limit)).await?;
+    let rows = store::account::list(tx.conn(), ask.q.as_deref(), ask.after, one_more(ask.limit)).await?;
     Ok(Answer::ok(page(rows, ask.limit, |row| row.id.to_string(), shown)))
 }
 

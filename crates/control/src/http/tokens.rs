@@ -43,8 +43,16 @@ fn shown(row: TokenRow) -> api::Token {
 }
 
 pub(crate) async fn list(State(app): State<App>, caller: Caller, Ask(ask): Ask<Paging>) -> Result<Answer, Fault> {
+    // Of staff, each sees the tokens that are theirs to make; leave to break the glass is no leave to read what they are for.
+    let makes = |needed| !caller.is_staff() || caller.may.has(needed);
+    let of = match (makes(Capability::AccountAdminister), makes(Capability::StaffManage)) {
+        (true, true) => None,
+        (true, false) => Some(token::Role::Account),
+        (false, true) => Some(token::Role::Staff),
+        (false, false) => return Err(rights::missing(Capability::AccountAdminister, true, caller.credential).into()),
+    };
     let mut tx = caller.read(&app).await?;
-    let rows = store::token::list(tx.conn(), ask.after, one_more(ask.limit)).await?;
+    let rows = store::token::list(tx.conn(), of, ask.after, one_more(ask.limit)).await?;
     Ok(Answer::ok(page(rows, ask.limit, |row| row.id.to_string(), shown)))
 }
 
@@ -110,7 +118,7 @@ pub(crate) async fn create(
         Some(account) => {
             let mut tx = caller.tenant(&app, account, None).await?;
             let limit = app.config().limits.tokens_per_account_max;
-            let count = store::token::list(tx.conn(), None, i64::from(limit)).await?.len();
+            let count = store::token::list(tx.conn(), None, None, i64::from(limit)).await?.len();
             if count >= limit as usize {
                 return Err(too_many(count, limit).into());
             }

@@ -9,9 +9,10 @@ use crate::http::{one_more, page};
 use crate::store;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
-use crate::store::money::{Ends, SubscriptionRow};
-use husorden_base::{AccountId, Language, Money, Refusal, Text};
-use husorden_rules::settlement::{Remainder, Settlement, Span, settle};
+use crate::store::measure::MeasureRow;
+use crate::store::money::{Breach, Ends, SubscriptionRow};
+use husorden_base::{AccountId, Currency, Language, MeasureId, Money, Refusal, Text};
+use husorden_rules::settlement::{Remainder, Settlement, Span, breach_sentence, settle};
 use husorden_wire::api;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ const ACTIVE_MAX: usize = 100;
 
 /// Why a subscription is ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+pub(super) enum Why {
     /// The account wants it.
     Customer,
     /// We want it, and nobody broke anything.
@@ -172,35 +173,36 @@ async fn end_now(
         );
         return Err(Refusal::field("/case", text).into());
     }
-    let case = match &form.case {
-        Some(text) => Some(case_of(app, row.account, text).await?),
+    let found = match &form.case {
+        Some(text) => Some(decision_of(app, row.account, text).await?),
         None => None,
     };
-    let mut data = json!({ "subscription": row.id, "name": row.code, "why": why.word(), "case": case });
+    let breach = found.as_ref().map(|(case, measure)| Breach { case, measure: *measure });
     let by = caller.signature();
     // The account's own door, or staff's: each may end only in its own name.
     if caller.is_staff() {
         let mut tx = app.doors().staff().await?;
-        let told = settle_now(tx.conn(), row, why, case.as_deref(), &by).await?;
-        data["money"] = json!(told);
-        left(row.account, "subscription.end", "subscription.ended", data)
-            .finish_staff(app, caller, tx, Answer::ok(told))
-            .await
+        let told = settle_now(tx.conn(), row, why, breach, &by).await?;
+        ended_trail(row, &told, breach.map(|breach| breach.case)).finish_staff(app, caller, tx, Answer::ok(told)).await
     } else {
         let mut tx = app.doors().tenant(row.account).await?;
         let told = settle_now(tx.conn(), row, why, None, &by).await?;
-        data["money"] = json!(told);
-        left(row.account, "subscription.end", "subscription.ended", data)
-            .finish(app, caller, tx, Answer::ok(told))
-            .await
+        ended_trail(row, &told, None).finish(app, caller, tx, Answer::ok(told)).await
     }
 }
 
-async fn settle_now(
+/// What an ending leaves behind: evidence and an event with the amounts.
+pub(super) fn ended_trail(row: &SubscriptionRow, told: &api::Ending, case: Option<&str>) -> Trail {
+    let data = json!({ "subscription": row.id, "name": row.code, "why": told.why, "case": case, "money": told });
+    left(row.account, "subscription.end", "subscription.ended", data)
+}
+
+/// Ends it in the transaction, with what that means in money.
+pub(super) async fn settle_now(
     conn: &mut sqlx::PgConnection,
     row: &SubscriptionRow,
     why: Why,
-    case: Option<&str>,
+    breach: Option<Breach<'_>>,
     by: &str,
 ) -> Result<api::Ending, Fault> {
     let number = store::money::lock(conn, row.id).await?.ok_or_else(ended)?;
@@ -209,7 +211,7 @@ async fn settle_now(
     let held = store::money::load_spans(conn, row.id, number).await?;
     let now = Timestamp::now();
     let (net, vat) = shares(&row, why, now, &held);
-    if !store::money::end(conn, row.id, number, &Ends { net, vat, why: why.word(), case, by }).await? {
+    if !store::money::end(conn, row.id, number, &Ends { net, vat, why: why.word(), breach, by }).await? {
         return Err(ended().into());
     }
     Ok(ending(&row, why, now, net, vat))
@@ -224,28 +226,6 @@ fn shares(row: &SubscriptionRow, why: Why, at: Timestamp, held: &[Span]) -> (Set
 
 fn ending(row: &SubscriptionRow, why: Why, at: Timestamp, net: Settlement, vat: Settlement) -> api::Ending {
     let money = |minor| Money::new(minor, row.currency);
-    let back = money(net.credited + net.refunded + vat.credited + vat.refunded);
-    // What people are told is what they pay: with VAT, of which nothing comes back of what is forfeited.
-    let price = money(net.paid() + vat.paid());
-    let lost = money(net.forfeited + vat.forfeited);
-    let until = row.ends.strftime("%Y-%m-%d");
-    let say = |language: Language| {
-        let [price, lost, back] = [price, lost, back].map(|money| money.in_words(language));
-        match (language, why) {
-            (Language::Da, Why::Breach) => format!(
-                "Af prisen på {price} for perioden til {until} fortabes {lost} efter husordenens punkt money.breach, og {back} godskrives. Beløbene er med moms."
-            ),
-            (Language::En, Why::Breach) => format!(
-                "Of the price of {price} for the period until {until}, {lost} is forfeited under clause money.breach of the house rules, and {back} is credited. The amounts include VAT."
-            ),
-            (Language::Da, Why::Customer | Why::Provider) => {
-                format!("Af prisen på {price} for perioden til {until} gives {back} tilbage. Beløbene er med moms.")
-            }
-            (Language::En, Why::Customer | Why::Provider) => format!(
-                "Of the price of {price} for the period until {until}, {back} is given back. The amounts include VAT."
-            ),
-        }
-    };
     api::Ending {
         subscription: row.id.to_string(),
         why: why.word().to_owned(),
@@ -255,9 +235,33 @@ fn ending(row: &SubscriptionRow, why: Why, at: Timestamp, net: Settlement, vat: 
         credited: money(net.credited),
         forfeited: money(net.forfeited),
         refunded: money(net.refunded),
-        back,
-        statement: Text::new(say(Language::Da), say(Language::En)),
+        back: money(net.credited + net.refunded + vat.credited + vat.refunded),
+        statement: sentence(why, (net, vat), row.currency, row.ends),
     }
+}
+
+/// What an ending means in money, as a sentence for people.
+fn sentence(why: Why, (net, vat): (Settlement, Settlement), currency: Currency, ends: Timestamp) -> Text {
+    if why == Why::Breach {
+        return breach_sentence(net, vat, currency, ends);
+    }
+    let money = |minor| Money::new(minor, currency);
+    let back = money(net.credited + net.refunded + vat.credited + vat.refunded);
+    // What people are told is what they pay: with VAT.
+    let price = money(net.paid() + vat.paid());
+    let until = ends.strftime("%Y-%m-%d");
+    let say = |language: Language| {
+        let [price, back] = [price, back].map(|money| money.in_words(language));
+        match language {
+            Language::Da => {
+                format!("Af prisen på {price} for perioden til {until} gives {back} tilbage. Beløbene er med moms.")
+            }
+            Language::En => format!(
+                "Of the price of {price} for the period until {until}, {back} is given back. The amounts include VAT."
+            ),
+        }
+    };
+    Text::new(say(Language::Da), say(Language::En))
 }
 
 fn why_of(caller: &Caller, text: Option<&str>, pointer: &str) -> Result<Why, Refusal> {
@@ -270,15 +274,25 @@ fn why_of(caller: &Caller, text: Option<&str>, pointer: &str) -> Result<Why, Ref
     }
 }
 
-/// The number of a case on this account.
-async fn case_of(app: &App, account: AccountId, text: &str) -> Result<String, Fault> {
+/// The decision that an ending for breach rests on: the newest of a case on this account that holds and is told.
+async fn decision_of(app: &App, account: AccountId, text: &str) -> Result<(String, MeasureId), Fault> {
+    let wrong = |da, en| Fault::from(Refusal::field("/case", Text::new(da, en)));
     let mut tx = app.doors().staff().await?;
-    match store::case::named(tx.conn(), text).await? {
-        Some(case) if case.account == account => Ok(case.number),
-        Some(_) | None => {
-            let text = Text::new("Kontoen har ikke den sag", "The account has no such case");
-            Err(Refusal::field("/case", text).into())
-        }
+    let Some(case) = store::case::named(tx.conn(), text).await?.filter(|case| case.account == account) else {
+        return Err(wrong("Kontoen har ikke den sag", "The account has no such case"));
+    };
+    let now = Timestamp::now();
+    let holds = |measure: &&MeasureRow| {
+        measure.lifted.is_none()
+            && measure.clause != "load.exceptional"
+            && measure.silent_until.is_none_or(|until| until <= now)
+    };
+    match case.measures.iter().rev().find(holds) {
+        Some(measure) => Ok((case.number, measure.id)),
+        None => Err(wrong(
+            "Der er ingen afgørelse i sagen, som et ophør kan hvile på",
+            "The case has no decision that an ending can rest on",
+        )),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The lane of what leaves the house: mails and webhooks are claimed, sent and counted apart from the platform's own jobs.
 //! What fails comes again, later each time; after three days it is given up, and that is an alarm.
 
-use super::mail::{self, Asked, Places};
-use super::post;
-use super::texts::Template;
+use super::failed::Failed;
+use super::texts::{Asked, Places, Template};
+use super::{mail, post};
 use crate::app::App;
 use crate::config::MailWay;
 use crate::store;
@@ -23,20 +23,6 @@ const RETRY_S_MIN: i32 = 15;
 const RETRY_S_MAX: i32 = 3600;
 /// After this long nothing is tried any more.
 const GIVE_UP_S: i32 = 3 * 24 * 3600;
-
-/// Why a try failed, and whether another could help.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub(crate) struct Failed {
-    pub(crate) text: String,
-    pub(crate) is_final: bool,
-}
-
-impl Failed {
-    pub(crate) fn for_good(text: impl ToString) -> Self {
-        Self { text: text.to_string(), is_final: true }
-    }
-}
 
 /// Works for ever.
 pub(crate) async fn work(app: App) {

@@ -1,46 +1,10 @@
-//! Mails before they are sent: what a job asks for, and the letter made of it, in plain text and simple HTML. Pure.
+//! Mails before they are sent: the letter made of what a job asks for, in plain text and simple HTML. Pure.
 
-use super::texts::{self, Template};
+use super::texts::{self, Asked, Draft, Places};
 use husorden_base::{Language, Secret};
-use serde::Deserialize;
-use serde_json::Value;
 
 /// Longest subject, in characters.
 const SUBJECT_CHARS_MAX: usize = 150;
-
-/// What a job of kind `mail` asks for.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
-    /// The mailbox.
-    pub(crate) to: String,
-    /// The reader's language.
-    pub(crate) language: Language,
-    /// What it is about.
-    pub(crate) template: Template,
-    /// What the template speaks of.
-    #[serde(default)]
-    pub(crate) data: Value,
-}
-
-/// Where links lead.
-#[derive(Clone, Debug)]
-pub(crate) struct Places {
-    /// The customers' panel, without a slash at its end.
-    pub(crate) panel: String,
-    /// The staff's.
-    pub(crate) desk: String,
-}
-
-/// A letter before it is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Draft {
-    pub(crate) subject: String,
-    pub(crate) lines: Vec<String>,
-    /// What the link says, and where it leads.
-    pub(crate) link: Option<(String, String)>,
-    /// What stands below, smaller.
-    pub(crate) foot: String,
-}
 
 /// A letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +67,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::texts::Template;
     use serde_json::json;
 
     fn places() -> Places {

@@ -1,6 +1,5 @@
-//! What each mail says, in Danish and English.
+//! What a job asks a mail for, and what each mail says, in Danish and English.
 
-use super::mail::{Asked, Draft, Places};
 use husorden_base::{Language, Secret, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,6 +71,40 @@ impl Template {
         Self::OrderFailed,
         Self::Event,
     ];
+}
+
+/// What a job of kind `mail` asks for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    /// The mailbox.
+    pub(crate) to: String,
+    /// The reader's language.
+    pub(crate) language: Language,
+    /// What it is about.
+    pub(crate) template: Template,
+    /// What the template speaks of.
+    #[serde(default)]
+    pub(crate) data: Value,
+}
+
+/// Where links lead.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// The customers' panel, without a slash at its end.
+    pub(crate) panel: String,
+    /// The staff's.
+    pub(crate) desk: String,
+}
+
+/// A letter before it is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) subject: String,
+    pub(crate) lines: Vec<String>,
+    /// What the link says, and where it leads.
+    pub(crate) link: Option<(String, String)>,
+    /// What stands below, smaller.
+    pub(crate) foot: String,
 }
 
 /// What the mail says, before it is set.

@@ -1,6 +1,6 @@
 //! Delivering to webhooks: the event as JSON, signed after the Standard Webhooks scheme, through the one client for the outside.
 
-use super::lane::Failed;
+use super::failed::Failed;
 use crate::app::App;
 use crate::events;
 use crate::store::job::Job;

@@ -90,7 +90,7 @@ fn solutions() -> Vec<Route> {
 fn accounts() -> Vec<Route> {
     use api::{Account, AccountCreate, Grant, GrantCreate, Token, TokenCreate};
     vec![
-        get("/v1/accounts", staff(Can::StaffRead), "List accounts", accounts::list).gives_page::<Account>().asks(PAGE),
+        get("/v1/accounts", staff(Can::StaffRead), "List accounts", accounts::list).gives_page::<Account>().asks(&["after", "limit", "q"]),
         post("/v1/accounts", staff(Can::AccountAdminister), "Make an account", accounts::create).takes::<AccountCreate>().gives::<Account>().status(201),
         get("/v1/grants", both(Can::Read), "List what lets staff act on solutions; an account sees its own", grants::list)
             .gives_page::<Grant>().asks(&["after", "limit", "account"]),

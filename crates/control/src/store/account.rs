@@ -20,15 +20,21 @@ pub(crate) async fn named(conn: &mut PgConnection, text: &str) -> Result<Option<
         .await
 }
 
+/// Oldest first; where words are given, those with them in their name, in whatever case, or with this id.
 pub(crate) async fn list(
     conn: &mut PgConnection,
+    words: Option<&str>,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<AccountRow>, sqlx::Error> {
     all(
-        json("select to_jsonb(a) from account a where $1::uuid is null or id > $1 order by id limit $2")
+        json(
+            "select to_jsonb(a) from account a where ($1::uuid is null or id > $1)
+               and ($3::text is null or strpos(lower(name), lower($3)) > 0 or id::text = lower($3)) order by id limit $2",
+        )
             .bind(after)
-            .bind(limit),
+            .bind(limit)
+            .bind(words.map(str::trim).filter(|words| !words.is_empty()).map(str::to_owned)),
         conn,
     )
     .await

@@ -25,6 +25,8 @@ pub(crate) struct CaseRow {
     pub(crate) state: String,
     pub(crate) facts: String,
     pub(crate) opened_by: String,
+    #[serde(default)]
+    pub(crate) opened_by_whom: Option<api::Signed>,
     pub(crate) created: Timestamp,
     pub(crate) closed: Option<Timestamp>,
     pub(crate) closing: Option<String>,
@@ -52,6 +54,7 @@ impl CaseRow {
             state: self.state,
             facts: self.facts,
             opened_by: self.opened_by,
+            opened_by_whom: self.opened_by_whom,
             measures: self.measures.iter().map(MeasureRow::shown_to_staff).collect(),
             notes: self.notes,
             complaints: self.complaints.into_iter().map(ComplaintRow::shown).collect(),
@@ -112,10 +115,10 @@ pub(crate) async fn lock(conn: &mut PgConnection, text: &str) -> Result<Option<C
 pub(crate) async fn named(conn: &mut PgConnection, text: &str) -> Result<Option<CaseRow>, sqlx::Error> {
     one(
         json(
-            "select to_jsonb(c) || jsonb_build_object('account_name', a.name, 'solution_name', s.name,
-               'measures', coalesce((select jsonb_agg(to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) order by m.id) from measure_view m where m.case_id = c.id), '[]'),
-               'complaints', coalesce((select jsonb_agg(to_jsonb(k) order by k.id) from complaint k where k.case_id = c.id), '[]'),
-               'notes', coalesce((select jsonb_agg(jsonb_build_object('at', n.at, 'by', n.by, 'text', n.text) order by n.id)
+            "select to_jsonb(c) || jsonb_build_object('account_name', a.name, 'solution_name', s.name, 'opened_by_whom', signed(c.opened_by),
+               'measures', coalesce((select jsonb_agg(measure_told(m) order by m.id) from measure_view m where m.case_id = c.id), '[]'),
+               'complaints', coalesce((select jsonb_agg(complaint_told(k) order by k.id) from complaint k where k.case_id = c.id), '[]'),
+               'notes', coalesce((select jsonb_agg(jsonb_build_object('at', n.at, 'by', n.by, 'by_whom', signed(n.by), 'text', n.text) order by n.id)
                                   from case_note n where n.case_id = c.id), '[]'))
              from case_file c join account a on a.id = c.account left join solution s on s.id = c.solution
              where c.number = $1 or c.id::text = lower($1)",
@@ -136,8 +139,8 @@ pub(crate) async fn list(
     all(
         json(
             "select to_jsonb(c) || jsonb_build_object(
-               'measures', coalesce((select jsonb_agg(to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) order by m.id) from measure_view m where m.case_id = c.id), '[]'),
-               'complaints', coalesce((select jsonb_agg(to_jsonb(k) order by k.id) from complaint k where k.case_id = c.id), '[]'))
+               'measures', coalesce((select jsonb_agg(measure_told(m) order by m.id) from measure_view m where m.case_id = c.id), '[]'),
+               'complaints', coalesce((select jsonb_agg(complaint_told(k) order by k.id) from complaint k where k.case_id = c.id), '[]'))
              from (
                select c.*, a.name as account_name, s.name as solution_name
                from case_file c join account a on a.id = c.account left join solution s on s.id = c.solution

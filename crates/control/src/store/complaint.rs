@@ -16,11 +16,13 @@ pub(crate) struct ComplaintRow {
     pub(crate) measure: MeasureId,
     pub(crate) account: AccountId,
     by: String,
+    by_whom: Option<api::Signed>,
     text: String,
     made: Timestamp,
     pub(crate) outcome: Option<String>,
     answer: Option<String>,
     answered: Option<Timestamp>,
+    answered_by_whom: Option<api::Signed>,
 }
 
 impl ComplaintRow {
@@ -30,11 +32,13 @@ impl ComplaintRow {
             case_number: self.case_number,
             measure: self.measure.to_string(),
             by: self.by,
+            by_whom: self.by_whom,
             text: self.text,
             made: self.made,
             outcome: self.outcome,
             answer: self.answer,
             answered: self.answered,
+            answered_by_whom: self.answered_by_whom,
         }
     }
 }
@@ -56,9 +60,8 @@ pub(crate) async fn insert(
 ) -> Result<ComplaintRow, sqlx::Error> {
     one(
         json(
-            "with k as (insert into complaint (id, case_id, case_number, measure, account, by, text) values ($1, $2, $3, $4, $5, $6, $7)
-                        returning *)
-             select to_jsonb(k) from k",
+            "insert into complaint as k (id, case_id, case_number, measure, account, by, text) values ($1, $2, $3, $4, $5, $6, $7)
+             returning complaint_told(k)",
         )
         .bind(Uuid::now_v7())
         .bind(about.case.0)
@@ -74,7 +77,7 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn of_measure(conn: &mut PgConnection, measure: MeasureId) -> Result<Vec<ComplaintRow>, sqlx::Error> {
-    all(json("select to_jsonb(k) from complaint k where measure = $1 order by id").bind(measure.0), conn).await
+    all(json("select complaint_told(k) from complaint k where measure = $1 order by id").bind(measure.0), conn).await
 }
 
 /// Oldest first, those after `after`; what waits longest is answered first.
@@ -86,7 +89,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<ComplaintRow>, sqlx::Error> {
     all(
         json(
-            "select to_jsonb(k) from complaint k where ($1::uuid is null or id > $1) and (not $2 or outcome is null)
+            "select complaint_told(k) from complaint k where ($1::uuid is null or id > $1) and (not $2 or outcome is null)
              order by id limit $3",
         )
         .bind(after)
@@ -99,7 +102,7 @@ pub(crate) async fn list(
 
 /// Locks a complaint for its answer.
 pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<ComplaintRow>, sqlx::Error> {
-    one(json("select to_jsonb(k) from complaint k where id = $1 for update").bind(id), conn).await
+    one(json("select complaint_told(k) from complaint k where id = $1 for update").bind(id), conn).await
 }
 
 pub(crate) async fn answer(
@@ -111,9 +114,8 @@ pub(crate) async fn answer(
 ) -> Result<ComplaintRow, sqlx::Error> {
     one(
         json(
-            "with k as (update complaint set outcome = $2, answer = $3, answered = now(), answered_by = $4
-                        where id = $1 returning *)
-             select to_jsonb(k) from k",
+            "update complaint k set outcome = $2, answer = $3, answered = now(), answered_by = $4 where id = $1
+             returning complaint_told(k)",
         )
         .bind(id)
         .bind(outcome.to_owned())

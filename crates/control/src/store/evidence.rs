@@ -99,7 +99,7 @@ pub(crate) struct Asked {
 macro_rules! lines {
     ($direction:literal) => {
         concat!(
-            "select to_jsonb(l) from (select e.id, begun, ended, who, act, account, solution, node, before, after, erased,
+            "select to_jsonb(l) from (select e.id, begun, ended, who, signed(who) as who_is, act, account, solution, node, before, after, erased,
                     (select min(index) from evidence_leaf f where f.line = e.id) as leaf
                from evidence e
               where ($1::bigint is null or e.id > $1) and ($2::bigint is null or e.id < $2)

@@ -2,6 +2,7 @@
 
 use super::{all, json, one};
 use husorden_base::{AccountId, GrantId, SolutionId};
+use husorden_wire::api;
 use jiff::Timestamp;
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -15,6 +16,7 @@ pub(crate) struct GrantRow {
     pub(crate) holder: Option<Uuid>,
     pub(crate) reason: String,
     pub(crate) by: String,
+    pub(crate) by_whom: Option<api::Signed>,
     pub(crate) starts: Timestamp,
     pub(crate) ends: Timestamp,
     pub(crate) ended: Option<Timestamp>,
@@ -44,9 +46,9 @@ pub(crate) struct NewGrant<'a> {
 pub(crate) async fn insert(conn: &mut PgConnection, new: &NewGrant<'_>) -> Result<GrantRow, sqlx::Error> {
     one(
         json(
-            "with g as (insert into access_grant (id, account, solution, holder, reason, by, ends)
-                        values ($1, $2, $3, $4, $5, $6, now() + make_interval(mins => $7)) returning *)
-             select to_jsonb(g) from g",
+            "insert into access_grant as g (id, account, solution, holder, reason, by, ends)
+                        values ($1, $2, $3, $4, $5, $6, now() + make_interval(mins => $7))
+             returning to_jsonb(g) || jsonb_build_object('by_whom', signed(g.by))",
         )
         .bind(new.id.0)
         .bind(new.account.0)
@@ -100,7 +102,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<GrantRow>, sqlx::Error> {
     all(
         json(
-            "select to_jsonb(g) from access_grant g
+            "select to_jsonb(g) || jsonb_build_object('by_whom', signed(g.by)) from access_grant g
              where ($1::uuid is null or g.account = $1) and ($2::uuid is null or g.id > $2) order by g.id limit $3",
         )
         .bind(account.map(|id| id.0))
@@ -115,8 +117,8 @@ pub(crate) async fn list(
 pub(crate) async fn end(conn: &mut PgConnection, id: Uuid) -> Result<Option<GrantRow>, sqlx::Error> {
     one(
         json(
-            "with g as (update access_grant set ended = now() where id = $1 and ended is null and ends > now() returning *)
-             select to_jsonb(g) from g",
+            "update access_grant g set ended = now() where id = $1 and ended is null and ends > now()
+             returning to_jsonb(g) || jsonb_build_object('by_whom', signed(g.by))",
         )
         .bind(id),
         conn,

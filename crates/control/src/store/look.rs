@@ -37,6 +37,8 @@ pub(crate) struct NodeHeard {
     pub(crate) name: String,
     pub(crate) connected: bool,
     pub(crate) silent_s: Option<f64>,
+    /// When the first of its sites' certificates ends.
+    pub(crate) certificate_ends: Option<Timestamp>,
 }
 
 /// Solutions of one kind in one state.

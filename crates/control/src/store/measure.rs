@@ -1,6 +1,7 @@
 //! Measures in the database.
 
 use super::{all, json, one};
+use crate::store::money::ForfeitRow;
 use husorden_base::{AccountId, CaseId, MeasureId, Refusal, SolutionId, Text};
 use husorden_rules::{Access, Decision, Fates, Scope};
 use husorden_wire::api::{self, Capability};
@@ -35,8 +36,10 @@ pub(crate) struct MeasureRow {
     pub(crate) facts: String,
     pub(crate) rules_version: Option<String>,
     pub(crate) decided_by: String,
+    pub(crate) decided_by_whom: Option<api::Signed>,
     pub(crate) lift_reasons: Option<String>,
     pub(crate) seen: Option<api::MeasureSeen>,
+    pub(crate) forfeits: Vec<ForfeitRow>,
 }
 
 /// After how many seconds a measure that is not carried out everywhere is late.
@@ -100,8 +103,10 @@ impl MeasureRow {
             in_force: (self.force_nodes == self.nodes).then_some(self.in_force_at).flatten(),
             lifted: if self.state() == "lifted" { self.lifted_at.or(self.lifted) } else { self.lifted },
             seen: self.seen.clone(),
+            forfeits: self.forfeits.iter().map(ForfeitRow::shown).collect(),
             lift_reasons: self.lift_reasons.clone(),
             decided_by: None,
+            decided_by_whom: self.decided_by_whom.clone(),
         }
     }
 }
@@ -210,7 +215,7 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<MeasureRow>, sqlx::Error> {
-    let sql = "select to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) from measure_view m where id = $1";
+    let sql = "select measure_told(m) from measure_view m where id = $1";
     one(json(sql).bind(id), conn).await
 }
 
@@ -241,7 +246,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<MeasureRow>, sqlx::Error> {
     all(
         json(
-            "select to_jsonb(m) || jsonb_build_object('seen', measure_seen(m.id)) from measure_view m
+            "select measure_told(m) from measure_view m
              where $1::uuid is null or m.id > $1 order by m.id limit $2",
         )
         .bind(after)

@@ -1,8 +1,8 @@
 //! Plans, subscriptions, periods and the ledger in the database.
 
 use super::{all, json, one};
-use husorden_base::{AccountId, Money, Text};
-use husorden_rules::settlement::{Settlement, Span};
+use husorden_base::{AccountId, MeasureId, Money, SubscriptionId, Text};
+use husorden_rules::settlement::{Settlement, Span, breach_sentence};
 use husorden_wire::api;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -59,6 +59,48 @@ pub(crate) struct SubscriptionRow {
     pub(crate) currency: husorden_base::Currency,
     pub(crate) net_minor: i64,
     pub(crate) vat_minor: i64,
+}
+
+/// What a measure has forfeited: a subscription that ended for breach, with how its last period was shared out.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ForfeitRow {
+    pub(crate) subscription: SubscriptionId,
+    pub(crate) code: String,
+    pub(crate) name: Text,
+    pub(crate) ended: Timestamp,
+    pub(crate) returned: Option<Timestamp>,
+    /// The end of the period.
+    pub(crate) ends: Timestamp,
+    pub(crate) currency: husorden_base::Currency,
+    pub(crate) net: Settlement,
+    pub(crate) vat: Settlement,
+}
+
+impl ForfeitRow {
+    /// As it is shown, with VAT: what people pay.
+    pub(crate) fn shown(&self) -> api::Forfeit {
+        let money = |minor| Money::new(minor, self.currency);
+        let (net, vat) = (self.net, self.vat);
+        api::Forfeit {
+            subscription: self.subscription.to_string(),
+            plan: self.code.clone(),
+            name: self.name.clone(),
+            ended: self.ended,
+            lost: money(net.forfeited + vat.forfeited),
+            back: money(net.credited + net.refunded + vat.credited + vat.refunded),
+            returned: self.returned,
+            statement: breach_sentence(net, vat, self.currency, self.ends),
+        }
+    }
+}
+
+/// What was given back of one subscription.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ReturnRow {
+    pub(crate) subscription: SubscriptionId,
+    pub(crate) code: String,
+    pub(crate) minor: i64,
+    pub(crate) currency: husorden_base::Currency,
 }
 
 /// A period that is over and not settled.
@@ -195,26 +237,51 @@ pub(crate) async fn renews(conn: &mut PgConnection, id: Uuid, renews: bool) -> R
     Ok(())
 }
 
+/// What an ending for breach rests on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Breach<'a> {
+    /// The case's number.
+    pub(crate) case: &'a str,
+    /// The measure that was decided in it.
+    pub(crate) measure: MeasureId,
+}
+
 /// An ending as it is written.
 pub(crate) struct Ends<'a> {
     pub(crate) net: Settlement,
     pub(crate) vat: Settlement,
     pub(crate) why: &'a str,
-    pub(crate) case: Option<&'a str>,
+    pub(crate) breach: Option<Breach<'a>>,
     pub(crate) by: &'a str,
 }
 
 pub(crate) async fn end(conn: &mut PgConnection, id: Uuid, number: i32, ends: &Ends<'_>) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select subscription_end($1, $2, $3, $4, $5, $6, $7)")
+    sqlx::query_scalar("select subscription_end($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(id)
         .bind(number)
         .bind(Json(ends.net))
         .bind(Json(ends.vat))
         .bind(ends.why)
-        .bind(ends.case)
+        .bind(ends.breach.map(|breach| breach.case))
+        .bind(ends.breach.map(|breach| breach.measure.0))
         .bind(ends.by)
         .fetch_one(conn)
         .await
+}
+
+/// What a measure has forfeited.
+pub(crate) async fn forfeits(conn: &mut PgConnection, measure: MeasureId) -> Result<Vec<ForfeitRow>, sqlx::Error> {
+    all(json("select to_jsonb(f) from forfeit_view f where measure = $1 order by subscription").bind(measure.0), conn)
+        .await
+}
+
+/// Gives back what a measure has forfeited, once.
+pub(crate) async fn give_back(
+    conn: &mut PgConnection,
+    measure: MeasureId,
+    by: &str,
+) -> Result<Vec<ReturnRow>, sqlx::Error> {
+    all(json("select r from forfeit_return($1, $2) r").bind(measure.0).bind(by.to_owned()), conn).await
 }
 
 pub(crate) async fn due(system: &PgPool, limit: i32) -> Result<Vec<DueRow>, sqlx::Error> {

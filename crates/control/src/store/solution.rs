@@ -19,6 +19,7 @@ pub(crate) struct SolutionView {
     pub(crate) id: SolutionId,
     pub(crate) number: Number,
     pub(crate) account: AccountId,
+    pub(crate) account_name: String,
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) aim: Aim,

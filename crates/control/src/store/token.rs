@@ -3,6 +3,7 @@
 use super::{all, json, one};
 use crate::doors::Narrow;
 use crate::store::measure::Holding;
+use crate::token::Role;
 use husorden_base::{AccountId, TokenId};
 use husorden_wire::api::{self, Capabilities};
 use ipnet::IpNet;
@@ -54,17 +55,20 @@ pub(crate) async fn find(system: &PgPool, digest: &[u8; 32]) -> Result<Option<Fo
     one(json("select f from token_find($1) f where f is not null").bind(digest.to_vec()), system).await
 }
 
+/// The tokens that the door sees; of one role where it is named.
 pub(crate) async fn list(
     conn: &mut PgConnection,
+    of: Option<Role>,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<TokenRow>, sqlx::Error> {
     all(
         json(
             "select to_jsonb(t) from (select id, role, account, label, capabilities, kinds, solutions, cidrs, used, created, expires from token
-               where revoked is null and ($1::uuid is null or id > $1) order by id limit $2) t",
+               where revoked is null and ($1::uuid is null or id > $1) and ($2::text is null or role = $2) order by id limit $3) t",
         )
         .bind(after)
+        .bind(of.map(Role::word))
         .bind(limit),
         conn,
     )

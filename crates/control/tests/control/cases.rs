@@ -127,7 +127,8 @@ async fn of_two_who_decide_at_once_one_is_told_of_the_other() {
         request.headers_mut().insert("if-match", format!("\"{version}\"").parse().unwrap());
         request
     };
-    house.send(stale(seen)).await.refused(412, "changed-meanwhile");
+    let said = house.send(stale(seen)).await.refused(412, "changed-meanwhile");
+    assert_eq!(said["title"], "The case was changed meanwhile");
     let now = house.staff("GET", &path(&case, "")[..path(&case, "").len() - 1], Value::Null).await.is(200);
     assert_eq!(house.send(stale(now["version"].as_u64().unwrap())).await.is(201)["scope"]["of"], "account");
 
@@ -205,5 +206,30 @@ async fn what_an_order_keeps_silent_cannot_be_complained_about() {
     house.call("GET", &at, Value::Null).await.refused(404, "not-found");
     let text = json!({ "text": "What is it that you do not tell me?" });
     house.call("POST", &format!("{at}/complaints"), text).await.refused(404, "not-found");
+    house.running.stop().await;
+}
+
+/// Which clauses may be crimes is the rules' own word, not the program's.
+#[tokio::test]
+async fn the_rules_say_under_which_clauses_the_police_are_told() {
+    let folder = crate::cluster::folder().join("rules");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules")).unwrap().flatten() {
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let text = match file.file_name().to_str().unwrap() {
+            "network.attack.toml" => text.replace("criminal = true", "criminal = false"),
+            "mail.spam.toml" => text.replace("criminal = false", "criminal = true"),
+            _ => text,
+        };
+        std::fs::write(folder.join(file.file_name()), text).unwrap();
+    }
+    let house = House::with(|config| config.rules = Some(folder)).await;
+    let close = async |clause: &str| {
+        let case = opened(&house, json!({ "account": "ours" }), clause).await;
+        house.staff("POST", &path(&case, "close"), json!({ "reasons": "It was nothing." })).await
+    };
+    close("network.attack").await.is(200);
+    let said = close("mail.spam").await.refused(422, "invalid-fields");
+    assert_eq!(said["refusal"]["fields"][0]["pointer"], "/referral");
     house.running.stop().await;
 }

@@ -1,7 +1,8 @@
 //! One private PostgreSQL for the test binary, and a database of its own for each test, copied from a migrated one.
 
 use husorden_control::config::Database;
-use husorden_control::embedded::{Embedded, Place, options};
+use husorden_control::doors::options;
+use husorden_control::embedded::{Embedded, Place};
 use husorden_control::{bootstrap, doors};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use std::os::unix::fs::PermissionsExt;

@@ -180,12 +180,12 @@ async fn the_system_door_is_functions_only() {
 async fn control_does_not_start_on_a_role_that_can_do_more() {
     let database = database().await;
     let mut root = crate::cluster::root(&database.socket_dir, &database.name).await;
-    Doors::open(&database).await.expect("the doors open").close().await;
+    Doors::open(&database, false).await.expect("the doors open").close().await;
     // In a database of its own the role is given a table; roles are of the whole cluster, so only ownership is tried.
     sqlx::raw_sql("create table wide (x int); alter table wide owner to husorden_staff")
         .execute(&mut root)
         .await
         .unwrap();
-    let error = Doors::open(&database).await.expect_err("a door that owns a table");
+    let error = Doors::open(&database, false).await.expect_err("a door that owns a table");
     assert!(error.to_string().contains("husorden_staff"), "{error}");
 }

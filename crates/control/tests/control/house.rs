@@ -55,6 +55,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         default_node: "local".to_owned(),
         retention_days: 7,
         zone: husorden_base::zone(),
+        staff_named: false,
         passwords: None,
         rules: None,
         evidence: husorden_control::config::Evidence::at(folder.join("evidence")),

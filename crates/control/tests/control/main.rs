@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod breach;
 mod cases;
 mod cluster;
 mod copy;
@@ -19,6 +20,7 @@ mod mailbox;
 mod mails;
 mod members;
 mod money;
+mod names;
 mod node;
 mod notify;
 mod people;

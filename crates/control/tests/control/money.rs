@@ -391,7 +391,7 @@ async fn the_database_keeps_the_books() {
             .execute(&mut tenant)
             .await
             .unwrap();
-        let error = sqlx::query("select subscription_end($1, 1, $2, $3, $4, null, 'me')")
+        let error = sqlx::query("select subscription_end($1, 1, $2, $3, $4, null, null, 'me')")
             .bind(uuid_of(&id))
             .bind(sqlx::types::Json(net))
             .bind(sqlx::types::Json(vat))

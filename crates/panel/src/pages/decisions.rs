@@ -82,7 +82,10 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
         (l.t("Ophævet", "Lifted"), ui::when(reader, measure.lifted)),
         (
             l.t("Truffet af", "Decided by"),
-            html! { (if statement.automated { l.t("Et menneske med hjælp af en maskine", "A person helped by a machine") } else { l.t("Et menneske", "A person") }) },
+            html! {
+                (if statement.automated { l.t("Et menneske med hjælp af en maskine", "A person helped by a machine") } else { l.t("Et menneske", "A person") })
+                @if let Some(whom) = &measure.decided_by_whom { span class="sub" { (whom.words(l)) } }
+            },
         ),
     ];
     Ok(ask.sheet(&title).live("/live").show(html! {
@@ -94,6 +97,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                 @if !statement.restricted.is_empty() {
                     (ui::card(l.t("Det betyder", "What it means"), html! {}, html! { ul { @for line in &statement.restricted { li { (line) } } } }))
                 }
+                @if !measure.forfeits.is_empty() { (ui::card(l.t("Det fortabte", "What is forfeited"), html! {}, ui::forfeits(ask, &measure.forfeits))) }
                 @if let Some(reasons) = &measure.lift_reasons { (ui::card(l.t("Hvorfor den blev ophævet", "Why it was lifted"), html! {}, html! { p { (reasons) } })) }
             }
             div class="stack" {
@@ -121,7 +125,10 @@ fn complaints(ask: &Ask, statement: &api::Statement, wrong: &Wrong) -> Markup {
                         span class="faint small" { (reader.at(complaint.made)) }
                     }
                     p class="small" { (complaint.text) }
-                    @if let Some(answer) = &complaint.answer { (ui::note(Tone::Plain, l.t("Vores svar", "Our answer"), html! { p { (answer) } })) }
+                    @if let Some(answer) = &complaint.answer { (ui::note(Tone::Plain, l.t("Vores svar", "Our answer"), html! {
+                        p { (answer) }
+                        @if let Some(whom) = &complaint.answered_by_whom { p class="faint small" { (whom.words(l)) } }
+                    })) }
                 }
             }
             @if statement.can_complain && ask.may(Capability::Complain) {

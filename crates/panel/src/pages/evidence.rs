@@ -5,7 +5,6 @@ use crate::form::Form;
 use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::{self, Tone};
-use http::Method;
 use husorden_base::Refusal;
 use husorden_wire::api;
 use maud::html;
@@ -43,7 +42,7 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                     thead { tr { th scope="col" { (l.t("Hvad", "What")) } th scope="col" { (l.t("Hvem", "Who")) } th scope="col" { (l.t("Detaljer", "Details")) } th scope="col" class="end" { (l.t("Hvornår", "When")) } } }
                     tbody { @for line in &page.items { tr {
                         td { code { (line.act) } }
-                        td data-label=(l.t("Hvem", "Who")) { (who(ask, &line.who)) }
+                        td data-label=(l.t("Hvem", "Who")) { span { (who(ask, &line.who)) @if let Some(whom) = &line.who_is { span class="sub" { (whom.words(l)) } } } }
                         td class="whole soft" { (details(&line.before)) }
                         td data-label=(l.t("Hvornår", "When")) class="end soft nowrap" { (ask.reader.at(line.begun)) }
                     } } }
@@ -56,8 +55,7 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
 
 /// All of it as a file for people.
 pub(crate) async fn export(ask: &Ask) -> Result<Reply, Refusal> {
-    let response = ask.api.raw(Method::GET, "/v1/evidence/export?format=csv", None, &[]).await?;
-    Ok(Reply::raw(response))
+    Ok(Reply::raw(ask.api.file("/v1/evidence/export?format=csv").await?))
 }
 
 /// Who did it: the side of the house as a word, the signature as it stands in the log.

@@ -13,36 +13,16 @@ use husorden_wire::api;
 use husorden_wire::api::Capability;
 use maud::{Markup, html};
 
-/// Accounts of a page of the API's list, and lines of a page here.
-const LINES: &str = "200";
-/// Pages of the API's list that a search looks through.
-const PAGES_MAX: usize = 10;
-
-/// The accounts of this page, where the next begins, and whether all were looked through.
-async fn wanted(ask: &Ask) -> Result<(Vec<api::Account>, Option<String>, bool), Refusal> {
-    let sought = ask.query.text("q").to_lowercase();
-    let mut after = ask.query.text("after").to_owned();
-    let mut found = Vec::new();
-    for _ in 0..PAGES_MAX {
-        let mut query = Form::default();
-        query.add("after", after);
-        query.add("limit", LINES);
-        let page: api::Page<api::Account> = ask.api.get(&format!("/v1/accounts?{}", query.query())).await?;
-        if sought.is_empty() {
-            return Ok((page.items, page.next, true));
-        }
-        let fits = |account: &api::Account| account.id == sought || account.name.to_lowercase().contains(&sought);
-        found.extend(page.items.into_iter().filter(fits));
-        match page.next {
-            Some(next) => after = next,
-            None => return Ok((found, None, true)),
-        }
-    }
-    Ok((found, Some(after), false))
-}
+/// Lines of a page.
+const LINES: &str = "50";
 
 pub(crate) async fn list(ask: &Ask) -> Result<Reply, Refusal> {
-    let (accounts, next, all) = wanted(ask).await?;
+    let mut query = Form::default();
+    for name in ["q", "after"] {
+        query.add(name, ask.query.text(name));
+    }
+    query.add("limit", LINES);
+    let page: api::Page<api::Account> = ask.api.get(&format!("/v1/accounts?{}", query.query())).await?;
     let first = ask.query.text("after").is_empty();
     let l = ask.l;
     let title = l.t("Konti", "Accounts");
@@ -50,18 +30,18 @@ pub(crate) async fn list(ask: &Ask) -> Result<Reply, Refusal> {
         (ui::head(None, title, "", html! {}))
         (ui::search(ask, l.t("Navn eller id", "Name or id"), html! {}))
         section class="card" {
-            @if accounts.is_empty() && all {
+            @if page.items.is_empty() {
                 (ui::empty(Icon::People, l.t("Ingen konti", "No accounts"), l.t("Ingen konto passer.", "No account fits."), html! {}))
             } @else {
                 div class="table" { table class="stacks" {
                     thead { tr { th scope="col" { (l.t("Navn", "Name")) } th scope="col" { (l.t("Sprog", "Language")) } th scope="col" class="end" { (l.t("Oprettet", "Made")) } } }
-                    tbody { @for account in &accounts { tr {
+                    tbody { @for account in &page.items { tr {
                         td { a class="main" href={ "/accounts/" (segment(&account.id)) } { (account.name) } }
                         td data-label=(l.t("Sprog", "Language")) { (language(ask, account.language)) }
                         td data-label=(l.t("Oprettet", "Made")) class="end soft" { (ask.reader.at(account.created)) }
                     } } }
                 } }
-                (ui::pager(ask, "after", first, next.as_deref()))
+                (ui::pager(ask, "after", first, page.next.as_deref()))
             }
         }
     }))
@@ -93,7 +73,7 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                 div id="solutions" data-live {
                     (ui::card_flush(l.t("Løsninger", "Solutions"), html! {}, html! {
                         @if solutions.items.is_empty() { (none(l.t("Kontoen har ingen løsninger.", "The account has no solutions."))) }
-                        @else { (solutions::table(ask, &solutions.items, &[])) }
+                        @else { (solutions::table(ask, &solutions.items, false)) }
                     }))
                 }
                 div id="cases" data-live {

@@ -48,6 +48,8 @@ fn name(ask: &Ask, name: &str) -> String {
         "passwords" => l.t("Lækkede adgangskoder", "Leaked passwords"),
         "measures" => l.t("Foranstaltninger", "Measures"),
         "evidence" => l.t("Beviser", "Evidence"),
+        "certificate" if which == "panel" => return l.t("Panelets certifikat", "The panel's certificate").to_owned(),
+        "certificate" => l.t("Certifikater på", "Certificates on"),
         "checkpoint" => l.t("Kontrolpunkt", "Checkpoint"),
         other => other,
     };

@@ -34,6 +34,7 @@ pub(crate) fn table() -> Vec<Page> {
         get("/accounts/{account}", Session, accounts::show),
         get("/solutions", Session, solutions::list),
         get("/evidence", Session, evidence::show),
+        get("/evidence/export", Session, evidence::export),
         get("/health", Session, health::show),
         get("/rescues", Session, rescues::list),
         get("/rescues/{rescue}", Session, rescues::show),

@@ -1,4 +1,4 @@
-//! The nodes: which are there, and whether they are heard.
+//! The nodes: which are there, whether they are heard, how full their pools are, and what is built on each.
 
 use crate::ask::{Ask, Reply};
 use crate::say::Say;
@@ -6,29 +6,125 @@ use crate::ui::icon::Icon;
 use crate::ui::{self, Tone};
 use husorden_base::Refusal;
 use husorden_wire::api;
-use maud::html;
+use husorden_wire::node::{Health, PoolHealth, RuntimeHealth};
+use maud::{Markup, html};
 
 pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     let l = ask.l;
     let page: api::Page<api::Node> = ask.api.get("/v1/nodes").await?;
     let title = l.t("Noder", "Nodes");
+    let lead = l.t(
+        "De maskiner, som kundernes løsninger ligger på: hvad de har plads til, og hvad der er bygget på dem.",
+        "The machines that customers' solutions lie on: what they have room for, and what is built on them.",
+    );
     Ok(ask.sheet(title).live("/live").show(html! {
-        (ui::head(None, title, "", html! {}))
-        section class="card" id="nodes" data-live {
+        (ui::head(None, title, lead, html! {}))
+        div class="stack" id="nodes" data-live {
             @if page.items.is_empty() {
-                (ui::empty(Icon::Server, l.t("Ingen noder", "No nodes"), l.t("En node melder sig, når den startes.", "A node reports when it is started."), html! {}))
-            } @else {
-                div class="table" { table class="stacks" {
-                    thead { tr { th scope="col" { (l.t("Navn", "Name")) } th scope="col" { (l.t("Tilstand", "State")) } th scope="col" class="end" { (l.t("Hørt", "Heard")) } } }
-                    tbody { @for node in &page.items { tr {
-                        td { span class="main" { (node.name) } }
-                        td data-label=(l.t("Tilstand", "State")) {
-                            @if node.connected { (ui::badge(Tone::Good, l.t("Forbundet", "Connected"))) } @else { (ui::badge(Tone::Bad, l.t("Ikke forbundet", "Not connected"))) }
-                        }
-                        td data-label=(l.t("Hørt", "Heard")) class="end soft" { @if let Some(heard) = node.heard { (ask.reader.ago(heard)) } @else { "–" } }
-                    } } }
-                } }
+                section class="card" {
+                    (ui::empty(Icon::Server, l.t("Ingen noder", "No nodes"), l.t("En node melder sig, når den startes.", "A node reports when it is started."), html! {}))
+                }
             }
+            @for node in &page.items { (card(ask, node)) }
         }
     }))
+}
+
+fn card(ask: &Ask, node: &api::Node) -> Markup {
+    let l = ask.l;
+    // A node that was expected and has never reported says nothing of itself.
+    let health = serde_json::from_value::<Health>(node.health.clone()).ok();
+    let badge = if node.connected {
+        ui::badge(Tone::Good, l.t("Forbundet", "Connected"))
+    } else {
+        ui::badge(Tone::Bad, l.t("Ikke forbundet", "Not connected"))
+    };
+    let heard = html! {
+        span class="faint small" {
+            @if let Some(heard) = node.heard { (l.t("Hørt ", "Heard ")) (ask.reader.ago(heard)) } @else { (l.t("Aldrig hørt", "Never heard")) }
+        }
+    };
+    html! {
+        section class="card" {
+            div class="title" { h2 { (node.name) } div class="row" { (heard) (badge) } }
+            @if let Some(health) = &health {
+                div class="body split even" { (pool(ask, &health.pool)) (ui::facts(&facts(ask, health))) }
+                (runtimes(ask, &health.runtimes))
+            } @else {
+                div class="body" { p class="soft small" { (l.t("Noden har ikke sagt noget om sig selv endnu.", "The node has said nothing of itself yet.")) } }
+            }
+        }
+    }
+}
+
+fn pool(ask: &Ask, pool: &PoolHealth) -> Markup {
+    let l = ask.l;
+    html! {
+        div class="stack tight" {
+            (ui::level(&ask.reader, l.t("Data i puljen", "Data in the pool"), pool.data_used, pool.data_total))
+            (ui::level(&ask.reader, l.t("Metadata", "Metadata"), pool.meta_used, pool.meta_total))
+            @if pool.errors > 0 {
+                (ui::note(Tone::Bad, l.t("Disken har vist fejl", "The disk has shown errors"), html! { p { (l.f(|| format!("{} fejl siden den blev taget i brug.", pool.errors), || format!("{} errors since it was taken into use.", pool.errors))) } }))
+            }
+        }
+    }
+}
+
+fn facts<'a>(ask: &Ask, health: &Health) -> Vec<(&'a str, Markup)> {
+    let l = ask.l;
+    let mut rows = vec![
+        (l.t("Sandkasser, der kører", "Sandboxes that run"), html! { span class="num" { (health.sandboxes) } }),
+        (
+            l.t("Kanten", "The edge"),
+            html! { @match health.edge_generation { Some(generation) => { (l.t("forbundet, udgave ", "connected, table ")) span class="num" { (generation) } }, None => { (ui::badge(Tone::Bad, l.t("Ikke forbundet", "Not connected"))) } } },
+        ),
+    ];
+    if let Some(ends) = health.certificate_ends {
+        rows.push((l.t("Første certifikat udløber", "First certificate ends"), ask.reader.at(ends)));
+    }
+    if !health.strays.is_empty() {
+        rows.push((
+            l.t("Ligger der uden at være bestilt", "Lies there without being ordered"),
+            html! { ul class="plain" { @for stray in &health.strays { li { code { (stray) } } } } },
+        ));
+    }
+    rows
+}
+
+fn runtimes(ask: &Ask, runtimes: &[RuntimeHealth]) -> Markup {
+    let l = ask.l;
+    html! {
+        @if !runtimes.is_empty() {
+            div class="table" { table class="stacks" {
+                thead { tr {
+                    th scope="col" { (l.t("Motor eller program", "Runtime or app")) }
+                    th scope="col" { (l.t("Tilstand", "State")) }
+                    th scope="col" { (l.t("Bygget af", "Built from")) }
+                    th scope="col" class="end" { (l.t("Udgave", "Build")) }
+                } }
+                tbody { @for runtime in runtimes { tr {
+                    td { span class="main" { (runtime.name) } }
+                    td data-label=(l.t("Tilstand", "State")) { span { (state(ask, &runtime.state)) @if !runtime.text.is_empty() { span class="sub" { (runtime.text) } } } }
+                    td class="whole soft small" data-label=(l.t("Bygget af", "Built from")) { (packages(runtime)) }
+                    td data-label=(l.t("Udgave", "Build")) class="end" { @if let Some(build) = &runtime.build { code { (build) } } @else { span class="faint" { "–" } } }
+                } } }
+            } }
+        }
+    }
+}
+
+/// Packages with their versions, in one line.
+fn packages(runtime: &RuntimeHealth) -> String {
+    let packages: Vec<String> = runtime.packages.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    if packages.is_empty() { "–".to_owned() } else { packages.join(" · ") }
+}
+
+fn state(ask: &Ask, word: &str) -> Markup {
+    let l = ask.l;
+    match word {
+        "ready" => ui::badge(Tone::Good, l.t("Klar", "Ready")),
+        "building" => ui::badge(Tone::Busy, l.t("Bygges", "Being built")),
+        "failed" => ui::badge(Tone::Bad, l.t("Mislykkedes", "Failed")),
+        _ => ui::badge(Tone::Plain, l.t("Ikke bygget", "Not built")),
+    }
 }

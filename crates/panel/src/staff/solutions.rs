@@ -23,12 +23,6 @@ pub(crate) async fn list(ask: &Ask) -> Result<Reply, Refusal> {
     }
     query.add("limit", LINES);
     let page: api::Page<api::Solution> = ask.api.get(&format!("/v1/solutions?{}", query.query())).await?;
-    let mut accounts: Vec<api::AccountShown> = Vec::new();
-    for one in &page.items {
-        if !accounts.iter().any(|account| account.id == one.account) {
-            accounts.push(ask.api.get(&format!("/v1/accounts/{}", segment(&one.account))).await?);
-        }
-    }
     let first = ask.query.text("after").is_empty();
     let l = ask.l;
     let title = l.t("Løsninger", "Solutions");
@@ -54,30 +48,29 @@ pub(crate) async fn list(ask: &Ask) -> Result<Reply, Refusal> {
             @if page.items.is_empty() {
                 (ui::empty(Icon::Layers, l.t("Ingen løsninger", "No solutions"), l.t("Ingen løsning passer.", "No solution fits."), html! {}))
             } @else {
-                (table(ask, &page.items, &accounts))
+                (table(ask, &page.items, true))
                 (ui::pager(ask, "after", first, page.next.as_deref()))
             }
         }
     }))
 }
 
-/// Solutions in a table; without accounts, the column of them is left out.
-pub(super) fn table(ask: &Ask, solutions: &[api::Solution], accounts: &[api::AccountShown]) -> Markup {
+/// Solutions in a table, with or without the column of whose they are.
+pub(super) fn table(ask: &Ask, solutions: &[api::Solution], whose: bool) -> Markup {
     let l = ask.l;
-    let whose = |id: &str| accounts.iter().find(|account| account.id == id);
     html! {
         div class="table" { table class="stacks" {
             thead { tr {
                 th scope="col" { (l.t("Navn", "Name")) }
-                @if !accounts.is_empty() { th scope="col" { (l.t("Konto", "Account")) } }
+                @if whose { th scope="col" { (l.t("Konto", "Account")) } }
                 th scope="col" { (l.t("Slags", "Kind")) }
                 th scope="col" { (l.t("Tilstand", "State")) }
                 th scope="col" class="end" { (l.t("Sag", "Case")) }
             } }
             tbody { @for one in solutions { tr {
                 td { span class="main" { (one.name) } @if let Some(message) = &one.message { span class="sub" { (message) } } }
-                @if let Some(account) = whose(&one.account) {
-                    td data-label=(l.t("Konto", "Account")) { a href={ "/accounts/" (segment(&account.id)) } { (account.name) } }
+                @if whose {
+                    td data-label=(l.t("Konto", "Account")) { a href={ "/accounts/" (segment(&one.account)) } { (one.account_name) } }
                 }
                 td data-label=(l.t("Slags", "Kind")) { (kind_title(ask, &one.kind)) }
                 td data-label=(l.t("Tilstand", "State")) { (state(ask, &one.state)) }

@@ -248,6 +248,24 @@ pub(crate) fn gauge(reader: &Reader, live: u64, snapshots: u64, limit: u64) -> M
     }
 }
 
+/// How much of something is used, as a bar with its numbers.
+pub(crate) fn level(reader: &Reader, title: &str, used: u64, total: u64) -> Markup {
+    let l = reader.language;
+    let share = if total == 0 { 0.0 } else { (used as f64 / total as f64 * 100.0).min(100.0) };
+    let label = l.f(
+        || format!("{} af {}", reader.size(used), reader.size(total)),
+        || format!("{} of {}", reader.size(used), reader.size(total)),
+    );
+    html! {
+        div class=(if share >= 90.0 { "gauge full" } else { "gauge" }) {
+            div class="legend" { strong { (title) } span class="soft num" { (label) } }
+            svg role="img" aria-label={ (title) ": " (label) } preserveAspectRatio="none" viewBox="0 0 100 8" {
+                rect class="one" x="0" y="0" width=(if used == 0 { 0.0 } else { share.max(0.8) }) height="8" {}
+            }
+        }
+    }
+}
+
 /// Before and after in a long list; `cursor` is the parameter that says where a page begins.
 pub(crate) fn pager(ask: &Ask, cursor: &str, first: bool, next: Option<&str>) -> Markup {
     let l = ask.l;
@@ -320,6 +338,29 @@ impl Confirm<'_> {
                             a class="button quiet" href=(self.back) data-close { (l.t("Fortryd", "Cancel")) }
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Who signed something: as the reader may know them, else which side of the house it was.
+pub(crate) fn whom(ask: &Ask, whom: Option<&api::Signed>, signature: &str) -> Markup {
+    let side = signature.split(':').next().unwrap_or_default();
+    let words = whom.map_or_else(|| event_by(ask, side).to_owned(), |whom| whom.words(ask.l));
+    html! { span title=(signature) { (words) } }
+}
+
+/// What a decision has forfeited: each subscription with its amounts, and whether they were given back.
+pub(crate) fn forfeits(ask: &Ask, forfeits: &[api::Forfeit]) -> Markup {
+    let (l, reader) = (ask.l, &ask.reader);
+    html! {
+        ul class="plain" {
+            @for one in forfeits {
+                li {
+                    strong { (one.name.get(l)) ": " span class="num nowrap" { (one.lost.in_words(l)) } }
+                    p class="soft small" { (one.statement.get(l)) }
+                    @if let Some(at) = one.returned { p class="small" { (badge(Tone::Good, l.t("Givet tilbage", "Given back"))) " " (reader.at(at)) } }
                 }
             }
         }

@@ -26,8 +26,22 @@ const pages = [
   [panel, "tokens", "/tokens"],
   [panel, "billing", "/billing"],
   [panel, "reset", "/reset", false],
-  [staff, "staff", "/"],
-].concat(JSON.parse(process.env.PAGES ?? "[]"));
+  [staff, "staff-nodes", "/"],
+  [staff, "staff-accounts", "/accounts"],
+  [staff, "staff-account", `/accounts/${process.env.ACCOUNT ?? "demo"}`],
+  [staff, "staff-solutions", "/solutions"],
+  [staff, "staff-cases", "/cases?show=all"],
+  [staff, "staff-case-open", "/cases/open"],
+  [staff, "staff-complaints", "/complaints"],
+  [staff, "staff-evidence", "/evidence"],
+  [staff, "staff-evidence-narrowed", "/evidence?act=measure&from=2020-01-01"],
+  [staff, "staff-evidence-none", "/evidence?q=nothing-like-it"],
+  [staff, "staff-health", "/health"],
+].concat(process.env.CASE ? [
+  [staff, "staff-case", `/cases/${process.env.CASE}`],
+  [staff, "staff-decide", `/cases/${process.env.CASE}/decide`],
+  [staff, "staff-close", `/cases/${process.env.CASE}/close`],
+] : []);
 const only = process.env.ONLY?.split(",");
 
 const browser = await open();

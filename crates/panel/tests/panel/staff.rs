@@ -83,6 +83,13 @@ async fn a_case_is_opened_decided_complained_about_and_lifted() {
     assert!(!desk.get("/accounts?q=OUR").await.body.contains(">theirs<"));
     desk.get("/solutions?q=shop").await.is(200).says(">shop<").says(">ours<");
     desk.get("/health").await.is(200).says("Database");
+    // The log is narrowed by its fields, which stay, and leaves as a file.
+    let narrowed = desk.get("/evidence?act=case&who=staff").await.is(200);
+    narrowed.says("<details class=\"narrow\" open").says("value=\"case\"").says("case.open");
+    assert!(!narrowed.body.contains("solution.create"));
+    let file = desk.get("/evidence/export?format=csv").await.is(200);
+    assert!(file.headers["content-disposition"].to_str().unwrap().contains("evidence.csv"));
+    file.says("case.open");
     let close = format!("{at}/close");
     let page = desk.get(&close).await.is(200);
     page.says("The clause may be a crime");

@@ -1,7 +1,7 @@
 //! Tokens and their scopes, and grants: leave for staff to act on an account's solutions.
 
-use super::Account;
 use super::capability::{Capabilities, Capability};
+use super::{Account, Signed};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -126,6 +126,9 @@ pub struct Grant {
     pub break_glass: bool,
     /// Who gave or took it, as evidence says it.
     pub by: String,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_whom: Option<Signed>,
     /// Whether it can be used now.
     pub open: bool,
     /// Since when.

@@ -381,6 +381,19 @@ impl StaffRole {
         }
     }
 
+    /// What people call it, within a sentence.
+    #[must_use]
+    pub fn title(self) -> Text {
+        let (da, en) = match self {
+            Self::Support => ("support", "support"),
+            Self::Abuse => ("misbrug", "abuse"),
+            Self::Operations => ("drift", "operations"),
+            Self::Finance => ("økonomi", "finance"),
+            Self::Auditor => ("revision", "audit"),
+        };
+        Text::new(da, en)
+    }
+
     /// What it may.
     #[must_use]
     pub const fn capabilities(self) -> Capabilities {

@@ -1,5 +1,6 @@
 //! Cases, decisions, measures, statements of reasons and complaints.
 
+use super::{Forfeit, Signed};
 use husorden_base::Text;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,11 @@ pub struct Case {
     pub state: String,
     /// Facts, as noted when it was opened.
     pub facts: String,
-    /// Who opened it.
+    /// Who opened it, as evidence says it.
     pub opened_by: String,
+    /// The same for people; in a list of cases it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_by_whom: Option<Signed>,
     /// Its measures.
     pub measures: Vec<Measure>,
     /// Notes, oldest first; in a list of cases they are left out.
@@ -78,8 +82,11 @@ pub struct CaseNote {
     /// When.
     #[schema(value_type = String)]
     pub at: Timestamp,
-    /// Who.
+    /// Who, as evidence says it.
     pub by: String,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_whom: Option<Signed>,
     /// What.
     pub text: String,
 }
@@ -162,15 +169,21 @@ pub struct Measure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub lifted: Option<Timestamp>,
+    /// Subscriptions that ended for breach by this decision, with the amounts that are forfeited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forfeits: Vec<Forfeit>,
     /// What a probe met that reaches the solution as a stranger does; none until one has said something of what holds now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<MeasureSeen>,
     /// Why it was lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lift_reasons: Option<String>,
-    /// Who decided; told to staff only.
+    /// Who decided, as evidence says it; told to staff only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
+    /// Who decided, for people: to customers the roles and a number, unless the installation shows names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by_whom: Option<Signed>,
 }
 
 /// A measure as strangers meet it.
@@ -234,6 +247,9 @@ pub struct Complaint {
     pub measure: String,
     /// Who complained: a member's or token's signature.
     pub by: String,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_whom: Option<Signed>,
     /// What was said.
     pub text: String,
     /// When.
@@ -245,6 +261,9 @@ pub struct Complaint {
     /// The answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Who answered it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by_whom: Option<Signed>,
     /// When it was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]

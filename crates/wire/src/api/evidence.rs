@@ -1,5 +1,6 @@
 //! Evidence: lines of the log, the checkpoints that are signed over it, and how the log is.
 
+use super::Signed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +21,9 @@ pub struct Evidence {
     pub ended: Option<Timestamp>,
     /// Who: `staff:…`, `account:…`, `node:…`, `platform`, or `erased`.
     pub who: String,
+    /// The same for people; it is no part of what the log proves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who_is: Option<Signed>,
     /// What.
     pub act: String,
     /// On whose account, if on one.

@@ -484,6 +484,9 @@ pub struct StaffMember {
     pub email: String,
     /// Its name.
     pub name: String,
+    /// The number that customers see instead of the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
     /// Its roles.
     pub roles: Vec<StaffRole>,
     /// Whether it has a second factor; without one it may do nothing but set one up.

@@ -10,6 +10,7 @@ mod notify;
 mod proposal;
 mod rescue;
 mod rules;
+mod signed;
 
 pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
@@ -21,6 +22,7 @@ pub use notify::*;
 pub use proposal::*;
 pub use rescue::*;
 pub use rules::*;
+pub use signed::Signed;
 
 use husorden_base::{Language, Text};
 use jiff::Timestamp;
@@ -118,6 +120,9 @@ pub struct Solution {
     pub number: u32,
     /// Whose it is.
     pub account: String,
+    /// The account's name.
+    #[serde(default)]
+    pub account_name: String,
     /// Its name.
     pub name: String,
     /// Its kind.

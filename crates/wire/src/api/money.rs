@@ -249,6 +249,34 @@ pub struct Ending {
     pub statement: Text,
 }
 
+/// What a decision forfeits: a subscription that ended for breach of the house rules (clause `money.breach`). Amounts are with VAT.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Forfeit {
+    /// The subscription.
+    pub subscription: String,
+    /// The plan's code.
+    pub plan: String,
+    /// What people call the plan.
+    #[schema(value_type = Object)]
+    pub name: Text,
+    /// When it ended.
+    #[schema(value_type = String)]
+    pub ended: Timestamp,
+    /// What is forfeited of what was paid.
+    #[schema(value_type = Object)]
+    pub lost: Money,
+    /// What is credited all the same.
+    #[schema(value_type = Object)]
+    pub back: Money,
+    /// When the amount was given back, because a complaint was upheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub returned: Option<Timestamp>,
+    /// The same as a sentence.
+    #[schema(value_type = Object)]
+    pub statement: Text,
+}
+
 /// An entry of the ledger.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LedgerEntry {
@@ -257,7 +285,7 @@ pub struct LedgerEntry {
     /// When.
     #[schema(value_type = String)]
     pub at: Timestamp,
-    /// `period`, `settlement` or `payment`.
+    /// `period`, `settlement`, `payment` or `return`.
     pub kind: String,
     /// Whose.
     pub account: String,

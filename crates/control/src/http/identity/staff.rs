@@ -22,6 +22,7 @@ fn shown(row: StaffRow) -> api::StaffMember {
         person: row.person.to_string(),
         email: row.email,
         name: row.name,
+        number: row.number,
         roles: row.roles,
         second_factor: row.second_factor,
         since: row.since,

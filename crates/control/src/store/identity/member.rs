@@ -28,6 +28,7 @@ pub(crate) struct StaffRow {
     pub(crate) person: PersonId,
     pub(crate) email: String,
     pub(crate) name: String,
+    pub(crate) number: Option<u32>,
     pub(crate) roles: Vec<StaffRole>,
     pub(crate) second_factor: bool,
     pub(crate) since: Timestamp,

@@ -2,7 +2,7 @@
 //! of two at one desk the second is told; whatever is refused, what was typed stays.
 
 use super::super::cases::{clause_field, clauses};
-use super::{access, path, read, stale, step_up_first, to, version};
+use super::{access, forfeit, path, read, stale, step_up_first, to, version};
 use crate::api::segment;
 use crate::ask::{Ask, Reply};
 use crate::form::Form;
@@ -58,6 +58,7 @@ pub(crate) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
 
 async fn door(ask: &Ask, case: &api::Case, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> {
     let (clauses, scopes) = (clauses(ask).await?, scopes(ask, case).await?);
+    let ends = forfeit::read(ask, case, None).await?;
     let options: Vec<(&str, &str)> = scopes.iter().map(|(value, name)| (value.as_str(), name.as_str())).collect();
     let l = ask.l;
     let base = path(case);
@@ -87,6 +88,7 @@ async fn door(ask: &Ask, case: &api::Case, typed: &Form, wrong: &Wrong) -> Resul
                 (form::area(ask, wrong, ("/reasons", l.t("Hvorfor", "Why"), l.t("Mindst 20 tegn. Kontohaveren læser det.", "At least 20 characters. The account holder reads it.")), typed.get("/reasons").unwrap_or_default(), true))
                 (form::select(ask, wrong, ("/access", l.t("Kontoen må stadig", "The account may still"), ""), &accesses, typed.text("/access")))
                 (Field { name: "/ends", label: l.t("Slutter af sig selv", "Ends by itself"), help: &ends_help, kind: "datetime-local", value: typed.text("/ends"), optional: true, ..Field::default() }.show(ask, wrong))
+                (forfeit::boxes(ask, wrong, &ends, typed))
                 (form::actions(l.t("Se, hvad der vil ske", "See what will happen"), Some((&base, l.t("Fortryd", "Cancel")))))
             }
         } }
@@ -103,6 +105,9 @@ fn body(ask: &Ask, typed: &Form) -> Result<Value, Refusal> {
         "reasons": typed.get("/reasons").unwrap_or_default(),
         "access": typed.text("/access"),
     });
+    if typed.ticked(forfeit::FIELD) {
+        body["forfeits"] = json!(typed.all(forfeit::FIELD).collect::<Vec<_>>());
+    }
     let ends = typed.text("/ends");
     if !ends.is_empty() {
         let local = ends.parse::<DateTime>().and_then(|local| local.to_zoned(ask.reader.zone.clone()));
@@ -157,11 +162,12 @@ async fn sure(ask: &Ask, case: &api::Case) -> Result<Reply, Refusal> {
         let wrong = Refusal::field("/scope", Text::new("Vælg, hvad den gælder", "Choose what it holds"));
         return door(ask, case, typed, &Wrong::of(ask, wrong)).await;
     };
+    let ends = forfeit::read(ask, case, Some(typed)).await?;
     let l = ask.l;
     let may = access(ask, typed.text("/access"));
     let until = typed.text("/ends");
     let title = l.t("Er det sådan, det skal være?", "Is this how it is to be?");
-    let consequences = [
+    let mut consequences = vec![
         (
             Tone::Bad,
             l.f(
@@ -195,6 +201,7 @@ async fn sure(ask: &Ask, case: &api::Case) -> Result<Reply, Refusal> {
             .to_owned(),
         ),
     ];
+    consequences.splice(2..2, forfeit::sentences(ask, &ends).into_iter().map(|said| (Tone::Bad, said)));
     let rows: Vec<(&str, Markup)> = vec![
         (l.t("Punkt", "Clause"), html! { code { (typed.text("/clause")) } }),
         (l.t("Det er sket", "What happened"), html! { (typed.text("/facts")) }),
@@ -220,6 +227,7 @@ async fn sure(ask: &Ask, case: &api::Case) -> Result<Reply, Refusal> {
                 (form::token(ask))
                 input type="hidden" name="_version" value=(typed.text("_version"));
                 @for name in FIELDS { input type="hidden" name=(name) value=(typed.get(name).unwrap_or_default()); }
+                (forfeit::hidden(typed))
                 div class="actions" {
                     button class="button danger fill" name="_sure" value="on" { (l.t("Træf afgørelsen", "Decide")) }
                     button class="button quiet" name="_edit" value="on" { (l.t("Ret den til", "Edit it")) }

@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 pub(super) mod decide;
+mod forfeit;
 
 use super::cases::badges;
 use crate::api::segment;
@@ -146,7 +147,7 @@ fn in_short(ask: &Ask, case: &api::Case) -> Markup {
         ),
         (l.t("Punkt i husordenen", "Clause of the house rules"), html! { code { (case.clause) } }),
         (l.t("Åbnet", "Opened"), reader.at(case.created)),
-        (l.t("Af", "By"), html! { (case.opened_by) }),
+        (l.t("Af", "By"), ui::whom(ask, case.opened_by_whom.as_ref(), &case.opened_by)),
     ];
     if let Some(closed) = case.closed {
         rows.push((l.t("Lukket", "Closed"), reader.at(closed)));
@@ -200,7 +201,10 @@ fn measure_card(ask: &Ask, case: &api::Case, measure: &api::Measure) -> Markup {
         ),
     ];
     if let Some(by) = &measure.decided_by {
-        rows.push((l.t("Besluttet af", "Decided by"), html! { (by) }));
+        rows.push((l.t("Besluttet af", "Decided by"), ui::whom(ask, measure.decided_by_whom.as_ref(), by)));
+    }
+    if !measure.forfeits.is_empty() {
+        rows.push((l.t("Fortabt", "Forfeited"), ui::forfeits(ask, &measure.forfeits)));
     }
     if let Some(reasons) = &measure.lift_reasons {
         rows.push((l.t("Hvorfor ophævet", "Why lifted"), html! { (reasons) }));
@@ -294,8 +298,11 @@ fn complaints(ask: &Ask, case: &api::Case) -> Markup {
             };
             (ui::card(l.t("Klage", "Complaint"), answer, html! {
                 p { (complaint.text) }
-                p class="faint small" { (complaint.by) " · " (reader.at(complaint.made)) }
-                @if let Some(answer) = &complaint.answer { (ui::note(Tone::Plain, l.t("Vores svar", "Our answer"), html! { p { (answer) } })) }
+                p class="faint small" { (ui::whom(ask, complaint.by_whom.as_ref(), &complaint.by)) " · " (reader.at(complaint.made)) }
+                @if let Some(answer) = &complaint.answer { (ui::note(Tone::Plain, l.t("Vores svar", "Our answer"), html! {
+                    p { (answer) }
+                    @if let Some(whom) = &complaint.answered_by_whom { p class="faint small" { (whom.words(l)) " · " (ui::when(reader, complaint.answered)) } }
+                })) }
             }))
         }
     }
@@ -320,7 +327,7 @@ fn notes(ask: &Ask, case: &api::Case, typed: &Form, wrong: &Wrong) -> Markup {
             div class="stack tight" id="notes" data-live {
                 @if case.notes.is_empty() { p class="soft small" { (l.t("Ingen noter endnu.", "No notes yet.")) } }
                 @for note in &case.notes {
-                    div { p { (note.text) } p class="faint small" { (note.by) " · " (reader.at(note.at)) } }
+                    div { p { (note.text) } p class="faint small" { (ui::whom(ask, note.by_whom.as_ref(), &note.by)) " · " (reader.at(note.at)) } }
                 }
             }
             @if ask.may(Capability::CaseHandle) {

@@ -13,11 +13,11 @@ mod settled;
 mod suspend;
 
 use anyhow::{Context, Result, bail};
-use husorden_world::{House, Who, text};
+use husorden_world::{House, Who};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// One figure, or some that belong together, on a house of its own.
@@ -103,19 +103,6 @@ fn answers(house: &House, domain: &str, path: &str) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Asks the house's private database as its owner; one value.
-fn sql(house: &House, statement: &str) -> Result<String> {
-    let output = Command::new("psql")
-        .args(["-h", &format!("/run/husorden/{}/db", house.instance), "-U", "husorden_owner", "-d", "husorden"])
-        .args(["-qAtc", statement])
-        .output()
-        .context("running psql")?;
-    if !output.status.success() {
-        bail!("psql: {}", text(&output.stderr));
-    }
-    Ok(text(&output.stdout).trim().to_owned())
 }
 
 /// A child that ends when this is dropped.

@@ -3,7 +3,7 @@
 //! `nginx -s reload` with as many servers.
 
 use crate::probes::{Watch, now_ns};
-use crate::{answers, nginx, put, site, sql};
+use crate::{answers, nginx, put, site};
 use anyhow::{Context, Result, bail};
 use husorden_world::bench::{Better, Figure, quantile};
 use husorden_world::{House, Who, text};
@@ -95,7 +95,7 @@ pub(crate) fn suspend(house: &House) -> Result<()> {
 /// Closes one site under the eyes of four clients.
 fn one(house: &House, index: usize, far: &mut Watch, times: &mut Times) -> Result<()> {
     let (name, domain) = (format!("t{index}"), format!("t{index}.demo-sites.test"));
-    let id = sql(house, &format!("select id from solution where name = '{name}' and deleted is null"))?;
+    let id = house.sql(&format!("select id from solution where name = '{name}' and deleted is null"))?;
     let why = "A bench of the way from a decision to the edge.";
     let case = json!({ "solution": id, "clause": "network.attack", "facts": why });
     let case = house.api(Who::Staff, "POST", "/v1/cases", Some(&case))?;
@@ -142,7 +142,7 @@ fn told(house: &House, measure: &str, begun: SystemTime) -> Result<(f64, f64)> {
     );
     let end = Instant::now() + Duration::from_secs(10);
     loop {
-        let row = sql(house, &asked)?;
+        let row = house.sql(&asked)?;
         if let Some((kept, in_force)) = row.split_once('|') {
             let since = |text: &str| text.parse::<f64>().map(|at| (at - begun) * 1e3);
             return Ok((since(kept)?, since(in_force)?));
@@ -176,20 +176,17 @@ pub(crate) fn real_sites(house: &House, count: usize) -> Result<Vec<u64>> {
 /// Rows without volumes: stopped sites that never ran, written into the private database as control would have, and sent
 /// to the node when control is started again. Returns when the node has settled on every one of them.
 pub(crate) fn rows(house: &House, count: usize) -> Result<()> {
-    sql(
-        house,
-        &format!(
-            "insert into solution (id, number, account, node, name, kind, aim, spec, epoch) \
+    house.sql(&format!(
+        "insert into solution (id, number, account, node, name, kind, aim, spec, epoch) \
              select gen_random_uuid(), 1000000 + g, account, node, 'row' || g, kind, 'stop', \
              jsonb_set(spec, '{{domains}}', to_jsonb(array['row' || g || '.demo-sites.test'])), epoch \
              from solution, generate_series(1, {count}) g where name = 't0'"
-        ),
-    )?;
+    ))?;
     let begun = Instant::now();
     let old = house.kill("control")?;
     house.wait_reborn("control", old)?;
     loop {
-        let open = sql(house, "select count(*) from solution where seen_state is distinct from 'settled'")?;
+        let open = house.sql("select count(*) from solution where seen_state is distinct from 'settled'")?;
         if open == "0" {
             break;
         }

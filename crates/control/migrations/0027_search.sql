@@ -1,0 +1,1 @@
+-- Lists among a hundred thousand.
