@@ -3,7 +3,6 @@
 use crate::api::{Ask, segment, to_value};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use husorden_wire::api::{MailChange, MailChoice, Member, Page, Topic};
 use ureq::http::Method;
@@ -40,7 +39,7 @@ fn choice(text: &str) -> Result<(Topic, bool), String> {
 /// Where a member's choices are; a member is named by its address or its id.
 fn path(context: &Context, member: &str) -> Result<String, Failure> {
     let id = if member.contains('@') {
-        let all: Vec<Member> = pages(context, "/v1/members")?;
+        let all: Vec<Member> = context.api.all("/v1/members")?;
         let found = all.into_iter().find(|one| one.email.eq_ignore_ascii_case(member));
         found.map_or_else(|| member.to_owned(), |one| one.person)
     } else {

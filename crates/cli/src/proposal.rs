@@ -3,7 +3,6 @@
 use crate::api::{Ask, segment};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::lists::pages;
 use crate::output::{self, Row};
 use crate::solution::path;
 use crate::wait;
@@ -68,7 +67,7 @@ impl Verb {
 }
 
 fn all(context: &Context, solution: &str) -> Result<Vec<Proposal>, Failure> {
-    pages(context, &format!("{}/proposals", path(solution)))
+    context.api.all(&format!("{}/proposals", path(solution)))
 }
 
 /// The proposal that is meant, by its id or by the address it is about.
