@@ -116,10 +116,12 @@ impl Doors {
     /// # Errors
     /// When the database cannot be reached, or a role has rights it must not have.
     pub async fn open(database: &Database, staff_named: bool) -> Result<Self, DoorError> {
-        let named = [("app.staff_named", if staff_named { "yes" } else { "no" })];
+        // Lists are narrowed by what may be left out: each is planned for what was asked, not for all that could be.
+        let planned = ("plan_cache_mode", "force_custom_plan");
+        let named = ("app.staff_named", if staff_named { "yes" } else { "no" });
         Ok(Self {
-            tenant: pool(database, Role::Tenant, 8, &named).await?,
-            staff: pool(database, Role::Staff, 6, &[]).await?,
+            tenant: pool(database, Role::Tenant, 8, &[planned, named]).await?,
+            staff: pool(database, Role::Staff, 6, &[planned]).await?,
             system: pool(database, Role::System, 16, &[]).await?,
         })
     }

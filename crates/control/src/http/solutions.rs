@@ -67,6 +67,7 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller, Ask(ask): Ask<N
             None => (label, None),
         }),
         account,
+        state: ask.state.clone(),
     };
     let mut tx = caller.read(&app).await?;
     let mut rows: Vec<SolutionView> = Vec::new();

@@ -1,6 +1,6 @@
 //! Accounts in the database.
 
-use super::{all, json, one};
+use super::{all, json, one, part};
 use husorden_base::{AccountId, Language};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -27,14 +27,16 @@ pub(crate) async fn list(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<AccountRow>, sqlx::Error> {
+    let words = words.map(|words| words.trim().to_lowercase()).filter(|words| !words.is_empty());
     all(
         json(
             "select to_jsonb(a) from account a where ($1::uuid is null or id > $1)
-               and ($3::text is null or strpos(lower(name), lower($3)) > 0 or id::text = lower($3)) order by id limit $2",
+               and ($3::text is null or lower(name) like $3 or id::text = $4) order by id limit $2",
         )
             .bind(after)
             .bind(limit)
-            .bind(words.map(str::trim).filter(|words| !words.is_empty()).map(str::to_owned)),
+            .bind(words.as_deref().map(part))
+            .bind(words.clone()),
         conn,
     )
     .await

@@ -1,6 +1,6 @@
 //! Cases in the database, with their notes.
 
-use super::{all, json, one};
+use super::{all, json, one, part};
 use crate::store::complaint::ComplaintRow;
 use crate::store::measure::MeasureRow;
 use husorden_base::{AccountId, CaseId, SolutionId};
@@ -146,8 +146,8 @@ pub(crate) async fn list(
                from case_file c join account a on a.id = c.account left join solution s on s.id = c.solution
                where ($1::uuid is null or c.id < $1) and ($2::text is null or c.state = $2) and ($3::uuid is null or c.account = $3)
                  and ($4::uuid is null or c.solution = $4) and ($5::text is null or c.clause = $5)
-                 and ($6::text is null or strpos(lower(c.number), lower($6)) > 0 or strpos(lower(a.name), lower($6)) > 0
-                      or strpos(lower(c.facts), lower($6)) > 0)
+                 and ($6::text is null or lower(c.number) like $6 or lower(c.facts) like $6
+                      or c.account = any(array(select id from account where lower(name) like $6)))
                  and (not $7 or exists (select from complaint k where k.case_id = c.id and k.outcome is null))
                order by c.id desc limit $8) c
              order by c.id desc",
@@ -157,7 +157,7 @@ pub(crate) async fn list(
         .bind(wanted.account.map(|id| id.0))
         .bind(wanted.solution.map(|id| id.0))
         .bind(wanted.clause.clone())
-        .bind(wanted.q.clone())
+        .bind(wanted.q.as_deref().map(|q| part(&q.to_lowercase())))
         .bind(wanted.complaint)
         .bind(limit),
         conn,

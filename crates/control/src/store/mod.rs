@@ -29,6 +29,20 @@ use sqlx::query::QueryScalar;
 use sqlx::types::Json;
 use sqlx::{PgExecutor, Postgres};
 
+/// The pattern of `like` that finds a part of a text.
+fn part(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// A query whose rows are one JSON column.
 type Rows<'q, T> = QueryScalar<'q, Postgres, Json<T>, PgArguments>;
 

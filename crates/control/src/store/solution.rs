@@ -1,6 +1,6 @@
 //! Solutions and their claims in the database.
 
-use super::{all, json, one};
+use super::{all, json, one, part};
 use crate::state::aim_word;
 use husorden_base::{AccountId, Number, OrderId, SolutionId};
 use husorden_kinds::{Aim, Credential};
@@ -93,6 +93,8 @@ pub(crate) struct Filter {
     pub(crate) q: Option<String>,
     pub(crate) label: Option<(String, Option<String>)>,
     pub(crate) account: Option<AccountId>,
+    /// Leaves out what is certainly not in this state; which is, the state's own rules say.
+    pub(crate) state: Option<String>,
 }
 
 pub(crate) async fn list(
@@ -107,18 +109,26 @@ pub(crate) async fn list(
             "select to_jsonb(v) from solution_view v
              where v.deleted is null and ($1::uuid is null or v.id > $1)
                and ($2::text is null or v.kind = $2)
-               and ($3::text is null or strpos(v.name, $3) > 0)
+               and ($3::text is null or v.name like $3)
                and ($4::text is null or (v.labels ? $4 and ($5::text is null or v.labels->>$4 = $5)))
                and ($6::uuid is null or v.account = $6)
+               and case $8::text
+                     when 'trouble' then v.seen_state = 'trouble'
+                     when 'running' then v.aim = 'run' and v.seen_state = 'settled'
+                     when 'stopped' then v.aim = 'stop' and v.seen_state = 'settled'
+                     when 'deleting' then v.aim = 'gone'
+                     when 'closed' then v.account = any(array(select account from measure where lifted is null))
+                     else true end
              order by v.id limit $7",
         )
         .bind(after)
         .bind(filter.kind.clone())
-        .bind(filter.q.clone())
+        .bind(filter.q.as_deref().map(part))
         .bind(label)
         .bind(value)
         .bind(filter.account.map(|account| account.0))
-        .bind(limit),
+        .bind(limit)
+        .bind(filter.state.clone()),
         conn,
     )
     .await

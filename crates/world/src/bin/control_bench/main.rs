@@ -28,7 +28,7 @@ fn main() -> Result<()> {
         ("panel.page_200", page::page),
     ];
     for (name, bench) in benches.into_iter().filter(|(name, _)| wanted(name)) {
-        let house = House::up("bench")?;
+        let house = House::up("ctl")?;
         bench(&house).with_context(|| name.to_owned())?;
     }
     Ok(())

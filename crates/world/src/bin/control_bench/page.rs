@@ -10,7 +10,7 @@ use serde_json::json;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-const SAMPLES: usize = 100;
+const SAMPLES: usize = 40;
 /// Pages a second: at a pace that the API grants one session, for a page asks it several times.
 const PACE: &str = "8/s";
 
