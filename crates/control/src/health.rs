@@ -134,8 +134,8 @@ fn of_database(look: &Look, checks: &mut Vec<HealthCheck>) {
     checks.push(check(
         "measures",
         if missing == 0 { Condition::Fine } else { Condition::Bad },
-        format!("{standing} foranstaltninger; {missing} steder er de ikke i kraft"),
-        format!("{standing} measures; in {missing} places they are not in force"),
+        format!("{standing} gælder; steder, hvor de ikke er i kraft: {missing}"),
+        format!("{standing} stand; places where they are not in force: {missing}"),
     ));
     checks.push(check(
         "evidence",

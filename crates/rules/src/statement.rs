@@ -54,12 +54,12 @@ pub fn restricted(scope: Scope, access: Access, fates: Fates) -> Vec<Text> {
 
 fn fate(fate: Fate, (da, en): (&str, &str)) -> Text {
     match fate {
-        Fate::Goes => Text::new(format!("{da}: fortsætter."), format!("{en}: go on.")),
+        Fate::Goes => Text::new(format!("{da}: røres ikke."), format!("{en}: not touched.")),
         Fate::Waits => Text::new(
-            format!("{da}: venter, og fortsætter, når foranstaltningen er ophævet."),
-            format!("{en}: wait, and go on once the measure is lifted."),
+            format!("{da}: holdt tilbage, til foranstaltningen er ophævet."),
+            format!("{en}: held back until the measure is lifted."),
         ),
-        Fate::Cut => Text::new(format!("{da}: er afbrudt."), format!("{en}: are cut.")),
+        Fate::Cut => Text::new(format!("{da}: afbrudt."), format!("{en}: cut.")),
     }
 }
 

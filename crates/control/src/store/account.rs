@@ -33,10 +33,10 @@ pub(crate) async fn list(
             "select to_jsonb(a) from account a where ($1::uuid is null or id > $1)
                and ($3::text is null or lower(name) like $3 or id::text = $4) order by id limit $2",
         )
-            .bind(after)
-            .bind(limit)
-            .bind(words.as_deref().map(part))
-            .bind(words.clone()),
+        .bind(after)
+        .bind(limit)
+        .bind(words.as_deref().map(part))
+        .bind(words.clone()),
         conn,
     )
     .await

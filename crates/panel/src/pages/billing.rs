@@ -59,7 +59,12 @@ fn subscriptions(ask: &Ask, held: &[api::Subscription]) -> Markup {
             tbody { @for one in held { tr {
                 td { span class="main" { (one.name.get(l)) } @if one.quantity > 1 { " × " (one.quantity) } @if one.addon { span class="sub" { (l.t("Tilvalg", "Add-on")) } } }
                 td data-label=(l.t("Tilstand", "State")) {
-                    @if one.state == "ended" { (ui::badge(Tone::Plain, l.t("Slut", "Ended"))) }
+                    @if one.state == "ended" {
+                        span {
+                            (ui::badge(Tone::Plain, l.t("Slut", "Ended")))
+                            @if one.ending.as_deref() == Some("breach") { span class="sub" { a href="/decisions" { (l.t("Ved en afgørelse", "By a decision")) } @if let Some(case) = &one.case { " " (case) } } }
+                        }
+                    }
                     @else if one.renews { (ui::badge(Tone::Good, l.t("Fornyes", "Renews"))) }
                     @else { (ui::badge(Tone::Warn, l.t("Udløber", "Runs out"))) }
                 }

@@ -106,7 +106,7 @@ fn holder(ask: &Ask, account: &api::AccountShown) -> Markup {
     let l = ask.l;
     let body = match &account.holder {
         None => {
-            html! { p class="soft small" { (l.t("Indehaveren er ikke oplyst endnu.", "The holder has not been told yet.")) } }
+            html! { p class="soft small" { (l.t("Kontoen har ikke sagt endnu, hvem dens indehaver er.", "The account has not said yet who its holder is.")) } }
         }
         Some(holder) => {
             let kind = match holder.kind {

@@ -83,9 +83,9 @@ pub(super) fn table(ask: &Ask, cases: &[api::Case]) -> Markup {
                 th scope="col" class="end" { (l.t("Åbnet", "Opened")) }
             } }
             tbody { @for case in cases { tr {
-                td { a class="main" href={ "/cases/" (case.number) } { (case.number) } }
+                td class="nowrap" { a class="main" href={ "/cases/" (case.number) } { (case.number) } }
                 td data-label=(l.t("Om", "About")) { span { (case.account_name) @if let Some(name) = &case.solution_name { span class="sub" { (name) } } } }
-                td data-label=(l.t("Punkt", "Clause")) { code { (case.clause) } }
+                td data-label=(l.t("Punkt", "Clause")) class="nowrap" { code { (case.clause) } }
                 td data-label=(l.t("Tilstand", "State")) { (badges(ask, case)) }
                 td data-label=(l.t("Åbnet", "Opened")) class="end soft nowrap" { (ask.reader.ago(case.created)) }
             } } }

@@ -1,4 +1,4 @@
-//! How the house is: a card for each thing that was looked at, the worst first.
+//! How the house is: a line for each thing that was looked at, the worst first.
 
 use crate::ask::{Ask, Reply};
 use crate::say::Say;
@@ -17,11 +17,18 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
         (ui::head(None, title, "", html! { span id="state" data-live { (badge(ask, health.state)) } }))
         div class="stack" id="checks" data-live {
             p class="soft small" { (l.t("Set efter ", "Looked at ")) (ask.reader.at(health.at)) }
-            div class="grid" {
-                @for check in &health.checks {
-                    (ui::card(&name(ask, &check.name), badge(ask, check.state), html! { p { (check.text.get(l)) } }))
-                }
-            }
+            section class="card" { div class="table" { table class="stacks" {
+                thead { tr {
+                    th scope="col" { (l.t("Hvad", "What")) }
+                    th scope="col" { (l.t("Sådan er det", "How it is")) }
+                    th scope="col" class="end" { (l.t("Tilstand", "State")) }
+                } }
+                tbody { @for check in &health.checks { tr {
+                    td { span class="main" { (name(ask, &check.name)) } }
+                    td class="whole" { (check.text.get(l)) }
+                    td data-label=(l.t("Tilstand", "State")) class="end" { (badge(ask, check.state)) }
+                } } }
+            } } }
         }
     }))
 }

@@ -76,7 +76,7 @@ fn facts<'a>(ask: &Ask, health: &Health) -> Vec<(&'a str, Markup)> {
         (l.t("Sandkasser, der kører", "Sandboxes that run"), html! { span class="num" { (health.sandboxes) } }),
         (
             l.t("Kanten", "The edge"),
-            html! { @match health.edge_generation { Some(generation) => { (l.t("forbundet, udgave ", "connected, table ")) span class="num" { (generation) } }, None => { (ui::badge(Tone::Bad, l.t("Ikke forbundet", "Not connected"))) } } },
+            html! { @if health.edge_generation.is_some() { (ui::badge(Tone::Good, l.t("Forbundet", "Connected"))) } @else { (ui::badge(Tone::Bad, l.t("Ikke forbundet", "Not connected"))) } },
         ),
     ];
     if let Some(ends) = health.certificate_ends {
@@ -103,10 +103,10 @@ fn runtimes(ask: &Ask, runtimes: &[RuntimeHealth]) -> Markup {
                     th scope="col" class="end" { (l.t("Udgave", "Build")) }
                 } }
                 tbody { @for runtime in runtimes { tr {
-                    td { span class="main" { (runtime.name) } }
+                    td class="nowrap" { span class="main" { (runtime.name) } }
                     td data-label=(l.t("Tilstand", "State")) { span { (state(ask, &runtime.state)) @if !runtime.text.is_empty() { span class="sub" { (runtime.text) } } } }
                     td class="whole soft small" data-label=(l.t("Bygget af", "Built from")) { (packages(runtime)) }
-                    td data-label=(l.t("Udgave", "Build")) class="end" { @if let Some(build) = &runtime.build { code { (build) } } @else { span class="faint" { "–" } } }
+                    td data-label=(l.t("Udgave", "Build")) class="end nowrap" { @if let Some(build) = &runtime.build { code { (build) } } @else { span class="faint" { "–" } } }
                 } } }
             } }
         }

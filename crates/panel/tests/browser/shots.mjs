@@ -64,6 +64,8 @@ for (const [width, scheme, language] of [
     if (only && !only.includes(name)) continue;
     await context.clearCookies();
     if (signedIn) await context.addCookies([{ name: "__Host-session", value: sessions[origin], url: origin, secure: true, httpOnly: true, sameSite: "Lax", path: undefined }]);
+    // A person's own language comes before the browser's; what was chosen at the switch comes before both.
+    await context.addCookies([{ name: "__Host-language", value: language, url: origin, secure: true, sameSite: "Lax" }]);
     await page.goto(origin + path, { waitUntil: "load" });
     await picture(page, `${name}-${width}-${scheme}-${language}`);
     if (name === "decisions" && (await page.locator("td a.main").count())) {

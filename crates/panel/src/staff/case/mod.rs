@@ -210,19 +210,19 @@ fn measure_card(ask: &Ask, case: &api::Case, measure: &api::Measure) -> Markup {
         rows.push((l.t("Hvorfor ophævet", "Why lifted"), html! { (reasons) }));
     }
     let held = !["lifted", "lifting"].contains(&measure.state.as_str());
-    let lift = html! {
+    let lift = html! { div class="row" {
         (badge)
         @if held && ask.may(Capability::CaseDecide) {
             (ui::button(&format!("{}/lift/{}", path(case), segment(&measure.id)), "small", None, l.t("Ophæv", "Lift")))
         }
-    };
+    } };
     ui::card(
         &about(ask, case, measure),
         lift,
-        html! {
+        html! { div class="stack" {
             @if held { (steps(ask, measure)) } @else { (seen_after(ask, measure)) }
             (ui::facts(&rows))
-        },
+        } },
     )
 }
 
@@ -290,12 +290,12 @@ fn complaints(ask: &Ask, case: &api::Case) -> Markup {
     let (l, reader) = (ask.l, &ask.reader);
     html! {
         @for complaint in &case.complaints {
-            @let answer = html! {
+            @let answer = html! { div class="row" {
                 (outcome(ask, complaint))
                 @if complaint.outcome.is_none() && ask.may(Capability::CaseDecide) {
                     (ui::button(&format!("{}/answer/{}", path(case), segment(&complaint.id)), "small primary", None, l.t("Svar", "Answer")))
                 }
-            };
+            } };
             (ui::card(l.t("Klage", "Complaint"), answer, html! {
                 p { (complaint.text) }
                 p class="faint small" { (ui::whom(ask, complaint.by_whom.as_ref(), &complaint.by)) " · " (reader.at(complaint.made)) }
