@@ -79,7 +79,7 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                 div id="cases" data-live {
                     (ui::card_flush(l.t("Sager", "Cases"), html! {}, html! {
                         @if cases.items.is_empty() { (none(l.t("Der er ingen sager om kontoen.", "There are no cases about the account."))) }
-                        @else { (cases::table(ask, &cases.items)) }
+                        @else { (cases::table(ask, &cases.items, false)) }
                     }))
                 }
             }

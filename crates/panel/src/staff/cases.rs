@@ -55,7 +55,7 @@ pub(crate) async fn list(ask: &Ask) -> Result<Reply, Refusal> {
             @if page.items.is_empty() {
                 (ui::empty(Icon::Scale, l.t("Ingen sager her", "No cases here"), l.t("Ingen sag passer til det, der er valgt.", "No case fits what is chosen."), open_button(ask)))
             } @else {
-                (table(ask, &page.items))
+                (table(ask, &page.items, true))
                 (ui::pager(ask, "after", first, page.next.as_deref()))
             }
         }
@@ -70,8 +70,8 @@ fn open_button(ask: &Ask) -> Markup {
     }
 }
 
-/// Cases in a table.
-pub(super) fn table(ask: &Ask, cases: &[api::Case]) -> Markup {
+/// Cases in a table, with or without whose they are.
+pub(super) fn table(ask: &Ask, cases: &[api::Case], whose: bool) -> Markup {
     let l = ask.l;
     html! {
         div class="table" { table class="stacks" {
@@ -84,10 +84,17 @@ pub(super) fn table(ask: &Ask, cases: &[api::Case]) -> Markup {
             } }
             tbody { @for case in cases { tr {
                 td class="nowrap" { a class="main" href={ "/cases/" (case.number) } { (case.number) } }
-                td data-label=(l.t("Om", "About")) { span { (case.account_name) @if let Some(name) = &case.solution_name { span class="sub" { (name) } } } }
+                td data-label=(l.t("Om", "About")) {
+                    @match &case.solution_name {
+                        Some(name) if whose => { span { (case.account_name) span class="sub" { (name) } } },
+                        Some(name) => { (name) },
+                        None if whose => { (case.account_name) },
+                        None => { (l.t("Hele kontoen", "The whole account")) },
+                    }
+                }
                 td data-label=(l.t("Punkt", "Clause")) class="nowrap" { code { (case.clause) } }
                 td data-label=(l.t("Tilstand", "State")) { (badges(ask, case)) }
-                td data-label=(l.t("Åbnet", "Opened")) class="end soft nowrap" { (ask.reader.ago(case.created)) }
+                td data-label=(l.t("Åbnet", "Opened")) class="end soft" { (ask.reader.ago(case.created)) }
             } } }
         } }
     }

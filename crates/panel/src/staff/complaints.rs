@@ -46,7 +46,7 @@ fn table(ask: &Ask, complaints: &[&api::Complaint]) -> Markup {
         div class="table" { table class="stacks" {
             thead { tr { th scope="col" { (l.t("Sag", "Case")) } th scope="col" { (l.t("Klage", "Complaint")) } th scope="col" { (l.t("Tilstand", "State")) } th scope="col" class="end" { (l.t("Sendt", "Sent")) } } }
             tbody { @for complaint in complaints { tr {
-                td { a class="main" href={ "/cases/" (segment(&complaint.case_number)) } { (complaint.case_number) } }
+                td class="nowrap" { a class="main" href={ "/cases/" (segment(&complaint.case_number)) } { (complaint.case_number) } }
                 td class="whole" { (complaint.text) }
                 td data-label=(l.t("Tilstand", "State")) { (outcome(ask, complaint)) }
                 td data-label=(l.t("Sendt", "Sent")) class="end soft nowrap" { (ask.reader.ago(complaint.made)) }

@@ -106,6 +106,7 @@ fn customers_do_everything_in_a_browser() {
     let mut desk = Desk::open(&house);
     let mut run = |script: &str, axe: &str| desk.run(script, &[("SOLUTION", "blog"), ("AXE", axe)]);
     run("desk.mjs", "no");
+    run("staff.mjs", "no");
     run("flow.mjs", "no");
     // A decision and a token, so that no page is empty.
     let case =
