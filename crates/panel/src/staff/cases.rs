@@ -80,10 +80,9 @@ pub(super) fn table(ask: &Ask, cases: &[api::Case], whose: bool) -> Markup {
                 th scope="col" { (l.t("Om", "About")) }
                 th scope="col" { (l.t("Punkt", "Clause")) }
                 th scope="col" { (l.t("Tilstand", "State")) }
-                th scope="col" class="end" { (l.t("Åbnet", "Opened")) }
             } }
             tbody { @for case in cases { tr {
-                td class="nowrap" { a class="main" href={ "/cases/" (case.number) } { (case.number) } }
+                td class="nowrap" { a class="main" href={ "/cases/" (case.number) } { (case.number) } span class="sub" { (ask.reader.ago(case.created)) } }
                 td data-label=(l.t("Om", "About")) {
                     @match &case.solution_name {
                         Some(name) if whose => { span { (case.account_name) span class="sub" { (name) } } },
@@ -94,7 +93,6 @@ pub(super) fn table(ask: &Ask, cases: &[api::Case], whose: bool) -> Markup {
                 }
                 td data-label=(l.t("Punkt", "Clause")) class="nowrap" { code { (case.clause) } }
                 td data-label=(l.t("Tilstand", "State")) { (badges(ask, case)) }
-                td data-label=(l.t("Åbnet", "Opened")) class="end soft" { (ask.reader.ago(case.created)) }
             } } }
         } }
     }
