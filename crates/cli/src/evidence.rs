@@ -7,7 +7,7 @@ use crate::output::{self, Row};
 use husorden_base::{Language, Text};
 use husorden_evidence::verify::{Outside, Report, verify};
 use husorden_evidence::{PublicKey, note};
-use husorden_wire::api::{Evidence, EvidenceLog, Page};
+use husorden_wire::api::{Erasure, ErasureCreate, Evidence, EvidenceLog, Page, PersonLeft};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +27,20 @@ pub enum Verb {
     Verify(Verify),
     /// The log's public key
     Key,
+    /// Who left and is named in the log still
+    Left {
+        /// Who left this account (staff); without it, who is a member nowhere
+        #[arg(long)]
+        account: Option<String>,
+    },
+    /// Erase what names a person who left; the lines stay, and the tree holds
+    Erase {
+        /// The person's id, as `evidence left` shows it
+        person: String,
+        /// From the lines of this account only (staff); without it from everywhere, with the person's log-in
+        #[arg(long)]
+        account: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,6 +104,20 @@ impl Verb {
             Self::Verify(verify) => verify.run(globals),
             Self::List(list) => list.run(&globals.context()?),
             Self::Export(export) => export.run(&globals.context()?),
+            Self::Left { account } => {
+                let context = globals.context()?;
+                let path = query("/v1/erasures", &[("account", account.as_deref())]);
+                output::list(context.format, &context.api.get::<Page<PersonLeft>>(&path)?.items)
+            }
+            Self::Erase { person, account } => {
+                let context = globals.context()?;
+                context.confirm(context.word(
+                    "Det kan ikke fortrydes: hvem der gjorde noget, og hvorfra, slettes af loggen.",
+                    "This cannot be undone: who did something, and from where, is erased from the log.",
+                ))?;
+                let asked: Erasure = context.api.post("/v1/erasures", &ErasureCreate { person, account })?;
+                output::one(context.format, &asked.id, &asked)
+            }
             Self::Key => {
                 let context = globals.context()?;
                 let log: EvidenceLog = context.api.get("/v1/evidence/key")?;
@@ -266,6 +294,25 @@ fn told(report: &Report, language: Language) -> String {
         say("✓ Intet er fundet galt".to_owned(), "✓ Nothing was found wrong".to_owned());
     }
     lines.join("\n")
+}
+
+impl Row for PersonLeft {
+    const COLUMNS: &'static [&'static str] = &["person", "name", "email", "left", "erased", "fields"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.person.clone(),
+            output::dash(self.name.as_deref()),
+            output::dash(self.email.as_deref()),
+            output::dash(self.left.map(output::moment).as_deref()),
+            output::dash(self.done.map(output::moment).as_deref()),
+            self.fields.to_string(),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.person.clone()
+    }
 }
 
 impl Row for Evidence {

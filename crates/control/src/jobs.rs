@@ -27,6 +27,8 @@ enum JobError {
     Spool(#[from] std::io::Error),
     #[error("a node has not carried the measure out")]
     Late,
+    #[error("what is to be erased is sealed")]
+    Held,
     #[error("no worker for jobs of kind {0:?}")]
     Unknown(String),
 }
@@ -74,6 +76,13 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
     let system = app.doors().system();
     match one.kind.as_str() {
         "erase-evidence" => evidence::erase::due(app).await?,
+        "erase-person" => {
+            if let Some(id) = one.subject.get("erasure").and_then(|id| id.as_str()).and_then(|id| id.parse().ok())
+                && evidence::erase::person(app, id).await? == evidence::erase::Outcome::Held
+            {
+                return Err(JobError::Held);
+            }
+        }
         "sweep-idempotency" => {
             job::sweep_idempotency(system, IDEMPOTENCY_KEEP_S).await?;
         }

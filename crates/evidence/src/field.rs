@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Fields that name or count things of the platform and say nothing of a person by themselves. They stay for ever.
-const CLEAR: [&str; 46] = [
+const CLEAR: [&str; 49] = [
     "access",
     "account",
     "aim",
@@ -20,6 +20,7 @@ const CLEAR: [&str; 46] = [
     "done",
     "ends",
     "epoch",
+    "erasure",
     "expires",
     "generation",
     "grant",
@@ -29,6 +30,7 @@ const CLEAR: [&str; 46] = [
     "kind",
     "lifted",
     "line",
+    "lines_erased",
     "measure",
     "node",
     "number",
@@ -38,6 +40,7 @@ const CLEAR: [&str; 46] = [
     "read_only",
     "realm",
     "refusal",
+    "rescue",
     "revision",
     "role",
     "serial",
@@ -55,7 +58,7 @@ const CLEAR: [&str; 46] = [
 ];
 
 /// Longest text that stands in clear, in bytes. What is longer was written by somebody and is not an id or a word.
-const CLEAR_BYTES_MAX: usize = 100;
+pub(crate) const CLEAR_BYTES_MAX: usize = 100;
 
 /// What kind of personal data a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,7 +83,9 @@ impl Class {
     pub fn of(name: &str) -> Self {
         match name {
             "who" => Self::Who,
-            "ip" | "from" | "peer" | "address" | "cidrs" | "agent" | "user_agent" | "device" => Self::Origin,
+            "ip" | "network" | "from" | "peer" | "address" | "cidrs" | "agent" | "user_agent" | "device" => {
+                Self::Origin
+            }
             "name" | "email" | "mail" | "to" | "phone" | "holder" | "company" | "cvr" | "invited" => Self::Contact,
             _ => Self::Detail,
         }

@@ -12,6 +12,7 @@ pub mod export;
 pub mod field;
 pub mod hash;
 pub mod leaf;
+pub mod lines;
 pub mod note;
 pub mod proof;
 pub mod tree;

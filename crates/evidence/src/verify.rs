@@ -17,6 +17,7 @@ use crate::export::{Consistency, ERASED_ACT, ExportedLeaf, Header, LINE_BYTES_MA
 use crate::field::Class;
 use crate::hash::Hash;
 use crate::leaf::{class, hidden, opens};
+use crate::lines;
 use crate::note::{NoteError, PublicKey};
 use crate::proof::{PROOF_HASHES_MAX, is_consistent, root_by_inclusion};
 use crate::tree::Frontier;
@@ -86,6 +87,8 @@ struct Erasure {
     class: Option<Class>,
     through: u64,
     line: Option<u64>,
+    /// The lines it took something from, where it names them.
+    lines: Option<Vec<(u64, u64)>>,
     account: Option<String>,
 }
 
@@ -345,6 +348,7 @@ impl Verifier {
                 class: detail("class").and_then(Value::as_str).and_then(Class::from_word),
                 through: detail("through").and_then(Value::as_u64).unwrap_or(0).min(index),
                 line: detail("line").and_then(Value::as_u64),
+                lines: detail("lines_erased").map(|text| lines::ranges(text.as_str().unwrap_or_default())),
                 account: detail("account").and_then(Value::as_str).map(str::to_owned),
             });
         }
@@ -401,6 +405,10 @@ impl Verifier {
                 erasure.through > absent.index
                     && erasure.class.is_none_or(|class| class == absent.class)
                     && erasure.line.is_none_or(|line| line == absent.line)
+                    && erasure
+                        .lines
+                        .as_ref()
+                        .is_none_or(|lines| lines.iter().any(|(first, last)| (*first..=*last).contains(&absent.line)))
                     && (erasure.account.is_none() || erasure.account == absent.account)
             });
             if excused && absent.said {

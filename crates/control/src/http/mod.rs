@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod archive;
 pub(crate) mod cases;
+pub(crate) mod erasures;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod grants;

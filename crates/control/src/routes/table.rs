@@ -4,8 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, cases, events, evidence, grants, mails, me, money, notify, orders, proposals, rules, solutions,
-    tokens,
+    accounts, archive, cases, erasures, events, evidence, grants, mails, me, money, notify, orders, proposals, rules,
+    solutions, tokens,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -253,7 +253,7 @@ fn plans() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn evidence() -> Vec<Route> {
-    use api::{Evidence, EvidenceCheckpoint, EvidenceLog};
+    use api::{Erasure, ErasureCreate, Evidence, EvidenceCheckpoint, EvidenceLog, PersonLeft};
     vec![
         get("/v1/evidence", both(Can::Read), "What was done and by whom; an account sees its own lines. order=newest turns it, before= goes a page back", evidence::list)
             .gives_page::<Evidence>()
@@ -262,6 +262,10 @@ fn evidence() -> Vec<Route> {
             .asks(&["format", "account"]).when_held(),
         get("/v1/evidence/checkpoints", both(Can::Read), "Signed checkpoints, the largest tree first", evidence::checkpoints)
             .gives_page::<EvidenceCheckpoint>().asks(PAGE).when_held(),
+        get("/v1/erasures", both(Can::AccountManage), "Who left and is named in the log still; staff name an account, or ask for who is a member nowhere", erasures::list)
+            .gives_page::<PersonLeft>().asks(&["account"]),
+        post("/v1/erasures", both(Can::AccountManage), "Erase what names a person who left from the log; the tree holds", erasures::create)
+            .takes::<ErasureCreate>().gives::<Erasure>().status(202).dangerous(),
         get("/v1/evidence/key", both(Can::Read), "The log's name and public keys, and for staff how it is", evidence::key).gives::<EvidenceLog>().when_held(),
     ]
 }

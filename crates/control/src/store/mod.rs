@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod case;
 pub(crate) mod complaint;
+pub(crate) mod erasure;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod grant;

@@ -9,6 +9,7 @@ mod cases;
 mod cluster;
 mod copy;
 mod doors;
+mod erasures;
 mod evidence;
 mod gated;
 mod house;

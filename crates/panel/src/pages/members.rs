@@ -1,5 +1,6 @@
 //! Members of the account: who they are, what each may, and invitations.
 
+use super::left;
 use crate::api::{Nothing, segment};
 use crate::ask::{Ask, Reply, no_page};
 use crate::own_path::OwnPath;
@@ -22,6 +23,8 @@ pub(crate) fn table() -> Vec<Page> {
         get("/members/{person}/remove", Session, remove_page),
         post("/members/{person}/remove", Session, remove),
         post("/members/invitations/{invitation}/withdraw", Session, withdraw),
+        get("/members/left/{person}/erase", Session, left::erase_page),
+        post("/members/left/{person}/erase", Session, left::erase),
     ]
 }
 
@@ -60,6 +63,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
     let may = ask.may(Capability::MemberManage);
     let invitations: api::Page<api::Invitation> =
         if may { ask.api.get("/v1/invitations?limit=200").await? } else { api::Page { items: Vec::new(), next: None } };
+    let gone = if ask.may(Capability::AccountManage) { left::those(ask).await? } else { Vec::new() };
     let l = ask.l;
     let title = l.t("Medlemmer", "Members");
     Ok(ask.sheet(title).show(html! {
@@ -68,6 +72,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
             div class="stack" {
                 section class="card" { div class="title" { h2 { (title) } } (table_of(ask, &members.items, may)) }
                 @if !invitations.items.is_empty() { (waiting(ask, &invitations.items)) }
+                @if !gone.is_empty() { (left::card(ask, &gone)) }
             }
             @if may { (invite_card(ask, wrong)) }
         }

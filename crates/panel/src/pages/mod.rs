@@ -5,6 +5,7 @@ mod billing;
 mod create;
 mod decisions;
 pub(crate) mod evidence;
+mod left;
 pub(crate) mod mail_links;
 mod members;
 mod notifications;

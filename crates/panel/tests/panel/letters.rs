@@ -27,6 +27,37 @@ async fn a_member_chooses_mails_on_a_page() {
     house.running.stop().await;
 }
 
+#[tokio::test]
+async fn who_left_is_erased_on_a_page() {
+    let house = House::new().await;
+    let router = panel(&house);
+    let mut client = owner(&house, &router, house.ours).await;
+    assert!(!client.get("/members").await.is(200).body.contains("Have left the account"));
+    let bo = house.member("bo@customers.example", Role::Technical).await;
+    let path = format!("/members/{bo}/remove");
+    client.submit(&path, &path, &[]).await.leads();
+    client
+        .get("/members")
+        .await
+        .is(200)
+        .says("Have left the account")
+        .says("bo@customers.example")
+        .says("Erase from the log");
+    let path = format!("/members/left/{bo}/erase");
+    client.get(&path).await.is(200).says("can still be verified");
+    assert_eq!(client.submit(&path, &path, &[]).await.leads(), "/members");
+    let erased = async || {
+        let page = house.get("/v1/erasures").await;
+        page["items"][0]["done"].is_string().then_some(())
+    };
+    crate::waiting::until("it is erased", erased).await;
+    let page = client.get("/members").await.is(200);
+    page.says("fields erased in the log").says("A former member");
+    assert!(!page.body.contains("bo@customers.example"));
+    client.get("/members/left/nobody/erase").await.is(404);
+    house.running.stop().await;
+}
+
 /// The whole way by the pages: asked for, made sure of, waited for, used, and a new factor enrolled.
 #[tokio::test]
 async fn who_lost_the_second_factor_is_helped_by_the_pages() {

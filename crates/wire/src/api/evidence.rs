@@ -50,6 +50,65 @@ pub struct Evidence {
     pub leaf: Option<u64>,
 }
 
+/// Somebody who left an account, and what was erased of them.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PersonLeft {
+    /// The person's id.
+    pub person: String,
+    /// The name, until it is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The address, until it is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When they left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub left: Option<Timestamp>,
+    /// When erasing was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub asked: Option<Timestamp>,
+    /// When it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub done: Option<Timestamp>,
+    /// Fields of the log that were erased.
+    pub fields: u64,
+}
+
+/// An order to erase what names a person who left.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErasureCreate {
+    /// The person's id.
+    pub person: String,
+    /// For staff: from the lines of this account only; none is from everywhere, with the person's own log-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+}
+
+/// An erasure that was asked for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Erasure {
+    /// Its id.
+    pub id: String,
+    /// Whose fields go.
+    pub person: String,
+    /// From which account's lines; none is from everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// When it was asked for.
+    #[schema(value_type = String)]
+    pub asked: Timestamp,
+    /// When it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub done: Option<Timestamp>,
+    /// Fields of the log that were erased so far.
+    pub fields: u64,
+}
+
 /// A checkpoint.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EvidenceCheckpoint {
