@@ -302,6 +302,7 @@ fn migrator() -> Migrator {
         one(20, "mails", include_str!("../migrations/0020_mails.sql")),
         one(21, "rescues", include_str!("../migrations/0021_rescues.sql")),
         one(22, "erasures", include_str!("../migrations/0022_erasures.sql")),
+        one(23, "mailboxes", include_str!("../migrations/0023_mailboxes.sql")),
         one(25, "names", include_str!("../migrations/0025_names.sql")),
         one(26, "breach", include_str!("../migrations/0026_breach.sql")),
         one(27, "search", include_str!("../migrations/0027_search.sql")),

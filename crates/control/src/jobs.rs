@@ -89,6 +89,7 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
         "sweep-deliveries" => {
             job::sweep_deliveries(system).await?;
         }
+        "sweep-emails" => crate::store::identity::mailbox::sweep(system).await?,
         "sweep-identity" => crate::store::identity::sweep(system).await?,
         "sweep-jobs" => {
             job::sweep_jobs(system).await?;

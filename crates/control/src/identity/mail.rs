@@ -27,6 +27,10 @@ pub(crate) enum Template {
     RescueOpen,
     /// The help was stopped.
     RescueStopped,
+    /// A new mailbox is asked whether it is one's own; holds a secret.
+    EmailConfirm,
+    /// The old mailbox hears of the new one; holds a secret that takes it back.
+    EmailChanged,
 }
 
 impl Template {
@@ -41,6 +45,8 @@ impl Template {
             Self::RescueChecked => "rescue-checked",
             Self::RescueOpen => "rescue-open",
             Self::RescueStopped => "rescue-stopped",
+            Self::EmailConfirm => "email-confirm",
+            Self::EmailChanged => "email-changed",
         }
     }
 }

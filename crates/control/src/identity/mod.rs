@@ -6,6 +6,7 @@
 pub(crate) mod holder;
 pub(crate) mod log_in;
 pub(crate) mod mail;
+pub(crate) mod mailbox;
 pub(crate) mod member;
 pub(crate) mod password;
 pub(crate) mod person;

@@ -79,6 +79,13 @@ pub(crate) async fn rescue(app: &App, email: &str, visitor: Visitor) -> Result<b
     Ok(store::identity::take(app.doors().system(), &mailbox.key, mailbox.burst, mailbox.per_s).await? == 0.0)
 }
 
+/// A wish for another address: by whoever wishes, and for the mailbox that is written to.
+pub(crate) async fn email(app: &App, person: PersonId, email: &str) -> Result<(), Fault> {
+    let wishes = allowance("email", person, 5.0, 1.0 / 600.0);
+    let _ = take(app, &[wishes, allowance("email-to", email, 3.0, 1.0 / 1200.0)]).await?;
+    Ok(())
+}
+
 /// A mail that somebody who is logged in makes us send.
 pub(crate) async fn invitation(app: &App, by: impl Display) -> Result<(), Fault> {
     let _ = take(app, &[allowance("invitation", by, 30.0, 1.0 / 120.0)]).await?;

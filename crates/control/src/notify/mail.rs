@@ -95,6 +95,8 @@ mod tests {
                         | Template::RescueAsked
                         | Template::RescueChecked
                         | Template::RescueOpen
+                        | Template::EmailConfirm
+                        | Template::EmailChanged
                 );
                 assert_eq!(letter.text.contains("hus_reset_SECRET"), holds, "{template:?}");
             }

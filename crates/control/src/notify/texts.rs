@@ -26,6 +26,10 @@ pub(crate) enum Template {
     RescueOpen,
     /// The help was stopped.
     RescueStopped,
+    /// A new mailbox confirms that it is the person's; its link does it.
+    EmailConfirm,
+    /// The old mailbox hears of the new one; its link takes it back.
+    EmailChanged,
     /// There is a decision about the account or a solution.
     Decision,
     /// A complaint was answered.
@@ -54,7 +58,7 @@ impl Template {
     }
 
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Invitation,
         Self::PasswordReset,
         Self::NewDevice,
@@ -64,6 +68,8 @@ impl Template {
         Self::RescueChecked,
         Self::RescueOpen,
         Self::RescueStopped,
+        Self::EmailConfirm,
+        Self::EmailChanged,
         Self::Decision,
         Self::ComplaintAnswered,
         Self::Trouble,
@@ -270,6 +276,34 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
                 ),
             ],
             security(),
+        ),
+        Template::EmailConfirm => (
+            say("Bekræft din nye adresse".to_owned(), "Confirm your new address".to_owned()),
+            vec![
+                say(
+                    format!("{name} vil bruge {} til at logge ind i stedet for {}.", asked.to, word("was")),
+                    format!("{name} wants to log in as {} in place of {}.", asked.to, word("was")),
+                ),
+                say(
+                    "Linket virker én gang og i et døgn. Kender du ikke til det, så gør ingenting.".to_owned(),
+                    "The link works once and for a day. If you know nothing of this, do nothing.".to_owned(),
+                ),
+            ],
+            secret.and_then(|secret| link("Bekræft adressen", "Confirm the address", format!("{home}/mailbox/{}", secret.reveal()))),
+        ),
+        Template::EmailChanged => (
+            say("Din adresse er ændret".to_owned(), "Your address was changed".to_owned()),
+            vec![
+                say(
+                    format!("Den {at} blev {} ændret til en anden adresse, som er bekræftet.", asked.to),
+                    format!("On {at}, {} was changed to another address, which was confirmed.", asked.to),
+                ),
+                say(
+                    "Var det ikke dig, så tag det tilbage med linket: din adresse bliver den gamle, og alle logges ud. Det gælder i 7 dage.".to_owned(),
+                    "If that was not you, take it back with the link: your address is the old one again, and everybody is logged out. It holds for 7 days.".to_owned(),
+                ),
+            ],
+            secret.and_then(|secret| link("Tag det tilbage", "Take it back", format!("{home}/mailbox/undo/{}", secret.reveal()))),
         ),
         Template::Decision => (
             say(format!("Der er truffet en afgørelse, sag {case}"), format!("There is a decision, case {case}")),

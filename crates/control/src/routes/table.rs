@@ -105,7 +105,7 @@ fn accounts() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn identity() -> Vec<Route> {
-    use api::{LogIn, PasswordChange, PasswordReset, PasswordResetUse, PasswordResetUsed, Person, PersonChange, RecoveryCodes, SecondFactor,
+    use api::{EmailChange, EmailChanged, EmailSecret, LogIn, PasswordChange, PasswordReset, PasswordResetUse, PasswordResetUsed, Person, PersonChange, RecoveryCodes, SecondFactor,
               Session, SessionListed, SessionMove, SessionOpened, StepUp, TotpBegun, TotpConfirm, TotpConfirmed};
     vec![
         post("/v1/sessions", ANYBODY, "Log in by password", sessions::open).takes::<LogIn>().gives::<SessionOpened>().status(201),
@@ -124,6 +124,12 @@ fn identity() -> Vec<Route> {
         patch("/v1/person", both(Can::Own), "Change one's own profile", persons::change).takes::<PersonChange>().gives::<Person>().of_person(Enrol).when_held(),
         post("/v1/person/password", both(Can::Own), "Change one's password; all other sessions end", persons::password)
             .takes::<PasswordChange>().gives::<SessionOpened>().of_person(Open),
+        post("/v1/person/email", both(Can::Own), "Wish for another e-mail address; it counts when the new mailbox has confirmed it", persons::email)
+            .takes::<EmailChange>().status(202).of_person(Open).dangerous(),
+        post("/v1/person/email/confirm", ANYBODY, "Confirm a new address, with the secret from the mail to it", persons::email_confirm)
+            .takes::<EmailSecret>().gives::<EmailChanged>(),
+        post("/v1/person/email/undo", ANYBODY, "Take a new address back, with the secret from the mail to the old one; every session ends", persons::email_undo)
+            .takes::<EmailSecret>().gives::<EmailChanged>(),
         post("/v1/person/totp", both(Can::Own), "Begin to set up a second factor", persons::totp_begin).gives::<TotpBegun>().status(201).of_person(Enrol).dangerous(),
         post("/v1/person/totp/confirm", both(Can::Own), "Confirm the second factor with a code of it", persons::totp_confirm)
             .takes::<TotpConfirm>().gives::<TotpConfirmed>().of_person(Enrol),

@@ -190,6 +190,51 @@ async fn an_account_is_never_without_an_owner() {
     house.running.stop().await;
 }
 
+/// Whatever roles are given and whoever is sent away, in any order and two at a time: somebody owns the account.
+#[tokio::test]
+async fn no_order_of_role_changes_leaves_an_account_without_an_owner() {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::{Config, RngSeed, TestRunner};
+    let house = House::new().await;
+    let mut runner =
+        TestRunner::new(Config { rng_seed: RngSeed::Random, failure_persistence: None, ..Config::default() });
+    // A role by its place; one past the last sends the member away.
+    let one = (0..3_usize, 0..=Role::ALL.len());
+    let pairs = proptest::collection::vec((one.clone(), one), 12);
+    let mut refused = 0;
+    for _ in 0..6 {
+        let mut people = Vec::new();
+        for n in 0..3 {
+            people.push(house.member(&format!("p{n}@ours.example"), Role::Owner).await);
+        }
+        let story = pairs.new_tree(&mut runner).expect("a story").current();
+        for (first, second) in &story {
+            let act = async |(who, what): (usize, usize)| {
+                let path = format!("/v1/members/{}", people[who]);
+                match Role::ALL.get(what) {
+                    Some(role) => house.call("PATCH", &path, json!({ "role": role })).await,
+                    None => house.call("DELETE", &path, Value::Null).await,
+                }
+            };
+            let (one, two) = tokio::join!(act(*first), act(*second));
+            for said in [&one, &two] {
+                let code = said.body["refusal"]["code"].as_str().unwrap_or_default();
+                assert!(
+                    said.status.is_success() || ["account-without-owner", "not-found"].contains(&code),
+                    "{}",
+                    said.body
+                );
+                refused += usize::from(code == "account-without-owner");
+            }
+            let members = house.get("/v1/members").await;
+            let owners = members["items"].as_array().unwrap().iter().filter(|one| one["role"] == "owner").count();
+            assert!(owners > 0, "{first:?} and {second:?} of {story:?}");
+        }
+    }
+    assert!(refused > 0, "no story came to the last owner");
+    house.running.stop().await;
+}
+
 #[tokio::test]
 async fn the_holder_is_checked_field_by_field() {
     let house = House::new().await;

@@ -63,6 +63,8 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("POST", "/v1/person/password") => json!({ "old": "walnut ledger orbit", "new": "marble kettle tunnel" }),
         ("POST", "/v1/person/totp/confirm") => json!({ "code": "000000" }),
         ("POST", "/v1/erasures") => json!({ "person": house.ours }),
+        ("POST", "/v1/person/email") => json!({ "email": "other@fresh.example" }),
+        ("POST", "/v1/person/email/confirm" | "/v1/person/email/undo") => json!({ "secret": "none" }),
         ("POST", "/v1/rescues") => json!({ "email": "nobody@fresh.example", "realm": "account" }),
         ("POST", "/v1/rescues/stop" | "/v1/rescues/use") => json!({ "secret": "none" }),
         ("POST", "/v1/rescues/{rescue}/checks") => {

@@ -7,6 +7,7 @@ mod decisions;
 pub(crate) mod evidence;
 mod left;
 pub(crate) mod mail_links;
+pub(crate) mod mailbox;
 mod members;
 mod notifications;
 pub(crate) mod overview;
@@ -51,6 +52,7 @@ pub(crate) fn table() -> Vec<Page> {
         session::table(),
         mail_links::table(),
         rescue::table(),
+        mailbox::table(),
         security::table(),
         members::table(),
         billing::table(),

@@ -132,7 +132,7 @@ fn profile_card(ask: &Ask, person: &api::Person, wrong: &Wrong) -> Markup {
         html! {},
         html! {
             (wrong.summary(ask))
-            (ui::facts(&[("E-mail", html! { (person.email) })]))
+            (ui::facts(&[("E-mail", html! { (person.email) " " a class="small" href="/security/email" { (l.t("Skift", "Change")) } })]))
             form method="post" action="/security/profile" class="fields" {
                 (form::token(ask))
                 (Field { name: "/name", label: l.t("Navn", "Name"), value: &typed("/name", &person.name), autocomplete: "name", required: true, max: Some(100), ..Field::default() }.show(ask, wrong))

@@ -11,7 +11,7 @@ mod rescues;
 mod solutions;
 
 use crate::ask::Ask;
-use crate::pages::{mail_links, rescue, security, session};
+use crate::pages::{mail_links, mailbox, rescue, security, session};
 use crate::routes::Page;
 use crate::routes::Reach::Session;
 use crate::routes::{get, post};
@@ -54,7 +54,10 @@ pub(crate) fn table() -> Vec<Page> {
         get("/cases/{case}/close", Session, case::act::close_page),
         post("/cases/{case}/close", Session, case::act::close),
     ];
-    [session::table(), mail_links::table(), rescue::table(), security::table(), own].into_iter().flatten().collect()
+    [session::table(), mail_links::table(), rescue::table(), mailbox::table(), security::table(), own]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// What the navigation of the staff's origin holds.

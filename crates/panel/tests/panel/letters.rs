@@ -58,6 +58,35 @@ async fn who_left_is_erased_on_a_page() {
     house.running.stop().await;
 }
 
+#[tokio::test]
+async fn an_address_is_changed_and_taken_back_by_the_pages() {
+    let mailbox = Mailbox::new().await;
+    let house = House::with(|config| mailbox.serve(config)).await;
+    let router = panel(&house);
+    let (old, new) = ("anna@customers.example", "anna@firma.example");
+    house.member(old, Role::Technical).await;
+    let mut anna = Client::new(&router, HOST);
+    anna.log_in(old).await;
+    anna.get("/security").await.is(200).says("href=\"/security/email\"");
+    let wrong = anna.submit("/security/email", "/security/email", &[("/email", "anna")]).await.is(200);
+    wrong.says("aria-invalid=\"true\"").says("value=\"anna\"");
+    anna.submit("/security/email", "/security/email", &[("/email", new)]).await.is(200).says("Look in the new inbox");
+    let path = format!("/mailbox/{}", mailbox.awaited(new, "Confirm your new address").await.secret("mailbox"));
+    // The link itself changes nothing: whoever reads mails for viruses follows it.
+    let mut elsewhere = Client::new(&router, HOST);
+    elsewhere.get(&path).await.is(200).says("Confirm");
+    anna.get("/security").await.is(200).says(old);
+    elsewhere.submit(&path, &path, &[]).await.leads();
+    anna.get("/security").await.is(200).says(new);
+    elsewhere.submit(&path, &path, &[]).await.is(200).says("The link does not hold any more");
+    let path =
+        format!("/mailbox/undo/{}", mailbox.awaited(old, "Your address was changed").await.secret("mailbox/undo"));
+    assert_eq!(elsewhere.submit(&path, &path, &[]).await.leads(), "/reset");
+    assert!(anna.get("/security").await.leads().starts_with("/log-in"), "everybody is logged out");
+    anna.log_in(old).await;
+    house.running.stop().await;
+}
+
 /// The whole way by the pages: asked for, made sure of, waited for, used, and a new factor enrolled.
 #[tokio::test]
 async fn who_lost_the_second_factor_is_helped_by_the_pages() {

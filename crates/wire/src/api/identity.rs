@@ -218,6 +218,30 @@ pub struct PasswordChange {
     pub new: Secret,
 }
 
+/// A wish for another e-mail address. It counts when the new mailbox has confirmed it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailChange {
+    /// The new address; a mail goes there.
+    pub email: String,
+}
+
+/// The secret of a mail about a changed address.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailSecret {
+    /// The secret from the mail.
+    #[schema(value_type = String)]
+    pub secret: Secret,
+}
+
+/// The address that counts from now on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EmailChanged {
+    /// The address.
+    pub email: String,
+}
+
 /// A second factor that is being set up. It counts when a code of it was confirmed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TotpBegun {

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::form::Form;
 use crate::identity::seat::Seat;
-use crate::identity::{person, reset};
+use crate::identity::{mailbox, person, reset};
 use crate::visitor::Whence;
 use axum::extract::State;
 use husorden_wire::api;
@@ -29,6 +29,32 @@ pub(crate) async fn password(
     Form(form): Form<api::PasswordChange>,
 ) -> Result<Answer, Fault> {
     Ok(Answer::ok(person::change_password(&app, &seat, &form, &whence).await?))
+}
+
+pub(crate) async fn email(
+    State(app): State<App>,
+    seat: Seat,
+    whence: Whence,
+    Form(form): Form<api::EmailChange>,
+) -> Result<Answer, Fault> {
+    mailbox::ask(&app, &seat, &form, &whence).await?;
+    Ok(Answer::accepted(serde_json::json!({})))
+}
+
+pub(crate) async fn email_confirm(
+    State(app): State<App>,
+    whence: Whence,
+    Form(form): Form<api::EmailSecret>,
+) -> Result<Answer, Fault> {
+    Ok(Answer::ok(mailbox::confirm(&app, &form.secret, &whence).await?))
+}
+
+pub(crate) async fn email_undo(
+    State(app): State<App>,
+    whence: Whence,
+    Form(form): Form<api::EmailSecret>,
+) -> Result<Answer, Fault> {
+    Ok(Answer::ok(mailbox::undo(&app, &form.secret, &whence).await?))
 }
 
 pub(crate) async fn totp_begin(State(app): State<App>, seat: Seat) -> Result<Answer, Fault> {

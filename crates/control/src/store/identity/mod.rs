@@ -1,5 +1,6 @@
 //! Persons, sessions, members, invitations and staff in the database.
 
+pub(crate) mod mailbox;
 pub(crate) mod member;
 pub(crate) mod person;
 pub(crate) mod rescue;
