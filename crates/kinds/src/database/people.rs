@@ -56,10 +56,8 @@ pub(super) fn postgres(order: &Order, spec: &Spec) -> String {
     line(out, &format!("SELECT format('ALTER ROLE %I NOLOGIN', rolname) FROM pg_roles WHERE {stale} \\gexec"));
     line(
         out,
-        &format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON rolname = usename \
-         WHERE NOT rolcanlogin AND pid <> pg_backend_pid() \\g /dev/null"
-        ),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON rolname = usename \
+         WHERE NOT rolcanlogin AND pid <> pg_backend_pid() \\g /dev/null",
     );
     line(
         out,
@@ -68,7 +66,7 @@ pub(super) fn postgres(order: &Order, spec: &Spec) -> String {
          WHERE NOT datistemplate AND datname <> 'postgres' AND datname NOT IN {databases} \\gexec"
         ),
     );
-    for (user, _) in &spec.users {
+    for user in spec.users.keys() {
         let Some(credential) = order.credentials.get(user) else { continue };
         let (role, noted) = (name(user), literal(&format!("husorden {}", credential.generation)));
         create_role(out, user);
