@@ -24,6 +24,7 @@ use husorden_wire::api;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 const LABELS_MAX: usize = 32;
 const LABEL_CHARS_MAX: usize = 63;
@@ -477,10 +478,10 @@ async fn logins(row: &mut SolutionRow, kind: &'static dyn Kind) -> Result<(), Fa
     let wanted = kind.credentials(&row.spec);
     row.credentials.retain(|name, _| wanted.iter().any(|login| login.name == *name));
     for Login { name, username, scheme } in wanted {
-        if !row.credentials.contains_key(&name) {
+        if let Entry::Vacant(place) = row.credentials.entry(name) {
             // One of that name may have been before: this one is newer, whatever it was.
             let generation = u64::try_from(Timestamp::now().as_second()).unwrap_or(1);
-            row.credentials.insert(name, Credential { username, hash: passphrase::none(scheme).await?, generation });
+            place.insert(Credential { username, hash: passphrase::none(scheme).await?, generation });
         }
     }
     Ok(())

@@ -133,12 +133,15 @@ fn crates_import_downwards_only() {
     report(&wrong);
 }
 
+/// Kinds whose names are words that code speaks of for other reasons: of them only the literal counts as the kind's name.
+const ORDINARY_WORDS: [&str; 1] = ["database"];
+
 #[test]
 fn a_kind_is_named_in_its_folder_and_in_the_list() {
     let kinds: Vec<String> = fs::read_dir(root().join("crates/kinds/src"))
         .expect("the kinds")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.join("mod.rs").exists() || path.join("spec.rs").exists())
+        .filter(|path| fs::read_to_string(path.join("mod.rs")).is_ok_and(|text| text.contains("impl Kind for")))
         .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
         .collect();
     assert!(!kinds.is_empty(), "a check of nothing is no check");
@@ -152,7 +155,11 @@ fn a_kind_is_named_in_its_folder_and_in_the_list() {
                 continue;
             }
             let (code, _) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
+            let literal = format!("\"{kind}\"");
             let named = code.lines().enumerate().find(|(_, line)| {
+                if ORDINARY_WORDS.contains(&kind.as_str()) {
+                    return line.contains(&literal);
+                }
                 line.to_lowercase().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == kind)
             });
             let Some((number, line)) = named else { continue };

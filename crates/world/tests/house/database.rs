@@ -300,7 +300,7 @@ fn a_copy_is_an_instance_of_its_own(house: &House, owner: &Client<'_>) {
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);
     house.wait_state("copy", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
-    println!("a copy of an instance ran after {:.2} s", began.elapsed().as_secs_f64());
+    eprintln!("a copy of an instance ran after {:.2} s", began.elapsed().as_secs_f64());
     let shown = made.body["credentials"].as_array().expect("credentials").iter().find(|one| one["username"] == "app");
     let password = shown.expect("the owner's")["password"].as_str().expect("it is shown");
     let copy = Client::new(house, "copy", "app", password);
@@ -346,7 +346,7 @@ fn nothing_acknowledged_is_lost(house: &House, owner: &Client<'_>) {
         let max = owner.psql("app", "SELECT max(n) FROM acknowledged").expect("it answers");
         next = max.parse::<u32>().expect("a number") + 1;
     }
-    println!("{} rows were acknowledged over {KILLS} kills, and all are there", next - 1);
+    eprintln!("{} rows were acknowledged over {KILLS} kills, and all are there", next - 1);
 }
 
 /// Writes row after row from `next` on in one session, kills the server meanwhile, and gives the last row that was acknowledged.
