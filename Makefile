@@ -12,7 +12,8 @@ POSTGRESQL := $(shell . /etc/os-release; if [ "$${VERSION_ID:-13}" = 12 ]; then 
 HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap $(POSTGRESQL) busybox-static ca-certificates curl
 # The panel is driven in a real browser. npm comes with some packages of Node.js and not with others: the test says so when it
 # is not there.
-TEST := $(HOST) openssl libfcgi-bin chromium nodejs
+# Databases are asked by other people's clients.
+TEST := $(HOST) openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
 BENCH := $(TEST) wrk nginx-light apache2-utils
 
 .PHONY: up down test bench clean packages-host packages-test packages-bench

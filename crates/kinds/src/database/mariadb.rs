@@ -1,4 +1,4 @@
-//! MariaDB as an instance of its own: its settings and its service. What it shares with the small database of a website stands in
+//! MariaDB as an instance of its own: its settings and its service. What it shares with the small one of a site stands in
 //! [`crate::mariadb`].
 
 use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S};

@@ -106,7 +106,8 @@ fn starts(order: &Order) -> Vec<Start> {
         for services in all_services(&spec) {
             for tasks in all_tasks() {
                 // Nothing works where there is no volume.
-                if !is_live && !(services.is_empty() && tasks.is_empty()) {
+                let at_work = !services.is_empty() || !tasks.is_empty();
+                if !is_live && at_work {
                     continue;
                 }
                 for (runtimes, port) in &around {
