@@ -15,8 +15,8 @@ pub(super) fn offers() -> Vec<Offer> {
             name: "postgresql",
             title: Text::new("PostgreSQL", "PostgreSQL"),
             about: Text::new(
-                "Din egen PostgreSQL 17, klar på et øjeblik: TLS, daglig oprydning og kun de adresser, du nævner.",
-                "Your own PostgreSQL 17, ready in a moment: TLS, tidied daily, and open only to the addresses you name.",
+                "Din egen PostgreSQL 17, klar på et øjeblik: over TLS, og kun for de adresser, du nævner.",
+                "Your own PostgreSQL 17, ready in a moment: over TLS, and open only to the addresses you name.",
             ),
             glyph: Glyph::Database,
             spec: json!({"engine": "postgresql-17"}),
