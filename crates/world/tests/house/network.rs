@@ -94,7 +94,7 @@ fn listen(world: &Net) -> Receiver<(u16, String)> {
 
 /// The machine's network as somebody finds it who looks.
 fn found(machine: &Net) -> String {
-    machine.run("ip -o link | sed 's/ qlen.*//'; ip -o addr | sed 's/ valid_lft.*//'; ip route; ip -6 route; ip rule; nft list tables")
+    machine.run("ip -o link | sed 's/ qlen.*//'; ip -o addr | sed 's/ tentative//; s/ valid_lft.*//'; ip route; ip -6 route; ip rule; nft list tables")
 }
 
 #[test]
