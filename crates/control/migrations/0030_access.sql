@@ -36,6 +36,8 @@ language plpgsql security definer set search_path = public, pg_temp as $$
 declare
     touched uuid[];
 begin
+    -- Two reports at once would each count what the other has not yet told.
+    perform pg_advisory_xact_lock(hashtextextended('node_refused', 0));
     with said as (
         select s.id as solution, s.account, r->>'net' as net, (r->>'port')::integer as port,
                sum(least((r->>'attempts')::bigint, 1000000)) as attempts,
