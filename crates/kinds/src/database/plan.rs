@@ -93,14 +93,12 @@ fn volume(spec: &Spec, sight: &Sight) -> Option<Step> {
 /// What the server must be while a task runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
-    /// It answers; the task asks it.
+    /// It stands as wished, and none from before is still ending.
     Served,
     /// It answers nobody but the task.
     Quieted,
     /// It does not run: the task works on its data.
     Absent,
-    /// It makes no difference.
-    Anything,
 }
 
 /// One task in the line.
@@ -150,7 +148,7 @@ impl<'a> Run<'a> {
             line.push(Due { task: engine::people(order, spec, held.engine), needs: Needs::Served, ends: first });
         }
         if held.older {
-            line.push(Due { task: engine::tidy(order, spec, held.engine), needs: Needs::Anything, ends: false });
+            line.push(Due { task: engine::tidy(order, spec, held.engine), needs: Needs::Served, ends: false });
         }
         line
     }
@@ -232,7 +230,7 @@ impl<'a> Run<'a> {
         let mode = match current.filter(|due| ready(due)).map(|due| due.needs) {
             Some(Needs::Absent) => return None,
             Some(Needs::Quieted) => Mode::Upgrading,
-            Some(Needs::Served | Needs::Anything) | None => Mode::Serving,
+            Some(Needs::Served) | None => Mode::Serving,
         };
         Some(engine::service(self.spec, held.engine, mode))
     }
@@ -253,11 +251,13 @@ impl<'a> Run<'a> {
     /// Whether everything a task stands on is seen, so that it is not started into a failure.
     fn may_start(&self, due: &Due, service: Option<&Service>) -> bool {
         let seen = self.sight.services.get(DB);
-        let server = match (due.needs, service) {
-            (Needs::Absent, _) => seen.is_none(),
-            (Needs::Served | Needs::Quieted, Some(service)) => seen.is_some_and(|seen| seen.digest == service.digest()),
-            (Needs::Served | Needs::Quieted, None) => false,
-            (Needs::Anything, _) => true,
+        // One that was told to end may still be at work on its data, or answer once more as it was.
+        let as_wanted = service.zip(seen).is_some_and(|(service, seen)| {
+            seen.digest == service.digest() && !matches!(seen.state, ServiceState::Stopping)
+        });
+        let server = match due.needs {
+            Needs::Absent => seen.is_none(),
+            Needs::Served | Needs::Quieted => as_wanted,
         };
         self.built(&due.task.sandbox.runtime) && server
     }

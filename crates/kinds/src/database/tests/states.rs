@@ -204,6 +204,27 @@ fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
 }
 
 #[test]
+fn nothing_is_done_to_data_while_a_server_from_before_is_ending() {
+    let order = order(&json!({}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let digest = engine::service(&spec, spec.engine, Mode::Serving).digest();
+    let ready = |state: ServiceState| Sight {
+        volume: live(spec.size),
+        marks: BTreeMap::from([
+            (mark::ENGINE.to_owned(), format!("postgresql-17 of {} from postgresql-15", order.solution)),
+            (mark::PEOPLE.to_owned(), people::digest(&order, &spec)),
+        ]),
+        services: BTreeMap::from([(DB.to_owned(), ServiceSight { digest: digest.clone(), state })]),
+        port: Some(plan::port(&order, &spec).digest()),
+        runtimes: CATALOGUE.map(|name| (name.parse().expect("a catalogue name"), RuntimeSight::Ready)).into(),
+        ..Sight::default()
+    };
+    let tidies = |state| plan::plan(&order, &ready(state)).steps.iter().any(|step| matches!(step, Step::Task { .. }));
+    assert!(!tidies(ServiceState::Stopping));
+    assert!(tidies(ServiceState::Running) && tidies(ServiceState::Sleeping));
+}
+
+#[test]
 fn while_data_is_read_for_an_upgrade_no_client_is_answered() {
     let spec = Spec::stored(&super::spec(&json!({"engine": "postgresql-15"}))).expect("it was parsed");
     let [serving, reading] =
