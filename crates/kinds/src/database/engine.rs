@@ -178,7 +178,7 @@ pub(super) fn upgrade(order: &Order, spec: &Spec, from: Engine, to: Engine) -> T
         Family::Postgres => postgres::upgrade(&mut sandbox, order, spec, to),
         Family::MariaDb => {
             script(&mut sandbox, "upgrade.sh", crate::mariadb::UPGRADE);
-            mariadb::settings(&mut sandbox, spec, to);
+            mariadb::settings(&mut sandbox, spec, to, Mode::Upgrading);
         }
     }
     task("upgrade", sandbox, (mark::ENGINE, &held_as(order, to, Some(from))), 6 * 3600)

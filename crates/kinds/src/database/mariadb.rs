@@ -1,7 +1,7 @@
 //! MariaDB as an instance of its own: its settings and its service. What it shares with the small one of a site stands in
 //! [`crate::mariadb`].
 
-use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S};
+use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
 use super::parameters;
 use super::spec::Spec;
 use crate::{Live, Network, Reach, Sandbox, Service};
@@ -16,7 +16,7 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     let mut sandbox = engine::sandbox(spec, engine);
     sandbox.argv = vec!["/usr/sbin/mariadbd".to_owned(), format!("--defaults-file={GENERATED}/mariadb.cnf")];
     crate::mariadb::listens(&mut sandbox, 3);
-    settings(&mut sandbox, spec, engine);
+    settings(&mut sandbox, spec, engine, Mode::Serving);
     sandbox.binds.push(engine::certificate());
     sandbox.network = Network::Port;
     Service {
@@ -29,9 +29,16 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     }
 }
 
-/// The settings, in the sandbox of a server or of an upgrade.
-pub(super) fn settings(sandbox: &mut Sandbox, spec: &Spec, engine: Engine) {
-    sandbox.files.insert(format!("{GENERATED}/mariadb.cnf"), cnf(spec, &engine.catalogue()));
+/// The settings, in the sandbox of a server or of an upgrade; that one has no network and answers nobody but itself.
+pub(super) fn settings(sandbox: &mut Sandbox, spec: &Spec, engine: Engine, mode: Mode) {
+    let reached = match mode {
+        Mode::Serving => format!(
+            "port = {TCP}\ninit-file = {GENERATED}/start.sql\nrequire-secure-transport = ON\ntls-version = TLSv1.2,TLSv1.3\n\
+             ssl-cert = {CERTIFICATE}/chain.pem\nssl-key = {CERTIFICATE}/key.pem\n"
+        ),
+        Mode::Upgrading => "skip-networking\n".to_owned(),
+    };
+    sandbox.files.insert(format!("{GENERATED}/mariadb.cnf"), cnf(spec, &engine.catalogue(), &reached));
     sandbox.files.insert(format!("{GENERATED}/start.sql"), START.to_owned());
 }
 
@@ -42,20 +49,14 @@ CREATE USER IF NOT EXISTS site@localhost IDENTIFIED VIA unix_socket;
 GRANT ALL PRIVILEGES ON *.* TO site@localhost WITH GRANT OPTION;
 ";
 
-fn cnf(spec: &Spec, engine: &RuntimeName) -> String {
+fn cnf(spec: &Spec, engine: &RuntimeName, reached: &str) -> String {
     let memory = spec.memory.0;
     let mib = |bytes: u64| (bytes >> 20).max(1);
     format!(
         "\
 {base}datadir = /srv/db/{engine}
 socket = /run/db.sock
-port = {TCP}
-init-file = {GENERATED}/start.sql
-require-secure-transport = ON
-tls-version = TLSv1.2,TLSv1.3
-ssl-cert = {CERTIFICATE}/chain.pem
-ssl-key = {CERTIFICATE}/key.pem
-# Passwords that people set in SQL are judged by the server's own plugin.
+{reached}# Passwords that people set in SQL are judged by the server's own plugin.
 plugin-load-add = simple_password_check
 simple-password-check-minimal-length = 15
 simple-password-check-digits = 0
