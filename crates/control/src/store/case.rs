@@ -129,7 +129,8 @@ pub(crate) async fn named(conn: &mut PgConnection, text: &str) -> Result<Option<
     .await
 }
 
-/// Newest first, those before `after`.
+/// Newest first, those before `after`. What words are found in is gathered first, each by its own index: behind row-level security
+/// PostgreSQL takes every word for a common one, and would read case after case.
 pub(crate) async fn list(
     conn: &mut PgConnection,
     wanted: &Wanted,
@@ -146,8 +147,10 @@ pub(crate) async fn list(
                from case_file c join account a on a.id = c.account left join solution s on s.id = c.solution
                where ($1::uuid is null or c.id < $1) and ($2::text is null or c.state = $2) and ($3::uuid is null or c.account = $3)
                  and ($4::uuid is null or c.solution = $4) and ($5::text is null or c.clause = $5)
-                 and ($6::text is null or lower(c.number) like $6 or lower(c.facts) like $6
-                      or c.account = any(array(select id from account where lower(name) like $6)))
+                 and ($6::text is null or c.id = any(array(
+                      select f.id from case_file f where lower(f.number) like $6
+                      union all select f.id from case_file f where lower(f.facts) like $6
+                      union all select f.id from case_file f where f.account in (select id from account where lower(name) like $6))))
                  and (not $7 or exists (select from complaint k where k.case_id = c.id and k.outcome is null))
                order by c.id desc limit $8) c
              order by c.id desc",
