@@ -129,13 +129,11 @@ fn entries<'a>(
     called: (&str, &str),
 ) -> Option<Vec<(&'a String, &'a Value)>> {
     let value = form.get(name)?;
-    let nothing = Map::new();
     let map: Option<&Map<String, Value>> = value.as_object();
     let Some(map) = map else {
         form.refuse(&format!("/{name}"), "Her ventes et objekt med navne.", "An object of names is expected here.");
         return Some(Vec::new());
     };
-    drop(nothing);
     if map.len() > most {
         form.refuse(
             &format!("/{name}"),
