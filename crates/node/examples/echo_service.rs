@@ -15,7 +15,8 @@ use std::time::Duration;
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     match words[1].as_str() {
-        "serve" => serve(),
+        "serve" => serve(Duration::ZERO),
+        "serve-late" => serve(Duration::from_millis(1_500)),
         "fail" => {
             eprintln!("no luck today");
             std::process::exit(3);
@@ -26,12 +27,18 @@ fn main() {
     }
 }
 
-/// One line in, one line out, one connection after the other; ends on SIGTERM when the line in hand is answered.
-fn serve() {
+/// One line in, one line out, one connection after the other; ends on SIGTERM when the line in hand is answered. A SIGTERM while
+/// it starts makes it hang, as it does MariaDB.
+fn serve(start: Duration) {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGTERM);
     mask.thread_block().unwrap();
     let signals = SignalFd::new(&mask).unwrap();
+    std::thread::sleep(start);
+    if !start.is_zero() && poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() > 0
+    {
+        std::thread::sleep(Duration::from_secs(3_600));
+    }
     // SAFETY: the node puts the listening socket there, and nothing else in this program uses the number.
     let listener = unsafe { UnixListener::from_raw_fd(3) };
     let born = std::fs::read_to_string("/proc/self/stat").unwrap().split(' ').nth(21).unwrap().to_owned();

@@ -30,7 +30,10 @@ const EDGE_WORD: Duration = Duration::from_secs(60);
 /// Time between two looks at a service that was told to end.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
-/// A service younger than this may not listen for signals yet.
+/// Time between two looks at a service that is to end and still starts.
+const LISTENS_SOON: Duration = Duration::from_millis(50);
+
+/// A service younger than this may not be ready to end.
 const YOUNG: Duration = Duration::from_secs(10);
 
 /// Less CPU time than this, in thousandths of the time that passed, is idling.
@@ -44,14 +47,17 @@ impl Shared {
         slot.phase = match std::mem::replace(&mut slot.phase, Phase::Ending) {
             Phase::Running(mut running) => {
                 running.told = Some(Instant::now());
+                let mut next = TELL_AGAIN;
                 if at_once {
                     running.process.kill();
+                } else if starts(slot.ears.as_ref(), &running) {
+                    next = LISTENS_SOON;
                 } else {
                     running.process.signal(service.stop_signal);
                 }
                 slot.phase = Phase::Stopping(running);
                 // What was killed needs no deadline, but it costs nothing either.
-                let after = Duration::from_secs(service.stop_s.into()).min(TELL_AGAIN);
+                let after = Duration::from_secs(service.stop_s.into()).min(next);
                 self.set_timer(state, &Which::Service(key.clone()), Some(after));
                 return;
             }
@@ -105,10 +111,13 @@ impl Shared {
                 }
                 // The first process of a sandbox does not hear a signal before it listens for it: what was told so young is
                 // told again.
-                if told.duration_since(running.started) < YOUNG {
+                let mut next = TELL_AGAIN;
+                if starts(slot.ears.as_ref(), running) {
+                    next = LISTENS_SOON;
+                } else if told.duration_since(running.started) < YOUNG {
                     running.process.signal(slot.service.stop_signal);
                 }
-                self.set_timer(state, &which, Some(left.min(TELL_AGAIN)));
+                self.set_timer(state, &which, Some(left.min(next)));
             }
             Phase::Paused => self.sleep(state, key),
             Phase::Sleeping | Phase::Queued | Phase::Starting | Phase::Ending => {}
@@ -224,6 +233,12 @@ impl Shared {
         }
         self.set_timer(state, &Which::Service(key.clone()), Some(pause));
     }
+}
+
+/// Whether a young service has not yet taken up a connection that waits for it. Some servers hang for good when they are told to
+/// end while they start: MariaDB's main thread waits for a helper thread that saw the end coming and went (`init_slave`).
+fn starts(ears: Option<&Ears>, running: &Running) -> bool {
+    running.started.elapsed() < YOUNG && ears.is_some_and(Ears::knocked)
 }
 
 /// How often a running service is looked at.

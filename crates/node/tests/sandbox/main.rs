@@ -433,6 +433,18 @@ fn a_stop_loses_no_connection() {
 }
 
 #[test]
+fn who_still_starts_is_not_told_to_end() {
+    let site = Site::new();
+    let wall = site.open();
+    let late = Service { sandbox: sandbox(&["/bin/echo_service", "serve-late"]), stop_s: 3_600, ..service() };
+    wall.service_set(number(7), "db", &late).unwrap();
+    wall.wake(number(7)).unwrap();
+    until("it starts", || state(&wall, 7, "db") == Some(ServiceState::Running));
+    drop(wall.quiet(number(7)).expect("it ends when it has started"));
+    site.close(wall);
+}
+
+#[test]
 fn what_is_idle_stops_and_what_works_does_not() {
     let site = Site::new();
     let wall = site.open();
