@@ -14,7 +14,7 @@ HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap $(POSTGRESQL) bu
 # is not there.
 # Databases are asked by other people's clients.
 TEST := $(HOST) openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
-BENCH := $(TEST) wrk nginx-light apache2-utils
+BENCH := $(TEST) wrk nginx-light apache2-utils php-fpm
 
 .PHONY: up down test bench clean packages-host packages-test packages-bench
 

@@ -85,6 +85,11 @@ impl Track {
         }
         member.is_some()
     }
+
+    /// Takes the track from among its site's.
+    fn leave(&self) {
+        *self.member.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 tokio::task_local! {
@@ -138,11 +143,14 @@ where
     );
     std::future::poll_fn(|cx| {
         life.register(cx.waker());
+        // Between requests there is nothing to take back: whoever asks again is told without a new handshake.
+        if life.verdict() == Verdict::Cut && life.is_rested() {
+            life.pardon();
+            track.leave();
+        }
         match life.verdict() {
             Verdict::Live => {}
             Verdict::Finish => http.as_mut().graceful_shutdown(),
-            // Between requests there is nothing to take back: the connection is closed, not reset.
-            Verdict::Cut if life.is_rested() => http.as_mut().graceful_shutdown(),
             Verdict::End | Verdict::Cut => return Poll::Ready(()),
         }
         http.as_mut().poll(cx).map(drop)

@@ -100,6 +100,14 @@ impl Life {
         }
     }
 
+    /// Takes a cut back where there is nothing to cut: the connection stays, and its next request finds the site closed. A
+    /// drain that has begun goes on.
+    pub(crate) fn pardon(&self) {
+        let before = if self.finish_ms.load(Relaxed) == 0 { Verdict::Live } else { Verdict::Finish };
+        // Whoever judged otherwise meanwhile is right.
+        let _ = self.verdict.compare_exchange(Verdict::Cut as u8, before as u8, Acquire, Relaxed);
+    }
+
     fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
         self.since_ms.store(clock::now_ms(), Relaxed);

@@ -84,6 +84,25 @@ async fn an_open_stream_is_cut_and_its_neighbour_on_the_connection_lives() {
 }
 
 #[tokio::test]
+async fn a_connection_between_requests_stays_and_is_told() {
+    let mut house = House::start().await;
+    let site = house.site(1, "one.example");
+    std::fs::write(site.root.join("index.html"), "open").unwrap();
+    house.node.table(std::slice::from_ref(&site)).await;
+    // Both versions, on one connection each from before to after.
+    let mut clients = [house.client("one.example").await, house.client_h2("one.example").await];
+    for (standing, status) in [(closed(&site), 403), (site.clone(), 200), (closed(&site), 403)] {
+        for client in &mut clients {
+            assert_eq!(client.get("/").await.status, if status == 403 { 200 } else { 403 });
+        }
+        house.node.set(&standing).await;
+        for client in &mut clients {
+            assert_eq!(client.get("/").await.status, status);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_open_download_is_cut() {
     let mut house = House::start().await;
     let site = house.site(1, "one.example");

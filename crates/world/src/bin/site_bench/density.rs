@@ -2,7 +2,7 @@
 //! master with a shared MariaDB. The number is doubled as long as they do, and as long as there is time and memory.
 
 use crate::create::wordpress;
-use crate::peer::Shared;
+use crate::peer::{SHARED, Shared};
 use anyhow::Result;
 use husorden_world::House;
 use husorden_world::bench::{Better, Figure, quantile};
@@ -39,7 +39,7 @@ pub(crate) fn density(house: &House) -> Result<()> {
         },
     )?;
     let shared = Shared::start(house)?;
-    let peer = reach(|site| shared.create(site + 1), |site| shared.asking(site + 1))?;
+    let peer = reach(|site| shared.create(site + 1, SHARED), |site| shared.asking(site + 1))?;
     let told = |side: &Reached| {
         format!("{} sites at p99 {:.0} ms with {} MiB, bound by {}", side.sites, side.p99_ms, side.used_mib, side.bound)
     };

@@ -1,5 +1,5 @@
-//! The peer of whole sites: one PHP-FPM master with a pool for each site, one MariaDB and one nginx for all, from the same
-//! Debian packages and the same WordPress tree as ours, set up by the steps a person would take by hand.
+//! The peer of whole sites: one PHP-FPM master with a pool for each site, one nginx for all, and one MariaDB for all or one for
+//! each, from the same Debian packages and the same WordPress tree as ours, set up by the steps a person would take by hand.
 
 use crate::{Running, pool, runtime};
 use anyhow::{Context, Result, bail};
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Name of the database server that sites share.
+pub(crate) const SHARED: &str = "db";
 const ADDRESS: &str = "127.0.0.1:18082";
 /// Where the peer's folder is seen inside its runtimes.
 const INSIDE: &str = "/srv/x";
@@ -58,7 +60,7 @@ impl Drop for Shared {
 }
 
 impl Shared {
-    /// Starts it with no sites.
+    /// Starts it with one MariaDB and no sites.
     pub(crate) fn start(house: &House) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("husorden-bench").tempdir_in("/var/tmp")?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
@@ -73,15 +75,13 @@ impl Shared {
             nginx: None,
             db: None,
         };
-        for name in ["sites", "pools", "vhosts", "run", "db"] {
+        for name in ["sites", "pools", "vhosts", "run"] {
             fs::create_dir(shared.at(name))?;
         }
-        for name in ["run", "db"] {
-            chown(shared.at(name), Some(DB_UID), Some(DB_UID))?;
-        }
+        chown(shared.at("run"), Some(DB_UID), Some(DB_UID))?;
         fs::set_permissions(shared.at("run"), fs::Permissions::from_mode(0o777))?;
         fs::write(shared.at("install.php"), INSTALL)?;
-        shared.start_db()?;
+        shared.db = Some(shared.start_db(SHARED)?);
         // One pool at least, or FPM does not start.
         shared.pool(0)?;
         shared.start_web()?;
@@ -100,8 +100,11 @@ impl Shared {
         command
     }
 
-    fn start_db(&mut self) -> Result<()> {
-        let data = format!("--datadir={INSIDE}/db");
+    /// Initialises a MariaDB in a folder of its own and starts it on a socket of the same name.
+    pub(crate) fn start_db(&self, name: &str) -> Result<Running> {
+        fs::create_dir(self.at(name))?;
+        chown(self.at(name), Some(DB_UID), Some(DB_UID))?;
+        let data = format!("--datadir={INSIDE}/{name}");
         run(&mut self.inside(
             &self.mariadb,
             DB_UID,
@@ -114,7 +117,6 @@ impl Shared {
                 "--auth-root-authentication-method=normal",
             ],
         ))?;
-        let socket = format!("--socket={INSIDE}/run/db.sock");
         let log = fs::File::create(self.at("db.log"))?;
         let mut server = self.inside(
             &self.mariadb,
@@ -123,15 +125,15 @@ impl Shared {
                 "mariadbd",
                 "--no-defaults",
                 &data,
-                &socket,
+                &socket(name),
                 "--skip-networking",
                 "--max-connections=500",
                 "--pid-file=/tmp/pid",
             ],
         );
-        self.db =
-            Some(Running(server.stdout(Stdio::null()).stderr(log).spawn().context("starting the shared MariaDB")?));
-        self.until("the shared MariaDB", || self.sql("select 1").is_ok())
+        let running = Running(server.stdout(Stdio::null()).stderr(log).spawn().context("starting MariaDB")?);
+        self.until("MariaDB", || self.sql(name, "select 1").is_ok())?;
+        Ok(running)
     }
 
     fn start_web(&mut self) -> Result<()> {
@@ -179,9 +181,9 @@ impl Shared {
         Ok(())
     }
 
-    fn sql(&self, statements: &str) -> Result<()> {
-        let socket = format!("--socket={INSIDE}/run/db.sock");
-        run(&mut self.inside(&self.mariadb, 0, &["mariadb", "--no-defaults", &socket, "-u", "root", "-e", statements]))
+    fn sql(&self, db: &str, statements: &str) -> Result<()> {
+        let client = ["mariadb", "--no-defaults", &socket(db), "-u", "root", "-e", statements];
+        run(&mut self.inside(&self.mariadb, 0, &client))
     }
 
     /// Writes a pool; FPM takes it at its next reload.
@@ -217,10 +219,10 @@ impl Shared {
         self.until("the new pool", || self.at(&format!("run/s{site}.sock")).exists())
     }
 
-    /// Makes one site by hand: database, its user, files, configuration, WordPress's installer, pool, vhost.
-    pub(crate) fn create(&self, site: usize) -> Result<()> {
+    /// Makes one site by hand in a server that runs: database, its user, files, configuration, WordPress's installer, pool, vhost.
+    pub(crate) fn create(&self, site: usize, db: &str) -> Result<()> {
         let (name, uid, folder) = (format!("s{site}"), uid(site), self.at(&format!("sites/s{site}")));
-        self.sql(&format!(
+        self.sql(db, &format!(
             "create database {name} character set utf8mb4; create user {name}@localhost identified by 'p{name}'; grant all on {name}.* to {name}@localhost"
         ))?;
         run(Command::new("cp").arg("-R").arg("--reflink=auto").arg(&self.app).arg(&folder))?;
@@ -231,7 +233,7 @@ impl Shared {
         fs::write(
             folder.join("wp-config.php"),
             format!(
-                "<?php\ndefine('DB_NAME', '{name}');\ndefine('DB_USER', '{name}');\ndefine('DB_PASSWORD', 'p{name}');\ndefine('DB_HOST', 'localhost:{INSIDE}/run/db.sock');\ndefine('DB_CHARSET', 'utf8mb4');\ndefine('DB_COLLATE', '');\n{salts}$table_prefix = 'wp_';\ndefine('DISABLE_WP_CRON', true);\ndefine('ABSPATH', __DIR__ . '/');\nrequire_once ABSPATH . 'wp-settings.php';\n"
+                "<?php\ndefine('DB_NAME', '{name}');\ndefine('DB_USER', '{name}');\ndefine('DB_PASSWORD', 'p{name}');\ndefine('DB_HOST', 'localhost:{INSIDE}/run/{db}.sock');\ndefine('DB_CHARSET', 'utf8mb4');\ndefine('DB_COLLATE', '');\n{salts}$table_prefix = 'wp_';\ndefine('DISABLE_WP_CRON', true);\ndefine('ABSPATH', __DIR__ . '/');\nrequire_once ABSPATH . 'wp-settings.php';\n"
             ),
         )?;
         run(Command::new("chown").arg("-R").arg(format!("{uid}:{uid}")).arg(&folder))?;
@@ -267,6 +269,11 @@ impl Shared {
         ]);
         curl
     }
+}
+
+/// Option with which servers and clients name the socket of a database server.
+fn socket(db: &str) -> String {
+    format!("--socket={INSIDE}/run/{db}.sock")
 }
 
 fn uid(site: usize) -> u32 {
