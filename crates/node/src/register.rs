@@ -32,6 +32,9 @@ const GONE: TableDefinition<'_, u128, (u64, u64)> = TableDefinition::new("gone")
 const CHAIN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("chain");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
+/// Pages of the file that are kept in memory, in bytes. What is read stands in [`Memory`] anyway; this is for writes.
+const CACHE_BYTES_MAX: usize = 8 << 20;
+
 /// How the register fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -107,7 +110,8 @@ impl Register {
     /// When the file can't be read as a register.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let open = |source: redb::Error| Error::Open { path: path.display().to_string(), source: Box::new(source) };
-        let database = Database::create(path).map_err(|error| open(error.into()))?;
+        let database =
+            Database::builder().set_cache_size(CACHE_BYTES_MAX).create(path).map_err(|error| open(error.into()))?;
         let transaction = database.begin_write().map_err(|error| open(error.into()))?;
         {
             transaction.open_table(WISH).map_err(store)?;

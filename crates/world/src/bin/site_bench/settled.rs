@@ -19,6 +19,8 @@ const RESTING_NS: u64 = 2_000_000;
 pub(crate) fn settled_pass(house: &House) -> Result<()> {
     real_sites(house, REAL)?;
     (0..REAL).try_for_each(|index| sleep(house, &format!("t{index}")))?;
+    // Nor may the site of the first look fall asleep in the time that is watched.
+    sleep(house, "blog")?;
     rows(house, TABLE_SITES - REAL)?;
     let node = house.pid("node")?;
     // The sweep that a hello asks for is over when its threads rest.
