@@ -92,6 +92,8 @@ pub enum Command {
     Passwords(passwords::Verb),
     /// Kinds of solutions there are
     Kinds,
+    /// The certificate of the installation's own authority, which clients verify names by
+    Ca,
     /// Who I am to the API
     Me,
     /// The API's description (OpenAPI 3.1)
@@ -135,6 +137,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Evidence(_) => Ok(()),
         Command::Passwords(verb) => verb.run(&context),
         Command::Kinds => kind::list(&context),
+        Command::Ca => lists::ca(&context),
         Command::Me => lists::me(&context),
         Command::Openapi => lists::openapi(&context),
     });

@@ -1,6 +1,6 @@
 //! Nouns that are only looked at: measures, nodes, the caller and the API's own description.
 
-use crate::api::segment;
+use crate::api::{Ask, segment};
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
 use crate::output::{self, Row};
@@ -49,6 +49,11 @@ pub fn nodes(globals: &Globals) -> ExitCode {
 pub(crate) fn me(context: &Context) -> Result<(), Failure> {
     let me: Me = context.api.get("/v1/me")?;
     output::one(context.format, &me.role, &me)
+}
+
+/// `husorden ca`: a certificate in PEM, as a file has it.
+pub(crate) fn ca(context: &Context) -> Result<(), Failure> {
+    output::copy(&mut context.api.stream(&Ask::get("/v1/authority.pem"), "application/x-pem-file")?)
 }
 
 /// `husorden openapi`: the description as it is, for tools.

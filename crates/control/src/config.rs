@@ -33,6 +33,9 @@ pub struct Config {
     /// The domain under which solutions that are reached by a port have their names; the nodes have the same.
     #[serde(default = "husorden_base::zone")]
     pub zone: husorden_base::Domain,
+    /// The certificate of the installation's own authority, PEM, which anybody may fetch to verify names by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<PathBuf>,
     /// Folder of the imported list of leaked passwords; without one, the small list of the program is what there is.
     #[serde(default)]
     pub passwords: Option<PathBuf>,

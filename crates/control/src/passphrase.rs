@@ -34,7 +34,7 @@ pub(crate) async fn none(scheme: Scheme) -> Result<String, Fault> {
 /// The hash of a password that somebody chose; refused where the house's judge refuses it.
 pub(crate) async fn chosen(
     app: &App,
-    pointer: &'static str,
+    pointer: &str,
     text: &str,
     words: &[&str],
     scheme: Scheme,

@@ -180,6 +180,17 @@ pub(crate) async fn change(
         claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
         logins(&mut row, kind).await?;
     }
+    for (name, password) in &form.passwords {
+        let pointer = format!("/passwords/{}", name.replace('~', "~0").replace('/', "~1"));
+        let login = kind.credentials(&row.spec).into_iter().find(|login| login.name == *name);
+        let login = login.ok_or_else(|| {
+            Refusal::field(&pointer, Text::new("Der er ingen bruger med det navn.", "There is no login of that name."))
+        })?;
+        let hash = chosen(app, &row, &login, &pointer, password).await?;
+        renew(&mut row, &login, hash)?;
+        // Whether it was carried out is told by the line of the change itself.
+        password_changed(&mut trail, &row, name, Awaits::Nothing);
+    }
     acknowledged(&mut trail, (row.account, row.id), &before.spec, &row.spec);
     row.name = form.name.unwrap_or(row.name);
     row.labels = form.labels.unwrap_or(row.labels);
@@ -248,41 +259,51 @@ pub(crate) async fn credential(
 ) -> Result<Answer, Fault> {
     let (mut tx, mut row) = open(app, caller, text, &IfMatch::default()).await?;
     order::refuse_gone(&row)?;
-    let Some(credential) = row.credentials.get_mut(name) else {
-        return Err(Refusal::not_found(name).into());
-    };
     let login =
         app.kind(&row.kind).and_then(|kind| kind.credentials(&row.spec).into_iter().find(|one| one.name == name));
-    let scheme = login.map(|login| login.scheme).ok_or_else(|| Refusal::not_found(name))?;
+    let login = login.ok_or_else(|| Refusal::not_found(name))?;
     let (password, hash) = match &form.password {
-        None => passphrase::make(scheme).await.map(|(password, hash)| (Some(password), hash))?,
-        Some(chosen) => {
-            let words = [row.name.as_str(), credential.username.as_str()];
-            (None, passphrase::chosen(app, "/password", chosen, &words, scheme).await?)
-        }
+        None => passphrase::make(login.scheme).await.map(|(password, hash)| (Some(password), hash))?,
+        Some(password) => (None, chosen(app, &row, &login, "/password", password).await?),
     };
-    credential.hash = hash;
-    credential.generation += 1;
+    renew(&mut row, &login, hash)?;
     let shown = api::CredentialShown {
-        name: name.to_owned(),
-        username: credential.username.clone(),
+        name: login.name,
+        username: login.username,
         password: password.map(|password| password.reveal().to_owned()),
     };
     let generation = store::solution::save(tx.conn(), &row, None).await?;
     let mut trail = Trail::default();
+    password_changed(&mut trail, &row, name, Awaits::Generation(generation));
+    let kept = api::CredentialShown { password: None, ..shown.clone() };
+    let answer = Answer::ok(shown).keeping(kept).tagged(generation);
+    trail.finish(app, caller, tx, answer).await
+}
+
+/// The hash of a password that somebody chose for a login, judged at its field.
+async fn chosen(app: &App, row: &SolutionRow, login: &Login, pointer: &str, password: &str) -> Result<String, Fault> {
+    passphrase::chosen(app, pointer, password, &[&row.name, &login.username], login.scheme).await
+}
+
+/// Puts a new hash in the place of the one there is.
+fn renew(row: &mut SolutionRow, login: &Login, hash: String) -> Result<(), Refusal> {
+    let credential = row.credentials.get_mut(&login.name).ok_or_else(|| Refusal::not_found(&login.name))?;
+    credential.hash = hash;
+    credential.generation += 1;
+    Ok(())
+}
+
+fn password_changed(trail: &mut Trail, row: &SolutionRow, name: &str, awaits: Awaits) {
     trail.evidence(NewEvidence {
         act: "credential.change",
         account: Some(row.account),
         solution: Some(row.id),
         before: json!({ "credential": name }),
-        awaits: Awaits::Generation(generation),
+        awaits,
         visible_from: None,
     });
     let data = json!({ "name": row.name, "credential": name });
     trail.event(event(row.account, row.id, "credential.changed", data));
-    let kept = api::CredentialShown { password: None, ..shown.clone() };
-    let answer = Answer::ok(shown).keeping(kept).tagged(generation);
-    trail.finish(app, caller, tx, answer).await
 }
 
 /// The end of each verb that writes a new wish.

@@ -175,6 +175,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         retention_days: settings.retention_days,
         zone: settings.zone.clone(),
         staff_named: settings.staff_named,
+        authority: Some(place.ca().join("root.pem")),
         notify: settings.notify(place),
         metrics: settings.notify.metrics,
         passwords: Some(place.home.join("control/passwords")),

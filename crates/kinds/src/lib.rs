@@ -29,7 +29,7 @@ mod website;
 pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Login, Order, Scheme, Standing};
-pub use page::{CardRow, Glyph, Offer, Whereabouts};
+pub use page::{CardRow, Glyph, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use sandbox::{
@@ -116,6 +116,11 @@ pub trait Kind: Sync {
 
     /// The card of one solution: its addresses and what else its owner looks for first.
     fn card(&self, _at: &Whereabouts, _spec: &Value) -> Vec<CardRow> {
+        Vec::new()
+    }
+
+    /// How one of its logins connects, ready to paste.
+    fn snippets(&self, _at: &Whereabouts, _spec: &Value, _login: &str) -> Vec<Snippet> {
         Vec::new()
     }
 

@@ -54,3 +54,12 @@ pub struct CardRow {
     /// Whether people copy it.
     pub copy: bool,
 }
+
+/// A line to paste where somebody connects from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// What it is pasted into.
+    pub name: &'static str,
+    /// The line. `PASSWORD` stands where the password goes, and `ca.pem` for the file of the authority's certificate.
+    pub code: String,
+}

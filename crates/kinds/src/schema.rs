@@ -1,6 +1,21 @@
 //! The pieces that kinds make their JSON Schema of: fields with titles and descriptions in English and, as `x-da`, in Danish.
+//!
+//! What the schema says beyond the standard, for pages and the command line that know no kind:
+//!
+//! | word | where | what |
+//! | --- | --- | --- |
+//! | `x-order` | field | its place among its siblings |
+//! | `x-names` | choice | what people call its words |
+//! | `x-place` | field of the spec | the page it is asked on, where that is not the form of settings |
+//! | `x-places` | spec | those pages with their titles, in order |
+//! | `x-entry` | map with names of the owner's | what one of its entries is: [`Entry`] |
+//! | `x-keys` | map within an entry | the field of the spec whose entries' names are its keys |
+//! | `x-word` | group of settings | its name in commands, one word |
+//! | `x-when` | field | other fields of the spec, each with the values for which this one means something |
+//! | `x-unit`, `x-restart` | number | what it counts, and whether the server is restarted by a change |
 
 use husorden_base::{Bytes, Text};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 
@@ -55,4 +70,35 @@ pub fn order(properties: &mut Value, order: &[&str]) {
     for (place, name) in order.iter().enumerate() {
         properties[*name]["x-order"] = json!(place);
     }
+}
+
+/// What one entry of a map is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name in commands, one word.
+    pub word: String,
+    /// What people call one of them.
+    pub title: Text,
+    /// What people call one more of them.
+    pub new: Text,
+    /// Whether each is a login too, with a password of its own.
+    #[serde(default)]
+    pub credential: bool,
+    /// What is lost when one is taken away.
+    pub loss: Vec<Text>,
+    /// What stays then, or can be brought back.
+    pub kept: Vec<Text>,
+}
+
+/// A map from names that its owner chooses to entries of one shape.
+#[must_use]
+pub fn entries(mut schema: Value, entry: &Entry) -> Value {
+    schema["x-entry"] = json!(entry);
+    schema
+}
+
+/// The pages of the spec beside the form of settings, in order.
+#[must_use]
+pub fn places(places: &[(&str, Text)]) -> Value {
+    places.iter().map(|(name, title)| json!({"name": name, "title": title})).collect()
 }

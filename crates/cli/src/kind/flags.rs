@@ -41,6 +41,8 @@ pub(super) enum Takes {
     Choice(Vec<String>),
     /// Several texts, by comma or by repeating the flag.
     Many,
+    /// A word for each of several names, `NAME=WORD`; `NAME=none` takes one away.
+    Pairs,
     /// Anything else, as JSON.
     Json,
 }
@@ -94,8 +96,10 @@ fn takes(field: &Value) -> Takes {
     };
     let has = |name: &str| types.contains(&name);
     let item = field.pointer("/items/type").and_then(Value::as_str);
+    let words = field.pointer("/items/enum").is_some();
     match () {
-        () if has("array") && item == Some("string") => Takes::Many,
+        () if field.get("x-keys").is_some() => Takes::Pairs,
+        () if has("array") && (item == Some("string") || words) => Takes::Many,
         () if has("array") || has("object") => Takes::Json,
         () if has("integer") || has("number") => Takes::Number { or_text: has("string") },
         () if has("boolean") => Takes::Flag,
@@ -110,7 +114,9 @@ fn help(field: &Value, language: Language) -> String {
         danish.and_then(|texts| texts.get(name)).or_else(|| field.get(name)).and_then(Value::as_str).unwrap_or_default()
     };
     let (title, description) = (word("title"), word("description"));
-    let text = match (title, description) {
+    let unit = field.get("x-unit").and_then(Value::as_str).filter(|unit| !unit.is_empty());
+    let title = &unit.map_or_else(|| title.to_owned(), |unit| format!("{title} ({unit})"));
+    let text = match (title.as_str(), description) {
         ("", other) | (other, "") => other.to_owned(),
         (title, description) => format!("{title}: {description}"),
     };
@@ -136,6 +142,12 @@ impl Flag {
             }
             Takes::Choice(names) => arg.value_name("CHOICE").value_parser(PossibleValuesParser::new(names.clone())),
             Takes::Many => arg.value_name("LIST").action(ArgAction::Append).value_delimiter(','),
+            // One of several is written as one.
+            Takes::Pairs => arg
+                .value_name("NAME=WORD")
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .visible_alias(self.long.trim_end_matches('s').to_owned()),
             Takes::Json => arg.value_name("JSON"),
         }
     }
@@ -155,6 +167,14 @@ impl Flag {
                 _ if *or_text => json!(text),
                 _ => return Err(format!("--{} {text:?} is no number", self.long)),
             },
+            Takes::Pairs => {
+                let pair = |text: &&String| match text.split_once('=') {
+                    Some((name, "none" | "")) => Ok((name.to_owned(), Value::Null)),
+                    Some((name, word)) => Ok((name.to_owned(), json!(word))),
+                    None => Err(format!("--{} {text:?} is no NAME=WORD", self.long)),
+                };
+                Value::Object(all.iter().map(pair).collect::<Result<_, _>>()?)
+            }
             Takes::Json => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
         };
         Ok(Some(value))
@@ -175,7 +195,8 @@ mod tests {
                 "open": {"type": "boolean", "default": true},
                 "size": {"type": ["integer", "string"]},
                 "inner": {"type": ["object", "null"], "required": ["count"], "properties": {"count": {"type": "integer"}}},
-                "rest": {"type": "array", "items": {"type": "object"}}
+                "rest": {"type": "array", "items": {"type": "object"}},
+                "grants": {"type": "object", "x-keys": "others", "additionalProperties": {"enum": ["read", "own"]}}
             }
         })
     }
@@ -195,10 +216,11 @@ mod tests {
 
     #[test]
     fn flags_become_fields() {
-        let words = "--names a,b --names c --engine two --open false --size 5GiB --inner.count 3 --rest [{\"a\":1}]";
+        let words = "--names a,b --names c --engine two --open false --size 5GiB --inner.count 3 --rest [{\"a\":1}] --grant x=read,y=none --grants z=own";
         let read = read(&words.split(' ').collect::<Vec<_>>()).expect("they hold");
         let expected = [
             ("engine", json!("two")),
+            ("grants", json!({"x": "read", "y": null, "z": "own"})),
             ("inner/count", json!(3)),
             ("names", json!(["a", "b", "c"])),
             ("open", json!(false)),
@@ -218,6 +240,7 @@ mod tests {
             (vec!["--names", "a", "--engine", "three"], "one, two"),
             (vec!["--names", "a", "--inner.count", "many"], "no number"),
             (vec!["--names", "a", "--nams", "b"], "--nams"),
+            (vec!["--names", "a", "--grant", "x"], "NAME=WORD"),
         ] {
             let error = read(&words).expect_err("it is refused");
             assert!(error.contains(said), "{words:?}: {error}");

@@ -1,8 +1,10 @@
 //! `husorden <kind> create` and its like, for every kind the API lists. What a kind can be told is read from its JSON Schema,
 //! so this code names no kind and needs no change for a new one.
 
+mod entries;
 mod flags;
 mod schema;
+mod settings;
 
 use crate::api::{Ask, to_value};
 use crate::context::Context;
@@ -50,13 +52,27 @@ pub(crate) fn run(mut context: Context, words: Vec<String>) -> Result<(), Failur
         )));
     };
     let flags = flags::of(&kind.spec, context.language);
-    let matches = match command(&context, kind, &flags).try_get_matches_from(&words) {
+    let (maps, groups) = (entries::of(kind, context.language), settings::of(kind));
+    let command =
+        maps.iter().fold(command(&context, kind, &flags), |whole, map| whole.subcommand(map.command(&context)));
+    let command = groups.iter().fold(command, |whole, group| whole.subcommand(group.command(&context)));
+    let matches = match command.try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(error) => error.exit(),
     };
     let Some((verb, matches)) = matches.subcommand() else {
         return Err(Failure::Usage("no verb".to_owned()));
     };
+    if let Some((inner, inner_matches)) = matches.subcommand() {
+        take_globals(&mut context, inner_matches);
+        let map = maps.iter().find(|map| map.word() == verb);
+        let group = groups.iter().find(|group| group.word() == verb);
+        return match (map, group) {
+            (Some(map), _) => map.run(&context, inner, inner_matches),
+            (None, Some(group)) => group.run(&context, inner, inner_matches),
+            (None, None) => Err(Failure::Usage("no verb".to_owned())),
+        };
+    }
     take_globals(&mut context, matches);
     match verb {
         "create" => create(&context, kind, &flags, matches),
@@ -82,18 +98,20 @@ fn take_globals(context: &mut Context, matches: &ArgMatches) {
     }
 }
 
+/// A verb with the options that every command has.
+fn global(command: Command) -> Command {
+    command
+        .arg(Arg::new("output").short('o').long("output").value_parser(clap::value_parser!(Format)))
+        .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue))
+        .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue))
+}
+
 fn command(context: &Context, kind: &Kind, flags: &[Flag]) -> Command {
     let name = Arg::new("solution").required(true).value_name("NAME");
     let set =
         Arg::new("set").long("set").value_name("FIELD=VALUE").action(ArgAction::Append).help(
             context.word("Et felt ved sin sti, med en værdi i JSON", "A field by its path, with a value in JSON"),
         );
-    let global = |command: Command| {
-        command
-            .arg(Arg::new("output").short('o').long("output").value_parser(clap::value_parser!(Format)))
-            .arg(Arg::new("yes").long("yes").action(ArgAction::SetTrue))
-            .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue))
-    };
     let create =
         Command::new("create")
             .about(context.word("Opret en", "Make one"))
@@ -215,14 +233,20 @@ fn labels(matches: &ArgMatches) -> Result<BTreeMap<String, String>, Failure> {
         .collect()
 }
 
-/// The spec that the flags say.
-fn spec(flags: &[Flag], matches: &ArgMatches) -> Result<Value, Failure> {
+/// What the flags say.
+fn spec_of(flags: &[Flag], matches: &ArgMatches) -> Result<Value, Failure> {
     let mut spec = Value::Object(Map::new());
     for flag in flags {
         if let Some(value) = flag.value(matches).map_err(Failure::Usage)? {
             put(&mut spec, &flag.path, value);
         }
     }
+    Ok(spec)
+}
+
+/// The spec that the flags say, with what is set by its path.
+fn spec(flags: &[Flag], matches: &ArgMatches) -> Result<Value, Failure> {
+    let mut spec = spec_of(flags, matches)?;
     for set in matches.get_many::<String>("set").into_iter().flatten() {
         let (field, value) =
             set.split_once('=').ok_or_else(|| Failure::Usage(format!("--set {set:?} is no FIELD=VALUE")))?;

@@ -25,6 +25,7 @@ fn row(flag: &Flag) -> Vec<String> {
         Takes::Flag => "true, false".to_owned(),
         Takes::Choice(names) => names.join(", "),
         Takes::Many => "list".to_owned(),
+        Takes::Pairs => "NAME=WORD".to_owned(),
         Takes::Json => "JSON".to_owned(),
     };
     let default = match &flag.default {

@@ -1,4 +1,4 @@
-//! Who asks, what kinds there are, the API's own description, and whether we are alive.
+//! Who asks, what kinds there are, the API's own description, whose certificates to trust, and whether we are alive.
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -8,6 +8,7 @@ use crate::openapi;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
+use husorden_base::Refusal;
 use husorden_wire::api;
 
 pub(crate) async fn me(caller: Caller) -> Answer {
@@ -30,6 +31,17 @@ pub(crate) async fn kinds(State(app): State<App>) -> Answer {
 pub(crate) async fn document(State(app): State<App>) -> Response {
     let text = app.document(|| openapi::document(&app)).to_owned();
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// The certificate of the installation's own authority, as a file to verify names by.
+pub(crate) async fn authority(State(app): State<App>) -> Result<Response, Fault> {
+    let path = app.config().authority.as_deref().ok_or_else(|| Refusal::not_found("authority.pem"))?;
+    let pem = tokio::fs::read(path).await.map_err(|error| Fault::broken("reading the authority")(error.into()))?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-pem-file"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"ca.pem\""),
+    ];
+    Ok((headers, pem).into_response())
 }
 
 /// Alive means that the database answers.

@@ -34,17 +34,17 @@ pub(crate) fn given(pointer: &str, text: &str) -> Result<Secret, Refusal> {
 /// A password that somebody chooses, judged by the house's one judge, in the form it is hashed.
 pub(crate) async fn check(
     app: &App,
-    pointer: &'static str,
+    pointer: &str,
     chosen: &Secret,
     context: &[&str],
     second_factor: bool,
 ) -> Result<Secret, Fault> {
-    let (app, text) = (app.clone(), chosen.clone());
+    let (app, pointer, text) = (app.clone(), pointer.to_owned(), chosen.clone());
     let context: Vec<String> = context.iter().map(|word| (*word).to_owned()).collect();
     // Weighing takes milliseconds and may read the list from disk.
     let judged = tokio::task::spawn_blocking(move || {
         let context: Vec<&str> = context.iter().map(String::as_str).collect();
-        app.judge().check_at(pointer, text.reveal(), &context, second_factor)
+        app.judge().check_at(&pointer, text.reveal(), &context, second_factor)
     });
     judged.await.map_err(|error| Fault::Broken { doing: "judging a password", source: error.into() })??;
     Ok(normalised(chosen.reveal()))

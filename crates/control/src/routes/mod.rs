@@ -120,6 +120,12 @@ impl Route {
         self
     }
 
+    /// A file.
+    fn gives_bytes(mut self) -> Self {
+        self.gives = Some(Shape::bytes());
+        self
+    }
+
     fn gives_page<T: ToSchema + 'static>(mut self) -> Self {
         self.gives = Some(Shape::page::<T>());
         self

@@ -38,6 +38,7 @@ fn platform() -> Vec<Route> {
     vec![
         get("/healthz", ANYBODY, "Whether the API and its database are alive", me::health),
         get("/v1/openapi.json", ANYBODY, "This description", me::document),
+        get("/v1/authority.pem", ANYBODY, "The certificate of the installation's own authority, which the names of databases are verified by", me::authority).gives_bytes(),
         get("/v1/me", both(Can::Own), "Who asks, and what they may", me::me).gives::<Me>().when_held(),
         get("/v1/kinds", both(Can::Read), "The kinds of solutions and their specs", me::kinds).gives_page::<Kind>(),
     ]

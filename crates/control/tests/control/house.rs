@@ -9,6 +9,7 @@ use husorden_base::{AccountId, Language};
 use husorden_control::bootstrap::Bootstrap;
 use husorden_control::config::{Database, HashCost};
 use husorden_control::{Config, Identity, Limits, Running, routes, start};
+use husorden_kinds::Kind;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -56,6 +57,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         retention_days: 7,
         zone: husorden_base::zone(),
         staff_named: false,
+        authority: Some(authority(folder)),
         passwords: None,
         rules: None,
         evidence: husorden_control::config::Evidence::at(folder.join("evidence")),
@@ -79,12 +81,24 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
     }
 }
 
+/// Somebody's certificate, in the place of the authority's.
+fn authority(folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("ca.pem");
+    std::fs::write(&path, include_str!("../../../base/tests/long.pem")).expect("it is written");
+    path
+}
+
 impl House {
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::hosting(&KINDS, change).await
+    }
+
+    /// A control that hosts these kinds.
+    pub async fn hosting(kinds: &'static [&'static dyn Kind], change: impl FnOnce(&mut Config)) -> Self {
         let database = cluster::database().await;
         let folder = cluster::folder();
         let mut config = config(database.clone(), &folder);
@@ -97,7 +111,7 @@ impl House {
             secret.reveal().to_owned()
         };
         let (staff, account, other) = (token(None).await, token(Some(ours)).await, token(Some(theirs)).await);
-        let running = start(config.clone(), &KINDS).await.expect("control starts");
+        let running = start(config.clone(), kinds).await.expect("control starts");
         let router = routes::router(running.app().clone());
         Self { running, router, config, ours, theirs, staff, account, other }
     }

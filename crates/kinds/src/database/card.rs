@@ -1,10 +1,9 @@
-//! What databases say of themselves on people's pages: the starts that are offered, and an instance's card with ready connection
-//! strings.
+//! What databases say of themselves on people's pages: the starts that are offered, an instance's card, and how its users connect.
 
 use super::engine::{ENGINES, Family};
 use super::plan::door;
 use super::spec::Spec;
-use crate::page::{CardRow, Glyph, Offer, Whereabouts};
+use crate::page::{CardRow, Glyph, Offer, Snippet, Whereabouts};
 use husorden_base::Text;
 use serde_json::json;
 
@@ -37,17 +36,21 @@ pub(super) fn offers() -> Vec<Offer> {
 /// The card of one instance.
 pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     let row = |label: Text, value: String, copy: bool| CardRow { label, value, link: None, copy };
-    let port = door(at.number);
-    let host = &at.host;
-    let mut rows = vec![
-        row(Text::new("Vært", "Host"), host.clone(), true),
-        row(Text::new("Port", "Port"), port.to_string(), true),
+    vec![
+        row(Text::new("Vært", "Host"), at.host.clone(), true),
+        row(Text::new("Port", "Port"), door(at.number).to_string(), true),
         row(Text::new("Motor", "Engine"), spec.engine.called().en, false),
-    ];
-    let user = spec.users.keys().next().map_or("USER", String::as_str);
-    let database = spec.databases.keys().next().map_or("DATABASE", String::as_str);
-    // The certificate's authority is a file that the owner fetches; PASSWORD stands where theirs goes.
-    let strings: Vec<(&str, String)> = match spec.engine.family() {
+    ]
+}
+
+/// How one user connects, by everything that is in common use: over TLS, with the name verified.
+pub(super) fn snippets(at: &Whereabouts, spec: &Spec, user: &str) -> Vec<Snippet> {
+    let (host, port) = (&at.host, door(at.number));
+    let Some(rights) = spec.users.get(user) else { return Vec::new() };
+    // The one they may do most in; of several the first.
+    let best = rights.grants.iter().max_by_key(|(name, right)| (**right, std::cmp::Reverse(*name)));
+    let Some(database) = best.map(|(name, _)| name).or_else(|| spec.databases.keys().next()) else { return Vec::new() };
+    let lines = match spec.engine.family() {
         Family::Postgres => vec![
             (
                 "psql",
@@ -56,23 +59,29 @@ pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
                 ),
             ),
             (
+                "URL",
+                format!("postgresql://{user}:PASSWORD@{host}:{port}/{database}?sslmode=verify-full&sslrootcert=ca.pem"),
+            ),
+            (
                 "JDBC",
                 format!(
-                    "jdbc:postgresql://{host}:{port}/{database}?user={user}&sslmode=verify-full&sslrootcert=ca.pem"
+                    "jdbc:postgresql://{host}:{port}/{database}?user={user}&password=PASSWORD&sslmode=verify-full&sslrootcert=ca.pem"
                 ),
             ),
             (
-                "PHP",
+                "PHP (PDO)",
                 format!(
                     "new PDO('pgsql:host={host};port={port};dbname={database};sslmode=verify-full;sslrootcert=ca.pem', '{user}', 'PASSWORD')"
                 ),
             ),
             (
-                "Node.js",
-                format!("postgresql://{user}:PASSWORD@{host}:{port}/{database}?sslmode=verify-full&sslrootcert=ca.pem"),
+                "Node.js (pg)",
+                format!(
+                    "new pg.Client({{ host: '{host}', port: {port}, user: '{user}', password: 'PASSWORD', database: '{database}', ssl: {{ ca: fs.readFileSync('ca.pem') }} }})"
+                ),
             ),
             (
-                "Python",
+                "Python (psycopg)",
                 format!(
                     "psycopg.connect(\"host={host} port={port} dbname={database} user={user} password=PASSWORD sslmode=verify-full sslrootcert=ca.pem\")"
                 ),
@@ -80,37 +89,45 @@ pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
         ],
         Family::MariaDb => vec![
             (
-                "mysql",
+                "mariadb",
                 format!(
                     "mariadb --host={host} --port={port} --user={user} --password --ssl-ca=ca.pem --ssl-verify-server-cert {database}"
                 ),
             ),
             (
+                "mysql",
+                format!(
+                    "mysql --host={host} --port={port} --user={user} --password --ssl-ca=ca.pem --ssl-mode=VERIFY_IDENTITY {database}"
+                ),
+            ),
+            (
                 "JDBC",
-                format!("jdbc:mariadb://{host}:{port}/{database}?user={user}&sslMode=verify-full&serverSslCert=ca.pem"),
-            ),
-            (
-                "PHP",
                 format!(
-                    "new PDO('mysql:host={host};port={port};dbname={database}', '{user}', 'PASSWORD', [PDO::MYSQL_ATTR_SSL_CA => 'ca.pem'])"
+                    "jdbc:mariadb://{host}:{port}/{database}?user={user}&password=PASSWORD&sslMode=verify-full&serverSslCert=ca.pem"
                 ),
             ),
             (
-                "Node.js",
+                "PHP (PDO)",
                 format!(
-                    "mysql.createConnection({{ host: '{host}', port: {port}, user: '{user}', password: 'PASSWORD', database: '{database}', ssl: {{ ca: fs.readFileSync('ca.pem') }} }})"
+                    "new PDO('mysql:host={host};port={port};dbname={database};charset=utf8mb4', '{user}', 'PASSWORD', [PDO::MYSQL_ATTR_SSL_CA => 'ca.pem', PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true])"
                 ),
             ),
             (
-                "Python",
+                // Without the last word this driver trusts a certificate for any name.
+                "Node.js (mysql2)",
                 format!(
-                    "pymysql.connect(host='{host}', port={port}, user='{user}', password='PASSWORD', database='{database}', ssl={{'ca': 'ca.pem'}})"
+                    "mysql.createConnection({{ host: '{host}', port: {port}, user: '{user}', password: 'PASSWORD', database: '{database}', ssl: {{ ca: fs.readFileSync('ca.pem'), verifyIdentity: true }} }})"
+                ),
+            ),
+            (
+                "Python (PyMySQL)",
+                format!(
+                    "pymysql.connect(host='{host}', port={port}, user='{user}', password='PASSWORD', database='{database}', ssl={{'ca': 'ca.pem', 'check_hostname': True}})"
                 ),
             ),
         ],
     };
-    rows.extend(strings.into_iter().map(|(name, text)| row(Text::new(name, name), text, true)));
-    rows
+    lines.into_iter().map(|(name, code)| Snippet { name, code }).collect()
 }
 
 /// What people call the choices of the form.

@@ -63,6 +63,11 @@ pub(super) enum Family {
     MariaDb,
 }
 
+/// The words of one make's engines.
+pub(super) fn words_of(family: Family) -> Vec<&'static str> {
+    ENGINES.iter().filter(|(_, engine)| engine.family() == family).map(|(word, _)| *word).collect()
+}
+
 /// Whether a server answers clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {

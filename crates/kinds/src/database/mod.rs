@@ -39,7 +39,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Sight, Whereabouts};
+use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Sight, Snippet, Whereabouts};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -102,6 +102,10 @@ impl Kind for Database {
 
     fn card(&self, at: &Whereabouts, spec: &Value) -> Vec<CardRow> {
         stored(spec).map(|spec| card::card(at, &spec)).unwrap_or_default()
+    }
+
+    fn snippets(&self, at: &Whereabouts, spec: &Value, login: &str) -> Vec<Snippet> {
+        stored(spec).map(|spec| card::snippets(at, &spec, login)).unwrap_or_default()
     }
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {

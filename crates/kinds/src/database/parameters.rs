@@ -1,6 +1,6 @@
 //! Parameters that an owner may set, each within bounds in which it can hurt nobody else.
 
-use super::engine::{Engine, Family};
+use super::engine::{Engine, Family, words_of};
 use super::spec::{Spec, escaped};
 use crate::form::Form;
 use crate::schema::field;
@@ -15,6 +15,8 @@ struct Parameter {
     family: Family,
     unit: &'static str,
     range: (i64, i64),
+    /// What it is when nothing is said; none where that follows from the size of the instance.
+    default: Option<i64>,
     en: &'static str,
     da: &'static str,
 }
@@ -23,20 +25,22 @@ const fn postgres_one(
     name: &'static str,
     unit: &'static str,
     range: (i64, i64),
+    default: Option<i64>,
     en: &'static str,
     da: &'static str,
 ) -> Parameter {
-    Parameter { name, family: Family::Postgres, unit, range, en, da }
+    Parameter { name, family: Family::Postgres, unit, range, default, en, da }
 }
 
 const fn mariadb_one(
     name: &'static str,
     unit: &'static str,
     range: (i64, i64),
+    default: Option<i64>,
     en: &'static str,
     da: &'static str,
 ) -> Parameter {
-    Parameter { name, family: Family::MariaDb, unit, range, en, da }
+    Parameter { name, family: Family::MariaDb, unit, range, default, en, da }
 }
 
 const DAY_MS: i64 = 86_400_000;
@@ -47,20 +51,23 @@ const PARAMETERS: [Parameter; 17] = [
         "work_mem",
         "kB",
         (64, 1 << 20),
-        "Memory of one sort or hash.",
-        "Hukommelse til en sortering eller hash.",
+        None,
+        "Memory of one sort or hash. Left empty, a share of the instance's memory.",
+        "Hukommelse til en sortering eller hash. Tomt er en andel af instansens hukommelse.",
     ),
     postgres_one(
         "maintenance_work_mem",
         "kB",
         (1024, 4 << 20),
-        "Memory of one index build or vacuum.",
-        "Hukommelse til at bygge et indeks eller rydde op.",
+        None,
+        "Memory of one index build or vacuum. Left empty, a share of the instance's memory.",
+        "Hukommelse til at bygge et indeks eller rydde op. Tomt er en andel af instansens hukommelse.",
     ),
     postgres_one(
         "statement_timeout",
         "ms",
         (0, DAY_MS),
+        Some(0),
         "A statement is ended after this long; 0 is never.",
         "En sætning afbrydes efter så længe; 0 er aldrig.",
     ),
@@ -68,6 +75,7 @@ const PARAMETERS: [Parameter; 17] = [
         "lock_timeout",
         "ms",
         (0, DAY_MS),
+        Some(0),
         "Waiting for a lock ends after this long; 0 is never.",
         "Ventetid på en lås ender efter så længe; 0 er aldrig.",
     ),
@@ -75,6 +83,7 @@ const PARAMETERS: [Parameter; 17] = [
         "idle_in_transaction_session_timeout",
         "ms",
         (0, DAY_MS),
+        Some(0),
         "A session idle in a transaction is ended after this long.",
         "En session, der er ledig i en transaktion, afbrydes efter så længe.",
     ),
@@ -82,6 +91,7 @@ const PARAMETERS: [Parameter; 17] = [
         "log_min_duration_statement",
         "ms",
         (-1, DAY_MS),
+        Some(-1),
         "Statements slower than this are logged; -1 is none.",
         "Sætninger langsommere end dette logges; -1 er ingen.",
     ),
@@ -89,6 +99,7 @@ const PARAMETERS: [Parameter; 17] = [
         "default_statistics_target",
         "",
         (1, 10_000),
+        Some(100),
         "Detail of the statistics that plans are made from.",
         "Finhed af den statistik, planer laves af.",
     ),
@@ -96,6 +107,7 @@ const PARAMETERS: [Parameter; 17] = [
         "deadlock_timeout",
         "ms",
         (100, 60_000),
+        Some(1000),
         "Wait before a deadlock is looked for.",
         "Ventetid, før der ledes efter en baglås.",
     ),
@@ -103,6 +115,7 @@ const PARAMETERS: [Parameter; 17] = [
         "autovacuum_naptime",
         "s",
         (1, 3600),
+        Some(60),
         "Pause between two rounds of clearing up.",
         "Pause mellem to runder oprydning.",
     ),
@@ -110,6 +123,7 @@ const PARAMETERS: [Parameter; 17] = [
         "wait_timeout",
         "s",
         (10, 604_800),
+        Some(28_800),
         "An idle connection is closed after this long.",
         "En ledig forbindelse lukkes efter så længe.",
     ),
@@ -117,6 +131,7 @@ const PARAMETERS: [Parameter; 17] = [
         "interactive_timeout",
         "s",
         (10, 604_800),
+        Some(28_800),
         "The same for people's clients.",
         "Det samme for menneskers klienter.",
     ),
@@ -124,6 +139,7 @@ const PARAMETERS: [Parameter; 17] = [
         "lock_wait_timeout",
         "s",
         (1, 86_400),
+        Some(86_400),
         "Waiting for a table's lock ends after this long.",
         "Ventetid på en tabels lås ender efter så længe.",
     ),
@@ -131,14 +147,23 @@ const PARAMETERS: [Parameter; 17] = [
         "innodb_lock_wait_timeout",
         "s",
         (1, 86_400),
+        Some(50),
         "Waiting for a row's lock ends after this long.",
         "Ventetid på en rækkes lås ender efter så længe.",
     ),
-    mariadb_one("sort_buffer_size", "B", (32 << 10, 256 << 20), "Memory of one sort.", "Hukommelse til en sortering."),
+    mariadb_one(
+        "sort_buffer_size",
+        "B",
+        (32 << 10, 256 << 20),
+        Some(2 << 20),
+        "Memory of one sort.",
+        "Hukommelse til en sortering.",
+    ),
     mariadb_one(
         "tmp_table_size",
         "B",
         (1 << 20, 1 << 30),
+        Some(16 << 20),
         "Largest temporary table in memory.",
         "Største midlertidige tabel i hukommelsen.",
     ),
@@ -146,6 +171,7 @@ const PARAMETERS: [Parameter; 17] = [
         "group_concat_max_len",
         "B",
         (1024, 64 << 20),
+        Some(1 << 20),
         "Longest result of GROUP_CONCAT.",
         "Længste resultat af GROUP_CONCAT.",
     ),
@@ -153,6 +179,7 @@ const PARAMETERS: [Parameter; 17] = [
         "long_query_time",
         "s",
         (0, 86_400),
+        Some(10),
         "Queries slower than this count as slow.",
         "Forespørgsler langsommere end dette regnes som langsomme.",
     ),
@@ -222,17 +249,19 @@ pub(super) fn mariadb(spec: &Spec) -> String {
 pub(super) fn schema() -> Value {
     let one = |parameter: &Parameter| {
         let (low, high) = parameter.range;
-        let unit = if parameter.unit.is_empty() { String::new() } else { format!(" ({})", parameter.unit) };
-        let restart = parameter.family == Family::MariaDb;
         let mut schema = field(
-            json!({"type": ["integer", "null"], "minimum": low, "maximum": high, "x-unit": parameter.unit, "x-restart": restart}),
-            (&format!("{}{unit}", parameter.name), parameter.en),
-            (&format!("{}{unit}", parameter.name), parameter.da),
+            json!({
+                "type": ["integer", "null"], "minimum": low, "maximum": high, "x-unit": parameter.unit,
+                // PostgreSQL takes them up while it runs.
+                "x-restart": parameter.family == Family::MariaDb,
+                "x-when": {"engine": words_of(parameter.family)},
+            }),
+            (parameter.name, parameter.en),
+            (parameter.name, parameter.da),
         );
-        schema["x-family"] = json!(match parameter.family {
-            Family::Postgres => "postgresql",
-            Family::MariaDb => "mariadb",
-        });
+        if let Some(default) = parameter.default {
+            schema["default"] = json!(default);
+        }
         (parameter.name.to_owned(), schema)
     };
     let properties: Map<String, Value> = PARAMETERS.iter().map(one).collect();

@@ -1,11 +1,11 @@
 //! The form of a database as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
 
-use super::engine::ENGINES;
+use super::engine::{ENGINES, Family, words_of};
 use super::spec::{CONNECTIONS, CPU_PERCENT, DATABASES_MAX, MEMORY, RIGHTS, SIZE, USERS_MAX};
 use super::{card, names, parameters, postgres};
 use crate::allow;
-use crate::schema::{choice, choice_with, field, number, order, size};
-use husorden_base::Bytes;
+use crate::schema::{Entry, choice, choice_with, entries, field, number, order, places, size};
+use husorden_base::{Bytes, Text};
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
@@ -25,7 +25,12 @@ const ORDER: [&str; 10] = [
 /// JSON Schema (2020-12) of the form.
 pub(super) fn schema() -> Value {
     let called = card::names();
-    let name = json!({"pattern": format!("^[a-z][a-z0-9_]{{0,{}}}$", names::CHARS_MAX - 1)});
+    let most = names::CHARS_MAX;
+    let name = field(
+        json!({"pattern": format!("^[a-z][a-z0-9_]{{0,{}}}$", most - 1)}),
+        ("Name", &format!("1 to {most} characters of a–z, 0–9 and _, and a letter first.")),
+        ("Navn", &format!("1 til {most} tegn af a–z, 0–9 og _, og et bogstav først.")),
+    );
     let mut databases = field(
         json!({
             "type": "object", "maxProperties": DATABASES_MAX, "propertyNames": name, "default": {"app": {}},
@@ -34,9 +39,12 @@ pub(super) fn schema() -> Value {
                 "additionalProperties": false,
                 "properties": {
                     "extensions": field(
-                        json!({"type": "array", "uniqueItems": true, "default": [], "items": {"enum": postgres::EXTENSIONS}}),
-                        ("Extensions", "Of PostgreSQL, switched on in this database."),
-                        ("Udvidelser", "Til PostgreSQL, slået til i denne database."),
+                        json!({
+                            "type": "array", "uniqueItems": true, "default": [], "items": {"enum": postgres::EXTENSIONS},
+                            "x-when": {"engine": words_of(Family::Postgres)},
+                        }),
+                        ("Extensions", "Switched on in this database. One that is taken off the list stays until an owner drops it in SQL, for tables may need it."),
+                        ("Udvidelser", "Slået til i denne database. En, der tages af listen, bliver, til en ejer sletter den i SQL, for tabeller kan bruge den."),
                     ),
                 }
             }
@@ -52,9 +60,9 @@ pub(super) fn schema() -> Value {
                 "additionalProperties": false,
                 "properties": {
                     "grants": field(
-                        json!({"type": "object", "default": {}, "additionalProperties": choice(&RIGHTS, &called)}),
-                        ("Rights", "Database, and what the user may do in it."),
-                        ("Rettigheder", "Database, og hvad brugeren må i den."),
+                        json!({"type": "object", "default": {}, "additionalProperties": choice(&RIGHTS, &called), "x-keys": "databases"}),
+                        ("Rights", "What the user may do in each database: read sees, change works on rows too, own makes and drops tables as well."),
+                        ("Rettigheder", "Hvad brugeren må i hver database: læse er at se, ændre er også at arbejde med rækker, eje er også at lave og slette tabeller."),
                     ),
                 }
             }
@@ -65,12 +73,29 @@ pub(super) fn schema() -> Value {
     for schema in [&mut databases, &mut users] {
         schema["x-place"] = json!("people");
     }
+    let databases = entries(databases, &database());
+    let users = entries(users, &user());
     let mut parameters = field(
         parameters::schema(),
-        ("Parameters", "Settings of the engine, within bounds."),
-        ("Parametre", "Indstillinger af motoren, inden for grænser."),
+        (
+            "Parameters",
+            "Settings of the engine, within bounds. What is empty is as the engine or the size of the instance has it.",
+        ),
+        (
+            "Parametre",
+            "Indstillinger af motoren, inden for grænser. Det, der er tomt, er, som motoren eller instansens størrelse giver det.",
+        ),
     );
-    parameters["x-place"] = json!("parameters");
+    parameters["x-word"] = json!("parameter");
+    let mut connections = field(
+        number(&CONNECTIONS, 50),
+        ("Connections", "Clients at the same time. A change restarts the server."),
+        ("Forbindelser", "Klienter på samme tid. En ændring genstarter serveren."),
+    );
+    connections["x-restart"] = json!(true);
+    for schema in [&mut parameters, &mut connections] {
+        schema["x-place"] = json!("parameters");
+    }
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -79,6 +104,10 @@ pub(super) fn schema() -> Value {
         "x-da": {"title": "Database", "description": "En instans af PostgreSQL eller MariaDB for sig selv, over TLS og kun for nævnte adresser."},
         "additionalProperties": false,
         "required": [],
+        "x-places": places(&[
+            ("people", Text::new("Brugere og databaser", "Users and databases")),
+            ("parameters", Text::new("Parametre", "Parameters")),
+        ]),
         "properties": {
             "engine": field(
                 choice_with(&ENGINES, &called, "postgresql-17"),
@@ -88,11 +117,7 @@ pub(super) fn schema() -> Value {
             "databases": databases,
             "users": users,
             "parameters": parameters,
-            "connections": field(
-                number(&CONNECTIONS, 50),
-                ("Connections", "Clients at the same time. A change restarts the server."),
-                ("Forbindelser", "Klienter på samme tid. En ændring genstarter serveren."),
-            ),
+            "connections": connections,
             "size": field(
                 size(&SIZE, Bytes::gib(4)),
                 ("Disk", "Data, log and snapshots together. It can grow while the server runs."),
@@ -115,4 +140,52 @@ pub(super) fn schema() -> Value {
     }
     order(&mut schema["properties"], &ORDER);
     schema
+}
+
+/// What comes before anything is dropped.
+fn undone() -> Vec<Text> {
+    vec![Text::new(
+        "Vi tager et øjebliksbillede først. Fortryder du, bliver hele instansen, som den var da: det, der er skrevet i mellemtiden, er ikke med.",
+        "We take a snapshot first. If you undo, the whole instance becomes as it was then: what was written meanwhile is not in it.",
+    )]
+}
+
+fn database() -> Entry {
+    Entry {
+        word: "db".to_owned(),
+        title: Text::new("Database", "Database"),
+        new: Text::new("Ny database", "New database"),
+        credential: false,
+        loss: vec![
+            Text::new(
+                "Databasen slettes med alle sine tabeller, og åbne forbindelser til den afbrydes.",
+                "The database is dropped with all its tables, and open connections to it are cut.",
+            ),
+            Text::new(
+                "Brugernes rettigheder i den går med. Brugerne selv bliver.",
+                "Users' rights in it go with it. The users themselves stay.",
+            ),
+        ],
+        kept: undone(),
+    }
+}
+
+fn user() -> Entry {
+    Entry {
+        word: "user".to_owned(),
+        title: Text::new("Bruger", "User"),
+        new: Text::new("Ny bruger", "New user"),
+        credential: true,
+        loss: vec![Text::new(
+            "Brugeren kan ikke længere logge ind, og åbne forbindelser afbrydes.",
+            "The user can no longer log in, and open connections are cut.",
+        )],
+        kept: [Text::new(
+            "Det, brugeren har lavet i databaserne, går til deres ejere.",
+            "What the user has made in the databases passes to their owners.",
+        )]
+        .into_iter()
+        .chain(undone())
+        .collect(),
+    }
 }

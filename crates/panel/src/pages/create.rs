@@ -14,7 +14,7 @@ use husorden_base::{Refusal, Secret};
 use husorden_kinds::{Glyph, Kind, Offer};
 use husorden_wire::api;
 use maud::{Markup, html};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Characters of the key that makes a form count once.
 const KEY_CHARS: usize = 24;
@@ -79,7 +79,7 @@ fn show(ask: &Ask, kind: &dyn Kind, offer: &Offer, typed: &Form, wrong: &Wrong) 
     let l = ask.l;
     let title = offer.title.get(l);
     let schema = kind.schema();
-    let spec = SpecForm { ask, schema: &schema, first: &offer.spec, typed, wrong };
+    let spec = SpecForm { ask, schema: &schema, held: &Value::Null, first: &offer.spec, typed, wrong };
     ask.sheet(title).narrow().show(html! {
         (ui::head(Some(("/create", l.t("Ny løsning", "New solution"))), title, offer.about.get(l), html! {}))
         (wrong.summary(ask))

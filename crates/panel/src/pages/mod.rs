@@ -22,6 +22,9 @@ use crate::routes::Page;
 use crate::routes::Reach::{Anybody, Begun, Session};
 use crate::routes::{get, post};
 
+/// Where the certificate of the installation's own authority is had.
+pub(crate) const AUTHORITY: &str = "/ca.pem";
+
 /// Every page of the customers' origin.
 pub(crate) fn table() -> Vec<Page> {
     let own = vec![
@@ -34,6 +37,7 @@ pub(crate) fn table() -> Vec<Page> {
         post("/decisions/{measure}/complaints", Session, decisions::complain),
         get("/evidence", Session, evidence::show),
         get("/evidence/export", Session, evidence::export),
+        get(AUTHORITY, Anybody, solution::connect::authority),
         get("/rules", Anybody, rules::show),
         get("/rules/versions", Anybody, rules::versions),
         get("/rules/versions/{version}", Anybody, rules::version),

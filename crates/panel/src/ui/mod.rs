@@ -4,6 +4,7 @@ pub(crate) mod chart;
 pub(crate) mod form;
 pub(crate) mod icon;
 pub(crate) mod parts;
+pub(crate) mod places;
 pub(crate) mod refusal;
 pub(crate) mod shell;
 pub(crate) mod spec;

@@ -17,27 +17,40 @@ const DEPTH_MAX: usize = 4;
 
 /// What one field of a schema is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(crate) enum Shape {
     Choice,
     Flag,
     Number,
     Text,
     List,
-    Object { nullable: bool },
+    /// Some of a closed list.
+    Several,
+    /// A choice for each entry of another map.
+    Keyed,
+    Object {
+        nullable: bool,
+    },
 }
 
-fn shape(schema: &Value) -> Shape {
-    let is = |name: &str| match &schema["type"] {
+/// Whether a value may be of this type.
+fn is(schema: &Value, name: &str) -> bool {
+    match &schema["type"] {
         Value::String(one) => one == name,
         Value::Array(list) => list.iter().any(|one| one == name),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
-    };
+    }
+}
+
+pub(crate) fn shape(schema: &Value) -> Shape {
+    let is = |name: &str| is(schema, name);
     if schema["enum"].is_array() {
         Shape::Choice
+    } else if schema["x-keys"].is_string() {
+        Shape::Keyed
     } else if is("object") {
         Shape::Object { nullable: is("null") }
     } else if is("array") {
-        Shape::List
+        if schema["items"]["enum"].is_array() { Shape::Several } else { Shape::List }
     } else if is("boolean") {
         Shape::Flag
     } else if is("integer") && !is("string") {
@@ -48,7 +61,7 @@ fn shape(schema: &Value) -> Shape {
 }
 
 /// The properties of an object, in the order in which people are asked.
-fn properties(schema: &Value) -> Vec<(&String, &Value)> {
+pub(crate) fn properties(schema: &Value) -> Vec<(&String, &Value)> {
     let all = schema["properties"].as_object().into_iter().flatten();
     // What has a place of its own is not asked about here, and not changed.
     let mut list: Vec<(&String, &Value)> = all.filter(|(_, field)| field.get("x-place").is_none()).collect();
@@ -60,7 +73,21 @@ fn requires(schema: &Value, name: &str) -> bool {
     schema["required"].as_array().is_some_and(|list| list.iter().any(|one| one == name))
 }
 
-fn said<'a>(l: Language, schema: &'a Value, what: &str) -> &'a str {
+/// A word of a choice as people call it.
+pub(crate) fn named<'a>(l: Language, choice: &'a Value, word: &'a str) -> &'a str {
+    choice["x-names"][word][l.tag()].as_str().unwrap_or(word)
+}
+
+/// A name as a part of a pointer, and back.
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn unescaped(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
+pub(crate) fn said<'a>(l: Language, schema: &'a Value, what: &str) -> &'a str {
     let danish = schema["x-da"][what].as_str().filter(|_| l == Language::Da);
     danish.or(schema[what].as_str()).unwrap_or_default()
 }
@@ -70,7 +97,9 @@ pub(crate) fn fill(form: &mut Form, schema: &Value, value: &Value, at: &str) {
     for (name, field) in properties(schema) {
         let pointer = format!("{at}/{name}");
         let given = value.get(name).filter(|given| !given.is_null());
-        let held = given.unwrap_or(&field["default"]);
+        // What may be left open is left open: what holds then is said beside it.
+        let open = matches!(shape(field), Shape::Number | Shape::Text) && is(field, "null");
+        let held = given.unwrap_or(if open { &Value::Null } else { &field["default"] });
         match shape(field) {
             Shape::Object { nullable } => {
                 if nullable && given.is_some() {
@@ -83,7 +112,12 @@ pub(crate) fn fill(form: &mut Form, schema: &Value, value: &Value, at: &str) {
                     form.set(&pointer, "on");
                 }
             }
-            Shape::List => {
+            Shape::Keyed => {
+                for (key, word) in held.as_object().into_iter().flatten() {
+                    form.set(&format!("{pointer}/{}", escaped(key)), word.as_str().unwrap_or_default());
+                }
+            }
+            Shape::List | Shape::Several => {
                 for item in held.as_array().into_iter().flatten() {
                     form.add(&pointer, written(field, item));
                 }
@@ -126,13 +160,18 @@ pub(crate) fn read(form: &Form, schema: &Value, at: &str) -> Value {
             Shape::Object { nullable: true } if !form.ticked(&pointer) => Some(Value::Null),
             Shape::Object { .. } => Some(read(form, field, &pointer)),
             Shape::Flag => Some(Value::Bool(form.ticked(&pointer))),
-            Shape::List => {
+            Shape::Keyed => {
+                let start = format!("{pointer}/");
+                let given = form.under(&start).filter(|(_, word)| !word.is_empty());
+                Some(given.map(|(key, word)| (unescaped(key), json!(word))).collect::<Map<_, _>>().into())
+            }
+            Shape::List | Shape::Several => {
                 let items: Vec<&str> = form.all(&pointer).map(str::trim).filter(|text| !text.is_empty()).collect();
                 Some(json!(items))
             }
             Shape::Number => {
                 let text = form.text(&pointer);
-                (!text.is_empty()).then(|| text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number)))
+                (!text.is_empty()).then(|| text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number)))
             }
             Shape::Choice => Some(form.text(&pointer)).filter(|text| !text.is_empty()).map(|text| json!(text)),
             Shape::Text => {
@@ -151,18 +190,32 @@ pub(crate) fn read(form: &Form, schema: &Value, at: &str) -> Value {
 
 /// What of `wished` differs from what is held: a merge patch. None when nothing does.
 pub(crate) fn difference(schema: &Value, held: &Value, wished: &Value) -> Option<Value> {
-    let mut patch = Map::new();
+    let mut changes = Map::new();
     for (name, field) in properties(schema) {
         let (old, new) = (held.get(name).unwrap_or(&Value::Null), wished.get(name));
         let Some(new) = new else { continue };
         let changed = match (shape(field), new) {
             (Shape::Object { .. }, Value::Object(_)) if old.is_object() => difference(field, old, new),
+            (Shape::Keyed, _) => patch(old, new),
             _ => (written(field, old) != written(field, new)).then(|| new.clone()),
         };
         if let Some(changed) = changed {
-            patch.insert(name.clone(), changed);
+            changes.insert(name.clone(), changed);
         }
     }
+    (!changes.is_empty()).then_some(Value::Object(changes))
+}
+
+/// The merge patch (RFC 7396) that makes `new` of `old`, where `new` says everything. None when they are the same.
+pub(crate) fn patch(old: &Value, new: &Value) -> Option<Value> {
+    let (Value::Object(before), Value::Object(after)) = (old, new) else {
+        return (old != new).then(|| new.clone());
+    };
+    let gone = before.keys().filter(|name| !after.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let other = after
+        .iter()
+        .filter_map(|(name, new)| Some((name.clone(), patch(before.get(name).unwrap_or(&Value::Null), new)?)));
+    let patch: Map<String, Value> = gone.chain(other).collect();
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
@@ -170,6 +223,8 @@ pub(crate) fn difference(schema: &Value, held: &Value, wished: &Value) -> Option
 pub(crate) struct SpecForm<'a> {
     pub(crate) ask: &'a Ask,
     pub(crate) schema: &'a Value,
+    /// The spec as it is, whose entries others are chosen for.
+    pub(crate) held: &'a Value,
     /// What is asked about first: the rest is folded away.
     pub(crate) first: &'a Value,
     pub(crate) typed: &'a Form,
@@ -199,6 +254,11 @@ impl SpecForm<'_> {
                 }
             }
         }
+    }
+
+    /// Every field of an object that lies at `at`.
+    pub(crate) fn inner(&self, schema: &Value, at: &str) -> Markup {
+        html! { @for (name, field) in properties(schema) { (self.field(schema, name, field, at, 1, false)) } }
     }
 
     fn field(&self, parent: &Value, name: &str, schema: &Value, at: &str, depth: usize, first: bool) -> Markup {
@@ -234,6 +294,8 @@ impl SpecForm<'_> {
             Shape::Object { .. } => html! {},
             Shape::Flag => tick(&pointer, label, help, self.typed.ticked(&pointer)),
             Shape::List => self.list(&pointer, label, help, schema),
+            Shape::Several => self.several(&pointer, label, help, schema),
+            Shape::Keyed => self.keyed(&pointer, label, help, schema),
             Shape::Choice => self.choice(&pointer, label, help, schema, requires(parent, name)),
             Shape::Number | Shape::Text => {
                 let email = schema["format"] == "email";
@@ -268,10 +330,6 @@ impl SpecForm<'_> {
         }
         let id = id(pointer);
         let errors = self.wrong.at(pointer);
-        let name = |word: &str| {
-            let names = &schema["x-names"][word];
-            names[l.tag()].as_str().unwrap_or(word).to_owned()
-        };
         let blank = schema.get("default").is_none() && !required;
         around(
             self.ask,
@@ -280,10 +338,62 @@ impl SpecForm<'_> {
             html! {
                 select id=(id) name=(pointer) class="short" aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] {
                     @if blank { option value="" selected[typed.is_empty()] { (l.t("Vælg for mig", "Choose for me")) } }
-                    @for word in words { option value=(word) selected[word == typed] { (name(word)) } }
+                    @for word in words { option value=(word) selected[word == typed] { (named(l, schema, word)) } }
                 }
             },
         )
+    }
+
+    /// Some of a closed list, each a box to tick.
+    fn several(&self, pointer: &str, label: &str, help: &str, schema: &Value) -> Markup {
+        let id = id(pointer);
+        let errors = self.wrong.at(pointer);
+        let chosen: Vec<&str> = self.typed.all(pointer).collect();
+        let words = schema["items"]["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        html! {
+            fieldset class="field wide" id=(id) aria-describedby=[describes(&id, help, &errors)] {
+                legend { (label) }
+                @if !help.is_empty() { p class="help" id={ (id) "-help" } { (help) } }
+                div class="ticks" {
+                    @for word in words {
+                        label class="tick" { input type="checkbox" name=(pointer) value=(word) checked[chosen.contains(&word)]; span { (word) } }
+                    }
+                }
+                (errors_of(&id, &errors))
+            }
+        }
+    }
+
+    /// A choice for each entry of another map.
+    fn keyed(&self, pointer: &str, label: &str, help: &str, schema: &Value) -> Markup {
+        let l = self.ask.l;
+        let whole = id(pointer);
+        let keys = self.held[schema["x-keys"].as_str().unwrap_or_default()].as_object();
+        let choice = &schema["additionalProperties"];
+        let words: Vec<&str> = choice["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        html! {
+            fieldset class="field" id=(whole) {
+                legend { (label) }
+                @if !help.is_empty() { p class="help" id={ (whole) "-help" } { (help) } }
+                div class="keyed" {
+                    @for key in keys.into_iter().flat_map(Map::keys) {
+                        @let at = format!("{pointer}/{}", escaped(key));
+                        @let errors = self.wrong.at(&at);
+                        @let typed = self.typed.get(&at).unwrap_or_default();
+                        @let one = id(&at);
+                        label for=(one) { code { (key) } }
+                        div {
+                            select id=(one) name=(at) aria-invalid=[(!errors.is_empty()).then_some("true")] aria-describedby=[describes(&one, "", &errors)] {
+                                option value="" { (l.t("Ingen", "None")) }
+                                @for word in &words { option value=(word) selected[*word == typed] { (named(l, choice, word)) } }
+                            }
+                            (errors_of(&one, &errors))
+                        }
+                    }
+                }
+                (errors_of(&whole, &self.wrong.exactly(pointer)))
+            }
+        }
     }
 
     fn list(&self, pointer: &str, label: &str, help: &str, schema: &Value) -> Markup {

@@ -23,4 +23,5 @@ mod frame;
 mod letters;
 mod pages;
 mod people;
+mod places;
 mod staff;

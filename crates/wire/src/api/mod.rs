@@ -109,6 +109,9 @@ pub struct SolutionChange {
     /// Deletion protection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<bool>,
+    /// Passwords that are wanted, by the name of the login; also of logins that the same change adds. The others stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passwords: BTreeMap<String, String>,
 }
 
 /// A solution.

@@ -79,6 +79,7 @@ fn a_refused_client_is_let_in_and_cut_on_time() {
         said(&["proposal", "accept", "db", &own]);
     } else {
         let mut desk = Desk::open(&house);
+        desk.run("places.mjs", &[("SOLUTION", "db"), ("AXE", "yes")]);
         desk.run("access.mjs", &[("SOLUTION", "db"), ("NET", &own), ("AXE", "yes")]);
     }
     let mut stream = until("it is let in", || connect(door).ok());

@@ -4,6 +4,7 @@ mod access;
 mod care;
 mod copies;
 mod database;
+mod drivers;
 mod faults;
 mod network;
 mod panel;

@@ -1,23 +1,18 @@
 //! A solution's settings: the form of its kind, filled in with what it is; only what was changed is sent.
 
 use super::danger;
-use super::shapes::{frame, may_change, path, read};
+use super::shapes::{frame, kind, may_change, path, read};
 use crate::api::segment;
-use crate::ask::{Ask, Reply, no_page};
+use crate::ask::{Ask, Reply};
 use crate::form::Form;
 use crate::own_path::OwnPath;
 use crate::say::Say;
 use crate::ui::spec::{ROOT, SpecForm, difference, fill, read as read_spec};
 use crate::ui::{self, Field, Tone, Wrong, form};
 use husorden_base::Refusal;
-use husorden_kinds::Kind;
 use husorden_wire::api;
 use maud::html;
 use serde_json::{Map, Value, json};
-
-fn kind(ask: &Ask, one: &api::Solution) -> Result<&'static dyn Kind, Refusal> {
-    ask.kinds.iter().copied().find(|kind| kind.name() == one.kind).ok_or_else(no_page)
-}
 
 pub(super) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
@@ -41,7 +36,7 @@ fn show(ask: &Ask, one: &api::Solution, typed: &Form, wrong: &Wrong) -> Result<R
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let first = Value::Object(first);
-    let spec = SpecForm { ask, schema: &schema, first: &first, typed, wrong };
+    let spec = SpecForm { ask, schema: &schema, held: &one.spec, first: &first, typed, wrong };
     Ok(frame(
         ask,
         one,

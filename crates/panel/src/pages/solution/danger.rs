@@ -1,13 +1,16 @@
 //! What stops, deletes or locks out: each says first what will happen and what can be undone.
 
-use super::shapes::{may_change, path, read};
+use super::connect;
+use super::entry::password_field;
+use super::shapes::{kind, may_change, path, read};
 use crate::api::segment;
 use crate::ask::{Ask, Reply};
 use crate::own_path::OwnPath;
 use crate::pages::create::shown_once;
 use crate::say::Say;
 use crate::ui::icon::Icon;
-use crate::ui::{self, Confirm, Tone};
+use crate::ui::places::of_logins;
+use crate::ui::{self, Confirm, Tone, Wrong};
 use husorden_base::Refusal;
 use husorden_wire::api;
 use husorden_wire::api::Capability;
@@ -139,38 +142,65 @@ pub(super) async fn protect(ask: &Ask) -> Result<Reply, Refusal> {
 }
 
 pub(super) async fn credential_page(ask: &Ask) -> Result<Reply, Refusal> {
-    let one = read(ask).await?;
+    Ok(credential_form(ask, &read(ask).await?, &Wrong::none(ask)))
+}
+
+/// Where the passwords of a solution are asked for.
+fn logins(ask: &Ask, one: &api::Solution) -> String {
+    let place = kind(ask, one).ok().and_then(|kind| of_logins(&kind.schema()));
+    place.map_or_else(|| path(one), |place| format!("{}/places/{}", path(one), segment(&place.name)))
+}
+
+fn credential_form(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Reply {
     let l = ask.l;
-    let title = l.t("Lav en ny adgangskode?", "Make a new password?");
+    let name = ask.param("credential");
+    let title = l.f(|| format!("Ny adgangskode til {name}"), || format!("A new password for {name}"));
     let confirm = Confirm {
-        title,
+        title: &title,
         lead: &one.name,
         consequences: vec![
             (Tone::Bad, l.t("Den gamle holder op med at virke.", "The old one stops working.").to_owned()),
             (
                 Tone::Plain,
-                l.t("Den nye vises én gang, på næste side.", "The new one is shown once, on the next page.").to_owned(),
+                l.t(
+                    "Laver vi den, vises den én gang, på næste side.",
+                    "If we make it, it is shown once, on the next page.",
+                )
+                .to_owned(),
             ),
         ],
         action: ask.path.as_str(),
-        verb: l.t("Lav en ny", "Make a new one"),
+        verb: l.t("Sæt en ny", "Set a new one"),
         danger: false,
-        back: &path(&one),
-        fields: html! {},
+        back: &logins(ask, one),
+        fields: html! { (wrong.summary(ask)) (password_field(ask, wrong)) },
     };
-    Ok(ask.sheet(title).narrow().show(confirm.show(ask)))
+    ask.sheet(&title).narrow().show(confirm.show(ask))
 }
 
 pub(super) async fn credential(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
     let at = format!("/v1/solutions/{}/credentials/{}", segment(&one.id), segment(ask.param("credential")));
-    let shown: api::CredentialShown = ask.api.act(&at).await?;
+    let password = ask.form.get("/password").filter(|text| !text.is_empty()).map(str::to_owned);
+    match ask.api.post::<api::CredentialShown>(&at, &api::CredentialForm { password }).await {
+        Ok(made) if made.password.is_some() => shown(ask, made).await,
+        Ok(_) => Ok(Reply::see(OwnPath::of(logins(ask, &one)))
+            .saying(ask.l.t("Den nye adgangskode er sat.", "The new password is set."))),
+        Err(refusal) if refusal.fields.is_empty() => Err(refusal),
+        Err(refusal) => Ok(credential_form(ask, &one, &Wrong::of(ask, refusal))),
+    }
+}
+
+/// A password that was just made, with how its login connects.
+pub(super) async fn shown(ask: &Ask, made: api::CredentialShown) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
     let l = ask.l;
     let title = l.t("Ny adgangskode", "New password");
-    let back = path(&one);
+    let (back, login) = (logins(ask, &one), made.name.clone());
     Ok(ask.sheet(title).narrow().show(html! {
         (ui::head(Some((&back, &one.name)), title, "", html! {}))
-        (shown_once(ask, &[shown]))
+        (shown_once(ask, &[made]))
         div class="row" { (ui::button(&back, "primary", None, l.t("Jeg har gemt den", "I have kept it"))) }
+        (connect::of(ask, &one, &login))
     }))
 }

@@ -2,7 +2,10 @@
 
 mod access;
 mod change;
+pub(crate) mod connect;
 mod danger;
+mod entry;
+mod place;
 mod shapes;
 mod snapshots;
 
@@ -16,6 +19,7 @@ use crate::routes::Reach::Session;
 use crate::routes::{Page, get, post};
 use crate::say::Say;
 use crate::ui::icon::Icon;
+use crate::ui::places::of_logins;
 use crate::ui::{self, Tone};
 use husorden_base::Refusal;
 use husorden_wire::api;
@@ -39,6 +43,14 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/access/close", Session, access::close),
         post("/solutions/{solution}/proposals/{proposal}/accept", Session, access::accept),
         post("/solutions/{solution}/proposals/{proposal}/dismiss", Session, access::dismiss),
+        get("/solutions/{solution}/places/{place}", Session, place::show),
+        post("/solutions/{solution}/places/{place}", Session, place::save),
+        get("/solutions/{solution}/places/{place}/{field}", Session, entry::add_page),
+        post("/solutions/{solution}/places/{place}/{field}", Session, entry::add),
+        get("/solutions/{solution}/places/{place}/{field}/{entry}", Session, entry::change_page),
+        post("/solutions/{solution}/places/{place}/{field}/{entry}", Session, entry::change),
+        get("/solutions/{solution}/places/{place}/{field}/{entry}/drop", Session, entry::drop_page),
+        post("/solutions/{solution}/places/{place}/{field}/{entry}/drop", Session, entry::remove),
         get("/solutions/{solution}/settings", Session, change::page),
         post("/solutions/{solution}/settings", Session, change::change),
         get("/solutions/{solution}/snapshots", Session, snapshots::show),
@@ -80,6 +92,7 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
             div class="split" {
                 div class="stack" {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
+                    (connect::card(ask, &one))
                     (access)
                     section class="card" id="usage" data-live {
                         div class="title" { h2 { (l.t("Plads", "Disk")) } }
@@ -102,7 +115,9 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
 fn card(ask: &Ask, one: &api::Solution) -> Markup {
     let l = ask.l;
     let kind = ask.kinds.iter().find(|kind| kind.name() == one.kind);
-    let credentials = kind.map(|kind| kind.credentials(&one.spec)).unwrap_or_default();
+    // Logins that are entries of a map stand in its table.
+    let alone = kind.filter(|kind| of_logins(&kind.schema()).is_none());
+    let credentials = alone.map(|kind| kind.credentials(&one.spec)).unwrap_or_default();
     html! {
         dl class="facts" {
             @for row in card_rows(ask, one) {

@@ -2,13 +2,14 @@
 
 use super::{access, standing, title_state};
 use crate::api::segment;
-use crate::ask::{Ask, Reply};
+use crate::ask::{Ask, Reply, no_page};
 use crate::pages::overview::kind_title;
 use crate::say::Say;
 use crate::ui;
 use crate::ui::icon::Icon;
+use crate::ui::places::{Place, places};
 use husorden_base::{Number, Refusal};
-use husorden_kinds::{CardRow, Whereabouts};
+use husorden_kinds::{CardRow, Kind, Snippet, Whereabouts};
 use husorden_wire::api;
 use husorden_wire::api::Capability;
 use maud::{Markup, html};
@@ -23,11 +24,30 @@ pub(super) fn path(one: &api::Solution) -> String {
     format!("/solutions/{}", segment(&one.name))
 }
 
+/// Its kind.
+pub(super) fn kind(ask: &Ask, one: &api::Solution) -> Result<&'static dyn Kind, Refusal> {
+    ask.kinds.iter().copied().find(|kind| kind.name() == one.kind).ok_or_else(no_page)
+}
+
+/// Its kind, and where it is met.
+fn met(ask: &Ask, one: &api::Solution) -> Option<(&'static dyn Kind, Whereabouts)> {
+    let at = Whereabouts { number: Number::new(one.number)?, host: one.host.clone().unwrap_or_default() };
+    Some((kind(ask, one).ok()?, at))
+}
+
 /// What its kind says of it.
 pub(crate) fn card_rows(ask: &Ask, one: &api::Solution) -> Vec<CardRow> {
-    let Some(number) = Number::new(one.number) else { return Vec::new() };
-    let at = Whereabouts { number, host: one.host.clone().unwrap_or_default() };
-    ask.kinds.iter().find(|kind| kind.name() == one.kind).map(|kind| kind.card(&at, &one.spec)).unwrap_or_default()
+    met(ask, one).map(|(kind, at)| kind.card(&at, &one.spec)).unwrap_or_default()
+}
+
+/// How one of its logins connects.
+pub(super) fn snippets(ask: &Ask, one: &api::Solution, login: &str) -> Vec<Snippet> {
+    met(ask, one).map(|(kind, at)| kind.snippets(&at, &one.spec, login)).unwrap_or_default()
+}
+
+/// Its pages beside those that every solution has.
+fn own_places(ask: &Ask, one: &api::Solution) -> Vec<Place> {
+    kind(ask, one).map(|kind| places(&kind.schema())).unwrap_or_default()
 }
 
 /// Its kind, as a label.
@@ -50,11 +70,14 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let l = ask.l;
     let base = path(one);
     let here = ask.path.as_str().split('?').next().unwrap_or_default().trim_start_matches(&base).to_owned();
-    let access = has_list(ask, one).then(|| ("/access", l.t("Adgang", "Access")));
-    let tabs = [("", l.t("Overblik", "Overview"))].into_iter().chain(access).chain([
-        ("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
-        ("/events", l.t("Hændelser", "Events")),
-        ("/settings", l.t("Indstillinger", "Settings")),
+    let tab = |tail: &str, title: &str| (tail.to_owned(), title.to_owned());
+    let access = has_list(ask, one).then(|| tab("/access", l.t("Adgang", "Access")));
+    let own = own_places(ask, one);
+    let own = own.iter().map(|place| tab(&format!("/places/{}", segment(&place.name)), place.title.get(l)));
+    let tabs = [tab("", l.t("Overblik", "Overview"))].into_iter().chain(access).chain(own).chain([
+        tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
+        tab("/events", l.t("Hændelser", "Events")),
+        tab("/settings", l.t("Indstillinger", "Settings")),
     ]);
     let site = card_rows(ask, one).into_iter().find_map(|row| row.link);
     let busy = one.state == "working";
@@ -76,7 +99,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
         div id="standing" data-live aria-live="polite" class="stack tight" { (standing(ask, one)) (access::findings(ask, one)) }
         nav class="tabs" aria-label=(l.t("Løsningens sider", "The solution's pages")) {
             @for (tail, title) in tabs {
-                @let current = if tail.is_empty() { here.is_empty() } else { here.starts_with(tail) };
+                @let current = if tail.is_empty() { here.is_empty() } else { here.starts_with(&tail) };
                 a href={ (base) (tail) } aria-current=[current.then_some("page")] { (title) }
             }
         }

@@ -1,0 +1,75 @@
+//! What programs connect with: each driver is fed the line of the instance's card as it stands, beside the file of the authority that
+//! anybody may fetch. With the name of another instance in the line it must not connect.
+
+use crate::database::{Client, said};
+use husorden_base::Number;
+use husorden_kinds::{Snippet, Whereabouts, kind};
+use husorden_world::{House, Who, text};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the drivers' programs lie.
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers")
+}
+
+/// Why Node.js has no drivers here, if it has none.
+fn without_node() -> Option<String> {
+    if scripts().join("node_modules/pg").exists() {
+        return None;
+    }
+    let install = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(scripts()).output();
+    match install {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("npm ci failed: {}", text(&output.stderr))),
+        Err(error) => Some(format!("npm could not be run: {error}")),
+    }
+}
+
+/// The lines of a user of an instance.
+fn lines(house: &House, name: &str, user: &str) -> Vec<Snippet> {
+    let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
+    let number = one["number"].as_u64().and_then(|number| Number::new(u32::try_from(number).ok()?)).expect("a number");
+    let at = Whereabouts { number, host: one["host"].as_str().expect("it has a name").to_owned() };
+    kind("database").expect("the kind").snippets(&at, &one["spec"], user)
+}
+
+/// Every driver that is here counts the notes.
+pub(crate) fn connect(house: &House, name: &str, client: &Client<'_>) {
+    let folder = house.home().join("drivers");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    // Without a log-in.
+    let ca = house.cli(Who::Nobody, &["ca"]).expect("the command line runs");
+    assert!(ca.status.success() && text(&ca.stdout).starts_with("-----BEGIN CERTIFICATE-----"), "{}", text(&ca.stderr));
+    std::fs::write(folder.join("ca.pem"), &ca.stdout).expect("it is written");
+    let missing = without_node();
+    if let Some(reason) = &missing {
+        eprintln!("no driver of Node.js was tried: {reason}");
+    }
+    let file = |name: &str| scripts().join(name).to_string_lossy().into_owned();
+    let mut tried = Vec::new();
+    for line in lines(house, name, &client.user) {
+        let (node, python) = (file("notes.mjs"), file("notes.py"));
+        let program: &[&str] = match line.name {
+            "psql" => &["sh", "-c", "eval \"$CODE --no-psqlrc -At --command='SELECT count(*) FROM notes'\""],
+            name if name.starts_with("Node.js") && missing.is_none() => &["node", &node],
+            name if name.starts_with("Python") => &["/usr/bin/python3", &python],
+            _ => continue,
+        };
+        let run = |code: &str| {
+            let mut command = client.beside(&folder, program);
+            said(command.env("CODE", code).env("PGPASSWORD", &client.password).env("PASSWORD", &client.password))
+        };
+        let count = run(&line.code).unwrap_or_else(|error| panic!("{}: {error}", line.name));
+        assert!(count == "1000" || count == "1001", "{}: {count}", line.name);
+        let refused = run(&line.code.replace(&client.host, "another.solutions.test")).expect_err("another name");
+        assert!(
+            ["does not match", "mismatch", "altnames"].iter().any(|word| refused.contains(word)),
+            "{}: {refused}",
+            line.name
+        );
+        tried.push(line.name);
+    }
+    eprintln!("{name} was reached by {}", tried.join(", "));
+    assert!(tried.len() >= 2 - usize::from(missing.is_some()), "{tried:?}");
+}
