@@ -2,6 +2,7 @@
 //! HTTP, and curl against the edge.
 
 pub mod bench;
+pub mod hand;
 pub mod verified;
 
 use anyhow::{Context, Result, bail};

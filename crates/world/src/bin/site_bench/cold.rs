@@ -1,8 +1,9 @@
 //! `site.cold_start`: an idle site to its first byte, beside the same php-fpm started bare in the same files.
 
-use crate::{Running, runtime, site, sleep};
+use crate::{site, sleep};
 use anyhow::{Context, Result, bail};
 use husorden_world::bench::{Better, Figure, ms, quantile};
+use husorden_world::hand::{Running, runtime};
 use husorden_world::{House, text};
 use serde_json::json;
 use std::fs;

@@ -13,11 +13,10 @@ mod settled;
 mod suspend;
 
 use anyhow::{Context, Result, bail};
+use husorden_world::hand::pool;
 use husorden_world::{House, Who};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// One figure, or some that belong together, on a house of its own.
@@ -69,21 +68,6 @@ fn sleep(house: &House, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Folder of the house's pool.
-fn pool(house: &House) -> PathBuf {
-    PathBuf::from(format!("/run/husorden/{}/pools/main", house.instance))
-}
-
-/// The root of a runtime in the house's pool.
-fn runtime(house: &House, name: &str) -> Result<PathBuf> {
-    let folder = pool(house).join("runtimes");
-    let entries = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
-    let found = entries.filter(|path| {
-        path.is_dir() && path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&format!("{name}@")))
-    });
-    found.max().with_context(|| format!("no {name} in {}", folder.display()))
-}
-
 /// Writes a file into a site's public folder as an upload would leave it: the site's own.
 fn put(house: &House, number: u64, name: &str, contents: &str) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -105,18 +89,5 @@ fn answers(house: &House, domain: &str, path: &str) -> Result<()> {
             bail!("{domain} does not answer: {page:?}");
         }
         std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A child that ends when this is dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Asked, not killed: a master takes its workers along. It may have ended by itself; then nobody is asked.
-        if let (Ok(pid), Ok(None)) = (i32::try_from(self.0.id()), self.0.try_wait()) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
-        }
-        let _ = self.0.wait();
     }
 }

@@ -1,9 +1,9 @@
 //! The peer of a measure: an nginx with as many servers, on a loopback port of its own, that is told to close one by a
 //! reload of its configuration.
 
-use crate::Running;
 use crate::probes::{Watch, now_ns};
 use anyhow::{Context, Result, bail};
+use husorden_world::hand::Running;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The peer of whole sites: one PHP-FPM master with a pool for each site, one nginx for all, and one MariaDB for all or one for
 //! each, from the same Debian packages and the same WordPress tree as ours, set up by the steps a person would take by hand.
 
-use crate::{Running, pool, runtime};
 use anyhow::{Context, Result, bail};
+use husorden_world::hand::{self, INSIDE, Running, pool, run, runtime};
 use husorden_world::{House, text};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,16 +15,9 @@ use std::time::{Duration, Instant};
 /// Name of the database server that sites share.
 pub(crate) const SHARED: &str = "db";
 const ADDRESS: &str = "127.0.0.1:18082";
-/// Where the peer's folder is seen inside its runtimes.
-const INSIDE: &str = "/srv/x";
 /// Users of the database and of the first site; far above those of the machine.
 const DB_UID: u32 = 910_000;
 const SITE_UID: u32 = 910_001;
-/// Runs a program of a runtime with the peer's folder in it, in a mount namespace of its own.
-const ENTER: &str = r#"r=$1 f=$2 u=$3; shift 3
-mount --bind /dev "$r/dev"; mount -t proc proc "$r/proc"; mount -t tmpfs none "$r/tmp"; mount -t tmpfs none "$r/srv"
-mkdir "$r/srv/x"; mount --bind "$f" "$r/srv/x"
-exec chroot --userspec="$u:$u" "$r" "$@""#;
 /// WordPress's own installer, run once as the site's user.
 const INSTALL: &str = r#"<?php
 [, $site, $url] = $argv;
@@ -93,11 +86,7 @@ impl Shared {
     }
 
     fn inside(&self, root: &Path, uid: u32, program: &[&str]) -> Command {
-        let mut command = Command::new("unshare");
-        command.args(["-m", "--propagation", "private", "sh", "-ec", ENTER, "sh"]);
-        command.arg(root).arg(self.folder.path()).arg(uid.to_string()).args(program);
-        command.stdin(Stdio::null()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
-        command
+        hand::command(root, self.folder.path(), uid, program)
     }
 
     /// Initialises a MariaDB in a folder of its own and starts it on a socket of the same name.
@@ -183,7 +172,7 @@ impl Shared {
 
     fn sql(&self, db: &str, statements: &str) -> Result<()> {
         let client = ["mariadb", "--no-defaults", &socket(db), "-u", "root", "-e", statements];
-        run(&mut self.inside(&self.mariadb, 0, &client))
+        run(&mut self.inside(&self.mariadb, 0, &client)).map(drop)
     }
 
     /// Writes a pool; FPM takes it at its next reload.
@@ -282,12 +271,4 @@ fn uid(site: usize) -> u32 {
 
 fn domain(site: usize) -> String {
     format!("s{site}.demo-sites.test")
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("running {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    }
-    Ok(())
 }

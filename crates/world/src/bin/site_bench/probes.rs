@@ -1,8 +1,8 @@
 //! Processes of their own that note by the machine's one monotonic clock when they heard something last: what a client far
 //! from the platform's processes can say of the moment at which it was refused or cut off.
 
-use crate::Running;
 use anyhow::{Context, Result, bail};
+use husorden_world::hand::Running;
 use nix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
