@@ -72,14 +72,17 @@ pub(crate) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
     fill(&mut typed, &kind.schema(), &offer.spec, ROOT);
     typed.set("offer", offer.name);
     typed.set("_key", Secret::generate(KEY_CHARS).reveal());
-    Ok(show(ask, kind, &offer, &typed, &Wrong::none(ask)))
+    Ok(show(ask, kind, &offer, &typed, &Wrong::none(ask)).await)
 }
 
-fn show(ask: &Ask, kind: &dyn Kind, offer: &Offer, typed: &Form, wrong: &Wrong) -> Reply {
+async fn show(ask: &Ask, kind: &dyn Kind, offer: &Offer, typed: &Form, wrong: &Wrong) -> Reply {
     let l = ask.l;
     let title = offer.title.get(l);
     let schema = kind.schema();
     let spec = SpecForm { ask, schema: &schema, held: &Value::Null, first: &offer.spec, typed, wrong };
+    // Who may not see what was ordered sees no prices, and makes solutions all the same.
+    let ordered: Result<api::Page<api::Subscription>, Refusal> = ask.api.get("/v1/subscriptions?limit=200").await;
+    let ordered = ordered.map(|page| page.items).unwrap_or_default();
     ask.sheet(title).narrow().show(html! {
         (ui::head(Some(("/create", l.t("Ny løsning", "New solution"))), title, offer.about.get(l), html! {}))
         (wrong.summary(ask))
@@ -102,16 +105,41 @@ fn show(ask: &Ask, kind: &dyn Kind, offer: &Offer, typed: &Form, wrong: &Wrong) 
                 }.show(ask, wrong))
                 (spec.show())
             } }
+            (cost(ask, &ordered))
             (form::actions(l.t("Opret løsningen", "Make the solution"), Some(("/create", l.t("Fortryd", "Cancel")))))
         }
     })
+}
+
+/// What making it costs: nothing more than the plans that hold it, or it is refused before anything is made.
+fn cost(ask: &Ask, ordered: &[api::Subscription]) -> Markup {
+    let l = ask.l;
+    let active: Vec<_> = ordered.iter().filter(|one| one.state == "active").collect();
+    html! {
+        @if !active.is_empty() {
+            section class="card" { div class="body" {
+                h2 { (l.t("Hvad det koster", "What it costs")) }
+                p { (l.t(
+                    "Intet ud over det, I allerede betaler for. Er der ikke plads til løsningen, får du det at vide, før noget laves.",
+                    "Nothing beyond what you pay for already. If there is no room for the solution, you are told before anything is made.",
+                )) }
+                dl class="facts" {
+                    @for one in active { div {
+                        dt { (one.name.get(l)) @if one.quantity > 1 { " × " (one.quantity) } }
+                        dd class="num" { (one.period.net.in_words(l)) " · " (ask.reader.day_text(one.period.starts)) " – " (ask.reader.day_text(one.period.ends)) }
+                    } }
+                }
+                p class="small" { a href="/billing" { (l.t("Se abonnementet", "See the plan")) } }
+            } }
+        }
+    }
 }
 
 /// Makes it. A form that is sent twice makes one solution.
 pub(crate) async fn create(ask: &Ask) -> Result<Reply, Refusal> {
     let (kind, offer) = chosen(ask, &ask.form)?;
     if ask.form.get("_more").is_some() {
-        return Ok(show(ask, kind, &offer, &ask.form, &Wrong::none(ask)));
+        return Ok(show(ask, kind, &offer, &ask.form, &Wrong::none(ask)).await);
     }
     let body = json!({
         "kind": kind.name(),
@@ -126,7 +154,7 @@ pub(crate) async fn create(ask: &Ask) -> Result<Reply, Refusal> {
             let mut typed = ask.form.clone();
             // Another form is another request.
             typed.set("_key", Secret::generate(KEY_CHARS).reveal());
-            return Ok(show(ask, kind, &offer, &typed, &Wrong::of(ask, refusal)));
+            return Ok(show(ask, kind, &offer, &typed, &Wrong::of(ask, refusal)).await);
         }
     };
     let path = format!("/solutions/{}/made", segment(&made.solution.name));

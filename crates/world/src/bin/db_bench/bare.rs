@@ -128,17 +128,27 @@ impl Bare {
         Ok(())
     }
 
-    /// Starts MariaDB on its data and waits until it answers.
-    pub(crate) fn mariadb(&self) -> Result<Running> {
+    /// Starts MariaDB on its data and waits until it answers; `settings` is the name of a file in the folder, if there is one.
+    pub(crate) fn mariadb(&self, settings: Option<&str>) -> Result<Running> {
+        let first = settings.map_or("--no-defaults".to_owned(), |name| format!("--defaults-file={INSIDE}/{name}"));
         let socket = format!("--socket={INSIDE}/db.sock");
         let data = format!("--datadir={INSIDE}/data");
-        let running =
-            self.start(&["mariadbd", "--no-defaults", &data, &socket, "--skip-networking", "--pid-file=/tmp/pid"])?;
+        let running = self.start(&["mariadbd", &first, &data, &socket, "--skip-networking", "--pid-file=/tmp/pid"])?;
         let socket = format!("--socket={}", self.at("db.sock").display());
-        self.until(|| {
-            run(Command::new("mariadb").args(["--no-defaults", &socket, "-u", "root", "-e", "select 1"])).map(drop)
-        })?;
+        let ask =
+            || run(Command::new("mariadb").args(["--no-defaults", &socket, "-u", "root", "-e", "select 1"])).map(drop);
+        self.until(ask)?;
         Ok(running)
+    }
+
+    /// Writes the settings that an instance of MariaDB runs under, for a server on its own data; returns the name of the file.
+    pub(crate) fn mariadb_settings_of(&self, instance: &Instance<'_>) -> Result<&'static str> {
+        let text =
+            fs::read_to_string(instance.root()?.join("run/conf/mariadb.cnf")).context("the instance's settings")?;
+        let ours = ["datadir", "socket", "port", "init-file", "require-secure", "tls-version", "ssl-", "pid-file"];
+        let kept: Vec<&str> = text.lines().filter(|line| !ours.iter().any(|start| line.starts_with(start))).collect();
+        fs::write(self.at("my.cnf"), kept.join("\n"))?;
+        Ok("my.cnf")
     }
 
     fn start(&self, program: &[&str]) -> Result<Running> {

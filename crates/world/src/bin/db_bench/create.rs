@@ -29,7 +29,7 @@ pub(crate) fn mariadb(house: &House) -> Result<()> {
         let bare = Bare::new(house, engine)?;
         let begun = Instant::now();
         bare.mariadb_init()?;
-        let running = bare.mariadb()?;
+        let running = bare.mariadb(None)?;
         let took = ms(begun.elapsed());
         drop(running);
         Ok(took)

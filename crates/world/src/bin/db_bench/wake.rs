@@ -17,12 +17,7 @@ pub(crate) fn postgres(house: &House) -> Result<()> {
     instance.until(|one| one.psql("select 1"))?;
     bare.postgres_init()?;
     let settings = bare.settings_of(&instance)?;
-    wake(
-        "db.pg_wake",
-        &instance,
-        |one| one.psql("select 1"),
-        || bare.postgres(&settings).map(|running| drop_later(running)),
-    )
+    wake("db.pg_wake", &instance, |one| one.psql("select 1"), || bare.postgres(&settings).map(drop_later))
 }
 
 pub(crate) fn mariadb(house: &House) -> Result<()> {
@@ -31,12 +26,8 @@ pub(crate) fn mariadb(house: &House) -> Result<()> {
     let bare = Bare::new(house, "mariadb-11.8")?;
     instance.until(|one| one.mariadb("select 1"))?;
     bare.mariadb_init()?;
-    wake(
-        "db.mariadb_wake",
-        &instance,
-        |one| one.mariadb("select 1"),
-        || bare.mariadb().map(|running| drop_later(running)),
-    )
+    let settings = bare.mariadb_settings_of(&instance)?;
+    wake("db.mariadb_wake", &instance, |one| one.mariadb("select 1"), || bare.mariadb(Some(settings)).map(drop_later))
 }
 
 /// A server that ends after its time was taken.
