@@ -18,7 +18,8 @@ pub struct House {
     /// Name of the instance.
     pub instance: String,
     home: PathBuf,
-    binary: PathBuf,
+    /// The binary, as the commands of people are run with it.
+    pub binary: PathBuf,
     status: Value,
     staff: String,
     account: String,

@@ -67,8 +67,8 @@ pub(super) fn schema() -> Value {
                 }
             }
         }),
-        ("Users", "Who may log in. A new user's password is made by asking for one, and shown once."),
-        ("Brugere", "Hvem der må logge ind. En ny brugers adgangskode laves ved at bede om den, og vises én gang."),
+        ("Users", "Who may log in. A password is shown once, when it is made, and kept by nobody."),
+        ("Brugere", "Hvem der må logge ind. En adgangskode vises én gang, når den laves, og gemmes ingen steder."),
     );
     for schema in [&mut databases, &mut users] {
         schema["x-place"] = json!("people");
@@ -78,12 +78,12 @@ pub(super) fn schema() -> Value {
     let mut parameters = field(
         parameters::schema(),
         (
-            "Parameters",
-            "Settings of the engine, within bounds. What is empty is as the engine or the size of the instance has it.",
+            "Settings of the engine",
+            "Each within its bounds. What is empty is as the engine or the size of the instance has it.",
         ),
         (
-            "Parametre",
-            "Indstillinger af motoren, inden for grænser. Det, der er tomt, er, som motoren eller instansens størrelse giver det.",
+            "Motorens indstillinger",
+            "Hver inden for sine grænser. Det, der er tomt, er, som motoren eller instansens størrelse giver det.",
         ),
     );
     parameters["x-word"] = json!("parameter");

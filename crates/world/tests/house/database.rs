@@ -2,7 +2,7 @@
 //! not, what an owner can't do, an upgrade and its undo, a copy, kills, and a measure.
 
 use super::SOON;
-use crate::drivers;
+use crate::{commands, drivers};
 use husorden_world::{Answer, House, Who, text};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -55,7 +55,7 @@ pub(crate) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    fn new(house: &'a House, name: &str, user: &str, password: &str) -> Self {
+    pub(crate) fn new(house: &'a House, name: &str, user: &str, password: &str) -> Self {
         let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
         let number = one["number"].as_u64().expect("a number");
         Self {
@@ -104,7 +104,7 @@ impl<'a> Client<'a> {
     }
 
     /// The mariadb client over TLS, the name verified. It looks the name up, so it is told where it leads.
-    fn mariadb(&self, database: &str, sql: &str) -> Result<String, String> {
+    pub(crate) fn mariadb(&self, database: &str, sql: &str) -> Result<String, String> {
         let script = "mount --bind /dev/stdin /etc/hosts && shift && exec mariadb --no-defaults --protocol=tcp \
                       --skip-column-names --batch --connect-timeout=10 --ssl-verify-server-cert \"$@\"";
         let mut unshare = Command::new("unshare");
@@ -413,6 +413,7 @@ fn a_measure(house: &House, owner: &Client<'_>) {
 fn an_instance_of_mariadb_is_held_to_the_same() {
     let house = House::up("dbm").expect("the house comes up");
     mariadb(&house);
+    commands::people_and_parameters(&house, "my");
     drivers::connect(&house, "my", &Client::new(&house, "my", "app", &rotate(&house, "my", "app")));
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod care;
+mod commands;
 mod copies;
 mod database;
 mod drivers;

@@ -205,8 +205,8 @@ fn settings_form(ask: &Ask, here: &Here, schema: &Value, typed: &Form, wrong: &W
                     div class="end" { div class="row" {
                         button class="button primary" { (l.t("Gem ændringer", "Save changes")) }
                         span class="soft small" { (l.t(
-                            "Det, der er mærket »genstart«, genstarter serveren: åbne forbindelser afbrydes én gang.",
-                            "What is marked “restart” restarts the server: open connections are cut once.",
+                            "Det, der er mærket »genstart«, genstarter serveren: åbne forbindelser afbrydes én gang. Resten gælder med det samme.",
+                            "What is marked “restart” restarts the server: open connections are cut once. The rest holds at once.",
                         )) }
                     } }
                 }
@@ -245,17 +245,21 @@ fn row(form: &SpecForm<'_>, name: &str, schema: &Value, pointer: &str) -> Markup
     let number = |value: &Value| value.as_i64().map(spaced);
     let bounds = number(&schema["minimum"]).zip(number(&schema["maximum"]));
     let default = number(&schema["default"]);
+    let counted = |number: &str| if unit.is_empty() { number.to_owned() } else { format!("{number} {unit}") };
     let title = said(l, schema, "title");
     let title = if title.is_empty() { name } else { title };
     html! {
         div class="setting" {
             div class="about" {
-                p { label for=(id) { (title) } " " (restart(form.ask, schema)) }
+                p {
+                    label for=(id) { (title) }
+                    @if schema["x-restart"] == true { " " (ui::badge(Tone::Warn, l.t("genstart", "restart"))) }
+                }
                 div id={ (id) "-help" } {
                     p { (said(l, schema, "description")) }
                     p class="bounds num" {
-                        @if let Some((low, high)) = bounds { (l.t("Fra ", "From ")) (low) (l.t(" til ", " to ")) (high) " " (unit) "." }
-                        @if let Some(default) = &default { " " (l.t("Standard: ", "Default: ")) (default) " " (unit) "." }
+                        @if let Some((low, high)) = bounds { (l.t("Fra ", "From ")) (low) (l.t(" til ", " to ")) (counted(&high)) "." }
+                        @if let Some(default) = &default { " " (l.t("Standard: ", "Default: ")) (counted(default)) "." }
                     }
                 }
             }
@@ -268,14 +272,6 @@ fn row(form: &SpecForm<'_>, name: &str, schema: &Value, pointer: &str) -> Markup
                 (errors_of(&id, &errors))
             }
         }
-    }
-}
-
-fn restart(ask: &Ask, schema: &Value) -> Markup {
-    match schema["x-restart"].as_bool() {
-        Some(true) => ui::badge(Tone::Warn, ask.l.t("genstart", "restart")),
-        Some(false) => ui::badge(Tone::Good, ask.l.t("med det samme", "at once")),
-        None => html! {},
     }
 }
 
