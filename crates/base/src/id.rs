@@ -61,6 +61,8 @@ ids! {
     SubscriptionId,
     /// Leave for staff to act on an account's solutions.
     GrantId,
+    /// A question to a node.
+    QuestionId,
 }
 
 /// A small number that one installation gives to one solution and never again; interface names, uids, quota groups and

@@ -69,6 +69,8 @@ create table solution (
     seen_link       uuid,
     -- The newest generation the node has settled on.
     seen_generation bigint not null default 0,
+    -- How full its volume was said to be, so that each step is said once: 0, 80, 90, or 100 when it takes no more.
+    filled          smallint not null default 0 check (filled in (0, 80, 90, 100)),
     retain_until    timestamptz,
     deleted         timestamptz,
     created         timestamptz not null default now(),
@@ -131,6 +133,20 @@ create table verb_order (
 );
 create index verb_order_by_solution on verb_order (solution, id);
 create index verb_order_to_send on verb_order (node, touched) where state in ('queued', 'running');
+
+-- Questions to nodes: asked by one control, answered by the node over whichever control it is linked to. An answer is somebody's own
+-- words, so it stays for the moment it takes to read it, and in no log of the database's.
+create unlogged table question (
+    id       uuid primary key,
+    solution uuid not null references solution,
+    account  uuid not null references account,
+    node     text not null references node,
+    about    jsonb not null,
+    answer   jsonb,
+    asked    timestamptz not null default now(),
+    touched  bigint not null default 0
+);
+create index question_to_send on question (node, touched) where answer is null;
 
 create sequence case_number;
 
@@ -275,6 +291,7 @@ begin
     return new;
 end $$;
 create trigger touch before insert on verb_order for each row execute function touch_order();
+create trigger touch before insert on question for each row execute function touch_order();
 
 create function touch_measure() returns trigger language plpgsql as $$
 begin

@@ -48,8 +48,22 @@ language sql stable security definer set search_path = public, pg_temp as $$
         union all
         select 3, 0, s.id, jsonb_build_object('say', 'wish', 'wish', wish_json(s))
         from solution s where s.node = p_node and s.deleted is null and s.touched >= p_since
+        union all
+        select 4, 0, q.id, jsonb_build_object('say', 'ask', 'question', q.id, 'solution', q.solution, 'about', q.about)
+        from question q where q.node = p_node and q.answer is null and q.touched >= p_since and q.asked > now() - interval '30 seconds'
     ) x order by x.rank, x.touched, x.id
 $$;
+
+-- How full a volume is, in steps; one is left only with two percent of room below it, so that it is not said over and over.
+create function filled(p_usage jsonb, p_before smallint) returns smallint
+language plpgsql immutable set search_path = public, pg_temp as $$
+declare
+    percent numeric := 100 * ((p_usage->>'live')::numeric + (p_usage->>'snapshots')::numeric) / nullif((p_usage->>'limit')::numeric, 0);
+    reached smallint := case when (p_usage->>'full')::boolean then 100 when percent >= 90 then 90 when percent >= 80 then 80 else 0 end;
+begin
+    if percent is null then return p_before; end if;
+    return case when p_before in (80, 90) and reached < p_before and percent > p_before - 2 then p_before else reached end;
+end $$;
 
 -- A look at one solution. Older reports of the same connection are passed over. What a failed look does not list is not gone:
 -- then what was seen last of the volume, its snapshots and the services is kept.
@@ -62,6 +76,7 @@ declare
     settled_on bigint;
     snap jsonb;
     turned boolean;
+    fill smallint;
 begin
     select * into s from solution where id = (p_seen->>'solution')::uuid and node = p_node and deleted is null for update;
     if not found then return; end if;
@@ -73,9 +88,19 @@ begin
             'usage', s.seen->'usage', 'snapshots', coalesce(s.seen->'snapshots', '[]'),
             'marks', coalesce(s.seen->'marks', '{}'), 'services', coalesce(s.seen->'services', '{}'));
     end if;
+    fill := filled(p_seen->'usage', s.filled);
     update solution set seen = p_seen, seen_state = state, seen_link = p_link,
-        seen_generation = greatest(seen_generation, least(coalesce(settled_on, 0), generation))
+        seen_generation = greatest(seen_generation, least(coalesce(settled_on, 0), generation)),
+        filled = fill
         where id = s.id;
+    if fill > s.filled then
+        insert into event (account, solution, kind, by, data)
+            values (s.account, s.id, case fill when 100 then 'volume.full' else 'volume.filling' end, 'node',
+                    jsonb_build_object('name', s.name, 'percent', fill));
+    elsif s.filled = 100 and fill < 100 then
+        insert into event (account, solution, kind, by, data)
+            values (s.account, s.id, 'volume.room', 'node', jsonb_build_object('name', s.name));
+    end if;
     if looked then
         for snap in select * from jsonb_array_elements(coalesce(p_seen->'snapshots', '[]')) loop
             insert into snapshot (id, solution, account, label, before, state, taken)

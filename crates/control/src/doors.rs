@@ -308,5 +308,7 @@ fn migrator() -> Migrator {
         one(27, "search", include_str!("../migrations/0027_search.sql")),
         one(28, "certificates", include_str!("../migrations/0028_certificates.sql")),
         one(30, "access", include_str!("../migrations/0030_access.sql")),
+        one(31, "figures", include_str!("../migrations/0031_figures.sql")),
+        one(32, "questions", include_str!("../migrations/0032_questions.sql")),
     ])
 }

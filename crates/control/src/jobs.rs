@@ -94,6 +94,12 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
         "sweep-jobs" => {
             job::sweep_jobs(system).await?;
         }
+        "sweep-questions" => {
+            crate::store::question::sweep(system).await?;
+        }
+        "sweep-samples" => {
+            crate::store::sample::sweep(system).await?;
+        }
         "sweep-refused" => {
             crate::store::refused::sweep(system).await?;
         }

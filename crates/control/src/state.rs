@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::store::solution::SolutionView;
-use husorden_base::{Language, Text};
+use husorden_base::{Bytes, Language, Text};
 use husorden_kinds::{Aim, Waiting};
 use husorden_wire::api;
 use husorden_wire::node::{Seen, SeenState};
@@ -64,9 +64,14 @@ fn waiting(seen: &Seen) -> Option<Text> {
     })
 }
 
-/// What an owner should see of a spec, in the reader's language; what is over by itself is left out.
+/// What an owner should see of a spec and of the disk, in the reader's language; what is over by itself is left out.
 fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Finding> {
-    let found = app.kind(&view.kind).map(|kind| kind.findings(&view.spec)).unwrap_or_default();
+    let Some(kind) = app.kind(&view.kind) else { return Vec::new() };
+    let mut found = kind.findings(&view.spec);
+    if let Some(usage) = view.seen.as_ref().and_then(|seen| seen.usage) {
+        let used = Bytes(usage.live + usage.snapshots);
+        found.extend(husorden_kinds::finding::filled(used, Bytes(usage.limit), usage.full, &kind.when_full()));
+    }
     let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
     stands
         .map(|finding| api::Finding {

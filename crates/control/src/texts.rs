@@ -33,6 +33,17 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             let (da, en) = text.map_or_else(|| (String::new(), String::new()), |text| (text.da, text.en));
             both(format!("{name} står ikke som ønsket: {da}"), format!("{name} does not stand as wished: {en}"))
         }
+        "volume.filling" => both(
+            format!("{} % af pladsen på {name} er brugt", number("percent")),
+            format!("{} % of the disk of {name} is used", number("percent")),
+        ),
+        "volume.full" => both(
+            format!("Pladsen på {name} er brugt op; intet er gået tabt"),
+            format!("The disk of {name} is used up; nothing was lost"),
+        ),
+        "volume.room" => {
+            both(format!("Der er plads på {name} igen"), format!("There is room on the disk of {name} again"))
+        }
         "access.allowed" => both(
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),

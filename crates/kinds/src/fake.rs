@@ -116,16 +116,20 @@ impl Host for Fake {
             Step::Runtime { name } => {
                 sight.runtimes.insert(name.clone(), RuntimeSight::Building);
             }
-            Step::VolumeCreate { limit, .. } => match sight.volume {
+            Step::VolumeCreate { limit, reserve, .. } => match sight.volume {
                 VolumeSight::Retained => {
                     return Err(Trouble::ours("a volume beside one that is retained"));
                 }
                 VolumeSight::Absent | VolumeSight::Live { .. } => {
                     sight.volume = VolumeSight::Live { limit: *limit };
+                    sight.reserve = *reserve;
                 }
             },
-            Step::VolumeLimit { limit } => match sight.volume {
-                VolumeSight::Live { .. } => sight.volume = VolumeSight::Live { limit: *limit },
+            Step::VolumeLimit { limit, reserve } => match sight.volume {
+                VolumeSight::Live { .. } => {
+                    sight.volume = VolumeSight::Live { limit: *limit };
+                    sight.reserve = *reserve;
+                }
                 VolumeSight::Absent | VolumeSight::Retained => {
                     return Err(Trouble::ours("a limit for a volume that is not live"));
                 }

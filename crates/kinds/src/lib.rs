@@ -10,6 +10,7 @@
 pub mod allow;
 mod database;
 pub mod fake;
+pub mod figure;
 pub mod finding;
 pub mod form;
 #[cfg(test)]
@@ -29,11 +30,12 @@ mod website;
 pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Login, Order, Scheme, Standing};
-pub use page::{CardRow, Glyph, Offer, Snippet, Whereabouts};
+pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use sandbox::{
-    Bind, Io, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName, same_but_live,
+    Bind, Brake, Fill, Io, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName,
+    same_but_live,
 };
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting};
@@ -127,6 +129,26 @@ pub trait Kind: Sync {
     /// What is lawful in its spec and yet unwise. A kind that says more adds to what its allow-list says.
     fn findings(&self, spec: &Value) -> Vec<Finding> {
         allow::findings(spec)
+    }
+
+    /// What is measured of it while it runs, beside what the walls measure of all ([`figure::common`]).
+    fn figures(&self) -> Vec<figure::Figure> {
+        Vec::new()
+    }
+
+    /// How one that runs is asked for the numbers of its figures.
+    fn gauge(&self, _spec: &Value) -> Option<figure::Gauge> {
+        None
+    }
+
+    /// Where it keeps what its services say. None where nothing is kept.
+    fn log(&self) -> Option<Log> {
+        None
+    }
+
+    /// What comes of it when its volume is full.
+    fn when_full(&self) -> Text {
+        Text::new("Når den er fuld, kan der ikke skrives mere.", "When it is full, nothing more can be written.")
     }
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.

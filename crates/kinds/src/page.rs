@@ -42,6 +42,16 @@ pub struct Whereabouts {
     pub host: String,
 }
 
+/// Where a solution keeps what its services say: a file of a folder of its volume, and what is older in a file beside it with `.1` after
+/// its name. Each line begins with its time, as RFC 3339 in UTC, and a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The folder.
+    pub folder: &'static str,
+    /// The file.
+    pub file: &'static str,
+}
+
 /// A line of a solution's card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardRow {

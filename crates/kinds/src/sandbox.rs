@@ -132,6 +132,37 @@ pub struct Service {
     /// Settings that it takes up while it runs.
     #[serde(default)]
     pub live: Live,
+    /// What it is told as its volume fills, so that it refuses to write before the disk does. Empty: it is told nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fill: BTreeMap<Fill, Brake>,
+}
+
+/// How full a solution's volume is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// There is room.
+    #[default]
+    Room,
+    /// What it may hold is used up; the reserve is not.
+    Full,
+    /// Three quarters of the reserve are used up too: somebody goes on writing.
+    Over,
+}
+
+/// What a service is told at a [`Fill`]. One that starts then finds the files; to one that runs they are written, its signal is sent,
+/// and then the command is run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brake {
+    /// Live files that take the place of those of the same name.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// A command that is run beside it, in its sandbox; none when empty.
+    #[serde(default)]
+    pub argv: Vec<String>,
+    /// Handed to the command's standard input.
+    #[serde(default)]
+    pub stdin: String,
 }
 
 /// Generated files that may change under a service that runs: name → text, all in [`LIVE`], read-only. When nothing but they
@@ -140,7 +171,7 @@ pub struct Service {
 pub struct Live {
     /// The files by name.
     pub files: BTreeMap<String, String>,
-    /// Signal number that has it read them again.
+    /// Signal number that has it read them again; 0 where it reads them when it starts only.
     pub signal: i32,
 }
 
@@ -152,8 +183,16 @@ impl Service {
     /// same part before the hyphen.
     #[must_use]
     pub fn digest(&self) -> String {
-        let firm = Self { live: Live::default(), ..self.clone() };
-        format!("{}-{}", digest(&firm), digest(&self.live))
+        let firm = Self { live: Live::default(), fill: BTreeMap::new(), ..self.clone() };
+        format!("{}-{}", digest(&firm), digest(&(&self.live, &self.fill)))
+    }
+
+    /// Its live files on a volume that is so full.
+    #[must_use]
+    pub fn live_at(&self, fill: Fill) -> Live {
+        let mut live = self.live.clone();
+        live.files.extend(self.fill.get(&fill).map(|brake| brake.files.clone()).unwrap_or_default());
+        live
     }
 }
 

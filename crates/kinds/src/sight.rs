@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 pub struct Sight {
     /// Its volume.
     pub volume: VolumeSight,
+    /// Room beyond the volume's limit.
+    #[serde(default)]
+    pub reserve: Bytes,
     /// What tasks have left on the live volume; they travel with snapshots, so that a restored volume says truly what it holds.
     pub marks: BTreeMap<String, String>,
     /// Services that are set, running or not.
@@ -34,7 +37,7 @@ pub enum VolumeSight {
     Absent,
     /// It is there.
     Live {
-        /// The most the solution's group may hold.
+        /// The most that live part and snapshots together may hold.
         limit: Bytes,
     },
     /// The live part is gone; a snapshot of it is retained.

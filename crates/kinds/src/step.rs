@@ -18,8 +18,10 @@ pub enum Step {
     },
     /// Make the volume with its limit and folders, all of them or nothing.
     VolumeCreate {
-        /// The most the solution's group may hold.
+        /// The most that live part and snapshots together may hold.
         limit: Bytes,
+        /// Room beyond the limit that the disk gives for what may not fail: logs, and recovery.
+        reserve: Bytes,
         /// Folders at its top, owned by the solution's uid.
         folders: Vec<String>,
     },
@@ -27,6 +29,8 @@ pub enum Step {
     VolumeLimit {
         /// The new limit.
         limit: Bytes,
+        /// The new room beyond it.
+        reserve: Bytes,
     },
     /// Take a snapshot of the live part, keep it for the retention time, and remove the live part.
     VolumeRetain,

@@ -53,6 +53,8 @@ pub struct Care {
     pub tidy_s: u64,
     /// Seconds that a build is kept after a newer one took its place.
     pub build_kept_s: u64,
+    /// Seconds between two readings of the figures of what runs.
+    pub measure_s: u64,
     /// Seconds after its retention when a solution is destroyed at the earliest: an undo may be on its way.
     pub grace_s: u32,
 }
@@ -60,7 +62,15 @@ pub struct Care {
 impl Default for Care {
     fn default() -> Self {
         let day_s = 86_400;
-        Self { sweep_s: 60, renew_s: day_s, scrub_s: 30 * day_s, tidy_s: 3600, build_kept_s: 14 * day_s, grace_s: 300 }
+        Self {
+            sweep_s: 60,
+            renew_s: day_s,
+            scrub_s: 30 * day_s,
+            tidy_s: 3600,
+            build_kept_s: 14 * day_s,
+            measure_s: 60,
+            grace_s: 300,
+        }
     }
 }
 

@@ -198,6 +198,7 @@ fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
                 say_evidence(node);
             }
         }
+        ToNode::Ask { question, solution, about } => crate::journal::answer(node, question, solution, about),
         ToNode::Noted { solution, report } => node.reports.noted(solution, report),
     }
 }

@@ -3,7 +3,7 @@
 use crate::Node;
 use crate::port::Error as PortError;
 use crate::sandbox::{Resolved, ResolvedBind};
-use crate::volume::{Volume, VolumeError};
+use crate::volume::{Bound, Volume, VolumeError};
 use husorden_base::{Refusal, SnapshotId, Text};
 use husorden_kinds::{Aim, Host, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight};
 use husorden_wire::node::{Origin, Wish};
@@ -42,6 +42,11 @@ impl Host for Walls<'_> {
     fn look(&mut self) -> Result<Sight, Trouble> {
         let number = self.wish.number;
         let volume = self.volume.look().map_err(|error| ours("looking at the volume", &error))?;
+        let mut reserve = husorden_base::Bytes(0);
+        if let VolumeSight::Live { .. } = volume {
+            reserve = self.volume.bound().map_err(|error| ours("looking at the volume", &error))?.reserve;
+            self.node.look_at_filling(number);
+        }
         let marks = match volume {
             VolumeSight::Live { .. } => {
                 self.volume.marks().map_err(|error| ours("reading the volume's marks", &error))?
@@ -51,6 +56,7 @@ impl Host for Walls<'_> {
         let sandboxes = self.node.sandboxes.sight(number);
         Ok(Sight {
             volume,
+            reserve,
             marks,
             services: sandboxes.services,
             tasks: sandboxes.tasks,
@@ -65,17 +71,22 @@ impl Host for Walls<'_> {
         let (node, number) = (self.node, self.wish.number);
         match step {
             Step::Runtime { name } => node.runtimes.ensure(name).map_err(|error| ours("starting a build", &error)),
-            Step::VolumeCreate { limit, folders } => {
+            Step::VolumeCreate { limit, reserve, folders } => {
+                let bound = Bound { limit: *limit, reserve: *reserve };
                 node.pool.admit().map_err(|error| trouble("making the volume", &error))?;
                 if let Some(from) = &self.wish.from {
-                    return self.copy(from, *limit);
+                    return self.copy(from, bound);
                 }
                 self.witnessed("volume.create", json!({ "limit": limit }), || {
-                    self.volume.create(*limit, folders).map_err(|error| trouble("making the volume", &error))
+                    self.volume.create(bound, folders).map_err(|error| trouble("making the volume", &error))
                 })
             }
-            Step::VolumeLimit { limit } => {
-                self.volume.set_limit(*limit).map_err(|error| trouble("changing the volume's limit", &error))
+            Step::VolumeLimit { limit, reserve } => {
+                let bound = Bound { limit: *limit, reserve: *reserve };
+                self.volume.set_limit(bound).map_err(|error| trouble("changing the volume's limit", &error))?;
+                // With room again nobody waits for the next look.
+                node.look_at_filling(number);
+                Ok(())
             }
             Step::VolumeRetain => self.witnessed("volume.retain", json!({ "until": self.wish.retain_until }), || {
                 let mix = self.wish.solution.0.as_u128() ^ u128::from(self.wish.generation);
@@ -132,15 +143,15 @@ impl Host for Walls<'_> {
 
 impl Walls<'_> {
     /// Makes the volume from another solution's snapshot, as soon as that is there. What is sealed is not copied.
-    fn copy(&self, from: &Origin, limit: husorden_base::Bytes) -> Result<(), Trouble> {
+    fn copy(&self, from: &Origin, bound: Bound) -> Result<(), Trouble> {
         let register = &self.node.register;
         let source = register.wish(from.solution);
         let sealed = source.and_then(|source| register.held(source.solution, source.account, jiff::Timestamp::now()));
         if sealed.is_some_and(|held| held.sealed) {
             return Err(Trouble::ours("what is to be copied is sealed"));
         }
-        self.witnessed("volume.copy", json!({ "limit": limit, "from": from }), || {
-            let made = self.volume.clone_from(&self.node.volume(from.number), &from.snapshot, limit);
+        self.witnessed("volume.copy", json!({ "limit": bound.limit, "from": from }), || {
+            let made = self.volume.clone_from(&self.node.volume(from.number), &from.snapshot, bound);
             made.map_err(|error| match error {
                 VolumeError::NoSnapshot(..) => Trouble {
                     text: Text::new(

@@ -16,7 +16,7 @@ use crate::volume::{Pool, Volume, VolumeError, Why};
 use crate::{control, measures};
 use husorden_base::{Number, SolutionId};
 use husorden_kinds::step::Answer;
-use husorden_kinds::{Aim, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting};
+use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting};
 use husorden_wire::node::{
     FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
 };
@@ -178,6 +178,7 @@ impl Node {
                 live: usage.live.0,
                 snapshots: usage.snapshots.0,
                 limit: usage.limit.0,
+                full: self.sandboxes.fill(wish.number) != Fill::Room,
             });
             let listed = volume.snapshots();
             looked &= usage.is_some() && listed.is_ok();

@@ -28,7 +28,7 @@ impl Reports {
         if let Some((old, _)) = kept.reports.get(&seen.solution) {
             let same_usage = match (&old.usage, &seen.usage) {
                 (Some(old), Some(new)) => {
-                    old.limit == new.limit
+                    (old.limit, old.full) == (new.limit, new.full)
                         && old.live.abs_diff(new.live) < USAGE_NEWS_BYTES
                         && old.snapshots.abs_diff(new.snapshots) < USAGE_NEWS_BYTES
                 }

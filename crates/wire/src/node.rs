@@ -8,7 +8,7 @@
 //! Bulk data (an uploaded archive) goes over a connection of its own that opens with [`FromNode::Fetch`]; control answers
 //! with the bytes and closes.
 
-use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, Refusal, SnapshotId, SolutionId, Text};
+use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, QuestionId, Refusal, SnapshotId, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Waiting};
 use husorden_rules::Measure;
 use ipnet::IpNet;
@@ -103,6 +103,15 @@ pub enum ToNode {
         /// Serial of the line.
         serial: u64,
     },
+    /// A question about a solution, answered once with [`FromNode::Answer`]. Nobody asks again.
+    Ask {
+        /// Its id.
+        question: QuestionId,
+        /// Which solution.
+        solution: SolutionId,
+        /// What is asked.
+        about: Question,
+    },
     /// The answer to [`FromNode::Seen`], so that the node need not say it again.
     Noted {
         /// Which solution.
@@ -153,6 +162,24 @@ pub enum Verb {
     /// Stop the solution's services now; the next request wakes them.
     Sleep,
 }
+
+/// Something that is asked of a node, and changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum Question {
+    /// The newest lines of what the solution's services said.
+    Log {
+        /// Only lines in which this stands, letters large or small.
+        search: Option<String>,
+        /// Only lines since then.
+        since: Option<Timestamp>,
+        /// So many at most.
+        lines: usize,
+    },
+}
+
+/// Bytes of text in one [`FromNode::Answer`] at most; as JSON it is less than a line may be.
+pub const ANSWER_BYTES_MAX: usize = 128 << 10;
 
 /// What a node says to control.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,6 +250,32 @@ pub enum FromNode {
         /// At most [`REFUSED_MAX`] of them.
         refused: Vec<Refused>,
     },
+    /// The answer to a question.
+    Answer {
+        /// Which.
+        question: QuestionId,
+        /// The text; none where there is none to be had.
+        text: Option<String>,
+    },
+    /// What was measured of solutions that run, about once a minute. A line that is lost is not said again.
+    Samples {
+        /// At most [`SAMPLES_MAX`] of them.
+        samples: Vec<Sample>,
+    },
+}
+
+/// Solutions in one [`FromNode::Samples`].
+pub const SAMPLES_MAX: usize = 200;
+
+/// What was measured of one solution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Which.
+    pub solution: SolutionId,
+    /// When.
+    pub at: Timestamp,
+    /// Figures by name.
+    pub values: BTreeMap<String, f64>,
 }
 
 /// Sources in one [`FromNode::Refused`].
@@ -302,6 +355,9 @@ pub struct VolumeUsage {
     pub snapshots: u64,
     /// The limit on both.
     pub limit: u64,
+    /// It is used up: what can be told to write nothing more was told so.
+    #[serde(default)]
+    pub full: bool,
 }
 
 /// A snapshot as it lies on the node.

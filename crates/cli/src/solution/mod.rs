@@ -3,7 +3,9 @@
 pub(crate) mod archive;
 mod change;
 mod delete;
+mod figures;
 mod list;
+mod log;
 mod run;
 
 use crate::api::segment;
@@ -24,6 +26,10 @@ pub enum Verb {
         /// Its name or id
         solution: String,
     },
+    /// Show what was measured of it while it ran: lowest, mean, highest and newest of each figure
+    Figures(figures::Figures),
+    /// Show what its services said, the newest lines
+    Log(log::Log),
     /// Start it after a stop
     Start(run::Which),
     /// Stop it: data is kept, nothing is served
@@ -57,6 +63,8 @@ impl Verb {
                 let solution = get(context, &solution)?;
                 output::one(context.format, &solution.name, &solution)
             }
+            Self::Figures(figures) => figures.run(context),
+            Self::Log(log) => log.run(context),
             Self::Start(which) => which.run(context, run::Act::Start),
             Self::Stop(which) => which.run(context, run::Act::Stop),
             Self::Undo(which) => which.run(context, run::Act::Undo),

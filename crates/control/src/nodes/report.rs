@@ -10,8 +10,19 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// What this control knows how to take; what else a newer node says is passed over.
-const KNOWN: [&str; 9] =
-    ["seen", "wish-refused", "measured", "measure-seen", "measure-taken", "progress", "evidence", "health", "refused"];
+const KNOWN: [&str; 11] = [
+    "seen",
+    "answer",
+    "samples",
+    "wish-refused",
+    "measured",
+    "measure-seen",
+    "measure-taken",
+    "progress",
+    "evidence",
+    "health",
+    "refused",
+];
 
 /// Lines that are taken together at most.
 const READY_MAX: usize = 500;
@@ -162,6 +173,8 @@ async fn note(app: &App, node: &str, link: Uuid, said: FromNode, ways: &Ways) ->
             store::node::refused(system, node, &refused).await?;
             app.wake();
         }
+        FromNode::Answer { question, text } => store::node::answer(system, node, question, text).await?,
+        FromNode::Samples { samples } => store::node::samples(system, node, &samples).await?,
         FromNode::Hello { .. } | FromNode::Fetch { .. } => {
             return Err(LinkError::Garbage("a second hello".to_owned()));
         }

@@ -7,7 +7,7 @@ use super::LinkError;
 use crate::app::App;
 use crate::store;
 use futures_util::StreamExt;
-use husorden_base::{MeasureId, OrderId, SolutionId};
+use husorden_base::{MeasureId, OrderId, QuestionId, SolutionId};
 use husorden_wire::node::{ToNode, VERSION};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -31,6 +31,7 @@ struct Said {
     wishes: HashMap<SolutionId, (u64, u64)>,
     measures: HashMap<MeasureId, u64>,
     orders: HashSet<OrderId>,
+    questions: HashSet<QuestionId>,
     waiting: VecDeque<ToNode>,
 }
 
@@ -88,6 +89,7 @@ impl Said {
             }
             ToNode::Measure { measure } => self.measures.insert(measure.id, measure.revision) != Some(measure.revision),
             ToNode::Verb { order, .. } => self.orders.insert(*order),
+            ToNode::Ask { question, .. } => self.questions.insert(*question),
             ToNode::Welcome { .. } | ToNode::ThatIsAll | ToNode::Noted { .. } | ToNode::EvidenceKept { .. } => true,
         }
     }

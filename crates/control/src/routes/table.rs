@@ -4,8 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, cases, erasures, events, evidence, grants, mails, me, money, notify, orders, proposals, rules,
-    solutions, tokens,
+    accounts, archive, cases, erasures, events, evidence, figures, grants, journal, mails, me, money, notify, orders,
+    proposals, rules, solutions, tokens,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -46,7 +46,7 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{CredentialForm, CredentialShown, Event, Order, Proposal, ProposalAccept, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
+    use api::{CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
@@ -79,6 +79,10 @@ fn solutions() -> Vec<Route> {
             .takes::<ProposalAccept>().gives::<Solution>(),
         delete("/v1/solutions/{solution}/proposals/{proposal}", both(Can::SolutionChange), "Dismiss a proposal; it is not made again while the same source goes on", proposals::dismiss)
             .status(204),
+        get("/v1/solutions/{solution}/figures", both(Can::Read), "What was measured of a solution while it ran in the last hours, as curves", figures::list)
+            .gives_page::<Figure>().asks(&["hours"]),
+        post("/v1/solutions/{solution}/log", both(Can::SolutionChange), "The newest lines of what a solution's services said, which may be anybody's data", journal::read)
+            .takes::<LogAsk>().gives_page::<LogLine>(),
         get("/v1/solutions/{solution}/orders", both(Can::Read), "List what was asked of the node", orders::list).gives_page::<Order>().asks(PAGE),
         get("/v1/orders/{order}", both(Can::Read), "Show how far an order is", orders::get).gives::<Order>(),
         get("/v1/solutions/{solution}/events", both(Can::Read), "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)

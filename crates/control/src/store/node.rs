@@ -2,10 +2,10 @@
 
 use super::all;
 use super::json as read;
-use husorden_base::{CaseId, MeasureId, OrderId};
+use husorden_base::{CaseId, MeasureId, OrderId, QuestionId};
 use husorden_evidence::chain;
 use husorden_rules::Measure;
-use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Refused, Seen, VerbState};
+use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Refused, Sample, Seen, VerbState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -176,6 +176,23 @@ pub(crate) async fn health(system: &PgPool, node: &str, link: Uuid, health: &Hea
 /// Who was refused at the ports of a node's solutions.
 pub(crate) async fn refused(system: &PgPool, node: &str, refused: &[Refused]) -> Result<(), sqlx::Error> {
     told(system, "select node_refused($1, $2)", node, &refused).await
+}
+
+/// What was measured of a node's solutions.
+pub(crate) async fn samples(system: &PgPool, node: &str, samples: &[Sample]) -> Result<(), sqlx::Error> {
+    told(system, "select node_samples($1, $2)", node, &samples).await
+}
+
+/// A node's answer to a question.
+pub(crate) async fn answer(
+    system: &PgPool,
+    node: &str,
+    question: QuestionId,
+    text: Option<String>,
+) -> Result<(), sqlx::Error> {
+    let sql = "select node_answer($1, $2, $3)";
+    sqlx::query(sql).bind(node).bind(question.0).bind(Json(json!({ "text": text }))).execute(system).await?;
+    Ok(())
 }
 
 async fn told(

@@ -35,6 +35,10 @@ impl Kind for Gated {
         Vec::new()
     }
 
+    fn log(&self) -> Option<husorden_kinds::Log> {
+        Some(husorden_kinds::Log { folder: "log", file: "gated.log" })
+    }
+
     fn volume(&self, _: &Value) -> Bytes {
         Bytes::gib(1)
     }

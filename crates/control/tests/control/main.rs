@@ -11,6 +11,7 @@ mod copy;
 mod doors;
 mod erasures;
 mod evidence;
+mod filling;
 mod gated;
 mod house;
 mod identity;

@@ -106,7 +106,7 @@ impl Node {
             looked: true,
             state,
             waiting: None,
-            usage: Some(VolumeUsage { live: 1 << 20, snapshots: 0, limit: 1 << 30 }),
+            usage: Some(VolumeUsage { live: 1 << 20, snapshots: 0, limit: 1 << 30, full: false }),
             snapshots: Vec::new(),
             marks: BTreeMap::new(),
             services: BTreeMap::new(),

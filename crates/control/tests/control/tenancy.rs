@@ -28,6 +28,7 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("POST", "/v1/solutions/{solution}/snapshots") => json!({ "label": "x" }),
         ("POST", "/v1/solutions/{solution}/credentials/{credential}") => json!({}),
         ("POST", "/v1/solutions/{solution}/proposals/{proposal}/accept") => json!({ "note": "x" }),
+        ("POST", "/v1/solutions/{solution}/log") => json!({ "search": "x" }),
         ("POST", "/v1/accounts") => json!({ "name": "third" }),
         ("POST", "/v1/tokens") => json!({ "label": "x" }),
         ("POST", "/v1/grants") => json!({ "reason": "x" }),

@@ -3,13 +3,15 @@
 use super::people;
 use super::spec::{Spec, same};
 use super::{mariadb, postgres};
-use crate::{Bind, Io, Limits, Network, Order, Place, Sandbox, Scheme, Service, Task};
-use husorden_base::{RuntimeName, Text};
+use crate::{Bind, Io, Limits, Log, Network, Order, Place, Sandbox, Scheme, Service, Task};
+use husorden_base::{Bytes, RuntimeName, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The folder of the volume: the engine's data, one folder a version.
-pub(super) const FOLDERS: [&str; 1] = ["db"];
+/// The folders of the volume: the engine's data, one folder a version, and what it says.
+pub(super) const FOLDERS: [&str; 2] = ["db", "log"];
+/// What it says, in at most eight megabytes.
+pub(super) const LOG: Log = Log { folder: "log", file: "db.log" };
 /// The role of the server.
 pub(super) const DB: &str = "db";
 /// Where generated files lie.
@@ -152,6 +154,20 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
     }
 }
 
+/// Room that the disk gives beyond the instance's size, and that nobody is to count on: a server that cannot write its log is a server
+/// that stops. After it was told to take nothing more it still writes its log up to the next checkpoint and one beyond, the pages that its
+/// cache has not yet written, each of them anew beside the old until the disk lets go of that, and what it needs after a kill.
+pub(super) fn reserve(spec: &Spec) -> Bytes {
+    let (log, cache) = match spec.engine.family() {
+        Family::Postgres => (postgres::log(spec), postgres::cache(spec)),
+        Family::MariaDb => (mariadb::log(spec), mariadb::cache(spec)),
+    };
+    Bytes(3 * log.0 + 2 * cache.0.min(spec.size.0) + RECOVERY.0)
+}
+
+/// What a server needs to come back after a kill.
+const RECOVERY: Bytes = Bytes::mib(64);
+
 /// Copies the prepared, empty server into the volume.
 pub(super) fn init(order: &Order, spec: &Spec, engine: Engine) -> Task {
     let mut sandbox = sandbox(spec, engine);
@@ -255,6 +271,16 @@ pub(super) fn sandbox(spec: &Spec, engine: Engine) -> Sandbox {
         },
         network: Network::Nothing,
     }
+}
+
+/// Has a server start with somebody beside it who keeps what it says.
+pub(super) fn kept(sandbox: &mut Sandbox) {
+    for (name, text) in [("start.sh", include_str!("files/start.sh")), ("keep.pl", include_str!("files/keep.pl"))] {
+        sandbox.files.insert(format!("{GENERATED}/{name}"), text.to_owned());
+    }
+    sandbox.argv.splice(0..0, ["/bin/sh".to_owned(), format!("{GENERATED}/start.sh")]);
+    let from = Place::Folder(LOG.folder.to_owned());
+    sandbox.binds.push(Bind { from, to: "/srv/log".to_owned(), write: true });
 }
 
 /// The prepared, empty server.

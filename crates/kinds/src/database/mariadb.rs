@@ -4,8 +4,9 @@
 use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
 use super::parameters;
 use super::spec::Spec;
-use crate::{Live, Network, Reach, Sandbox, Service};
-use husorden_base::RuntimeName;
+use crate::{Brake, Fill, LIVE, Live, Network, Reach, Sandbox, Service};
+use husorden_base::{Bytes, RuntimeName};
+use std::collections::BTreeMap;
 
 /// The TCP port inside.
 pub(super) const TCP: u16 = 3306;
@@ -17,7 +18,10 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     sandbox.argv = vec!["/usr/sbin/mariadbd".to_owned(), format!("--defaults-file={GENERATED}/mariadb.cnf")];
     crate::mariadb::listens(&mut sandbox, 3);
     settings(&mut sandbox, spec, engine, Mode::Serving);
+    engine::kept(&mut sandbox);
     sandbox.binds.push(engine::certificate());
+    sandbox.binds.push(engine::sockets());
+    sandbox.files.insert(TURN_OUT.to_owned(), include_str!("files/mariadb-turn-out.sh").to_owned());
     sandbox.network = Network::Port;
     Service {
         sandbox,
@@ -25,22 +29,66 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
         idle_stop_s: IDLE_STOP_S,
         stop_s: 120,
         stop_signal: SIGTERM,
-        live: Live::default(),
+        // It reads them when it starts only; while it runs it is told in SQL.
+        live: Live { files: BTreeMap::from([(START_FILE.to_owned(), START.to_owned())]), signal: 0 },
+        fill: brakes(),
     }
+}
+
+/// The client, as the platform.
+const ASK: [&str; 6] = [
+    "/usr/bin/mariadb",
+    "--no-defaults",
+    "--socket=/run/husorden/db.sock",
+    "--user=site",
+    "--batch",
+    "--skip-column-names",
+];
+/// The command that asks the server what stands on standard input, as the platform.
+pub(super) fn ask() -> Vec<String> {
+    ASK.map(str::to_owned).to_vec()
+}
+
+/// The script that ends everybody's sessions and has the server read only.
+const TURN_OUT: &str = "/run/conf/turn-out.sh";
+
+/// What it does when its disk is used up: it takes no changes from anybody but the platform. The command waits for statements under way;
+/// with three quarters of the reserve gone their sessions are ended.
+fn brakes() -> BTreeMap<Fill, Brake> {
+    let set = |on: u8| format!("SET SESSION lock_wait_timeout = 2; SET GLOBAL read_only = {on};\n");
+    let files = BTreeMap::from([(START_FILE.to_owned(), format!("{START}SET GLOBAL read_only = 1;\n"))]);
+    BTreeMap::from([
+        (Fill::Room, Brake { argv: ask(), stdin: set(0), ..Brake::default() }),
+        (Fill::Full, Brake { files: files.clone(), argv: ask(), stdin: set(1) }),
+        (Fill::Over, Brake { files, argv: vec!["/bin/sh".to_owned(), TURN_OUT.to_owned()], ..Brake::default() }),
+    ])
+}
+
+/// Its log, whose size is fixed. It goes by the memory and not by the disk, so that the disk grows without a restart.
+pub(super) fn log(spec: &Spec) -> Bytes {
+    Bytes((spec.memory.0 / 8).clamp(Bytes::mib(32).0, Bytes::gib(1).0))
+}
+
+/// Pages it keeps in memory.
+pub(super) fn cache(spec: &Spec) -> Bytes {
+    Bytes(spec.memory.0 * 2 / 5)
 }
 
 /// The settings, in the sandbox of a server or of an upgrade; that one has no network and answers nobody but itself.
 pub(super) fn settings(sandbox: &mut Sandbox, spec: &Spec, engine: Engine, mode: Mode) {
     let reached = match mode {
         Mode::Serving => format!(
-            "port = {TCP}\ninit-file = {GENERATED}/start.sql\nrequire-secure-transport = ON\ntls-version = TLSv1.2,TLSv1.3\n\
-             ssl-cert = {CERTIFICATE}/chain.pem\nssl-key = {CERTIFICATE}/key.pem\n"
+            "port = {TCP}\ninit-file = {LIVE}/{START_FILE}\nrequire-secure-transport = ON\ntls-version = TLSv1.2,TLSv1.3\n\
+             ssl-cert = {CERTIFICATE}/chain.pem\nssl-key = {CERTIFICATE}/key.pem\n\
+             slow-query-log = ON\nslow-query-log-file = /tmp/said\n"
         ),
         Mode::Upgrading => "skip-networking\n".to_owned(),
     };
     sandbox.files.insert(format!("{GENERATED}/mariadb.cnf"), cnf(spec, &engine.catalogue(), &reached));
-    sandbox.files.insert(format!("{GENERATED}/start.sql"), START.to_owned());
 }
+
+/// The file of it.
+const START_FILE: &str = "start.sql";
 
 /// Carried out at each start, before anybody is answered: the platform's own way in, by the unix socket, as the uid of the solution.
 /// The user has the name of the uid, for up to version 10.11 the plugin knows no other.
@@ -50,7 +98,6 @@ GRANT ALL PRIVILEGES ON *.* TO site@localhost WITH GRANT OPTION;
 ";
 
 fn cnf(spec: &Spec, engine: &RuntimeName, reached: &str) -> String {
-    let memory = spec.memory.0;
     let mib = |bytes: u64| (bytes >> 20).max(1);
     format!(
         "\
@@ -78,8 +125,8 @@ innodb-flush-method = fsync
         base = crate::mariadb::BASE,
         connections = spec.connections + 5,
         cache = (spec.connections / 4).clamp(4, 64),
-        pool = mib(memory * 2 / 5),
-        log = mib(spec.size.0 / 64).clamp(16, 1024),
+        pool = mib(cache(spec).0),
+        log = mib(log(spec).0),
         parameters = parameters::mariadb(spec),
     )
 }

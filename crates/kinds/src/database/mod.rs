@@ -25,6 +25,7 @@
 
 mod card;
 mod engine;
+mod figures;
 mod mariadb;
 mod names;
 mod parameters;
@@ -106,6 +107,22 @@ impl Kind for Database {
 
     fn snippets(&self, at: &Whereabouts, spec: &Value, login: &str) -> Vec<Snippet> {
         stored(spec).map(|spec| card::snippets(at, &spec, login)).unwrap_or_default()
+    }
+
+    fn figures(&self) -> Vec<crate::figure::Figure> {
+        figures::figures()
+    }
+
+    fn gauge(&self, spec: &Value) -> Option<crate::figure::Gauge> {
+        stored(spec).map(|spec| figures::gauge(&spec))
+    }
+
+    fn log(&self) -> Option<crate::Log> {
+        Some(engine::LOG)
+    }
+
+    fn when_full(&self) -> Text {
+        words::when_full()
     }
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {

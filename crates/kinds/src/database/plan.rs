@@ -80,12 +80,16 @@ fn quiet(sight: &Sight) -> Vec<Step> {
 
 /// What the volume lacks, if anything.
 fn volume(spec: &Spec, sight: &Sight) -> Option<Step> {
+    let (limit, reserve) = (spec.size, engine::reserve(spec));
     match sight.volume {
         VolumeSight::Absent => {
-            Some(Step::VolumeCreate { limit: spec.size, folders: engine::FOLDERS.map(str::to_owned).to_vec() })
+            let folders = engine::FOLDERS.map(str::to_owned).to_vec();
+            Some(Step::VolumeCreate { limit, reserve, folders })
         }
         VolumeSight::Retained => Some(Step::VolumeRevive),
-        VolumeSight::Live { limit } if limit != spec.size => Some(Step::VolumeLimit { limit: spec.size }),
+        VolumeSight::Live { limit: set } if (set, sight.reserve) != (limit, reserve) => {
+            Some(Step::VolumeLimit { limit, reserve })
+        }
         VolumeSight::Live { .. } => None,
     }
 }

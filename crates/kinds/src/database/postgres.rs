@@ -6,7 +6,8 @@
 use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
 use super::parameters;
 use super::spec::Spec;
-use crate::{Bind, LIVE, Live, Network, Order, Place, Reach, Sandbox, Service};
+use crate::{Bind, Brake, Fill, LIVE, Live, Network, Order, Place, Reach, Sandbox, Service};
+use husorden_base::Bytes;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -56,11 +57,14 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
     sandbox.env.insert("LD_PRELOAD".to_owned(), format!("{GENERATED}/listen.so"));
     sandbox.binds.push(Bind { from: Place::Listen, to: format!("{GENERATED}/listen.so"), write: false });
     sandbox.binds.push(engine::certificate());
+    sandbox.binds.push(engine::sockets());
     sandbox.network = Network::Port;
     sandbox.files.extend([
         (format!("{GENERATED}/postgresql.conf"), settings(spec, mode)),
         (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
+        (ASK.to_owned(), include_str!("files/postgres-ask.sh").to_owned()),
     ]);
+    engine::kept(&mut sandbox);
     let reach = match mode {
         Mode::Serving => Reach::Port(TCP),
         Mode::Upgrading => Reach::Own,
@@ -68,6 +72,7 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
     let files = BTreeMap::from([
         ("pg_hba.conf".to_owned(), who_may_connect(spec)),
         ("parameters.conf".to_owned(), parameters::postgres(spec)),
+        (DISK.to_owned(), disk(spec)),
     ]);
     Service {
         sandbox,
@@ -76,7 +81,54 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
         stop_s: 120,
         stop_signal: SIGINT,
         live: Live { files, signal: SIGHUP },
+        fill: match mode {
+            Mode::Serving => brakes(spec),
+            Mode::Upgrading => BTreeMap::new(),
+        },
     }
+}
+
+/// The script that asks the server what stands on standard input.
+const ASK: &str = "/run/conf/ask.sh";
+
+/// The command that does so.
+pub(super) fn ask() -> Vec<String> {
+    vec!["/bin/sh".to_owned(), ASK.to_owned()]
+}
+
+/// What it does when its disk is used up. A transaction that begins writes nothing; a session may say otherwise for its own, so that its
+/// owner can clear up. Whoever goes on writing that way finds, with three quarters of the reserve gone, that nobody is let in until there is room.
+fn brakes(spec: &Spec) -> BTreeMap<Fill, Brake> {
+    let disk = format!("{}# It is used up.\ndefault_transaction_read_only = on\ntemp_file_limit = 64MB\n", disk(spec));
+    let full = BTreeMap::from([(DISK.to_owned(), disk)]);
+    let mut over = full.clone();
+    over.insert("pg_hba.conf".to_owned(), LOCAL.to_owned());
+    BTreeMap::from([
+        (Fill::Full, Brake { files: full, ..Brake::default() }),
+        (Fill::Over, Brake { files: over, argv: ask(), stdin: TURN_OUT.to_owned() }),
+    ])
+}
+
+/// Ends everybody's sessions but the platform's own.
+const TURN_OUT: &str = "\
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> 'husorden';
+";
+
+/// The live file of what follows from the size of the disk, so that it grows without a restart.
+const DISK: &str = "disk.conf";
+
+fn disk(spec: &Spec) -> String {
+    format!("max_wal_size = {}MB\ntemp_file_limit = {}MB\n", log(spec).0 >> 20, (spec.size.0 / 4) >> 20)
+}
+
+/// The most its log takes between two checkpoints.
+pub(super) fn log(spec: &Spec) -> Bytes {
+    Bytes((spec.size.0 / 16).clamp(Bytes::mib(64).0, Bytes::gib(2).0))
+}
+
+/// Pages it keeps in memory.
+pub(super) fn cache(spec: &Spec) -> Bytes {
+    Bytes(spec.memory.0 / 4)
 }
 
 /// Tells tasks what the instance's data is to know itself as: a number that no other instance has.
@@ -97,6 +149,7 @@ pub(super) fn upgrade(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Eng
         (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
         (format!("{LIVE}/pg_hba.conf"), "local all husorden peer map=platform\n".to_owned()),
         (format!("{LIVE}/parameters.conf"), parameters::postgres(spec)),
+        (format!("{LIVE}/{DISK}"), disk(spec)),
     ]);
 }
 
@@ -134,11 +187,9 @@ dynamic_shared_memory_type = mmap
 huge_pages = off
 wal_level = replica
 max_wal_senders = 0
-max_wal_size = {wal}MB
 min_wal_size = 48MB
 wal_compression = on
 checkpoint_completion_target = 0.9
-temp_file_limit = {temporary}MB
 ssl = on
 ssl_cert_file = '{CERTIFICATE}/chain.pem'
 ssl_key_file = '{CERTIFICATE}/key.pem'
@@ -148,29 +199,33 @@ password_encryption = 'scram-sha-256'
 shared_preload_libraries = 'passwordcheck,pg_stat_statements'
 log_destination = 'stderr'
 logging_collector = off
-log_line_prefix = '%m %u@%d %h '
+# Whoever keeps it writes the time.
+log_line_prefix = '%u@%d %h '
+log_min_duration_statement = 10s
 log_connections = off
 log_timezone = 'UTC'
 timezone = 'UTC'
 lc_messages = 'C'
 jit = off
 {read_only}include '{LIVE}/parameters.conf'
+include '{LIVE}/{DISK}'
 ",
         connections = spec.connections + 5,
-        shared = mib(memory / 4),
+        shared = mib(cache(spec).0),
         cache = mib(memory / 2),
         work = mib(memory / (4 * u64::from(spec.connections))).min(64),
         maintenance = mib(memory / 16).min(1024),
         processes = workers + 4,
         gather = workers / 2,
-        wal = mib(spec.size.0 / 8).clamp(64, 4096),
-        temporary = mib(spec.size.0 / 4),
     )
 }
 
+/// Nobody but the platform.
+const LOCAL: &str = "local all husorden peer map=platform\nhost all husorden all reject\n";
+
 /// `pg_hba.conf`: the platform by its socket, and the list by TLS. What no line names is refused.
 fn who_may_connect(spec: &Spec) -> String {
-    let mut text = "local all husorden peer map=platform\nhost all husorden all reject\n".to_owned();
+    let mut text = LOCAL.to_owned();
     for entry in &spec.allow {
         let _ = writeln!(text, "hostssl all all {} scram-sha-256", entry.net.trunc());
     }

@@ -25,11 +25,12 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
         same("services", &sight.services.len(), &0)?;
         return match sight.volume {
             VolumeSight::Absent => Ok(()),
-            VolumeSight::Live { limit } => same("limit", &limit, &spec.size),
+            VolumeSight::Live { limit } => same("limit", &limit, &spec.size).and_then(|()| reserved(&spec, sight)),
             VolumeSight::Retained => Err("the volume is not live".to_owned()),
         };
     }
     same("volume", &sight.volume, &VolumeSight::Live { limit: spec.size })?;
+    reserved(&spec, sight)?;
     same("port", &sight.port, &Some(plan::port(order, &spec).digest()))?;
     same("people", &sight.marks.get(mark::PEOPLE), &Some(&people::digest(order, &spec)))?;
 
@@ -48,6 +49,10 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     let seen = sight.services.get(DB).ok_or("no server is set")?;
     same("server", &seen.digest, &service.digest())?;
     same("services", &sight.services.len(), &1)
+}
+
+fn reserved(spec: &Spec, sight: &Sight) -> Result<(), String> {
+    same("reserve", &sight.reserve, &engine::reserve(spec))
 }
 
 fn same<T: PartialEq + Debug>(what: &str, seen: &T, wanted: &T) -> Result<(), String> {

@@ -83,3 +83,11 @@ fn tail(text: &str) -> &str {
     let skip = text.chars().count().saturating_sub(REASON_CHARS_MAX);
     text.char_indices().nth(skip).map_or("", |(start, _)| &text[start..])
 }
+
+/// What comes of it when the disk is full.
+pub(super) fn when_full() -> Text {
+    Text::new(
+        "Når den er fuld, kan der stadig læses, og ændringer afvises, til der er plads igen.",
+        "When it is full, it can be read still, and changes are refused until there is room again.",
+    )
+}

@@ -85,6 +85,7 @@ pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
         stop_s: drain_s(spec) + 5,
         stop_signal: SIGQUIT,
         live: Live::default(),
+        fill: BTreeMap::new(),
     }
 }
 
@@ -101,6 +102,7 @@ pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
         stop_s: 60,
         stop_signal: SIGTERM,
         live: Live::default(),
+        fill: BTreeMap::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::spec::{Runtime, Spec};
 use super::words;
 use crate::step::Answer;
 use crate::{Order, Plan, Port, Route, Sight, Standing, Step, VolumeSight};
+use husorden_base::Bytes;
 
 /// What to do next.
 pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
@@ -99,11 +100,15 @@ fn quiet(sight: &Sight) -> Vec<Step> {
 /// What the volume lacks, if anything.
 pub(super) fn volume(spec: &Spec, sight: &Sight) -> Option<Step> {
     match sight.volume {
-        VolumeSight::Absent => {
-            Some(Step::VolumeCreate { limit: spec.size, folders: engine::FOLDERS.map(str::to_owned).to_vec() })
-        }
+        VolumeSight::Absent => Some(Step::VolumeCreate {
+            limit: spec.size,
+            reserve: Bytes(0),
+            folders: engine::FOLDERS.map(str::to_owned).to_vec(),
+        }),
         VolumeSight::Retained => Some(Step::VolumeRevive),
-        VolumeSight::Live { limit } if limit != spec.size => Some(Step::VolumeLimit { limit: spec.size }),
+        VolumeSight::Live { limit } if limit != spec.size => {
+            Some(Step::VolumeLimit { limit: spec.size, reserve: Bytes(0) })
+        }
         VolumeSight::Live { .. } => None,
     }
 }

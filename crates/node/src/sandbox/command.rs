@@ -48,8 +48,8 @@ pub struct Done {
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 impl Shared {
-    /// Runs a command beside a service, as the same uid with the same limits.
-    pub(crate) fn command(&self, key: &Key, command: &Command) -> Result<Done, SandboxError> {
+    /// Runs a command beside a service, as the same uid with the same limits; `works` says whether it keeps the service awake.
+    pub(crate) fn command(&self, key: &Key, command: &Command, works: bool) -> Result<Done, SandboxError> {
         // A service may answer before its start is entered here.
         let starting =
             |state: &State| state.services.get(key).is_some_and(|slot| matches!(slot.phase, Phase::Starting));
@@ -60,12 +60,16 @@ impl Shared {
         let Some(slot) = slot else {
             return Err(SandboxError::NotRunning(key.1.clone()));
         };
-        slot.commands += 1;
+        slot.commands += u32::from(works);
         let service = slot.service.clone();
         drop(state);
         let done = self.run_command(key, &service.sandbox, command);
         if let Some(slot) = self.lock().services.get_mut(key) {
-            slot.commands -= 1;
+            slot.commands -= u32::from(works);
+            if let (false, Phase::Running(running)) = (works, &mut slot.phase) {
+                // What the question itself took of the processor is not taken for work.
+                running.cpu = (self.cgroups.cpu_us(key.0, &key.1), Instant::now());
+            }
         }
         done
     }

@@ -16,6 +16,7 @@ mod command;
 mod crun;
 pub(crate) mod disk;
 mod ears;
+mod fill;
 mod launch;
 mod process;
 mod quiet;
@@ -405,7 +406,15 @@ impl Sandboxes {
     /// # Errors
     /// When the service does not run, or the command could not be started.
     pub fn exec(&self, number: Number, role: &str, command: &Command) -> Result<Done, SandboxError> {
-        self.shared.command(&key(number, role)?, command)
+        self.shared.command(&key(number, role)?, command, true)
+    }
+
+    /// As [`Sandboxes::exec`], without counting as work: a service that is only asked how it is goes to sleep all the same.
+    ///
+    /// # Errors
+    /// As [`Sandboxes::exec`].
+    pub fn ask(&self, number: Number, role: &str, command: &Command) -> Result<Done, SandboxError> {
+        self.shared.command(&key(number, role)?, command, false)
     }
 
     /// What each service of a solution that runs uses.

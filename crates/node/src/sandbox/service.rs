@@ -164,6 +164,7 @@ impl Shared {
     /// connection starts it anew.
     pub(crate) fn bring(&self, state: &mut State, key: &Key) {
         let bundle = self.bundle(&Which::Service(key.clone()));
+        let fill = state.fill(key.0);
         let Some(slot) = state.services.get_mut(key) else { return };
         let Phase::Running(running) = &mut slot.phase else { return };
         if running.digest == slot.digest {
@@ -171,7 +172,7 @@ impl Shared {
         }
         let told = same_but_live(&running.digest, &slot.digest)
             && bundle
-                .write_live(&slot.service.live)
+                .write_live(&slot.service.live_at(fill))
                 .and_then(|()| bundle.renew_record(&slot.service))
                 .inspect_err(
                     |error| tracing::warn!(number = %key.0, role = key.1, error = %causes(error), "live files"),
@@ -180,6 +181,8 @@ impl Shared {
         if told {
             running.process.signal(slot.service.live.signal);
             running.digest.clone_from(&slot.digest);
+            // What it is told by a command may be another word now.
+            running.fill = None;
         } else {
             self.stop(state, key, false);
         }

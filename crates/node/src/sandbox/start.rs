@@ -9,7 +9,7 @@ use super::running::tick;
 use super::socket;
 use super::state::{Chore, Key, Phase, Running, Shared, State, Tail, Target, Which, timespec};
 use super::{Event, causes};
-use husorden_kinds::{Live, Place, Sandbox, Service};
+use husorden_kinds::{Fill, Live, Place, Sandbox, Service};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chown, mknodat};
 use std::fs::File;
@@ -114,7 +114,7 @@ impl Shared {
     /// A worker's part: starts the service, and returns when it has accepted its first connection.
     pub(crate) fn start_service(&self, key: &Key) {
         let mut state = self.lock();
-        let may_start = state.may_start(key.0);
+        let (may_start, fill) = (state.may_start(key.0), state.fill(key.0));
         let Some(slot) = state.services.get_mut(key) else { return };
         if !matches!(slot.phase, Phase::Queued) {
             return;
@@ -125,16 +125,17 @@ impl Shared {
         }
         slot.phase = Phase::Starting;
         let (service, digest) = (slot.service.clone(), slot.digest.clone());
+        let live = service.live_at(fill);
         let ears = slot.ears.as_ref().map(Ears::try_clone).transpose();
         drop(state);
 
         let launched = ears
             .map_err(LaunchError::from)
-            .and_then(|ears| self.launch_service(key, &service, ears.as_ref()).map(|started| (started, ears)));
+            .and_then(|ears| self.launch_service(key, &service, &live, ears.as_ref()).map(|started| (started, ears)));
         match launched {
             Ok(((process, words), ears)) => {
                 let pid = process.pid();
-                self.started(key, process, words, digest);
+                self.started(key, process, words, digest, fill);
                 if let (Some(ears), Ok(process)) = (ears, Process::hold(pid)) {
                     wait_for_accept(&process, &ears);
                 }
@@ -154,6 +155,7 @@ impl Shared {
         &self,
         key: &Key,
         service: &Service,
+        live: &Live,
         ears: Option<&Ears>,
     ) -> Result<(Process, File), LaunchError> {
         let which = Which::Service(key.clone());
@@ -167,7 +169,7 @@ impl Shared {
             boot: self.boot.clone(),
             sockets: ears.map(Ears::inodes).unwrap_or_default(),
         };
-        let process = self.launch(&which, &service.sandbox, &service.live, |bundle| {
+        let process = self.launch(&which, &service.sandbox, live, |bundle| {
             let (mouth, reader) = speaking_tube(&bundle.words(), key.0.uid())?;
             ear = Some(reader);
             // Before the start, so that a node that dies in the middle of it leaves something to adopt.
@@ -193,9 +195,12 @@ impl Shared {
     }
 
     /// Enters a sandbox that has just been started.
-    fn started(&self, key: &Key, process: Process, words: File, digest: String) {
+    fn started(&self, key: &Key, process: Process, words: File, digest: String, fill: Fill) {
         let mut state = self.lock();
         self.run(&mut state, key, process, Some(words), digest);
+        if let Some(Phase::Running(running)) = state.services.get_mut(key).map(|slot| &mut slot.phase) {
+            running.fill = Some(fill);
+        }
         let cold_ms = state.services.get(key).map_or(0, |slot| slot.knocked.elapsed().as_millis());
         let cold_ms = u64::try_from(cold_ms).unwrap_or(u64::MAX);
         self.tell(&mut state, Event::Started { number: key.0, role: key.1.clone(), cold_ms });
@@ -230,6 +235,7 @@ impl Shared {
             started: now,
             told: None,
             active: now,
+            fill: None,
             cpu: (self.cgroups.cpu_us(key.0, &key.1), now),
             oom_kills: self.cgroups.oom_kills(key.0, &key.1),
             words,

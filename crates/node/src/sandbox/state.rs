@@ -8,7 +8,7 @@ use super::process::Process;
 use super::{Event, Surroundings};
 use crate::Ground;
 use husorden_base::Number;
-use husorden_kinds::{Service, Task};
+use husorden_kinds::{Fill, Service, Task};
 use rustix::event::{Timespec, epoll};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::File;
@@ -101,6 +101,8 @@ pub(crate) struct Running {
     pub(crate) told: Option<Instant>,
     /// When it last did something.
     pub(crate) active: Instant,
+    /// How full it was told that its volume is; none when an earlier node told it.
+    pub(crate) fill: Option<Fill>,
     /// CPU time at the last tick, and when that was.
     pub(crate) cpu: (u64, Instant),
     pub(crate) oom_kills: u64,
@@ -270,6 +272,8 @@ pub(crate) struct State {
     pub(crate) frozen: BTreeSet<Number>,
     /// Solutions whose services end and are not started again until their volume has been worked on.
     pub(crate) quiet: BTreeSet<Number>,
+    /// Solutions whose volume is full, and how.
+    pub(crate) fills: BTreeMap<Number, Fill>,
     pub(crate) starts: VecDeque<Which>,
     pub(crate) chores: VecDeque<Chore>,
     pub(crate) events: VecDeque<Event>,
@@ -284,6 +288,11 @@ impl State {
     pub(crate) fn may_start(&self, number: Number) -> bool {
         let halted = [&self.held, &self.frozen, &self.quiet].into_iter().any(|set| set.contains(&number));
         !self.closing && !self.quit && !halted
+    }
+
+    /// How full the solution's volume is.
+    pub(crate) fn fill(&self, number: Number) -> Fill {
+        self.fills.get(&number).copied().unwrap_or_default()
     }
 
     /// Whether the solution has a sandbox, or one on its way.

@@ -22,9 +22,11 @@
 //! the levels drawn above, never a path that a customer can change. Everything is built under a name that starts with a dot, or as
 //! `live.new`, and renamed; what a crash leaves under such names goes when the pool is opened.
 
+mod bound;
 pub(crate) mod btrfs;
 mod carrier;
 mod error;
+mod filling;
 mod health;
 mod loopdev;
 mod owner;
@@ -33,7 +35,9 @@ mod snapshot;
 #[allow(clippy::module_inception, reason = "the wall and the one thing on it share the name")]
 mod volume;
 
+pub use bound::Bound;
 pub use error::VolumeError;
+pub use filling::Filling;
 pub use health::{PoolHealth, Scrub};
 pub use pool::{Leftovers, Pool, PoolConfig, QuotaMode, QuotaWish, Source, leftovers};
 pub use snapshot::{SnapshotInfo, Why};

@@ -1,5 +1,6 @@
 //! One solution's volume: its verbs. Each may be called again after a death at any point.
 
+use super::bound::{BOUND, Bound};
 use super::{Pool, QuotaMode, SnapshotInfo, VolumeError, Why, btrfs, owner, pool::destroy_subvolume};
 use husorden_base::{Bytes, Number, SnapshotId};
 use husorden_kinds::VolumeSight;
@@ -21,13 +22,12 @@ const RETAINED: &str = "retained";
 /// The mark that a restore leaves: the snapshot that was taken before it.
 const RESTORED: &str = "restored";
 /// Folders that only the solution itself reads; the others may be read by the edge, which serves from them.
-const PRIVATE_FOLDERS: [&str; 2] = ["db", "tmp"];
+const PRIVATE_FOLDERS: [&str; 3] = ["db", "log", "tmp"];
 const MARK_KEY_BYTES_MAX: usize = 64;
 const MARK_VALUE_BYTES_MAX: usize = 4096;
 const MARKS_MAX: usize = 64;
 /// What a mark may cost in a full volume: the limit is raised by this for the moment of writing it.
 const MARK_ROOM: u64 = 1 << 20;
-
 /// What a volume holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -42,9 +42,9 @@ pub struct Usage {
 /// One solution's volume, there or not.
 #[derive(Clone, Debug)]
 pub struct Volume {
-    pool: Arc<Pool>,
-    number: Number,
-    holder: PathBuf,
+    pub(super) pool: Arc<Pool>,
+    pub(super) number: Number,
+    pub(super) holder: PathBuf,
 }
 
 impl Volume {
@@ -71,7 +71,7 @@ impl Volume {
     /// When it cannot be seen. Not knowing is not absence.
     pub fn look(&self) -> Result<VolumeSight, VolumeError> {
         if self.there(LIVE)? {
-            Ok(VolumeSight::Live { limit: self.limit()? })
+            Ok(VolumeSight::Live { limit: self.bound()?.limit })
         } else if self.there(RETAINED)? {
             Ok(VolumeSight::Retained)
         } else if self.there("")? {
@@ -131,10 +131,10 @@ impl Volume {
         match write() {
             Err(error) if error.is_full() => {
                 // A death in between leaves the limit raised; the next look sees that and the pass puts it back.
-                let limit = self.limit()?;
-                self.set_limit(Bytes(limit.0.max(self.used()?.0) + MARK_ROOM))?;
+                let wall = self.wall()?;
+                self.set_wall(Bytes(wall.0.max(self.used()?.0) + MARK_ROOM))?;
                 let written = write();
-                self.set_limit(limit)?;
+                self.set_wall(wall)?;
                 written
             }
             other => other,
@@ -145,11 +145,11 @@ impl Volume {
     ///
     /// # Errors
     /// A refusal when the pool is full; else when the machine refuses.
-    pub fn create(&self, limit: Bytes, folders: &[String]) -> Result<(), VolumeError> {
+    pub fn create(&self, bound: impl Into<Bound>, folders: &[String]) -> Result<(), VolumeError> {
         if let Some(name) = folders.iter().find(|name| !fine_name(name, 32) || name.as_str() == MARKS) {
             return Err(VolumeError::Strange(format!("{name:?} is no name for a folder of a volume")));
         }
-        self.build(limit, |holder| {
+        self.build(bound.into(), |holder| {
             let live = holder.join(LIVE);
             btrfs::subvol_create(open_folder(holder)?, LIVE, self.group())?;
             fs::set_permissions(&live, Permissions::from_mode(0o710))?;
@@ -170,10 +170,10 @@ impl Volume {
     ///
     /// # Errors
     /// As [`Volume::create`], and when there is no such snapshot.
-    pub fn clone_from(&self, other: &Self, id: &SnapshotId, limit: Bytes) -> Result<(), VolumeError> {
+    pub fn clone_from(&self, other: &Self, id: &SnapshotId, bound: impl Into<Bound>) -> Result<(), VolumeError> {
         let source = other.open_snapshot(id)?;
         let from = other.snapshot_path(id);
-        self.build(limit, |holder| {
+        self.build(bound.into(), |holder| {
             let own = || owner::give(open_folder(&holder.join(LIVE))?.as_fd(), other.number, self.number);
             if self.pool.quota_mode() == QuotaMode::Simple {
                 return btrfs::snapshot(open_folder(holder)?, LIVE, &source, false, self.group()).and_then(|()| own());
@@ -187,7 +187,7 @@ impl Volume {
         })
     }
 
-    fn build(&self, limit: Bytes, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), VolumeError> {
+    fn build(&self, bound: Bound, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), VolumeError> {
         match self.look()? {
             VolumeSight::Live { .. } => return Ok(()),
             VolumeSight::Retained => {
@@ -202,16 +202,14 @@ impl Volume {
         destroy_subvolume(&self.pool.top(), &fresh)?;
         if self.group().is_some() {
             btrfs::group_create(self.pool.top(), btrfs::level1(self.number.get())).map_err(VolumeError::io(doing()))?;
-            self.set_limit(limit)?;
+            self.set_wall(Bytes(bound.limit.0 + bound.reserve.0))?;
         }
         let built = (|| {
             btrfs::subvol_create(open_folder(&self.pool.solutions())?, &name, None)?;
             fs::set_permissions(&fresh, Permissions::from_mode(0o710))?;
             chown(&fresh, Some(0), Some(self.pool.edge_gid))?;
             DirBuilder::new().mode(0o700).create(fresh.join(SNAP))?;
-            if self.group().is_none() {
-                fs::write(fresh.join("limit"), limit.0.to_string())?;
-            }
+            fs::write(fresh.join(BOUND), bound.text())?;
             fill(&fresh)?;
             fs::rename(&fresh, &self.holder)?;
             open_folder(&self.pool.solutions())?.sync_all()
@@ -220,25 +218,6 @@ impl Volume {
             let _ = destroy_subvolume(&self.pool.top(), &fresh);
             VolumeError::io(doing())(error)
         })
-    }
-
-    /// Changes the limit; it may be below what is held, and then nothing can be written until enough is deleted.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn set_limit(&self, limit: Bytes) -> Result<(), VolumeError> {
-        let doing = || format!("setting the limit of solution {}", self.number);
-        if self.group().is_none() {
-            return fs::write(self.holder.join("limit"), limit.0.to_string()).map_err(VolumeError::io(doing()));
-        }
-        btrfs::group_limit(self.pool.top(), btrfs::level1(self.number.get()), limit.0).map_err(VolumeError::io(doing()))
-    }
-
-    fn limit(&self) -> Result<Bytes, VolumeError> {
-        match self.group() {
-            Some(_) => self.group_number("max_referenced"),
-            None => read_number(&self.holder.join("limit")),
-        }
     }
 
     /// What live part and snapshots hold together; one small read. Where nothing counts, the live part alone.
@@ -253,14 +232,16 @@ impl Volume {
     }
 
     /// What the live part and snapshots hold, apart. Reads the live part's tree (not its files), so it is for a page, not for
-    /// every look. What the live part shares with a template is nobody's, and so is counted only as far as the group is charged.
+    /// every look. What the live part shares with a template is nobody's, and so is counted only as far as the group is charged;
+    /// what is written and has not reached the disk is the live part's.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn usage(&self) -> Result<Usage, VolumeError> {
-        let total = self.used()?;
-        let live = if self.there(LIVE)? { self.live_bytes()?.min(total) } else { Bytes(0) };
-        Ok(Usage { live, snapshots: Bytes(total.0 - live.0), limit: self.limit()? })
+        let (held, taken) = (self.used()?, self.taken()?);
+        let live = if self.there(LIVE)? { self.live_bytes()?.min(held) } else { Bytes(0) };
+        let coming = taken.0.saturating_sub(held.0);
+        Ok(Usage { live: Bytes(live.0 + coming), snapshots: Bytes(held.0 - live.0), limit: self.bound()?.limit })
     }
 
     fn live_bytes(&self) -> Result<Bytes, VolumeError> {
@@ -443,11 +424,11 @@ impl Volume {
         Ok(())
     }
 
-    fn group(&self) -> Option<u64> {
+    pub(super) fn group(&self) -> Option<u64> {
         (self.pool.quota_mode() != QuotaMode::Nothing).then(|| btrfs::level1(self.number.get()))
     }
 
-    fn group_number(&self, name: &str) -> Result<Bytes, VolumeError> {
+    pub(super) fn group_number(&self, name: &str) -> Result<Bytes, VolumeError> {
         read_number(&self.pool.group_folder(self.number).join(name))
     }
 
@@ -543,7 +524,7 @@ fn fine_name(name: &str, length_max: usize) -> bool {
         && !name.starts_with('-')
 }
 
-fn write_whole(fresh: &Path, last: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(fresh: &Path, last: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(fresh)?;
     file.write_all(bytes)?;
     fs::rename(fresh, last)

@@ -247,6 +247,7 @@ fn service() -> Service {
         stop_s: 5,
         stop_signal: 15,
         live: husorden_kinds::Live::default(),
+        fill: BTreeMap::new(),
     }
 }
 

@@ -116,3 +116,23 @@ async fn a_list_is_filled_emptied_and_opened_without_script() {
     assert!(!client.get("/solutions/shop").await.is(200).body.contains("/solutions/shop/access"));
     house.running.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_measured_is_shown_as_curves() {
+    let house = House::new().await;
+    let router = panel(&house);
+    let mut client = owner(&house, &router, house.ours).await;
+    let solution = gated(&house).await;
+    client.get("/solutions/db/figures").await.is(200).says("Nothing measured yet");
+    let mut connection = crate::cluster::connect(&house.config.database, Role::Owner).await;
+    let sql = "insert into sample (solution, account, at, figures)
+               select $1::uuid, $2, date_trunc('minute', now() - make_interval(mins => m)), jsonb_build_object('memory', 1048576 * m)
+               from generate_series(1, 30) m";
+    let id = solution["id"].as_str().unwrap();
+    sqlx::query(sql).bind(id).bind(house.ours.0).execute(&mut connection).await.unwrap();
+    for hours in ["", "?hours=1", "?hours=168", "?hours=7"] {
+        let page = client.get(&format!("/solutions/db/figures{hours}")).await.is(200);
+        page.says("Memory").says("<path class=\"curve\"").says("MiB");
+        assert!(!page.body.contains("Nothing measured yet") && !page.body.contains("Processor"), "{hours}");
+    }
+}

@@ -13,18 +13,18 @@ use std::time::{Duration, Instant};
 /// How often the server is killed while it is written to.
 const KILLS: u32 = 20;
 /// Time for an instance to be made or changed.
-const MADE: Duration = Duration::from_secs(60);
+pub(super) const MADE: Duration = Duration::from_secs(60);
 /// Time for an instance whose runtimes are built first.
-const BUILT: Duration = Duration::from_secs(300);
+pub(super) const BUILT: Duration = Duration::from_secs(300);
 
-fn create(house: &House, name: &str, spec: &Value) -> Answer {
+pub(super) fn create(house: &House, name: &str, spec: &Value) -> Answer {
     let body = json!({ "kind": "database", "name": name, "spec": spec });
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);
     made
 }
 
-fn change(house: &House, name: &str, spec: &Value) {
+pub(super) fn change(house: &House, name: &str, spec: &Value) {
     let path = format!("/v1/solutions/{name}");
     let answer = house.api(Who::Account, "PATCH", &path, Some(&json!({ "spec": spec }))).expect("the API answers");
     assert_eq!(answer.status, 200, "{:?}", answer.body);
@@ -32,7 +32,7 @@ fn change(house: &House, name: &str, spec: &Value) {
 }
 
 /// Waits until an instance runs as it is wished; what it says is in trouble is not waited for.
-fn wait_running(house: &House, name: &str) {
+pub(super) fn wait_running(house: &House, name: &str) {
     let end = Instant::now() + BUILT;
     loop {
         let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
@@ -68,7 +68,7 @@ impl<'a> Client<'a> {
     }
 
     /// The first user, with the password that was shown once.
-    fn first(house: &'a House, name: &str, made: &Answer) -> Self {
+    pub(super) fn first(house: &'a House, name: &str, made: &Answer) -> Self {
         let credential = &made.body["credentials"][0];
         let shown = |field: &str| credential[field].as_str().expect("it is shown").to_owned();
         Self::new(house, name, &shown("username"), &shown("password"))
@@ -83,12 +83,12 @@ impl<'a> Client<'a> {
     }
 
     /// psql over TLS, the name verified.
-    fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
+    pub(super) fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
         said(self.psql_of(database).args(["--command", sql]))
     }
 
     /// A psql that is told where to go, and not yet what to do there.
-    fn psql_of(&self, database: &str) -> Command {
+    pub(super) fn psql_of(&self, database: &str) -> Command {
         let to = format!(
             "host={} hostaddr={} port={} dbname={database} user={} sslmode=verify-full sslrootcert={} connect_timeout=10",
             self.host,
@@ -146,7 +146,7 @@ pub(crate) fn said(command: &mut Command) -> Result<String, String> {
 }
 
 /// Where this machine comes from, as the node sees it.
-fn own_address(house: &House) -> String {
+pub(super) fn own_address(house: &House) -> String {
     let edge = house.status()["addresses"]["edge"].as_str().expect("an address").to_owned();
     let route = Command::new("ip").args(["-o", "route", "get", &edge]).output().expect("ip runs");
     let words = text(&route.stdout);
@@ -377,7 +377,7 @@ fn writes_until_killed(house: &House, owner: &Client<'_>, next: u32) -> u32 {
 }
 
 /// The first process of the instance's sandbox.
-fn server(house: &House, client: &Client<'_>) -> i32 {
+pub(super) fn server(house: &House, client: &Client<'_>) -> i32 {
     let number = client.port - 20_000;
     let path = format!("/run/husorden/{}/sandboxes/{number}.db/record.json", house.instance);
     let record: Value = serde_json::from_slice(&std::fs::read(path).expect("it runs")).expect("a record");

@@ -8,6 +8,7 @@ mod database;
 mod drivers;
 mod faults;
 mod network;
+mod operation;
 mod panel;
 mod refusals;
 mod story;

@@ -1,9 +1,11 @@
 //! The SQL and settings that are generated.
 
-use super::super::engine::{self, Engine, Mode};
+use super::super::engine::{self, ENGINES, Engine, Mode};
 use super::super::people;
 use super::super::spec::Spec;
 use super::order;
+use crate::Fill;
+use husorden_base::Bytes;
 use serde_json::json;
 
 #[test]
@@ -26,6 +28,7 @@ fn a_change_of_the_list_is_taken_up_without_a_restart() {
     for (form, live) in [
         (json!({"allow": [{"net": "192.0.2.0/24"}]}), true),
         (json!({"parameters": {"work_mem": 4096}}), true),
+        (json!({"size": "900 GiB"}), true),
         (json!({"memory": "2 GiB"}), false),
         (json!({"connections": 99}), false),
     ] {
@@ -47,4 +50,40 @@ fn who_is_not_on_the_list_has_no_line() {
          hostssl all all 192.0.2.0/24 scram-sha-256\n\
          hostssl all all 2001:db8::/48 scram-sha-256\n"
     );
+}
+
+#[test]
+fn a_larger_disk_restarts_nothing() {
+    for (word, engine) in ENGINES {
+        let of = |size: &str| {
+            let spec = Spec::stored(&super::spec(&json!({"engine": word, "size": size}))).expect("it was parsed");
+            (engine::service(&spec, engine, Mode::Serving).digest(), engine::reserve(&spec))
+        };
+        let ((small, less), (large, more)) = (of("512 MiB"), of("2000 GiB"));
+        assert!(crate::same_but_live(&small, &large), "{word}");
+        assert!(less <= more && less >= Bytes::mib(100) && more <= Bytes::gib(7), "{word}: {less} {more}");
+    }
+}
+
+#[test]
+fn what_is_full_takes_no_changes_and_what_is_over_nobody() {
+    let spec = Spec::stored(&super::spec(&json!({"allow": [{"net": "192.0.2.0/24"}]}))).expect("it was parsed");
+    let service = engine::service(&spec, Engine::Postgres17, Mode::Serving);
+    let at = |fill: Fill, file: &str| service.live_at(fill).files[file].clone();
+    assert_eq!(service.live_at(Fill::Room), service.live);
+    assert!(!at(Fill::Room, "disk.conf").contains("read_only"));
+    assert!(at(Fill::Full, "disk.conf").ends_with("default_transaction_read_only = on\ntemp_file_limit = 64MB\n"));
+    assert_eq!(at(Fill::Full, "pg_hba.conf"), at(Fill::Room, "pg_hba.conf"));
+    assert_eq!(at(Fill::Over, "pg_hba.conf"), "local all husorden peer map=platform\nhost all husorden all reject\n");
+    // Whoever serves an upgrade reads only, and nobody else comes.
+    assert!(engine::service(&spec, Engine::Postgres17, Mode::Upgrading).fill.is_empty());
+
+    let spec = Spec::stored(&super::spec(&json!({"engine": "mariadb-11.8"}))).expect("it was parsed");
+    let service = engine::service(&spec, Engine::MariaDb118, Mode::Serving);
+    for fill in [Fill::Full, Fill::Over] {
+        assert!(service.live_at(fill).files["start.sql"].ends_with("SET GLOBAL read_only = 1;\n"), "{fill:?}");
+    }
+    assert!(!service.live_at(Fill::Room).files["start.sql"].contains("read_only"));
+    // One that runs must be told in SQL, also that there is room again.
+    assert!([Fill::Room, Fill::Full, Fill::Over].iter().all(|fill| !service.fill[fill].argv.is_empty()));
 }

@@ -90,9 +90,9 @@ fn starts(order: &Order) -> Vec<Start> {
     };
     let port = plan::port(order, &spec).digest();
     let around = [
-        (BTreeMap::new(), None),
-        (all(RuntimeSight::Ready), Some(port)),
-        (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), Some("old".to_owned())),
+        (BTreeMap::new(), None, Bytes(0)),
+        (all(RuntimeSight::Ready), Some(port), engine::reserve(&spec)),
+        (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), Some("old".to_owned()), Bytes::gib(1)),
     ];
     let mut volumes = vec![(VolumeSight::Absent, BTreeMap::new(), BTreeMap::new())];
     for marks in all_marks(order, &spec) {
@@ -110,8 +110,9 @@ fn starts(order: &Order) -> Vec<Start> {
                 if !is_live && at_work {
                     continue;
                 }
-                for (runtimes, port) in &around {
+                for (runtimes, port, reserve) in &around {
                     let sight = Sight {
+                        reserve: *reserve,
                         volume: volume.clone(),
                         marks: marks.clone(),
                         services: services.clone(),
@@ -210,6 +211,7 @@ fn nothing_is_done_to_data_while_a_server_from_before_is_ending() {
     let digest = engine::service(&spec, spec.engine, Mode::Serving).digest();
     let ready = |state: ServiceState| Sight {
         volume: live(spec.size),
+        reserve: engine::reserve(&spec),
         marks: BTreeMap::from([
             (mark::ENGINE.to_owned(), format!("postgresql-17 of {} from postgresql-15", order.solution)),
             (mark::PEOPLE.to_owned(), people::digest(&order, &spec)),

@@ -144,6 +144,7 @@ fn starts(order: &Order) -> Vec<Start> {
                 for (runtimes, port, route) in surroundings(order) {
                     starts.push(Start {
                         sight: Sight {
+                            reserve: Bytes(0),
                             volume: volume.clone(),
                             marks: marks.clone(),
                             services: services.clone(),

@@ -392,7 +392,12 @@ pub(super) fn findings(ask: &Ask, one: &api::Solution) -> Markup {
         @for finding in &one.findings {
             (ui::note(if finding.severity == "notice" { Tone::Plain } else if finding.severity == "warning" { Tone::Warn } else { Tone::Bad }, &finding.title, html! {
                 p { (finding.advice) }
-                @if has_list(ask, one) { p { a href={ (path(one)) "/access" } { (l.t("Se, hvem der må forbinde", "See who may connect")) } } }
+                @if finding.name.starts_with("disk-") {
+                    p class="row" {
+                        a href={ (path(one)) "/settings" } { (l.t("Gør den større", "Make it larger")) }
+                        a href={ (path(one)) "/snapshots" } { (l.t("Se øjebliksbilleder", "See the snapshots")) }
+                    }
+                } @else if has_list(ask, one) { p { a href={ (path(one)) "/access" } { (l.t("Se, hvem der må forbinde", "See who may connect")) } } }
             }))
         }
     }

@@ -5,6 +5,8 @@ mod change;
 pub(crate) mod connect;
 mod danger;
 mod entry;
+mod figures;
+mod log;
 mod place;
 mod shapes;
 mod snapshots;
@@ -36,6 +38,8 @@ pub(crate) fn table() -> Vec<Page> {
         get("/solutions/{solution}", Session, show),
         get("/solutions/{solution}/made", Session, create::made),
         get("/solutions/{solution}/events", Session, events),
+        get("/solutions/{solution}/figures", Session, figures::show),
+        get("/solutions/{solution}/log", Session, log::show),
         get("/solutions/{solution}/access", Session, access::show),
         post("/solutions/{solution}/access", Session, access::allow),
         post("/solutions/{solution}/access/remove", Session, access::remove),
@@ -95,7 +99,7 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                     (connect::card(ask, &one))
                     (access)
                     section class="card" id="usage" data-live {
-                        div class="title" { h2 { (l.t("Plads", "Disk")) } }
+                        div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(&one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }
                         div class="body" { (usage(ask, &one)) }
                     }
                 }

@@ -65,6 +65,11 @@ pub(super) fn has_list(ask: &Ask, one: &api::Solution) -> bool {
     ask.kinds.iter().any(|kind| kind.name() == one.kind && husorden_kinds::allow::stands_in(&kind.schema()))
 }
 
+/// Whether its kind keeps what its services say.
+fn has_log(ask: &Ask, one: &api::Solution) -> bool {
+    ask.kinds.iter().any(|kind| kind.name() == one.kind && kind.log().is_some())
+}
+
 /// A page of a solution: its head, how it stands, its tabs, and the content.
 pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let l = ask.l;
@@ -74,11 +79,15 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let access = has_list(ask, one).then(|| tab("/access", l.t("Adgang", "Access")));
     let own = own_places(ask, one);
     let own = own.iter().map(|place| tab(&format!("/places/{}", segment(&place.name)), place.title.get(l)));
-    let tabs = [tab("", l.t("Overblik", "Overview"))].into_iter().chain(access).chain(own).chain([
-        tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
-        tab("/events", l.t("Hændelser", "Events")),
-        tab("/settings", l.t("Indstillinger", "Settings")),
-    ]);
+    let tabs = [tab("", l.t("Overblik", "Overview"))]
+        .into_iter()
+        .chain(access)
+        .chain(own)
+        .chain([tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")), tab("/figures", l.t("Kurver", "Curves"))]);
+    let log = has_log(ask, one).then(|| tab("/log", l.t("Log", "Log")));
+    let tabs = tabs
+        .chain(log)
+        .chain([tab("/events", l.t("Hændelser", "Events")), tab("/settings", l.t("Indstillinger", "Settings"))]);
     let site = card_rows(ask, one).into_iter().find_map(|row| row.link);
     let busy = one.state == "working";
     ask.sheet(&one.name).live(format!("/live?solution={}", segment(&one.name))).refresh(busy.then_some(5)).show(html! {
