@@ -61,9 +61,10 @@ fn create(
             if platform {
                 let begun = Instant::now();
                 let one = Instance::order(house, &format!("made{round}"), engine, &json!({}))?;
-                one.until(ask)?;
-                ours.push(ms(begun.elapsed()));
+                // As a program does it: what asks too early waits a second for its packet to be sent again.
                 one.runs()?;
+                ask(&one)?;
+                ours.push(ms(begun.elapsed()));
                 house.api(Who::Account, "DELETE", &format!("/v1/solutions/made{round}"), None)?;
             } else {
                 peer.push(by_hand(engine)?);
@@ -77,7 +78,7 @@ fn create(
         unit: "ms",
         better: Better::Less,
         note: format!(
-            "n={SAMPLES}, median; ours from the order to an answer over TLS by the node's door, with a user, a password and an allow-list; by hand to an answer on the unix socket"
+            "n={SAMPLES}, median; ours from the order, by the API's word that it runs, to an answer over TLS by the node's door, with a user, a password and an allow-list; by hand to an answer on the unix socket"
         ),
     }
     .report()
