@@ -5,9 +5,11 @@
 
 mod account;
 pub mod api;
+mod attachment;
 mod case;
 mod context;
 mod credential;
+mod dump;
 mod event;
 mod evidence;
 mod failure;
@@ -42,6 +44,12 @@ pub enum Command {
     /// Archives: put files into a solution
     #[command(subcommand)]
     Archive(solution::archive::Verb),
+    /// Parts of a solution, such as databases, as one stream: get one, load one
+    #[command(subcommand)]
+    Dump(dump::Verb),
+    /// What a solution uses of another one of the account
+    #[command(subcommand)]
+    Attachment(attachment::Verb),
     /// Who tried to connect to a solution and was refused
     #[command(subcommand)]
     Proposal(proposal::Verb),
@@ -119,6 +127,8 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Solution(verb) => verb.run(&context),
         Command::Snapshot(verb) => verb.run(&context),
         Command::Archive(verb) => verb.run(&context),
+        Command::Dump(verb) => verb.run(&context),
+        Command::Attachment(verb) => verb.run(&context),
         Command::Proposal(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),
         Command::Order(verb) => verb.run(&context),

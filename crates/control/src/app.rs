@@ -4,6 +4,7 @@ use crate::bucket::Buckets;
 use crate::config::Config;
 use crate::doors::Doors;
 use crate::evidence::Log;
+use crate::gives::Gives;
 use crate::identity::password::Hasher;
 use crate::identity::seal::Seal;
 use crate::metrics::Metrics;
@@ -42,6 +43,7 @@ struct Inner {
     metrics: Metrics,
     outside: Outside,
     webhook_key: WebhookKey,
+    gives: Gives,
     /// Chains of certificates that are served from this process, by what people call them.
     certificates: Mutex<BTreeMap<&'static str, PathBuf>>,
 }
@@ -85,6 +87,7 @@ impl App {
                 metrics: Metrics::default(),
                 outside,
                 webhook_key,
+                gives: Gives::default(),
                 certificates: Mutex::default(),
             }),
         }
@@ -126,6 +129,11 @@ impl App {
 
     pub(crate) fn webhook_key(&self) -> &WebhookKey {
         &self.inner.webhook_key
+    }
+
+    /// Who waits for what nodes hand out.
+    pub(crate) fn gives(&self) -> &Gives {
+        &self.inner.gives
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -2,6 +2,7 @@
 //! ordered then. The new one has names, passwords and a volume of its own; the spec is the other's, with the form laid over it.
 
 use crate::app::App;
+use crate::attachment;
 use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::store::solution::SolutionRow;
@@ -48,13 +49,15 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
         return Err(held.refusal(false).into());
     }
     let Some(text) = &from.snapshot else {
-        let spec = row.spec.clone();
+        let mut spec = row.spec.clone();
+        attachment::not_inherited(&mut spec)?;
         return Ok(Source { row, snapshot: None, spec });
     };
     let Ok(id) = text.parse::<Uuid>() else { return Err(missing("/from/snapshot", text)) };
     match store::snapshot::get(tx.conn(), row.id, id).await? {
         Some(snapshot) if snapshot.state == "ready" => {
-            let spec = snapshot.spec.unwrap_or_else(|| row.spec.clone());
+            let mut spec = snapshot.spec.unwrap_or_else(|| row.spec.clone());
+            attachment::not_inherited(&mut spec)?;
             Ok(Source { row, snapshot: Some(id), spec })
         }
         Some(_) | None => Err(missing("/from/snapshot", text)),

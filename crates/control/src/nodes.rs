@@ -9,6 +9,7 @@ mod report;
 mod tell;
 
 use crate::app::App;
+use crate::gives::Given;
 use crate::store;
 use futures_util::StreamExt;
 use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION};
@@ -130,7 +131,13 @@ async fn link(app: App, stream: UnixStream) -> Result<(), LinkError> {
             ended
         }
         FromNode::Fetch { node, order } => fetch::send(&app, &node, order, write).await,
-        _ => Err(LinkError::Garbage("the first line was neither hello nor fetch".to_owned())),
+        // What was read of the stream with the first line goes along.
+        FromNode::Give { order, .. } => {
+            let first = lines.read_buffer_mut().split().freeze();
+            app.gives().given(order, Given { first, rest: lines.into_inner() });
+            Ok(())
+        }
+        _ => Err(LinkError::Garbage("the first line was neither hello nor fetch nor give".to_owned())),
     }
 }
 

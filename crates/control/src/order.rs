@@ -247,6 +247,8 @@ pub(crate) const fn word(verb: &Verb) -> &'static str {
         Verb::Restore { .. } => "restore",
         Verb::SnapshotDelete { .. } => "snapshot-delete",
         Verb::Unpack { .. } => "unpack",
+        Verb::Dump { .. } => "dump",
+        Verb::Load { .. } => "load",
         Verb::Wake => "wake",
         Verb::Sleep => "sleep",
     }
@@ -258,6 +260,8 @@ const fn act(verb: &Verb) -> &'static str {
         Verb::Restore { .. } => "order.restore",
         Verb::SnapshotDelete { .. } => "order.snapshot-delete",
         Verb::Unpack { .. } => "order.unpack",
+        Verb::Dump { .. } => "order.dump",
+        Verb::Load { .. } => "order.load",
         Verb::Wake => "order.wake",
         Verb::Sleep => "order.sleep",
     }

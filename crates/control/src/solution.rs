@@ -5,6 +5,7 @@
 
 use crate::answer::Answer;
 use crate::app::App;
+use crate::attachment;
 use crate::caller::{Caller, Trail};
 use crate::copy;
 use crate::doors::TenantTx;
@@ -75,7 +76,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     if let Err(field) = check_name(&form.name) {
         wrong.push(field);
     }
-    let form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
+    let mut form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
     let account = caller.account_for(app, form.account.as_deref()).await?;
     let id = SolutionId::new();
     let mut tx = caller.tenant(app, account, None).await?;
@@ -83,6 +84,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         Some(from) => Some(copy::source(&mut tx, from, kind.name()).await?),
         None => None,
     };
+    attachment::named(&mut tx, &mut form_spec).await?;
     let spec = match &source {
         Some(source) => parse(kind, &merge(&source.spec, &form_spec), Some(&source.spec), wrong)?,
         None => parse(kind, &form_spec, None, wrong)?,
@@ -120,6 +122,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         protected: form.protected,
         from,
     };
+    attachment::check(app, caller, &mut tx, (kind, new.node), (None, &spec)).await?;
     store::solution::insert(tx.conn(), &new).await?;
     claim(&mut tx, kind, id, account, &spec, false).await?;
 
@@ -151,7 +154,7 @@ pub(crate) async fn change(
     caller: &Caller,
     text: &str,
     if_match: &IfMatch,
-    form: api::SolutionChange,
+    mut form: api::SolutionChange,
 ) -> Result<Answer, Fault> {
     let (mut tx, mut row) = open(app, caller, text, if_match).await?;
     order::refuse_gone(&row)?;
@@ -165,12 +168,16 @@ pub(crate) async fn change(
     let before = row.clone();
     let mut hold = None;
     let mut trail = Trail::default();
-    if let Some(patch) = &form.spec {
+    if let Some(patch) = &mut form.spec {
+        attachment::named(&mut tx, patch).await?;
         row.spec = parse(kind, &merge(&before.spec, patch), Some(&before.spec), wrong)?;
     } else if !wrong.is_empty() {
         return Err(Refusal::fields(wrong).into());
     }
     if row.spec != before.spec {
+        let specs = (Some(&before.spec), &row.spec);
+        attachment::check(app, caller, &mut tx, (kind, &row.node), specs).await?;
+        attachment::keeps(app, &mut tx, &before, (&before.spec, Some(&row.spec))).await?;
         store::solution::count_to_create(tx.conn(), row.account).await?;
         quota::check(app, tx.conn(), row.account, row.id, kind.name(), &row.spec).await?;
         if kind.destructive(&before.spec, &row.spec) && row.has_volume() && row.hold_for.is_none() {
@@ -241,6 +248,7 @@ pub(crate) async fn delete(app: &App, caller: &Caller, text: &str, if_match: &If
     if row.protected {
         return Err(protected(&row).into());
     }
+    attachment::keeps(app, &mut tx, &row, (&row.spec, None)).await?;
     row.aim_before = row.aim;
     row.aim = Aim::Gone;
     let until = Timestamp::now() + SignedDuration::from_hours(24 * i64::from(app.config().retention_days));

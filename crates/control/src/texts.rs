@@ -229,6 +229,8 @@ fn verb(verb: &str) -> Text {
         "restore" => Text::new("gendannelse", "restore"),
         "snapshot-delete" => Text::new("sletning af øjebliksbillede", "deletion of a snapshot"),
         "unpack" => Text::new("udpakning", "unpacking"),
+        "dump" => Text::new("udtræk", "dump"),
+        "load" => Text::new("indlæsning", "load"),
         "wake" => Text::new("vækning", "waking"),
         "sleep" => Text::new("dvale", "sleep"),
         other => Text::new(other, other),

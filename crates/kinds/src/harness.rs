@@ -141,6 +141,12 @@ impl Kind for Lacks<'_> {
     fn credentials(&self, spec: &Value) -> Vec<crate::Login> {
         self.kind.credentials(spec)
     }
+    fn accepts(&self) -> &'static [crate::Protocol] {
+        self.kind.accepts()
+    }
+    fn serves(&self, spec: &Value) -> Option<crate::Served> {
+        self.kind.serves(spec)
+    }
     fn intake(&self) -> Option<(&'static str, &'static str)> {
         self.kind.intake()
     }

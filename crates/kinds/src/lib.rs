@@ -8,6 +8,7 @@
 //! To add a kind: a folder, a `mod` line and an entry in [`KINDS`].
 
 pub mod allow;
+pub mod attach;
 mod database;
 pub mod fake;
 pub mod figure;
@@ -23,13 +24,15 @@ pub mod pass;
 pub mod probe;
 pub mod sandbox;
 pub mod schema;
+pub mod scheme;
 pub mod sight;
 pub mod step;
 mod website;
 
+pub use attach::{Attach, Guest, Protocol, Served, Used};
 pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
-pub use order::{Aim, Credential, Login, Order, Scheme, Standing};
+pub use order::{Aim, Credential, Login, Order, Standing};
 pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
@@ -37,11 +40,13 @@ pub use sandbox::{
     Bind, Brake, Fill, Io, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName,
     same_but_live,
 };
+pub use scheme::Scheme;
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
-pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting};
+pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
 
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Every kind there is. A closed list: what does not stand here does not exist.
 pub static KINDS: [&dyn Kind; 2] = [&website::Website, &database::Database];
@@ -61,6 +66,17 @@ pub struct Demand {
     pub memory: Bytes,
     /// Processor, in percent of one core.
     pub cpu_percent: u32,
+}
+
+/// A format of what is handed out as one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamFormat {
+    /// Its word in the API.
+    pub word: &'static str,
+    /// What names of such files end with, without a dot first.
+    pub ending: &'static str,
+    /// Its media type.
+    pub media: &'static str,
 }
 
 /// Something the platform can host.
@@ -101,9 +117,39 @@ pub trait Kind: Sync {
         false
     }
 
+    /// What it can be attached to, by what it speaks; nothing for a kind that uses no others.
+    fn accepts(&self) -> &'static [Protocol] {
+        &[]
+    }
+
+    /// What it offers to be attached to; none for a kind that nobody uses.
+    fn serves(&self, _spec: &Value) -> Option<Served> {
+        None
+    }
+
     /// Where an uploaded archive is unpacked: the folder of the volume that holds the customer's files, and one for scratch
     /// beside it. None when the kind takes no archives.
     fn intake(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// What of it is handed out as one stream and taken in again, each by its name, such as its databases.
+    fn parts(&self, _spec: &Value) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The formats of such streams, the usual one first; none for a kind without parts.
+    fn formats(&self, _spec: &Value) -> &'static [StreamFormat] {
+        &[]
+    }
+
+    /// The task whose standard output is a part of it. None where there is no such part to be read now.
+    fn dump(&self, _order: &Order, _marks: &BTreeMap<String, String>, _part: &str, _format: &str) -> Option<Task> {
+        None
+    }
+
+    /// The task that takes a part in from its standard input. Whoever starts it takes a snapshot first.
+    fn load(&self, _order: &Order, _marks: &BTreeMap<String, String>, _part: &str, _format: &str) -> Option<Task> {
         None
     }
 

@@ -1,5 +1,7 @@
 //! What is wished of a solution: the order a kind plans from.
 
+use crate::attach::{Guest, Used};
+use crate::scheme::Scheme;
 use husorden_base::{Number, SolutionId, site};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,18 +17,6 @@ pub enum Aim {
     Stop,
     /// It goes. The only aim whose steps may destroy; a snapshot is left for the retention time first.
     Gone,
-}
-
-/// How an engine keeps a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// bcrypt (`$2y$…`), which PHP's `password_verify` and `crypt(3)` read.
-    Bcrypt,
-    /// PostgreSQL's verifier for SCRAM-SHA-256 (RFC 5802, RFC 7677): `SCRAM-SHA-256$4096:salt$StoredKey:ServerKey`.
-    ScramSha256,
-    /// MySQL's native hash: `*` and SHA-1 of SHA-1 in hexadecimal. It has no salt, so it is for long random passwords.
-    MysqlNative,
 }
 
 /// Somebody who logs in to a solution, with a password.
@@ -65,6 +55,12 @@ pub struct Order {
     /// Passwords by name.
     #[serde(default)]
     pub credentials: BTreeMap<String, Credential>,
+    /// Where it finds what its spec attaches; none also while there is nothing of that name to be used.
+    #[serde(skip)]
+    pub uses: Option<Used>,
+    /// Who uses it.
+    #[serde(skip)]
+    pub guests: Vec<Guest>,
     /// The case number a stranger may see, while a measure holds the solution closed. Comes from the register, never from
     /// a wish.
     #[serde(default)]
@@ -88,6 +84,14 @@ pub enum Standing {
 }
 
 impl Order {
+    /// The password of a user, whether one of the spec or one who comes by an attachment.
+    #[must_use]
+    pub fn credential(&self, username: &str) -> Option<&Credential> {
+        let guest =
+            self.guests.iter().map(|guest| &guest.credential).find(|credential| credential.username == username);
+        guest.or_else(|| self.credentials.get(username))
+    }
+
     /// The aim under the measures in force. A measure beats `run`, so that no kind can forget it; it does not stop a
     /// deletion, which takes away from the net anyway.
     #[must_use]

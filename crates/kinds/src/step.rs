@@ -2,7 +2,7 @@
 
 use crate::sandbox::{Role, Service, Task, TaskName, digest};
 use husorden_base::site::{Handler, Standing};
-use husorden_base::{Bytes, Domain, RuntimeName, Text};
+use husorden_base::{Bytes, Domain, Number, RuntimeName, Text};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,9 @@ pub struct Port {
     pub allow: Vec<Allow>,
     /// TCP ports of the node that lead to TCP ports of the solution. Who may pass is said by `allow`, not here.
     pub doors: Vec<Door>,
+    /// TCP ports of other solutions of the node that it may connect to. Whether they let it in, their own ports say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
     /// Outbound traffic is let through by NAT; port 25 never is, nor are private and platform addresses.
     pub outbound: bool,
 }
@@ -113,6 +116,15 @@ pub struct Door {
     pub outer: u16,
     /// The TCP port of the solution.
     pub inner: u16,
+}
+
+/// A TCP port of another solution of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Whose.
+    pub number: Number,
+    /// The TCP port, as that solution listens on it.
+    pub port: u16,
 }
 
 impl Port {

@@ -21,6 +21,8 @@ impl Node {
         if let Err(error) = self.register.forget_wish(wish.solution) {
             warn!(solution = %wish.solution, %error, "a wish could not be forgotten");
         }
+        // Who was attached to it has nothing to use any more, and says so.
+        self.register.attached_to(wish.solution).iter().for_each(|by| self.keeper.wake(by.solution));
         self.reports.forget(wish.solution);
         self.certificates.forget(wish.number);
         // Only what is empty: a socket that is still there is somebody's.

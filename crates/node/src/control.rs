@@ -142,8 +142,15 @@ impl Wishes {
             warn!(%solution, why, "a wish was refused");
             node.voice.say(&FromNode::WishRefused { solution, epoch, generation, why });
         };
+        // Who is attached to whom may differ afterwards, and both sides are looked after.
+        let around = |ids: &[(SolutionId, u64, u64)]| -> HashSet<SolutionId> {
+            ids.iter().flat_map(|(solution, ..)| crate::attachments::around(node, *solution)).collect()
+        };
+        let before = around(&said);
         match node.register.take_wishes(std::mem::take(&mut self.waiting)) {
             Ok(taken) => {
+                let neighbours = before.into_iter().chain(around(&said));
+                neighbours.for_each(|solution| node.keeper.wake(solution));
                 for (said, taken) in said.into_iter().zip(taken) {
                     let look = matches!(taken, Ok(true) | Err(WishError::Older { .. }));
                     if let Err(error) = taken {
@@ -228,5 +235,16 @@ pub(crate) fn fetch(control: &Path, node: &str, order: OrderId) -> std::io::Resu
     let mut stream = UnixStream::connect(control)?;
     writeln!(stream, "{}", serde_json::to_string(&FromNode::Fetch { node: node.to_owned(), order })?)?;
     stream.shutdown(Shutdown::Write)?;
+    Ok(stream)
+}
+
+/// A connection that takes the bytes that an order asks for; its reading half is closed.
+///
+/// # Errors
+/// When control is not reached.
+pub(crate) fn give(control: &Path, node: &str, order: OrderId) -> std::io::Result<UnixStream> {
+    let mut stream = UnixStream::connect(control)?;
+    writeln!(stream, "{}", serde_json::to_string(&FromNode::Give { node: node.to_owned(), order })?)?;
+    stream.shutdown(Shutdown::Read)?;
     Ok(stream)
 }

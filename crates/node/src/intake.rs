@@ -1,6 +1,7 @@
 //! Taking an uploaded archive in: fetched from control, unpacked by [`crate::unpack`] in a sandbox as the solution's uid.
 
 use crate::Node;
+use crate::sandbox::Streamed;
 use crate::unpack::{INSIDE_FILES, INSIDE_SCRATCH, refuse};
 use husorden_base::{Bytes, OrderId, Refusal};
 use husorden_kinds::{Bind, Io, Kind, Limits, Network, Place, RuntimeSight, Sandbox, Task, TaskSight, kind};
@@ -80,18 +81,30 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Arch
     }
     let stream = crate::control::fetch(&node.config.control_socket, &node.config.name, order)
         .map_err(|error| not_now(&error))?;
-    node.sandboxes.task_start_with(wish.number, &task, Some(stream.into())).map_err(|error| not_now(&error))?;
+    let streamed = Streamed { stdin: Some(stream.into()), stdout: None };
+    match run(node, wish, &task, streamed).map_err(|error| not_now(&error))? {
+        None => Ok(()),
+        Some(reason) => Err(said(&reason)),
+    }
+}
+
+/// Runs a task to its end beside the passes; its last words where it failed.
+///
+/// # Errors
+/// When it could not be run, or left no mark.
+pub(crate) fn run(node: &Arc<Node>, wish: &Wish, task: &Task, streamed: Streamed) -> io::Result<Option<String>> {
+    let marked = || node.volume(wish.number).marks().is_ok_and(|marks| marks.get(&task.mark.0) == Some(&task.mark.1));
+    node.sandboxes.task_start_with(wish.number, task, streamed).map_err(io::Error::other)?;
     loop {
         std::thread::sleep(LOOK_PAUSE);
-        let sight = node.sandboxes.sight(wish.number).tasks.remove(&task.name);
-        match sight {
+        match node.sandboxes.sight(wish.number).tasks.remove(&task.name) {
             Some(TaskSight { failed: None, .. }) => {}
             Some(TaskSight { failed: Some(reason), .. }) => {
-                node.sandboxes.task_forget(wish.number, &task.name).map_err(|error| not_now(&error))?;
-                return Err(said(&reason));
+                node.sandboxes.task_forget(wish.number, &task.name).map_err(io::Error::other)?;
+                return Ok(Some(reason));
             }
-            None if unpacked() => return Ok(()),
-            None => return Err(not_now(&io::Error::other("the archive's task ended and left no mark"))),
+            None if marked() => return Ok(None),
+            None => return Err(io::Error::other(format!("the task {} ended and left no mark", task.name))),
         }
     }
 }

@@ -5,14 +5,17 @@
 //! There is no async here: a node has few connections and many system calls, and threads say plainly who waits for what.
 
 mod access;
+mod attachments;
 mod burial;
 pub mod ca;
 mod certificates;
+mod closed;
 mod config;
 mod control;
 pub mod doctor;
 mod figures;
 mod filling;
+mod flow;
 pub mod ground;
 mod host;
 mod house;
@@ -87,12 +90,15 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
     let certificates = Arc::new(certificates::Certificates::open(ca, ground.home.join("certificates")));
     let routes = routes::Routes::open(&ground, Arc::clone(&certificates), Arc::clone(&register))
         .map_err(failed("opening the routes"))?;
+    let attachments = attachments::Attachments::open(&ground.home.join("node").join("attachments.key"))
+        .map_err(failed("opening the key of attachments"))?;
     let listen_library = listen::put(&ground.run).map_err(failed("writing the library for listening servers"))?;
     let node = Arc::new(Node {
         config,
         register,
         routes: Arc::new(routes),
         certificates,
+        attachments,
         listen_library,
         pool,
         runtimes: Arc::new(runtimes),
@@ -127,6 +133,7 @@ pub fn run(config: Config, machine_net: OwnedFd) -> Result<(), Error> {
     access::start(&node).map_err(failed("starting who sees to allow-lists"))?;
     filling::start(&node).map_err(failed("starting who looks at volumes that fill"))?;
     figures::start(&node).map_err(failed("starting who reads figures"))?;
+    closed::start(&node).map_err(failed("starting who answers for what is closed"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
     keeper::sweep(&node);
     let (counts, counted) = channel();

@@ -1,5 +1,6 @@
 //! The node itself: what it holds, and the few things its parts need from the whole.
 
+use crate::attachments::{self, Attachments};
 use crate::certificates::{self, Certificates, Reader};
 use crate::config::Config;
 use crate::control::Voice;
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     pub(crate) register: Arc<Register>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) certificates: Arc<Certificates>,
+    pub(crate) attachments: Attachments,
     /// What [`husorden_kinds::Place::Listen`] is on this machine.
     pub(crate) listen_library: PathBuf,
     pub(crate) pool: Arc<Pool>,
@@ -105,6 +107,8 @@ impl Node {
             aim: wish.aim,
             spec: wish.spec.clone(),
             credentials: wish.credentials.clone(),
+            uses: attachments::uses(self, wish),
+            guests: attachments::guests(self, wish),
             closed: held.map(|held| held.case_number),
             // A sealed solution does not expire: legal hold beats deletion.
             // Nor is anything destroyed on an old word: control must have said just now that it is still wished so, and

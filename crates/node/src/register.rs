@@ -10,14 +10,14 @@ mod turn;
 
 use husorden_base::{AccountId, MeasureId, Number, OrderId, SolutionId};
 use husorden_evidence::Hash;
-use husorden_kinds::Route;
+use husorden_kinds::{Attach, Route};
 use husorden_rules::{Held, Measure, hold};
 use husorden_wire::node::{VerbState, Wish};
 use jiff::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use turn::Turns;
@@ -86,6 +86,8 @@ pub(crate) enum WishError {
 #[derive(Default)]
 struct Memory {
     wishes: HashMap<SolutionId, Wish>,
+    /// Who is attached to whom: the one that is used, and the one that uses it.
+    attached: BTreeSet<(SolutionId, SolutionId)>,
     measures: BTreeMap<MeasureId, Measure>,
     routes: BTreeMap<Number, Route>,
     numbers: HashMap<Number, SolutionId>,
@@ -94,6 +96,24 @@ struct Memory {
     meta: HashMap<String, u64>,
     /// The hash of the last line of evidence, which the next one carries.
     chain: Option<Hash>,
+}
+
+impl Memory {
+    /// Puts a wish in the place of what there was of its solution.
+    fn put(&mut self, wish: Wish) {
+        self.take(wish.solution);
+        if let Some(attach) = Attach::of(&wish.spec) {
+            self.attached.insert((attach.solution, wish.solution));
+        }
+        self.wishes.insert(wish.solution, wish);
+    }
+
+    fn take(&mut self, solution: SolutionId) {
+        let Some(wish) = self.wishes.remove(&solution) else { return };
+        if let Some(attach) = Attach::of(&wish.spec) {
+            self.attached.remove(&(attach.solution, solution));
+        }
+    }
 }
 
 /// The register. Its memory changes only in its writer's turn, and is locked for moments: who reads never waits for the disk.
@@ -134,7 +154,7 @@ impl Register {
         let mut memory = Memory::default();
         for row in read.open_table(WISH).map_err(store)?.iter().map_err(store)? {
             let wish: Wish = parse(row.map_err(store)?.1.value())?;
-            memory.wishes.insert(wish.solution, wish);
+            memory.put(wish);
         }
         for row in read.open_table(MEASURE).map_err(store)?.iter().map_err(store)? {
             let measure: Measure = parse(row.map_err(store)?.1.value())?;
@@ -223,7 +243,7 @@ impl Register {
         }
         let mut memory = self.memory();
         memory.numbers.extend(numbers);
-        memory.wishes.extend(fresh);
+        fresh.into_values().for_each(|wish| memory.put(wish));
         Ok(said)
     }
 
@@ -241,7 +261,7 @@ impl Register {
             Ok(())
         })?;
         let mut memory = self.memory();
-        memory.wishes.remove(&solution);
+        memory.take(solution);
         memory.gone.insert(solution, last);
         Ok(())
     }
@@ -250,6 +270,17 @@ impl Register {
     #[must_use]
     pub(crate) fn wish(&self, solution: SolutionId) -> Option<Wish> {
         self.memory().wishes.get(&solution).cloned()
+    }
+
+    /// The wishes of those that are attached to a solution, in the order of their numbers.
+    #[must_use]
+    pub(crate) fn attached_to(&self, solution: SolutionId) -> Vec<Wish> {
+        let memory = self.memory();
+        let first = SolutionId(uuid::Uuid::nil());
+        let all = memory.attached.range((solution, first)..).take_while(|(used, _)| *used == solution);
+        let mut wishes: Vec<Wish> = all.filter_map(|(_, by)| memory.wishes.get(by).cloned()).collect();
+        wishes.sort_by_key(|wish| wish.number);
+        wishes
     }
 
     /// The wish of a solution by its number or its name, if exactly one fits.

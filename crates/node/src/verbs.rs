@@ -2,6 +2,7 @@
 //! each is written down when it has ended, so that it is not done twice.
 
 use crate::Node;
+use crate::flow::Part;
 use crate::intake::Archive;
 use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
@@ -165,6 +166,10 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
             .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)
             .map_err(|error| crate::host::refused(&error))
             .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into })),
+        Verb::Dump { part, format } => crate::flow::dump(node, wish, order, Part { part, format }),
+        Verb::Load { part, format, before, failed, .. } => {
+            crate::flow::load(node, wish, order, Part { part, format }, (before, failed))
+        }
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
     };
@@ -186,6 +191,8 @@ fn doing(verb: &Verb) -> Text {
         Verb::SnapshotDelete { .. } => Text::new("Sletter et øjebliksbillede", "Deleting a snapshot"),
         Verb::Restore { .. } => Text::new("Gendanner fra et øjebliksbillede", "Restoring from a snapshot"),
         Verb::Unpack { .. } => Text::new("Pakker arkivet ud", "Unpacking the archive"),
+        Verb::Dump { .. } => Text::new("Trækker ud", "Dumping"),
+        Verb::Load { .. } => Text::new("Læser ind", "Loading"),
         Verb::Wake => Text::new("Starter", "Starting"),
         Verb::Sleep => Text::new("Stopper", "Stopping"),
     }

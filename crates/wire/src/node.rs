@@ -6,7 +6,7 @@
 //! wishes is reported by the node as a stray and never removed.
 //!
 //! Bulk data (an uploaded archive) goes over a connection of its own that opens with [`FromNode::Fetch`]; control answers
-//! with the bytes and closes.
+//! with the bytes and closes. What a node hands out goes over one that opens with [`FromNode::Give`].
 
 use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, QuestionId, Refusal, SnapshotId, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Waiting};
@@ -157,6 +157,28 @@ pub enum Verb {
         /// The id of the snapshot that is taken first.
         before: SnapshotId,
     },
+    /// Hand a part of the solution out as one stream, made in a sandbox as the solution's uid; the node gives the bytes over a
+    /// connection of their own ([`FromNode::Give`]).
+    Dump {
+        /// The part, as its kind names it.
+        part: String,
+        /// The format, as its kind names it.
+        format: String,
+    },
+    /// Fetch an uploaded stream from control and take it in as a part of the solution, in a sandbox as its uid; a snapshot is taken
+    /// first, and brought back when it fails.
+    Load {
+        /// The part, as its kind names it.
+        part: String,
+        /// The format, as its kind names it.
+        format: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// The id of the snapshot that is taken first.
+        before: SnapshotId,
+        /// The id of the snapshot that is taken of what a failure left, before that is undone.
+        failed: SnapshotId,
+    },
     /// Start the solution's services now rather than at the first request.
     Wake,
     /// Stop the solution's services now; the next request wakes them.
@@ -197,6 +219,14 @@ pub enum FromNode {
     /// First line of a connection for bulk data: the bytes that belong to an order.
     Fetch {
         /// Who asks; bytes are given to the node that the order is for.
+        node: String,
+        /// Which order.
+        order: OrderId,
+    },
+    /// First line of a connection for bulk data the other way: the bytes that an order asks for follow, until it closes. Whether
+    /// they are all is said by the end of the order.
+    Give {
+        /// Who gives; bytes are taken from the node that the order is for.
         node: String,
         /// Which order.
         order: OrderId,

@@ -52,6 +52,7 @@ pub enum Verb {
     Unprotect(run::Which),
 }
 
+pub(crate) use change::send;
 pub(crate) use list::List;
 pub(crate) use run::{ended, show};
 

@@ -4,8 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, cases, erasures, events, evidence, figures, grants, journal, mails, me, money, notify, orders,
-    proposals, rules, solutions, tokens,
+    accounts, archive, cases, erasures, events, evidence, figures, flow, grants, journal, mails, me, money, notify,
+    orders, proposals, rules, solutions, tokens,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -64,6 +64,10 @@ fn solutions() -> Vec<Route> {
         post("/v1/solutions/{solution}/sleep", both(Can::SolutionChange), "Stop its services until the next request", orders::sleep).gives::<Order>().status(202),
         post("/v1/solutions/{solution}/archive", both(Can::SolutionChange), "Upload an archive and unpack it into the solution's files", archive::upload)
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
+        get("/v1/solutions/{solution}/dump", both(Can::SolutionChange), "Get a part of the solution, such as a database, as one stream", flow::dump)
+            .asks(&["part", "format"]),
+        post("/v1/solutions/{solution}/load", both(Can::SolutionChange), "Upload a file and take it in as a part of the solution; a snapshot is taken first", flow::load)
+            .takes_bytes().gives::<Order>().asks(&["part", "format"]).status(202),
         post("/v1/solutions/{solution}/credentials/{credential}", both(Can::SolutionChange), "Make a new password, shown once, or set the one that is sent", solutions::credential)
             .takes::<CredentialForm>().gives::<CredentialShown>(),
         get("/v1/solutions/{solution}/snapshots", both(Can::Read), "List snapshots", orders::snapshots).gives_page::<Snapshot>().asks(PAGE),

@@ -161,6 +161,29 @@ pub(crate) async fn demands(
     .await
 }
 
+/// A solution that is attached to another.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct AttachedBy {
+    /// Its name.
+    pub(crate) name: String,
+    /// What of the other it uses.
+    pub(crate) database: String,
+}
+
+/// Who of the account is attached to a solution, by what is wished and by what a node still sees of a change that waits.
+pub(crate) async fn attached_to(conn: &mut PgConnection, id: SolutionId) -> Result<Vec<AttachedBy>, sqlx::Error> {
+    all(
+        json(
+            "select jsonb_build_object('name', s.name, 'database', a->'database')
+               from solution s, lateral (values (s.spec->'attach'), (s.held->'spec'->'attach')) v(a)
+              where s.deleted is null and s.aim <> 'gone' and a->>'solution' = $1::text",
+        )
+        .bind(id.to_string()),
+        conn,
+    )
+    .await
+}
+
 /// A solution as it is made. The database gives it its number and the epoch.
 pub(crate) struct NewSolution<'a> {
     pub(crate) id: SolutionId,

@@ -2,7 +2,7 @@
 
 use husorden_base::{Bytes, FieldError, Text};
 use husorden_kinds::form::Form;
-use husorden_kinds::{Kind, Login, Order, Plan, Probe, Sight, allow};
+use husorden_kinds::{Kind, Login, Order, Plan, Probe, Protocol, Scheme, Served, Sight, allow};
 use serde_json::{Map, Value, json};
 
 pub struct Gated;
@@ -26,8 +26,10 @@ impl Kind for Gated {
         let mut form = Form::new(form, "");
         let access = allow::read(&mut form, before);
         let engine = form.text("engine").unwrap_or("one");
+        let databases = form.get("databases").cloned().unwrap_or(json!(["app"]));
         let wrong = form.finish();
-        let spec = json!({ "allow": access.allow, "open_to_all": access.open_to_all, "engine": engine });
+        let spec = json!({ "allow": access.allow, "open_to_all": access.open_to_all, "engine": engine,
+            "databases": databases });
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }
 
@@ -37,6 +39,11 @@ impl Kind for Gated {
 
     fn log(&self) -> Option<husorden_kinds::Log> {
         Some(husorden_kinds::Log { folder: "log", file: "gated.log" })
+    }
+
+    fn serves(&self, spec: &Value) -> Option<Served> {
+        let databases = spec["databases"].as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Some(Served { protocol: Protocol::Mysql, port: 3306, scheme: Scheme::MysqlNative, databases })
     }
 
     fn volume(&self, _: &Value) -> Bytes {

@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod attachments;
 mod breach;
 mod cases;
 mod cluster;

@@ -1,7 +1,8 @@
 //! A kind for tests: names it claims, an engine whose change is destructive, one credential.
 
 use husorden_base::{Bytes, Domain, FieldError, Text};
-use husorden_kinds::{Kind, Login, Order, Plan, Probe, Scheme, Sight};
+use husorden_kinds::form::Form;
+use husorden_kinds::{Attach, Kind, Login, Order, Plan, Probe, Protocol, Scheme, Sight, attach};
 use serde_json::{Value, json};
 
 pub struct Tiny;
@@ -21,11 +22,11 @@ impl Kind for Tiny {
         json!({ "type": "object", "properties": { "names": { "type": "array" }, "engine": { "type": "string" } } })
     }
 
-    fn parse(&self, form: &Value, _: Option<&Value>) -> Result<Value, Vec<FieldError>> {
+    fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
         let mut wrong = Vec::new();
         let mut bad = |pointer: String, said: &str| wrong.push(FieldError { pointer, detail: Text::new(said, said) });
         for name in form.as_object().into_iter().flat_map(|members| members.keys()) {
-            if !["names", "engine"].contains(&name.as_str()) {
+            if !["names", "engine", "attach"].contains(&name.as_str()) {
                 bad(format!("/{name}"), "unknown");
             }
         }
@@ -38,12 +39,23 @@ impl Kind for Tiny {
             }
         }
         let engine = form["engine"].as_str().unwrap_or("one");
-        if wrong.is_empty() { Ok(json!({ "names": names, "engine": engine })) } else { Err(wrong) }
+        let mut spec = json!({ "names": names, "engine": engine });
+        let attached = json!({ "attach": form["attach"] });
+        let mut inner = Form::new(&attached, "");
+        if let Some(attach) = attach::read(&mut inner, before.and_then(Attach::of).as_ref()) {
+            spec["attach"] = json!(attach);
+        }
+        wrong.extend(inner.finish());
+        if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }
 
     fn claims(&self, spec: &Value) -> Vec<(&'static str, String)> {
         let names = spec["names"].as_array().cloned().unwrap_or_default();
         names.iter().filter_map(Value::as_str).map(|name| ("domain", name.to_owned())).collect()
+    }
+
+    fn accepts(&self) -> &'static [Protocol] {
+        &[Protocol::Mysql]
     }
 
     fn volume(&self, _: &Value) -> Bytes {

@@ -24,7 +24,13 @@ impl Things {
             filled = filled.replace(&format!("{{{name}}}"), value);
         }
         assert!(!filled.contains('{'), "the walk has nothing to put into {path}: add it");
-        if filled.ends_with("/archive") { filled + "?format=zip" } else { filled }
+        if filled.ends_with("/archive") {
+            filled + "?format=zip"
+        } else if filled.ends_with("/dump") || filled.ends_with("/load") {
+            filled + "?part=app"
+        } else {
+            filled
+        }
     }
 
     pub fn get(&self, name: &str) -> &str {

@@ -303,6 +303,6 @@ pub(super) fn script(sandbox: &mut Sandbox, name: &str, text: &str) {
     sandbox.files.insert(path, text.to_owned());
 }
 
-fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
+pub(super) fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
     Task { name: name.to_owned(), sandbox, stdin: String::new(), mark: (mark.0.to_owned(), mark.1.to_owned()), limit_s }
 }

@@ -26,6 +26,7 @@
 mod card;
 mod engine;
 mod figures;
+mod flow;
 mod mariadb;
 mod names;
 mod parameters;
@@ -40,10 +41,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Sight, Snippet, Whereabouts};
+use crate::{
+    CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Protocol, Served, Sight, Snippet, StreamFormat, Task,
+    Whereabouts,
+};
+use engine::Family;
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
+use std::collections::BTreeMap;
 
 /// The kind `database`.
 pub(crate) struct Database;
@@ -95,6 +101,32 @@ impl Kind for Database {
 
     fn host(&self) -> bool {
         true
+    }
+
+    fn serves(&self, spec: &Value) -> Option<Served> {
+        let spec = stored(spec)?;
+        let protocol = match spec.engine.family() {
+            Family::Postgres => Protocol::Postgresql,
+            Family::MariaDb => Protocol::Mysql,
+        };
+        let (port, scheme) = (spec.engine.tcp(), spec.engine.scheme());
+        Some(Served { protocol, port, scheme, databases: spec.databases.into_keys().collect() })
+    }
+
+    fn parts(&self, spec: &Value) -> Vec<String> {
+        stored(spec).map(|spec| spec.databases.into_keys().collect()).unwrap_or_default()
+    }
+
+    fn formats(&self, spec: &Value) -> &'static [StreamFormat] {
+        stored(spec).map_or(&[], |spec| flow::formats(spec.engine.family()))
+    }
+
+    fn dump(&self, order: &Order, marks: &BTreeMap<String, String>, part: &str, format: &str) -> Option<Task> {
+        flow::task(order, marks, part, format, flow::Way::Out)
+    }
+
+    fn load(&self, order: &Order, marks: &BTreeMap<String, String>, part: &str, format: &str) -> Option<Task> {
+        flow::task(order, marks, part, format, flow::Way::In)
     }
 
     fn offers(&self) -> Vec<Offer> {

@@ -6,8 +6,9 @@ use husorden_base::Text;
 pub(super) const CHARS_MAX: usize = 40;
 
 /// Names that are the engines' or the platform's own.
-const TAKEN: [&str; 16] = [
+const TAKEN: [&str; 17] = [
     "husorden",
+    "husorden_load",
     "information_schema",
     "mariadb",
     "mysql",

@@ -67,7 +67,7 @@ pub(super) fn postgres(order: &Order, spec: &Spec) -> String {
         ),
     );
     for user in spec.users.keys() {
-        let Some(credential) = order.credentials.get(user) else { continue };
+        let Some(credential) = order.credential(user) else { continue };
         let (role, noted) = (name(user), literal(&format!("husorden {}", credential.generation)));
         create_role(out, user);
         line(
@@ -245,7 +245,7 @@ pub(super) fn mariadb(order: &Order, spec: &Spec) -> String {
         line(out, &format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4//"));
     }
     for (user, rights) in &spec.users {
-        let Some(credential) = order.credentials.get(user) else { continue };
+        let Some(credential) = order.credential(user) else { continue };
         let (who, hash) = (format!("'{user}'@'%'"), literal(&credential.hash));
         line(out, &format!("CREATE USER IF NOT EXISTS {who} IDENTIFIED BY PASSWORD {hash} REQUIRE SSL//"));
         line(

@@ -23,7 +23,7 @@ const DOORS: (u16, u32) = (20_000, 40_000);
 
 /// What to do next.
 pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
-    let spec = Spec::stored(&order.spec);
+    let spec = Spec::with_guests(order);
     match (order.standing(), spec) {
         (Standing::Going, _) => gone(order, sight),
         (Standing::Stopped | Standing::Closed(_), Ok(spec)) => {
@@ -51,7 +51,7 @@ pub(super) fn door(number: Number) -> u16 {
 pub(super) fn port(order: &Order, spec: &Spec) -> Port {
     let tcp = spec.engine.tcp();
     let access = crate::allow::Access { allow: spec.allow.clone(), open_to_all: spec.open_to_all };
-    Port { allow: access.ports(&[tcp]), doors: vec![Door { outer: door(order.number), inner: tcp }], outbound: false }
+    Port { allow: access.ports(&[tcp]), doors: vec![Door { outer: door(order.number), inner: tcp }], ..Port::default() }
 }
 
 /// On its way out: still, then off the net, then retained, and destroyed only when the retention time is over.

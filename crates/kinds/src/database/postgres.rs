@@ -154,7 +154,7 @@ pub(super) fn upgrade(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Eng
 }
 
 /// The platform's own way in: by the unix socket, as the uid of the solution.
-const IDENT: &str = "platform site husorden\n";
+const IDENT: &str = "platform site husorden\nplatform site husorden_load\n";
 
 /// `postgresql.conf`.
 fn settings(spec: &Spec, mode: Mode) -> String {
@@ -222,10 +222,12 @@ include '{LIVE}/{DISK}'
 
 /// Nobody but the platform.
 const LOCAL: &str = "local all husorden peer map=platform\nhost all husorden all reject\n";
+/// Who loads a file, for the customer and with an owner's rights.
+const LOADS: &str = "local all husorden_load peer map=platform\nhost all husorden_load all reject\n";
 
 /// `pg_hba.conf`: the platform by its socket, and the list by TLS. What no line names is refused.
 fn who_may_connect(spec: &Spec) -> String {
-    let mut text = LOCAL.to_owned();
+    let mut text = format!("{LOCAL}{LOADS}");
     for entry in &spec.allow {
         let _ = writeln!(text, "hostssl all all {} scram-sha-256", entry.net.trunc());
     }

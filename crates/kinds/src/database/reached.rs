@@ -20,7 +20,7 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
             (volume, expired) => Err(format!("volume is {volume:?}, expired: {expired}")),
         };
     }
-    let spec = Spec::stored(&order.spec).map_err(|error| error.to_string())?;
+    let spec = Spec::with_guests(order).map_err(|error| error.to_string())?;
     if order.standing() != Standing::Open {
         same("services", &sight.services.len(), &0)?;
         return match sight.volume {

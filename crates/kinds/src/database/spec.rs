@@ -2,6 +2,7 @@
 
 use super::engine::{ENGINES, Engine};
 use super::{names, parameters};
+use crate::Order;
 use crate::allow::{self, Entry};
 use crate::form::Form;
 use husorden_base::{Bytes, FieldError, Text};
@@ -82,6 +83,19 @@ impl Spec {
     /// Reads a stored spec.
     pub(super) fn stored(value: &Value) -> Result<Self, serde_json::Error> {
         Self::deserialize(value)
+    }
+
+    /// The stored spec of an order, with whoever uses the instance by an attachment: each a user of its own that may connect from
+    /// where it is, and owns its database.
+    pub(super) fn with_guests(order: &Order) -> Result<Self, serde_json::Error> {
+        let mut spec = Self::stored(&order.spec)?;
+        for guest in &order.guests {
+            let there = spec.databases.contains_key(&guest.database);
+            let grants = there.then(|| (guest.database.clone(), Right::Owner)).into_iter().collect();
+            spec.users.insert(guest.credential.username.clone(), User { grants });
+            spec.allow.push(Entry { net: guest.net(), note: String::new(), until: None });
+        }
+        Ok(spec)
     }
 
     /// Reads a form. A field that the form does not name keeps its value from `before`, or takes its default.

@@ -26,6 +26,8 @@ fn order(form: &Value) -> Order {
         aim: crate::Aim::Run,
         credentials: credentials.collect(),
         spec,
+        uses: None,
+        guests: Vec::new(),
         closed: None,
         expired: false,
     }

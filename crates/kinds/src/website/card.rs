@@ -58,7 +58,16 @@ pub(super) fn card(spec: &Value) -> Vec<CardRow> {
     }
     let word = |name: &str| spec[name].as_str().unwrap_or_default().to_owned();
     rows.push(row(Text::new("Miljø", "Runtime"), named(&word("runtime")), None, false));
-    rows.push(row(Text::new("Database", "Database"), named(&word("database")), None, false));
+    let attached = Text::new("Tilknyttet database", "Attached database");
+    match &site.attach {
+        Some(attach) if attach.holds => rows.push(row(attached, attach.database.clone(), None, false)),
+        attach => {
+            rows.push(row(Text::new("Database", "Database"), named(&word("database")), None, false));
+            if attach.is_some() {
+                rows.push(row(attached, "/srv/private/database.json".to_owned(), None, true));
+            }
+        }
+    }
     rows
 }
 

@@ -11,8 +11,9 @@ use crate::{Bind, Credential, Io, Limits, Live, Network, Place, Reach, Sandbox, 
 use husorden_base::{Bytes, RuntimeName};
 use std::collections::BTreeMap;
 
-/// Folders of the volume: what is served; what PHP writes besides; the database's data, one folder a version.
-pub(super) const FOLDERS: [&str; 3] = ["db", "tmp", "www"];
+/// Folders of the volume: what is served; what PHP writes besides; the database's data, one folder a version; what the platform
+/// writes for PHP to read.
+pub(super) const FOLDERS: [&str; 4] = ["db", "private", "tmp", "www"];
 /// The role of PHP-FPM.
 pub(super) const PHP: &str = "php";
 /// The role of MariaDB.
@@ -32,18 +33,24 @@ pub(super) mod mark {
     pub(in crate::website) const CREDENTIAL: &str = "credential.admin";
     /// The address that the application was told.
     pub(in crate::website) const ADDRESS: &str = "address";
+    /// What the site was told of its attachment last, or [`super::attached::NONE`].
+    pub(in crate::website) const ATTACHED: &str = "attached";
+    /// Where the application's data lies, when it does not lie on the volume.
+    pub(in crate::website) const AWAY: &str = "away";
     /// What a site without application began with.
     pub(in crate::website) const CONTENT: &str = "content";
 }
 
-const WWW: &str = "/srv/www";
+pub(super) const WWW: &str = "/srv/www";
 pub(super) const TMP: &str = "/srv/tmp";
+/// What the platform writes for PHP to read.
+pub(super) const PRIVATE: &str = "/srv/private";
 pub(super) const SOCKETS: &str = "/run/husorden";
 /// Where the servers say they listen. A label: what they listen on is handed to them, and they may try to remove it when they end.
 pub(super) const LISTEN: &str = "/run";
 /// What stands in for a mail server.
 pub(super) const NO_MAIL: &str = "/run/conf/no-mail.sh";
-const GENERATED: &str = "/run/conf";
+pub(super) const GENERATED: &str = "/run/conf";
 const SIGQUIT: i32 = 3;
 const SIGTERM: i32 = 15;
 /// Form fields and headers beside the upload itself.
@@ -159,12 +166,18 @@ pub(super) fn app_install(spec: &Spec, app: &App, runtime: &RuntimeName) -> Task
     });
     Task {
         stdin: order.to_string(),
-        ..app_task(spec, app, runtime, ("app-install", "install.php"), (mark::APP, app.name.word()))
+        ..app_task(spec, app, runtime, ("app-install", "install.php"), (mark::APP, app.name.word()), Network::Nothing)
     }
 }
 
 /// Sets the hash of the first user's password.
-pub(super) fn app_credential(spec: &Spec, app: &App, runtime: &RuntimeName, credential: &Credential) -> Task {
+pub(super) fn app_credential(
+    spec: &Spec,
+    app: &App,
+    runtime: &RuntimeName,
+    credential: &Credential,
+    network: Network,
+) -> Task {
     let order = serde_json::json!({"user": credential.username, "hash": credential.hash});
     Task {
         stdin: order.to_string(),
@@ -174,16 +187,17 @@ pub(super) fn app_credential(spec: &Spec, app: &App, runtime: &RuntimeName, cred
             runtime,
             ("credential-admin", "credential.php"),
             (mark::CREDENTIAL, &credential.generation.to_string()),
+            network,
         )
     }
 }
 
 /// Tells the application its address.
-pub(super) fn app_address(spec: &Spec, app: &App, runtime: &RuntimeName) -> Task {
+pub(super) fn app_address(spec: &Spec, app: &App, runtime: &RuntimeName, network: Network) -> Task {
     let order = serde_json::json!({"url": spec.address()});
     Task {
         stdin: order.to_string(),
-        ..app_task(spec, app, runtime, ("app-address", "address.php"), (mark::ADDRESS, &spec.address()))
+        ..app_task(spec, app, runtime, ("app-address", "address.php"), (mark::ADDRESS, &spec.address()), network)
     }
 }
 
@@ -202,7 +216,15 @@ pub(super) fn probe(spec: &Spec, runtime: &RuntimeName) -> Task {
     task("probe", sandbox, (mark::RUNTIME, runtime.as_str()), 90)
 }
 
-fn app_task(spec: &Spec, app: &App, runtime: &RuntimeName, (name, file): (&str, &str), mark: (&str, &str)) -> Task {
+/// The application's own code is at work here, before anyone has logged in: it has no errand on the net but where its data lies.
+fn app_task(
+    spec: &Spec,
+    app: &App,
+    runtime: &RuntimeName,
+    (name, file): (&str, &str),
+    mark: (&str, &str),
+    network: Network,
+) -> Task {
     let mut sandbox = php_sandbox(spec, runtime);
     sandbox.argv = words(&[
         &format!("/usr/bin/php{}", version(runtime)),
@@ -213,13 +235,12 @@ fn app_task(spec: &Spec, app: &App, runtime: &RuntimeName, (name, file): (&str, 
         &format!("/srv/app/husorden/{file}"),
     ]);
     sandbox.binds.push(Bind { from: Place::App(app.name.word().to_owned()), to: "/srv/app".to_owned(), write: false });
-    // The application's own code is at work here, before anyone has logged in: it has no errand on the net.
-    sandbox.network = Network::Nothing;
+    sandbox.network = network;
     sandbox.limits.memory = sandbox.limits.memory.max(Bytes::mib(384));
     task(name, sandbox, mark, 300)
 }
 
-fn php_sandbox(spec: &Spec, runtime: &RuntimeName) -> Sandbox {
+pub(super) fn php_sandbox(spec: &Spec, runtime: &RuntimeName) -> Sandbox {
     let mut env = environment();
     // The empty first part stands for the runtime's own folder.
     env.insert("PHP_INI_SCAN_DIR".to_owned(), format!(":{GENERATED}/php"));
@@ -229,7 +250,7 @@ fn php_sandbox(spec: &Spec, runtime: &RuntimeName) -> Sandbox {
         argv: Vec::new(),
         env,
         cwd: WWW.to_owned(),
-        binds: vec![folder("www", WWW), folder("tmp", TMP), sockets()],
+        binds: vec![folder("www", WWW), folder("tmp", TMP), private(false), sockets()],
         files: BTreeMap::from([
             (format!("{GENERATED}/fpm.conf"), settings::fpm_conf(spec)),
             (format!("{GENERATED}/php/90-site.ini"), settings::php_ini()),
@@ -246,7 +267,7 @@ fn php_sandbox(spec: &Spec, runtime: &RuntimeName) -> Sandbox {
     }
 }
 
-fn db_sandbox(spec: &Spec, database: &RuntimeName) -> Sandbox {
+pub(super) fn db_sandbox(spec: &Spec, database: &RuntimeName) -> Sandbox {
     Sandbox {
         runtime: database.clone(),
         argv: Vec::new(),
@@ -275,17 +296,17 @@ pub(super) fn held(marks: &BTreeMap<String, String>) -> Option<(Database, bool)>
     Some((Database::named(name)?, text.contains(' ')))
 }
 
-fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
+pub(super) fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
     Task { name: name.to_owned(), sandbox, stdin: String::new(), mark: (mark.0.to_owned(), mark.1.to_owned()), limit_s }
 }
 
-fn script(sandbox: &mut Sandbox, name: &str, text: &str) {
+pub(super) fn script(sandbox: &mut Sandbox, name: &str, text: &str) {
     let path = format!("{GENERATED}/{name}");
     sandbox.argv = words(&["/bin/sh", &path]);
     sandbox.files.insert(path, text.to_owned());
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
@@ -295,10 +316,15 @@ fn environment() -> BTreeMap<String, String> {
         .into()
 }
 
-fn folder(name: &str, to: &str) -> Bind {
+pub(super) fn folder(name: &str, to: &str) -> Bind {
     Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true }
 }
 
-fn sockets() -> Bind {
+/// What the platform writes for the site's own code.
+pub(super) fn private(write: bool) -> Bind {
+    Bind { from: Place::Folder("private".to_owned()), to: PRIVATE.to_owned(), write }
+}
+
+pub(super) fn sockets() -> Bind {
     Bind { from: Place::Sockets, to: SOCKETS.to_owned(), write: false }
 }

@@ -20,9 +20,12 @@
 //! - What serves is what the marks name. A new runtime serves after its probe, a new database after its upgrade of a copy; a
 //!   failure of either leaves the old one serving.
 //! - The platform never reads or writes the site's files: installing, upgrading and probing are tasks of the site's own uid.
+//! - Where the application's data lies, its own configuration says; it is switched last, by a rename, so that a move which is cut
+//!   has moved nothing. While data is moved nobody writes it, and what it is moved into must be empty.
 //! - No password is kept: the database knows its user by the socket, and the application is handed a hash.
 
 mod app;
+mod attached;
 mod card;
 mod engine;
 mod plan;
@@ -36,7 +39,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Scheme, Sight, Whereabouts};
+use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Protocol, Scheme, Sight, Whereabouts};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -87,6 +90,10 @@ impl Kind for Website {
         stored(spec).and_then(|spec| spec.app).map(|app| login(app.admin_user)).into_iter().collect()
     }
 
+    fn accepts(&self) -> &'static [Protocol] {
+        &[Protocol::Mysql]
+    }
+
     fn intake(&self) -> Option<(&'static str, &'static str)> {
         Some(("www", "tmp"))
     }
@@ -105,7 +112,9 @@ impl Kind for Website {
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {
         match (stored(before), stored(after)) {
-            (Some(before), Some(after)) => before.runtime != after.runtime || before.database != after.database,
+            (Some(before), Some(after)) => {
+                before.runtime != after.runtime || before.database != after.database || before.away() != after.away()
+            }
             _ => true,
         }
     }

@@ -6,7 +6,7 @@ use super::run::Run;
 use super::spec::{Runtime, Spec};
 use super::words;
 use crate::step::Answer;
-use crate::{Order, Plan, Port, Route, Sight, Standing, Step, VolumeSight};
+use crate::{Order, Plan, Port, Route, Sight, Standing, Step, Used, VolumeSight};
 use husorden_base::Bytes;
 
 /// What to do next.
@@ -48,9 +48,10 @@ pub(super) fn route(order: &Order, spec: &Spec, ready: bool) -> Route {
     }
 }
 
-/// The port of the site: nobody may connect, and PHP may ask outside. Files alone need none.
-pub(super) fn port(spec: &Spec) -> Option<Port> {
-    (spec.runtime != Runtime::Static).then(|| Port { outbound: true, ..Port::default() })
+/// The port of the site: nobody may connect, and PHP may ask outside and what is attached. Files alone need none.
+pub(super) fn port(order: &Order, spec: &Spec) -> Option<Port> {
+    let ways = order.uses.iter().map(Used::way).collect();
+    (spec.runtime != Runtime::Static).then(|| Port { outbound: true, ways, ..Port::default() })
 }
 
 /// On its way out: off the net, then still, then retained, and destroyed only when the retention time is over.

@@ -33,11 +33,19 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
         };
     }
     same("volume", &sight.volume, &VolumeSight::Live { limit: spec.size })?;
-    let port = plan::port(&spec).map(|port| port.digest());
+    let port = plan::port(order, &spec).map(|port| port.digest());
     same("port", &sight.port, &port)?;
 
+    let place = |uses: &crate::Used| format!("{} {}", uses.solution, uses.database);
+    let away = marked(sight, mark::AWAY).filter(|place| *place != "none").map(str::to_owned);
+    same("where the data lies", &away, &order.uses.as_ref().filter(|_| spec.away()).map(place))?;
+    let told = marked(sight, mark::ATTACHED).filter(|told| *told != "none").map(str::to_owned);
+    same("attachment", &told, &order.uses.as_ref().map(crate::Used::digest))?;
+
     let mut wanted = BTreeMap::new();
-    if let Some(name) = spec.database.catalogue() {
+    if spec.away() {
+        same("db mark", &marked(sight, mark::DB).filter(|held| Database::named(held).is_some()), &None)?;
+    } else if let Some(name) = spec.database.catalogue() {
         // A volume that came back from a snapshot may hold a later version; it is served as it is.
         let later = matches!(engine::held(&sight.marks), Some((held, false)) if held > spec.database && spec.database != Database::None);
         let name = if later {

@@ -2,17 +2,18 @@
 //! failed runs, one at a time:
 //!
 //! ```text
-//! db-init | db-upgrade → app-install → credential-admin → app-address | welcome → probe → db-tidy
+//! attach → db-init | db-upgrade → app-install → credential-admin → app-address | welcome → probe → move-out | move-in → db-tidy | db-leave
 //! ```
 //!
 //! What serves follows from the marks alone: the database that the mark `db` names, and the runtime that the mark `runtime`
 //! names. A wish for another changes what serves only when its task has left the mark, so a task that fails changes nothing.
 
+use super::attached;
 use super::engine::{self, ADMIN, DB, PHP, mark};
 use super::plan::{port, route, volume};
 use super::spec::{Database, Runtime, Spec};
 use super::words;
-use crate::{Order, Plan, RuntimeSight, Service, ServiceState, Sight, Step, Task, VolumeSight, Waiting};
+use crate::{Network, Order, Plan, RuntimeSight, Service, ServiceState, Sight, Step, Task, Used, VolumeSight, Waiting};
 use husorden_base::{RuntimeName, Text};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,8 @@ struct Due {
     failing: Failing,
     /// It talks to the database.
     asks_db: bool,
+    /// Nobody else may write the data meanwhile.
+    alone: bool,
     /// Catalogue entries it needs besides its runtime.
     also: Option<RuntimeName>,
 }
@@ -45,6 +48,8 @@ pub(super) struct Run<'a> {
     held: Option<(Database, bool)>,
     /// The runtime that serves.
     serving: Option<RuntimeName>,
+    /// The application's data lies in what is attached, and not on the volume.
+    away: bool,
     /// The line of tasks that are not done.
     line: Vec<Due>,
 }
@@ -65,6 +70,7 @@ impl<'a> Run<'a> {
             live,
             held: engine::held(&sight.marks).filter(|_| live),
             serving,
+            away: sight.marks.get(mark::AWAY).is_some_and(|place| place != attached::NONE),
             line: Vec::new(),
         };
         if live {
@@ -80,6 +86,7 @@ impl<'a> Run<'a> {
 
         let (current, failed) = self.current();
         troubles.extend(failed);
+        troubles.extend(self.absent());
         let services = self.services(current);
 
         let route = route(self.order, self.spec, self.ready(&services));
@@ -98,7 +105,7 @@ impl<'a> Run<'a> {
                 steps.push(Step::TaskForget { name: name.clone() });
             }
         }
-        let port = port(self.spec);
+        let port = port(self.order, self.spec);
         if port.is_none() && self.sight.port.is_some() {
             steps.push(Step::PortDrop);
         }
@@ -139,10 +146,51 @@ impl<'a> Run<'a> {
 
     /// The database that is to serve now: what the volume holds, for the wish comes true only by its task.
     fn database(&self) -> Option<RuntimeName> {
-        if self.spec.database == Database::None {
+        if self.spec.database == Database::None || self.settled_away() {
             return None;
         }
         self.held.and_then(|(held, _)| held.catalogue())
+    }
+
+    /// The data lies in what is attached, and is to stay there.
+    fn settled_away(&self) -> bool {
+        self.away && self.spec.away()
+    }
+
+    /// What is attached and serves.
+    fn used(&self) -> Option<&Used> {
+        self.order.uses.as_ref().filter(|used| used.open)
+    }
+
+    /// That what is attached is not there, for as long as it is wished.
+    fn absent(&self) -> Option<Text> {
+        ((self.spec.attach.is_some() || self.away) && self.used().is_none())
+            .then(|| words::attached_absent(self.order.uses.is_some()))
+    }
+
+    /// What the site has still to be told of its attachment.
+    fn tell(&self) -> Option<Task> {
+        let told = self.sight.marks.get(mark::ATTACHED);
+        match (&self.spec.attach, &self.order.uses) {
+            (Some(_), Some(used)) if told != Some(&used.digest()) => {
+                Some(attached::tell(self.spec, Some(used), &self.tools()))
+            }
+            (None, _) if told.is_some_and(|told| told != attached::NONE) => {
+                Some(attached::tell(self.spec, None, &self.tools()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The move that is due, while both sides can take part in it.
+    fn moving(&self) -> Option<Task> {
+        let (used, (held, _)) = (self.used()?, self.held?);
+        let database = held.catalogue()?;
+        match (self.away, self.spec.away()) {
+            (false, true) => Some(attached::out(self.spec, used, &database)),
+            (true, false) => Some(attached::back(self.spec, used, &database)),
+            (true, true) | (false, false) => None,
+        }
     }
 
     /// The runtime that tasks run in.
@@ -153,9 +201,13 @@ impl<'a> Run<'a> {
     /// Tasks whose marks are missing, in the order of the module's drawing.
     fn line(&self) -> Vec<Due> {
         let (spec, marks) = (self.spec, &self.sight.marks);
-        let has_db = spec.database != Database::None;
+        let has_db = spec.database != Database::None && !self.settled_away();
+        let network = if self.away { Network::Port } else { Network::Nothing };
         let mut line = Vec::new();
-        if let Some(wanted) = spec.database.catalogue() {
+        if let Some(task) = self.tell() {
+            line.push(Due::new(task, Failing::GoesOn));
+        }
+        if let Some(wanted) = spec.database.catalogue().filter(|_| has_db) {
             match self.held {
                 None => line.push(Due::new(engine::db_init(spec, &wanted), Failing::Ends)),
                 Some((held, _)) if held < spec.database => {
@@ -176,14 +228,14 @@ impl<'a> Run<'a> {
             if let Some(credential) = self.order.credentials.get(ADMIN)
                 && marks.get(mark::CREDENTIAL) != Some(&credential.generation.to_string())
             {
-                let task = engine::app_credential(spec, app, &tools, credential);
+                let task = engine::app_credential(spec, app, &tools, credential, network);
                 let failing = first(marks, mark::CREDENTIAL);
-                line.push(Due::new(task, failing).asks_db().also(&needs));
+                line.push(self.asking(Due::new(task, failing)).also(&needs));
             }
             if marks.get(mark::ADDRESS) != Some(&spec.address()) {
-                let task = engine::app_address(spec, app, &tools);
+                let task = engine::app_address(spec, app, &tools, network);
                 let failing = first(marks, mark::ADDRESS);
-                line.push(Due::new(task, failing).asks_db().also(&needs));
+                line.push(self.asking(Due::new(task, failing)).also(&needs));
             }
         } else if !marks.contains_key(mark::CONTENT) && !marks.contains_key(mark::APP) {
             line.push(Due::new(engine::welcome(spec, &tools), Failing::GoesOn));
@@ -195,13 +247,26 @@ impl<'a> Run<'a> {
                 engine::probe(spec, &wanted),
                 if self.serving.is_some() { Failing::GoesOn } else { Failing::Ends },
             );
-            due.asks_db = has_db;
+            due.asks_db = has_db && !self.away;
             line.push(due);
+        }
+        if let Some(task) = self.moving().filter(|_| marks.contains_key(mark::APP)) {
+            line.push(Due::new(task, Failing::GoesOn).asks_db().alone());
         }
         if let (Some(database), Some((_, true))) = (self.database(), self.held) {
             line.push(Due::new(engine::db_tidy(spec, &database), Failing::GoesOn));
         }
+        if let (Some((held, _)), true) = (self.held, self.settled_away())
+            && let Some(database) = held.catalogue()
+        {
+            line.push(Due::new(attached::leave(spec, &database), Failing::GoesOn));
+        }
         line
+    }
+
+    /// A task that talks to the database, wherever that is.
+    fn asking(&self, due: Due) -> Due {
+        if self.away { due } else { due.asks_db() }
     }
 
     /// The task whose turn it is, and what those before it failed of.
@@ -229,7 +294,8 @@ impl<'a> Run<'a> {
         if let Some(database) = self.database().filter(|_| !upgrading) {
             services.insert(DB, engine::db(self.spec, &database));
         }
-        if let Some(runtime) = &self.serving {
+        let moving = current.is_some_and(|due| due.alone && self.built(&due.task.sandbox.runtime));
+        if let Some(runtime) = self.serving.as_ref().filter(|_| !moving) {
             services.insert(PHP, engine::php(self.spec, runtime));
         }
         services
@@ -245,7 +311,7 @@ impl<'a> Run<'a> {
         match &self.spec.app {
             Some(_) => {
                 set(PHP)
-                    && set(DB)
+                    && (self.away || set(DB))
                     && marks.contains_key(mark::APP)
                     && marks.contains_key(mark::ADDRESS)
                     && (marks.contains_key(mark::CREDENTIAL) || !self.order.credentials.contains_key(ADMIN))
@@ -293,10 +359,12 @@ impl<'a> Run<'a> {
             None => db_seen.is_none(),
         };
         let db_there = !due.asks_db || services.contains_key(DB);
+        let alone = !due.alone || !self.sight.services.contains_key(PHP);
         self.built(&due.task.sandbox.runtime)
             && due.also.as_ref().is_none_or(|name| self.built(name))
             && db_as_wanted
             && db_there
+            && alone
     }
 }
 
@@ -307,11 +375,16 @@ fn first(marks: &BTreeMap<String, String>, key: &str) -> Failing {
 
 impl Due {
     fn new(task: Task, failing: Failing) -> Self {
-        Self { task, failing, asks_db: false, also: None }
+        Self { task, failing, asks_db: false, alone: false, also: None }
     }
 
     fn asks_db(mut self) -> Self {
         self.asks_db = true;
+        self
+    }
+
+    fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 

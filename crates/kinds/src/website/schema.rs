@@ -4,6 +4,7 @@ use super::app::LANGUAGES;
 use super::spec::{
     CPU_PERCENT, DATABASES, DOMAINS_MAX, EXECUTION_S, INPUT_VARS, MEMORY, MEMORY_MB, RUNTIMES, SIZE, UPLOAD_MB, WORKERS,
 };
+use crate::attach;
 use crate::schema::{self, field, number, order, size};
 use husorden_base::Bytes;
 use serde_json::{Value, json};
@@ -42,6 +43,7 @@ pub(super) fn schema() -> Value {
                 ("Application", "Installed once, when the site is made."),
                 ("Applikation", "Installeres én gang, når webstedet laves."),
             ),
+            "attach": attach::schema(),
             "docroot": field(
                 json!({"type": "string", "maxLength": 200, "default": "", "pattern": "^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/*)?$"}),
                 ("Document root", "The folder within the site that is shown to visitors, such as public. Empty is the whole site."),

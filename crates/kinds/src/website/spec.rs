@@ -1,6 +1,8 @@
 //! The spec of a website: what a customer may ask for, read strictly from a form.
 
 use super::app::{self, App};
+use crate::Attach;
+use crate::attach;
 use crate::form::Form;
 use husorden_base::{Bytes, Domain, FieldError, RuntimeName};
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,8 @@ pub(super) struct Spec {
     pub(super) runtime: Runtime,
     pub(super) database: Database,
     pub(super) app: Option<App>,
+    #[serde(default)]
+    pub(super) attach: Option<Attach>,
     pub(super) docroot: String,
     pub(super) https_only: bool,
     pub(super) php: Php,
@@ -103,6 +107,13 @@ impl Runtime {
     }
 }
 
+impl Spec {
+    /// Whether the site's data is to lie in what is attached.
+    pub(super) fn away(&self) -> bool {
+        self.attach.as_ref().is_some_and(|attach| attach.holds)
+    }
+}
+
 impl Database {
     /// The catalogue's name; none for `none`.
     pub(super) fn catalogue(self) -> Option<RuntimeName> {
@@ -140,13 +151,15 @@ impl Spec {
         let app = app::read(&mut form, before.map(|spec| &spec.app));
         let fitting = if app.is_some() { Database::MariaDb118 } else { Database::None };
         let database = form.choice("database", &DATABASES, before.map_or(fitting, |spec| spec.database));
+        let attach = attach::read(&mut form, before.and_then(|spec| spec.attach.as_ref()));
         let docroot = docroot(&mut form, before);
         let https_only = form.flag("https_only", before.is_none_or(|spec| spec.https_only));
         let php = php(&mut form, before);
         let size = form.bytes("size", SIZE, before.map_or(Bytes::gib(2), |spec| spec.size));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::mib(512), |spec| spec.memory));
         let cpu_percent = form.number("cpu_percent", CPU_PERCENT, before.map_or(100, |spec| spec.cpu_percent));
-        let spec = Self { domains, runtime, database, app, docroot, https_only, php, size, memory, cpu_percent };
+        let spec =
+            Self { domains, runtime, database, app, attach, docroot, https_only, php, size, memory, cpu_percent };
         spec.fits_together(&mut form, before);
         let wrong = form.finish();
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
@@ -160,6 +173,24 @@ impl Spec {
                 "Et statisk websted har ingen database: vælg \"none\".",
                 "A static site has no database: choose \"none\".",
             );
+        }
+        if self.runtime == Runtime::Static && self.attach.is_some() {
+            form.refuse("/attach", "Et statisk websted bruger ingen database.", "A static site uses no database.");
+        }
+        if self.attach.as_ref().is_some_and(|attach| attach.holds) {
+            if self.app.is_none() {
+                form.refuse(
+                    "/attach/holds",
+                    "Din egen kode kan vi ikke flytte: lad feltet være false, og læs /srv/private/database.json i koden.",
+                    "We cannot move your own code: leave the field false, and read /srv/private/database.json in it.",
+                );
+            } else if before.is_none() {
+                form.refuse(
+                    "/attach/holds",
+                    "Lav webstedet først, og flyt så dets data.",
+                    "Make the site first, and then move its data.",
+                );
+            }
         }
         if self.app.is_some() {
             if self.runtime == Runtime::Static {

@@ -1,5 +1,6 @@
 //! Tests of the website: forms, generated settings, and the plan from every small state.
 
+mod attached;
 mod forms;
 mod moves;
 mod settings;
@@ -36,6 +37,8 @@ fn order(form: &Value) -> Order {
         aim: crate::Aim::Run,
         spec,
         credentials,
+        uses: None,
+        guests: Vec::new(),
         closed: None,
         expired: false,
     }

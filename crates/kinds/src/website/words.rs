@@ -34,6 +34,21 @@ pub(super) fn build_failed(name: &RuntimeName) -> Text {
     )
 }
 
+/// What is attached is not there, or does not serve.
+pub(super) fn attached_absent(there: bool) -> Text {
+    if there {
+        Text::new(
+            "Den tilknyttede database er stoppet eller lukket. Webstedet bruger den igen, når den kører.",
+            "The attached database is stopped or closed. The site uses it again when it runs.",
+        )
+    } else {
+        Text::new(
+            "Den tilknyttede database er her ikke mere. Hent den tilbage, eller vælg en anden.",
+            "The attached database is not here any more. Bring it back, or choose another.",
+        )
+    }
+}
+
 /// A service does not start.
 pub(super) fn service_failing(role: &str, reason: &str) -> Text {
     let reason = tail(reason);
@@ -59,6 +74,21 @@ pub(super) fn working(task: &str) -> Text {
         "db-tidy" => {
             ("Den gamle udgave af databasen ryddes væk.", "The old version of the database is being cleared away.")
         }
+        super::attached::TELL => {
+            ("Webstedet får sin tilknyttede database at vide.", "The site is being told its attached database.")
+        }
+        super::attached::OUT => (
+            "Data flyttes til den tilknyttede database; webstedet er tilbage om lidt.",
+            "The data is being moved to the attached database; the site is back in a while.",
+        ),
+        super::attached::IN => (
+            "Data flyttes hjem til webstedets egen database; webstedet er tilbage om lidt.",
+            "The data is being moved back to the site's own database; the site is back in a while.",
+        ),
+        super::attached::LEAVE => (
+            "Den database, som data er flyttet fra, ryddes væk.",
+            "The database that the data was moved from is being cleared away.",
+        ),
         "app-install" => ("WordPress installeres.", "WordPress is being installed."),
         "credential-admin" => ("Adgangskoden sættes.", "The password is being set."),
         "app-address" => ("WordPress får sin adresse at vide.", "WordPress is being told its address."),
@@ -86,6 +116,18 @@ pub(super) fn failed(task: &str, serving: Option<&RuntimeName>, reason: &str) ->
         (DB_UPGRADE, _) => (
             "Databasen kunne ikke løftes til den nye version. Den gamle er urørt og kører videre. Stop og start webstedet for at prøve igen.".to_owned(),
             "The database could not be lifted to the new version. The old one is untouched and runs on. Stop and start the site to try again.".to_owned(),
+        ),
+        (super::attached::OUT, _) => (
+            "Data blev ikke flyttet; webstedet kører videre på sin egen database. Ret fejlen, og stop og start webstedet for at prøve igen, eller lad data blive.".to_owned(),
+            "The data was not moved; the site goes on with its own database. Mend the fault, and stop and start the site to try again, or let the data stay.".to_owned(),
+        ),
+        (super::attached::IN, _) => (
+            "Data blev ikke flyttet hjem; webstedet kører videre på den tilknyttede database. Stop og start webstedet for at prøve igen, eller lad data blive.".to_owned(),
+            "The data was not moved back; the site goes on with the attached database. Stop and start the site to try again, or let the data stay.".to_owned(),
+        ),
+        (super::attached::TELL, _) => (
+            "Webstedet kunne ikke få sin tilknyttede database at vide. Stop og start webstedet for at prøve igen.".to_owned(),
+            "The site could not be told its attached database. Stop and start the site to try again.".to_owned(),
         ),
         ("db-init", _) => (
             "Databasen kunne ikke laves. Stop og start webstedet for at prøve igen.".to_owned(),

@@ -39,6 +39,11 @@ pub(crate) fn mark(number: Number) -> u32 {
     OURS | number.get()
 }
 
+/// The port whose connections have this mark.
+pub(crate) fn marked(mark: u32) -> Option<Number> {
+    Number::new(mark & (INWARD - 1)).filter(|_| mark & !(INWARD | (INWARD - 1)) == OURS)
+}
+
 /// The bit that tells a connection opened to a port.
 pub(crate) fn inward_bit() -> u32 {
     INWARD

@@ -2,7 +2,7 @@
 
 use super::conntrack;
 use husorden_base::Number;
-use husorden_kinds::{Door, Port};
+use husorden_kinds::{Door, Port, Way};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +16,13 @@ pub(crate) enum Set {
     Own6,
     Marks,
     Outbound,
+    Ways,
     Allow4,
     Allow6,
     Doors4,
     Doors6,
+    Answers4,
+    Answers6,
     Sent,
     Received,
     RefusedOut,
@@ -31,16 +34,19 @@ pub(crate) enum Set {
 }
 
 /// The sets whose elements are set by us; the kernel fills the others.
-pub(super) const SETS: [Set; 15] = [
+pub(super) const SETS: [Set; 18] = [
     Set::Closed,
     Set::Own4,
     Set::Own6,
     Set::Marks,
     Set::Outbound,
+    Set::Ways,
     Set::Allow4,
     Set::Allow6,
     Set::Doors4,
     Set::Doors6,
+    Set::Answers4,
+    Set::Answers6,
     Set::Sent,
     Set::Received,
     Set::RefusedOut,
@@ -61,10 +67,13 @@ impl Set {
             Self::Own6 => "own6",
             Self::Marks => "marks",
             Self::Outbound => "outbound",
+            Self::Ways => "ways",
             Self::Allow4 => "allow4",
             Self::Allow6 => "allow6",
             Self::Doors4 => "doors4",
             Self::Doors6 => "doors6",
+            Self::Answers4 => "answers4",
+            Self::Answers6 => "answers6",
             Self::Sent => "sent",
             Self::Received => "received",
             Self::RefusedOut => "refused-out",
@@ -113,6 +122,13 @@ impl Element {
         Self { set, key, end: Some(end), value: None }
     }
 
+    fn way(number: Number, way: Way) -> Self {
+        let mut key = link_key(number);
+        key.extend_from_slice(&way.number.ipv4().octets());
+        key.extend_from_slice(&padded(way.port));
+        Self { set: Set::Ways, key, end: None, value: None }
+    }
+
     /// A door leads to one of the solution's addresses.
     fn door(door: Door, to: IpAddr) -> Self {
         let mut value = Vec::new();
@@ -125,6 +141,9 @@ impl Element {
     pub(super) fn number(&self) -> Option<Number> {
         if matches!(self.set, Set::Doors4 | Set::Doors6) {
             return number_at(read_address(self.value.as_deref()?.split_last_chunk::<4>()?.0)?);
+        }
+        if matches!(self.set, Set::Answers4 | Set::Answers6) {
+            return conntrack::marked(u32::from_ne_bytes(self.value.as_deref()?.try_into().ok()?));
         }
         let name = self.key.get(..16)?;
         let name = name.split(|byte| *byte == 0).next()?;
@@ -172,6 +191,32 @@ fn put_address(key: &mut Vec<u8>, address: IpAddr, four: Set, six: Set) -> Set {
     }
 }
 
+/// Who is answered by the node while a measure holds the port: each entry of its list, at each of its doors.
+pub(crate) fn answers(number: Number, has: &BTreeSet<Element>) -> BTreeSet<Element> {
+    let mut found = BTreeSet::new();
+    for door in has {
+        let (allow, set) = match door.set {
+            Set::Doors4 => (Set::Allow4, Set::Answers4),
+            Set::Doors6 => (Set::Allow6, Set::Answers6),
+            _ => continue,
+        };
+        let Some(inner) = door.value.as_deref().and_then(<[u8]>::last_chunk::<4>) else { continue };
+        let outer = [door.key.as_slice(), &[0, 0]].concat();
+        for entry in has.iter().filter(|entry| entry.set == allow) {
+            // A key is the link's name, the TCP port and the address.
+            let at_door = |key: &[u8]| {
+                let (port, address) = key.get(16..)?.split_first_chunk::<4>()?;
+                (port == inner).then(|| [outer.as_slice(), address].concat())
+            };
+            let Some(key) = at_door(&entry.key) else { continue };
+            let end = entry.end.as_deref().and_then(at_door);
+            let value = Some((conntrack::mark(number) | conntrack::inward_bit()).to_ne_bytes().to_vec());
+            found.insert(Element { set, key, end, value });
+        }
+    }
+    found
+}
+
 /// Every element a port shall have at this time.
 pub(crate) fn elements(number: Number, port: &Port, now: Timestamp) -> BTreeSet<Element> {
     let mut found: BTreeSet<Element> = METERS.into_iter().map(|set| Element::of(set, number)).collect();
@@ -181,6 +226,7 @@ pub(crate) fn elements(number: Number, port: &Port, now: Timestamp) -> BTreeSet<
     if port.outbound {
         found.insert(Element::of(Set::Outbound, number));
     }
+    found.extend(port.ways.iter().map(|way| Element::way(number, *way)));
     for door in &port.doors {
         found.insert(Element::door(*door, number.ipv4().into()));
         found.insert(Element::door(*door, number.ipv6().into()));

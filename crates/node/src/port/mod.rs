@@ -13,6 +13,7 @@
 //! What is deliberately absent: no bridge, no proxy ARP (the neighbours of both ends are written down for good), no rule
 //! per port, no process per port.
 
+mod answers;
 mod conntrack;
 mod element;
 mod error;
@@ -28,6 +29,7 @@ mod tests;
 mod types;
 mod wished;
 
+pub use answers::door_of;
 pub use error::Error;
 pub use knocks::Knock;
 pub use table::Count;
@@ -35,7 +37,6 @@ pub use types::{Counters, LinkName, Standing, Uplink};
 
 use crate::Ground;
 use conntrack::Opened;
-use element::{Element, Set};
 use husorden_base::Number;
 use husorden_kinds::{Allow, Port};
 use ipnet::IpNet;
@@ -50,7 +51,7 @@ use rules::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,6 +75,8 @@ pub const DOOR_MIN: u16 = 1024;
 #[derive(Debug)]
 pub struct Ports {
     ground: Ground,
+    /// In IPv4 and IPv6.
+    answers: [TcpListener; 2],
     mtu: u32,
     /// Taken first, for as long as a port is made or taken away.
     machine: Mutex<Machine>,
@@ -100,8 +103,14 @@ impl Ports {
             .find(uplink.interface.as_str())
             .map_err(Error::kernel(|| format!("finding {}", uplink.interface)))?
             .ok_or_else(|| Error::NoUplink(uplink.interface.clone()))?;
+        let failed = |source| Error::file("listening for closed ports in", Path::new("/"))(source);
+        let answers = answers::listen().map_err(failed)?;
+        let mut at = [0; 2];
+        for (at, ear) in at.iter_mut().zip(&answers) {
+            *at = ear.local_addr().map_err(failed)?.port();
+        }
         // The table stands before anything is forwarded.
-        Table::write_base(uplink)?;
+        Table::write_base(uplink, at)?;
         let accepts = format!("ipv6/conf/{}/accept_ra", uplink.interface);
         if netns::get(&accepts).as_deref() == Some("1") {
             // A machine that forwards no longer listens to routers unless told so with a 2.
@@ -115,6 +124,7 @@ impl Ports {
         let shown = table.show().map_err(Error::kernel(|| "listing the table".to_owned()))?;
         Ok(Self {
             ground: ground.clone(),
+            answers,
             mtu: up.mtu,
             machine: Mutex::new(Machine { links, happenings, seen: BTreeSet::new(), wished, made: BTreeSet::new() }),
             rules: Mutex::new(Rules { table, shown }),
@@ -240,9 +250,21 @@ impl Ports {
     /// When the kernel refuses.
     pub fn close(&self, number: Number) -> Result<(), Error> {
         let mut rules = self.rules();
-        let mark = Element::of(Set::Closed, number);
-        rules.settle(number, |shown| (shown.closed.insert(number)).then_some((vec![mark.clone()], vec![])))?;
+        rules.hold(number, true)?;
         rules.forget(number, Opened::Either)
+    }
+
+    /// Who is on the list of a port that is closed and comes by its door is led to one of these, in IPv4 and IPv6. [`door_of`] tells
+    /// which door it was, and [`Ports::behind`] whose.
+    #[must_use]
+    pub fn answers(&self) -> &[TcpListener; 2] {
+        &self.answers
+    }
+
+    /// The port that a door of the node leads to.
+    #[must_use]
+    pub fn behind(&self, outer: u16) -> Option<Number> {
+        self.machine().wished.behind(outer)
     }
 
     /// Opens a port again after a measure.
@@ -250,8 +272,7 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses.
     pub fn open_again(&self, number: Number) -> Result<(), Error> {
-        let mark = Element::of(Set::Closed, number);
-        self.rules().settle(number, |shown| (shown.closed.remove(&number)).then_some((vec![], vec![mark.clone()])))
+        self.rules().hold(number, false)
     }
 
     /// What every port with a machine part has done since it was made.
@@ -326,7 +347,8 @@ impl Ports {
 
     /// Whether the table shows exactly what is wished, as it was seen last.
     fn in_force(&self, number: Number, port: &Port) -> bool {
-        self.rules().shown.ports.get(&number) == Some(&element::elements(number, port, Timestamp::now()))
+        let rules = self.rules();
+        rules.shown.ports.get(&number) == Some(&rules::wanted(&rules.shown, number, port, Timestamp::now()))
     }
 }
 
@@ -335,7 +357,7 @@ pub(crate) fn try_out() -> Result<(), Error> {
     netns::on_own_thread(|| {
         unshare(CloneFlags::CLONE_NEWNET).map_err(Error::kernel(|| "making a network namespace".to_owned()))?;
         let uplink = Uplink { interface: INNER.parse().expect("it is a link's name"), refuse: Vec::new() };
-        Table::write_base(&uplink)?;
+        Table::write_base(&uplink, [1; 2])?;
         let own = Path::new("/proc/thread-self/ns/net");
         let file = fs::File::open(own).map_err(Error::file("opening", own))?;
         let pair = Pair { here: "p1", there: INNER, here_mac: NODE_MAC, there_mac: PORT_MAC, mtu: 1500, group: GROUP };

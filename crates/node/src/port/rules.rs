@@ -10,6 +10,15 @@ use jiff::Timestamp;
 use nix::errno::Errno;
 use std::collections::BTreeSet;
 
+/// Every element that a port shall have at this time, as it stands closed or open.
+pub(super) fn wanted(shown: &Shown, number: Number, port: &Port, now: Timestamp) -> BTreeSet<Element> {
+    let mut wanted = element::elements(number, port, now);
+    if shown.closed.contains(&number) {
+        wanted.extend(element::answers(number, &wanted));
+    }
+    wanted
+}
+
 /// A change is tried again this often when somebody else changes the ruleset at the same moment.
 const CHANGE_TRIES_MAX: usize = 50;
 
@@ -61,12 +70,33 @@ impl Rules {
         Err(kernel()(Errno::EBUSY))
     }
 
+    /// Closes a port for a measure, or opens it again; who is on its list is answered by the node in the meantime.
+    pub(super) fn hold(&mut self, number: Number, held: bool) -> Result<(), Error> {
+        let mark = Element::of(Set::Closed, number);
+        self.settle(number, |shown| {
+            let marked = if held { shown.closed.insert(number) } else { shown.closed.remove(&number) };
+            let mark = marked.then(|| mark.clone());
+            let has = shown.ports.entry(number).or_default();
+            let is_answer = |element: &&Element| matches!(element.set, Set::Answers4 | Set::Answers6);
+            let answered: BTreeSet<Element> = has.iter().filter(is_answer).cloned().collect();
+            let wanted = if held { element::answers(number, has) } else { BTreeSet::new() };
+            let add: Vec<_> = wanted.difference(&answered).cloned().chain(mark.clone().filter(|_| held)).collect();
+            let remove: Vec<_> = answered.difference(&wanted).cloned().chain(mark.filter(|_| !held)).collect();
+            has.retain(|element| !answered.contains(element));
+            has.extend(wanted);
+            if has.is_empty() {
+                shown.ports.remove(&number);
+            }
+            (!add.is_empty() || !remove.is_empty()).then_some((add, remove))
+        })
+    }
+
     /// Brings a port's elements to what they shall be now, and cuts the connections that are no longer allowed.
     pub(super) fn bring(&mut self, number: Number, port: Option<&Port>) -> Result<(), Error> {
         let now = Timestamp::now();
-        let wanted = &port.map_or_else(BTreeSet::new, |port| element::elements(number, port, now));
         let mut narrowed = BTreeSet::new();
         self.settle(number, |shown| {
+            let wanted = &port.map_or_else(BTreeSet::new, |port| wanted(shown, number, port, now));
             let has = shown.ports.remove(&number).unwrap_or_default();
             if !wanted.is_empty() {
                 shown.ports.insert(number, wanted.clone());

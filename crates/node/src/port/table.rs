@@ -64,9 +64,10 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Writes the base table in one piece. Elements that are in it already stay.
-    pub(crate) fn write_base(uplink: &Uplink) -> Result<(), Error> {
-        let text = base_text(uplink);
+    /// Writes the base table in one piece, with the TCP ports of the node's own that answer for closed ports. Elements that are in it
+    /// already stay.
+    pub(crate) fn write_base(uplink: &Uplink, answers: [u16; 2]) -> Result<(), Error> {
+        let text = base_text(uplink, answers);
         let first = nft(&text);
         if first.is_err() && nft(&format!("list table inet {TABLE}")).is_ok() {
             // A table of another make, which cannot be changed into this one: it is replaced in one transaction, and the
@@ -225,7 +226,7 @@ fn read_count(element: &[u8]) -> Count {
     Count { packets: number(2), bytes: number(1) }
 }
 
-fn base_text(uplink: &Uplink) -> String {
+fn base_text(uplink: &Uplink, answers: [u16; 2]) -> String {
     let (mut never4, mut never6) = (NEVER4.to_owned(), NEVER6.to_owned());
     for net in &uplink.refuse {
         let list = match net {
@@ -236,6 +237,8 @@ fn base_text(uplink: &Uplink) -> String {
     }
     BASE.replace("{UPLINK}", uplink.interface.as_str())
         .replace("{GROUP}", &GROUP.to_string())
+        .replace("{ANSWERS4}", &answers[0].to_string())
+        .replace("{ANSWERS6}", &answers[1].to_string())
         .replace("{INWARD}", &conntrack::inward_bit().to_string())
         .replace("{NEVER4}", &never4)
         .replace("{NEVER6}", &never6)
@@ -273,10 +276,10 @@ mod tests {
             interface: "up0".parse().expect("a link name"),
             refuse: vec!["203.0.113.9/32".parse().expect("a net")],
         };
-        let text = base_text(&uplink);
+        let text = base_text(&uplink, [40_404, 40_406]);
         assert!(text.contains("oifname != \"up0\""));
         assert!(text.contains("198.18.0.0/15, 224.0.0.0/3, 203.0.113.9/32"));
-        for left in ["{UPLINK}", "{GROUP}", "{INWARD}", "{NEVER4}", "{NEVER6}"] {
+        for left in ["{UPLINK}", "{GROUP}", "{ANSWERS4}", "{ANSWERS6}", "{INWARD}", "{NEVER4}", "{NEVER6}"] {
             assert!(BASE.contains(left) && !text.contains(left), "{left}");
         }
     }

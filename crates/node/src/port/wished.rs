@@ -55,6 +55,11 @@ impl Wished {
         self.ports.get(&number)
     }
 
+    /// The port that a door of the node leads to.
+    pub(super) fn behind(&self, outer: u16) -> Option<Number> {
+        self.doors.get(&outer).copied()
+    }
+
     pub(super) fn numbers(&self) -> BTreeSet<Number> {
         self.ports.keys().copied().collect()
     }

@@ -48,10 +48,10 @@ use crun::Crun;
 use husorden_base::Number;
 use husorden_kinds::{Reach, Role, Sandbox, Service, ServiceSight, ServiceState, Task, TaskName, TaskSight};
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
+pub use state::Streamed;
 use state::{Key, Phase, Shared, Slot, TaskPhase, Which};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -260,14 +260,14 @@ impl Sandboxes {
     /// # Errors
     /// When the solution is held, or another setting of the task still runs: that one is ended.
     pub fn task_start(&self, number: Number, task: &Task) -> Result<(), SandboxError> {
-        self.task_start_with(number, task, None)
+        self.task_start_with(number, task, Streamed::default())
     }
 
-    /// As [`Sandboxes::task_start`], with something open for standard input in place of the task's own text.
+    /// As [`Sandboxes::task_start`], with something open for standard input in place of the task's own text, or for standard output.
     ///
     /// # Errors
     /// As [`Sandboxes::task_start`].
-    pub fn task_start_with(&self, number: Number, task: &Task, stdin: Option<OwnedFd>) -> Result<(), SandboxError> {
+    pub fn task_start_with(&self, number: Number, task: &Task, streamed: Streamed) -> Result<(), SandboxError> {
         let key = key(number, &task.name)?;
         let mut state = self.shared.lock();
         if state.held.contains(&number) {
@@ -281,7 +281,7 @@ impl Sandboxes {
                 self.shared.forget_task(&mut state, &key);
                 return Err(SandboxError::Ending(key.1));
             }
-            _ => self.shared.enter_task(&mut state, &key, task, stdin),
+            _ => self.shared.enter_task(&mut state, &key, task, streamed),
         }
         Ok(())
     }

@@ -175,13 +175,21 @@ impl Slot {
     }
 }
 
+/// What is open for a task in place of what it has else.
+#[derive(Debug, Default)]
+pub struct Streamed {
+    /// For its standard input, in place of its own text.
+    pub stdin: Option<OwnedFd>,
+    /// For its standard output, which is else kept with its last words.
+    pub stdout: Option<OwnedFd>,
+}
+
 /// A task that was started.
 #[derive(Debug)]
 pub(crate) struct TaskSlot {
     pub(crate) task: Arc<Task>,
     pub(crate) digest: String,
-    /// Something open for its standard input, in place of its own text.
-    pub(crate) stdin: Option<OwnedFd>,
+    pub(crate) streamed: Streamed,
     pub(crate) phase: TaskPhase,
     pub(crate) tail: Tail,
     pub(crate) timed_out: bool,

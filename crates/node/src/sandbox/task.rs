@@ -2,7 +2,7 @@
 
 use super::process::{Exit, Process};
 use super::start::{LaunchError, Streams};
-use super::state::{Chore, Key, Shared, State, Tail, Target, TaskPhase, TaskRun, TaskSlot, Which};
+use super::state::{Chore, Key, Shared, State, Streamed, Tail, Target, TaskPhase, TaskRun, TaskSlot, Which};
 use super::{Event, causes};
 use husorden_kinds::{Live, Task};
 use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fcntl_setfl, memfd_create};
@@ -21,12 +21,12 @@ const OUTPUT_BYTES_MAX: usize = 16 << 10;
 
 impl Shared {
     /// Enters a task that is to run.
-    pub(crate) fn enter_task(&self, state: &mut State, key: &Key, task: &Task, stdin: Option<OwnedFd>) {
+    pub(crate) fn enter_task(&self, state: &mut State, key: &Key, task: &Task, streamed: Streamed) {
         state.tasks.insert(
             key.clone(),
             TaskSlot {
                 digest: task.digest(),
-                stdin,
+                streamed,
                 task: Arc::new(task.clone()),
                 phase: TaskPhase::Queued,
                 tail: Tail::new(OUTPUT_BYTES_MAX),
@@ -54,16 +54,16 @@ impl Shared {
             return;
         }
         slot.phase = TaskPhase::Starting;
-        let (task, stdin) = (slot.task.clone(), slot.stdin.take());
+        let (task, streamed) = (slot.task.clone(), std::mem::take(&mut slot.streamed));
         drop(state);
 
-        let mut launched = self.launch_task(&which, &task, stdin.as_ref());
+        let mut launched = self.launch_task(&which, &task, &streamed);
         for pause in LAUNCH_AGAIN {
             let Err(error @ LaunchError::Crun(_)) = &launched else { break };
             tracing::warn!(sandbox = which.id(), error = causes(error), "a task did not start and is started again");
             self.clear(&which);
             std::thread::sleep(pause);
-            launched = self.launch_task(&which, &task, stdin.as_ref());
+            launched = self.launch_task(&which, &task, &streamed);
         }
         match launched {
             Ok((process, output)) => {
@@ -95,7 +95,7 @@ impl Shared {
     }
 
     /// Launches a task's sandbox; with its first process, what it says.
-    fn launch_task(&self, which: &Which, task: &Task, stdin: Option<&OwnedFd>) -> Result<(Process, File), LaunchError> {
+    fn launch_task(&self, which: &Which, task: &Task, streamed: &Streamed) -> Result<(Process, File), LaunchError> {
         let mut output = None;
         let process = self.launch(which, &task.sandbox, &Live::default(), |_| {
             let (reader, writer) = io::pipe()?;
@@ -104,11 +104,14 @@ impl Shared {
             output = Some(reader);
             Ok(Streams {
                 streams: [
-                    match stdin {
+                    match &streamed.stdin {
                         Some(open) => open.try_clone()?,
                         None => held_in_memory(&task.stdin)?.into(),
                     },
-                    writer.try_clone()?.into(),
+                    match &streamed.stdout {
+                        Some(open) => open.try_clone()?,
+                        None => writer.try_clone()?.into(),
+                    },
                     writer.into(),
                 ],
                 ears: None,

@@ -18,6 +18,7 @@ mod visitors;
 mod waiting;
 
 mod access;
+mod attachment;
 mod client;
 mod frame;
 mod letters;

@@ -216,7 +216,7 @@ pub struct Order {
     pub id: String,
     /// On which solution.
     pub solution: String,
-    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `wake`, `sleep`.
+    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `dump`, `load`, `wake`, `sleep`.
     pub verb: String,
     /// `queued`, `running`, `done` or `failed`.
     pub state: String,

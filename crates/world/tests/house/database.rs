@@ -105,6 +105,10 @@ impl<'a> Client<'a> {
 
     /// The mariadb client over TLS, the name verified. It looks the name up, so it is told where it leads.
     pub(crate) fn mariadb(&self, database: &str, sql: &str) -> Result<String, String> {
+        said(&mut self.mariadb_of(database, sql))
+    }
+
+    fn mariadb_of(&self, database: &str, sql: &str) -> Command {
         let script = "mount --bind /dev/stdin /etc/hosts && shift && exec mariadb --no-defaults --protocol=tcp \
                       --skip-column-names --batch --connect-timeout=10 --ssl-verify-server-cert \"$@\"";
         let mut unshare = Command::new("unshare");
@@ -117,7 +121,7 @@ impl<'a> Client<'a> {
         unshare.args([format!("--ssl-ca={}", self.ca()), database.to_owned(), format!("--execute={sql}")]);
         let hosts = self.hosts();
         unshare.env("MYSQL_PWD", &self.password).stdin(Stdio::from(std::fs::File::open(hosts).expect("the hosts")));
-        said(&mut unshare)
+        unshare
     }
 
     /// A file in the form of `/etc/hosts` that names the instance, and by a name that is not its own too.
@@ -174,7 +178,9 @@ fn instances_are_made_and_reached_by_those_who_may() {
     a_copy_is_an_instance_of_its_own(&house, &owner);
     an_upgrade_and_its_undo(&house, &owner);
     nothing_acknowledged_is_lost(&house, &owner);
-    a_measure(&house, &owner);
+    let mut open = owner.psql_of("app");
+    open.args(["--command", "SELECT pg_sleep(60)"]);
+    a_measure(&house, "pg", &mut open, &|| owner.psql("app", "SELECT count(*) > 0 FROM acknowledged"), "t");
     drivers::connect(&house, "pg", &Client::new(&house, "pg", "app", &rotate(&house, "pg", "app")));
     let left = house.run(&["down"]).expect("down runs");
     assert!(left.status.success(), "{}", text(&left.stderr));
@@ -384,29 +390,32 @@ pub(super) fn server(house: &House, client: &Client<'_>) -> i32 {
     i32::try_from(record["pid"].as_i64().expect("a pid")).expect("a pid")
 }
 
-fn a_measure(house: &House, owner: &Client<'_>) {
-    assert_eq!(owner.psql("app", "SELECT 1").as_deref(), Ok("1"));
-    let one = house.api(Who::Account, "GET", "/v1/solutions/pg", None).expect("the API answers").body;
+/// Sessions that are open are cut, new ones are told in the engine's own protocol, and after the lift all is as it was.
+fn a_measure(house: &House, name: &str, open: &mut Command, ask: &dyn Fn() -> Result<String, String>, expected: &str) {
+    assert_eq!(ask().as_deref(), Ok(expected));
+    let path = format!("/v1/solutions/{name}");
+    let one = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;
     // A session that is open is cut.
-    let mut open = owner.psql_of("app");
-    open.args(["--command", "SELECT pg_sleep(60)"]);
-    let mut open = open.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql runs");
+    let mut open = open.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the client runs");
     std::thread::sleep(Duration::from_millis(500));
     let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
-    house.wait_state("pg", "closed", SOON).unwrap_or_else(|error| panic!("{error}"));
-    assert!(owner.psql("app", "SELECT 1").is_err(), "it is closed");
-    let until = Instant::now() + Duration::from_secs(30);
-    while open.try_wait().expect("psql").is_none() && Instant::now() < until {
+    house.wait_state(name, "closed", SOON).unwrap_or_else(|error| panic!("{error}"));
+    let until = Instant::now() + SOON;
+    while open.try_wait().expect("the client").is_none() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(50));
     }
     let _ = open.kill();
     let _ = open.wait();
+    let told = ask().expect_err("it is closed");
+    let case = measure["case_number"].as_str().expect("a number");
+    // What psql is told is not asked for here yet: see "Not yet" in the README.
+    assert!(name == "pg" || told.contains("closed by a decision") && told.contains(case), "{told}");
     let path = format!("/v1/measures/{}/lift", measure["id"].as_str().expect("an id"));
     let reasons = json!({ "reasons": "The machine was cleaned and the password changed." });
     let lifted = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
-    house.wait_state("pg", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(owner.psql("app", "SELECT count(*) > 0 FROM acknowledged").as_deref(), Ok("t"), "as it was");
+    house.wait_state(name, "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(ask().as_deref(), Ok(expected), "as it was");
 }
 
 #[test]
@@ -456,5 +465,6 @@ fn mariadb(house: &House) {
     assert_eq!(owner.mariadb("app", "SELECT COUNT(*) FROM notes").as_deref(), Ok("1000"));
     undo(house, "my");
     assert!(owner.mariadb("app", "SELECT VERSION()").expect("it answers").starts_with("10.11"));
-    assert_eq!(owner.mariadb("app", "SELECT COUNT(*) FROM notes").as_deref(), Ok("1000"));
+    let mut open = owner.mariadb_of("app", "SELECT SLEEP(60)");
+    a_measure(house, "my", &mut open, &|| owner.mariadb("app", "SELECT COUNT(*) FROM notes"), "1000");
 }

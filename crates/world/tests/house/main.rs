@@ -1,12 +1,14 @@
 //! The whole house on real engines. Each module is one story, with an installation of its own.
 
 mod access;
+mod attach;
 mod care;
 mod commands;
 mod copies;
 mod database;
 mod drivers;
 mod faults;
+mod flow;
 mod network;
 mod operation;
 mod panel;

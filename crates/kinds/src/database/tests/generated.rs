@@ -47,6 +47,8 @@ fn who_is_not_on_the_list_has_no_line() {
         service.live.files["pg_hba.conf"],
         "local all husorden peer map=platform\n\
          host all husorden all reject\n\
+         local all husorden_load peer map=platform\n\
+         host all husorden_load all reject\n\
          hostssl all all 192.0.2.0/24 scram-sha-256\n\
          hostssl all all 2001:db8::/48 scram-sha-256\n"
     );
@@ -86,4 +88,38 @@ fn what_is_full_takes_no_changes_and_what_is_over_nobody() {
     assert!(!service.live_at(Fill::Room).files["start.sql"].contains("read_only"));
     // One that runs must be told in SQL, also that there is room again.
     assert!([Fill::Room, Fill::Full, Fill::Over].iter().all(|fill| !service.fill[fill].argv.is_empty()));
+}
+
+#[test]
+fn who_is_attached_is_a_user_that_owns_one_database_and_comes_from_one_address() {
+    use crate::{Credential, Guest, Kind};
+    use husorden_base::Number;
+    for engine in ["postgresql-17", "mariadb-11.8"] {
+        let mut order = super::order(&json!({"engine": engine, "databases": {"app": {}, "other": {}}}));
+        let plain = people::digest(&order, &Spec::with_guests(&order).expect("it was parsed"));
+        let number = Number::new(8).expect("8");
+        let credential =
+            Credential { username: crate::attach::username(number), hash: "VERIFIER".to_owned(), generation: 5 };
+        order.guests = vec![Guest { number, database: "app".to_owned(), credential }];
+        let spec = Spec::with_guests(&order).expect("it was parsed");
+        let sql = match engine {
+            "mariadb-11.8" => people::mariadb(&order, &spec),
+            _ => people::postgres(&order, &spec),
+        };
+        assert!(sql.contains("attached-8") && sql.contains("VERIFIER"), "{sql}");
+        assert!(
+            sql.contains("app.owner") || sql.contains("GRANT ALL PRIVILEGES ON `app`.* TO 'attached-8'@'%'"),
+            "{sql}"
+        );
+        assert!(!sql.contains("ON `other`.* TO 'attached-8'"), "{sql}");
+        assert_ne!(people::digest(&order, &spec), plain);
+        let port = super::super::plan::port(&order, &spec);
+        assert!(port.allow.iter().any(|allow| allow.net.to_string() == format!("{}/32", number.ipv4())), "{port:?}");
+        // A database that is gone leaves a user without rights, and no statement that fails.
+        order.guests[0].database = "gone".to_owned();
+        let spec = Spec::with_guests(&order).expect("it was parsed");
+        assert!(spec.users["attached-8"].grants.is_empty());
+        let served = super::super::Database.serves(&order.spec).expect("it serves");
+        assert_eq!(served.databases, ["app", "other"]);
+    }
 }

@@ -50,7 +50,7 @@ fn a_new_site_with_wordpress_is_made_in_order() {
         steps,
         [
             "route \"preparing\"",
-            "volume db tmp www",
+            "volume db private tmp www",
             "port",
             "runtime mariadb-11.8",
             "runtime php-8.4",

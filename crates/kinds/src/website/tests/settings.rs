@@ -101,8 +101,8 @@ fn no_secret_is_on_a_command_line_and_every_script_is_given_along() {
         engine::db_tidy(&spec, &db),
         engine::welcome(&spec, &php),
         engine::app_install(&spec, &app, &php),
-        engine::app_credential(&spec, &app, &php, credential),
-        engine::app_address(&spec, &app, &php),
+        engine::app_credential(&spec, &app, &php, credential, Network::Nothing),
+        engine::app_address(&spec, &app, &php, Network::Nothing),
         engine::probe(&spec, &php),
     ];
     for task in &tasks {

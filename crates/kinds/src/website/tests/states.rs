@@ -112,7 +112,7 @@ fn surroundings(order: &Order) -> Vec<Around> {
         CATALOGUE.into_iter().map(|name| (name.parse().expect("a catalogue name"), seen.clone())).collect()
     };
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let port = plan::port(&spec).map(|port| port.digest());
+    let port = plan::port(order, &spec).map(|port| port.digest());
     let route = plan::route(order, &spec, true).digest();
     vec![
         (BTreeMap::new(), None, None),

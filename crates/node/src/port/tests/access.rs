@@ -110,7 +110,7 @@ fn a_door_leads_in_and_opens_nothing() {
         let ports = house.ports();
         let set = |nets: &[&str], doors: &[Door]| {
             let allow = nets.iter().map(|net| allow(INNER_PORT, net)).collect();
-            let port = Port { allow, doors: doors.to_vec(), outbound: false };
+            let port = Port { allow, doors: doors.to_vec(), ..Port::default() };
             ports.set(one, &port).unwrap();
             assert_eq!(ports.look(one).unwrap(), Some(port.digest()));
         };
@@ -158,10 +158,15 @@ fn a_door_leads_in_and_opens_nothing() {
         for stream in &mut streams {
             assert!(!still_talks(stream));
         }
-        assert!(by_door(NODE4).is_err() && from_node(NODE4, DOOR.outer).is_err());
         assert_eq!(remembered(one), 0);
+        assert!(from_node(NODE4, DOOR.outer).is_err());
+        who_is_held_is_answered_by_the_node(house, &ports, one);
+        set(&["2001:db8::/64"], &[DOOR]);
+        assert!(by_door(NODE4).is_err(), "who is not on the list is told nothing");
+        set(all, &[DOOR]);
         ports.open_again(one).unwrap();
-        assert!(by_door(NODE4).is_ok());
+        let mut four = by_door(NODE4).unwrap();
+        assert_eq!(seen_as(&mut four), OUTSIDE4, "it leads in again");
 
         // One door leads to one solution.
         let wish = |doors: &[Door]| Port { doors: doors.to_vec(), ..Port::default() };
@@ -175,6 +180,21 @@ fn a_door_leads_in_and_opens_nothing() {
         ports.set(two, &wish(&[DOOR])).unwrap();
         ports.shut().unwrap();
     });
+}
+
+/// By a door of what is closed one gets to the node's own ear, which knows the door, and to nothing else.
+fn who_is_held_is_answered_by_the_node(house: &House, ports: &Ports, held: Number) {
+    for (place, to) in [NODE4, "2001:db8::1"].into_iter().enumerate() {
+        let mut led = connect(&house.outside, address(to), DOOR.outer).unwrap();
+        let (answered, _) = ports.answers()[place].accept().unwrap();
+        assert_eq!(door_of(&answered).unwrap(), DOOR.outer);
+        assert_eq!(ports.behind(DOOR.outer), Some(held));
+        assert!(!still_talks(&mut led));
+        let ear = ports.answers()[place].local_addr().unwrap().port();
+        assert!(connect(&house.outside, address(to), ear).is_err(), "it is reached by doors alone");
+    }
+    assert!(connect(&house.outside, held.ipv4().into(), INNER_PORT).is_err());
+    assert!(ports.look(held).unwrap().is_some(), "it is as it was wished");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The pages of one solution, the same for every kind: what it is comes from the API, what its kind says of it from the kind.
 
 mod access;
+mod attachment;
 mod change;
 pub(crate) mod connect;
 mod danger;
+mod dumps;
 mod entry;
 mod figures;
 mod log;
@@ -45,6 +47,12 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/access/remove", Session, access::remove),
         post("/solutions/{solution}/access/open", Session, access::open),
         post("/solutions/{solution}/access/close", Session, access::close),
+        get("/solutions/{solution}/dump", Session, dumps::get),
+        get("/solutions/{solution}/attachment", Session, attachment::show),
+        post("/solutions/{solution}/attachment", Session, attachment::attach),
+        post("/solutions/{solution}/attachment/move", Session, attachment::move_there),
+        post("/solutions/{solution}/attachment/return", Session, attachment::move_back),
+        post("/solutions/{solution}/attachment/end", Session, attachment::end),
         post("/solutions/{solution}/proposals/{proposal}/accept", Session, access::accept),
         post("/solutions/{solution}/proposals/{proposal}/dismiss", Session, access::dismiss),
         get("/solutions/{solution}/places/{place}", Session, place::show),
@@ -98,6 +106,7 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
                     (connect::card(ask, &one))
                     (access)
+                    (dumps::card(ask, &one))
                     section class="card" id="usage" data-live {
                         div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(&one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }
                         div class="body" { (usage(ask, &one)) }

@@ -1,6 +1,6 @@
 //! What the pages of a solution have in common: how it is read, and the frame with its state and tabs.
 
-use super::{access, standing, title_state};
+use super::{access, attachment, standing, title_state};
 use crate::api::segment;
 use crate::ask::{Ask, Reply, no_page};
 use crate::pages::overview::kind_title;
@@ -77,12 +77,14 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let here = ask.path.as_str().split('?').next().unwrap_or_default().trim_start_matches(&base).to_owned();
     let tab = |tail: &str, title: &str| (tail.to_owned(), title.to_owned());
     let access = has_list(ask, one).then(|| tab("/access", l.t("Adgang", "Access")));
+    let attachment = attachment::has_page(ask, one).then(|| tab("/attachment", l.t("Tilknytning", "Attachment")));
     let own = own_places(ask, one);
     let own = own.iter().map(|place| tab(&format!("/places/{}", segment(&place.name)), place.title.get(l)));
     let tabs = [tab("", l.t("Overblik", "Overview"))]
         .into_iter()
         .chain(access)
         .chain(own)
+        .chain(attachment)
         .chain([tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")), tab("/figures", l.t("Kurver", "Curves"))]);
     let log = has_log(ask, one).then(|| tab("/log", l.t("Log", "Log")));
     let tabs = tabs

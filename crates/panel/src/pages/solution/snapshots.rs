@@ -100,6 +100,8 @@ fn verb(ask: &Ask, verb: &str) -> String {
         "restore" => l.t("Gendanner", "Restoring"),
         "snapshot-delete" => l.t("Sletter et øjebliksbillede", "Deleting a snapshot"),
         "unpack" => l.t("Pakker ud", "Unpacking"),
+        "dump" => l.t("Trækker ud", "Dumping"),
+        "load" => l.t("Læser ind", "Loading"),
         "wake" => l.t("Vækker løsningen", "Waking the solution"),
         "sleep" => l.t("Lægger løsningen i dvale", "Putting the solution to sleep"),
         other => other,
@@ -114,6 +116,7 @@ fn before(ask: &Ask, word: &str) -> String {
         "restore" => l.t("Før en gendannelse", "Before a restore"),
         "gone" | "delete" => l.t("Før en sletning", "Before a deletion"),
         "unpack" => l.t("Før en udpakning", "Before an unpacking"),
+        "load" => l.t("Før en indlæsning", "Before a load"),
         "change" => l.t("Før en ændring", "Before a change"),
         _ => l.t("Før en ændring", "Before a change"),
     }

@@ -1,0 +1,110 @@
+//! A part of a solution as one stream: handed out to control, or taken in from it. Root touches none of its bytes: the connection to
+//! control is the sandbox's own standard output or input.
+
+use crate::Node;
+use crate::sandbox::Streamed;
+use crate::volume::Why;
+use husorden_base::{OrderId, Refusal, SnapshotId, Text};
+use husorden_kinds::{Kind, Task, kind};
+use husorden_wire::node::Wish;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// Characters of the engine's last words that are told.
+const WORDS_CHARS_MAX: usize = 1_000;
+
+/// A part of a solution in a format, as control names them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) part: &'a str,
+    pub(crate) format: &'a str,
+}
+
+/// Hands a part out: control has the bytes when this returns, and hears by the end of the order that they are all.
+pub(crate) fn dump(node: &Arc<Node>, wish: &Wish, order: OrderId, what: Part<'_>) -> Result<(), Refusal> {
+    let task = task(node, wish, order, |kind, order, marks| kind.dump(order, marks, what.part, what.format))?;
+    let stream = crate::control::give(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
+    let streamed = Streamed { stdin: None, stdout: Some(OwnedFd::from(stream)) };
+    match crate::intake::run(node, wish, &task, streamed).map_err(|error| ours(&error))? {
+        None => Ok(()),
+        Some(reason) => Err(refused(
+            "dump-failed",
+            Text::new("Udtrækket blev ikke til noget", "The dump did not come about"),
+            &reason,
+        )),
+    }
+}
+
+/// Takes a part in, after a snapshot; what fails in the middle is brought back.
+pub(crate) fn load(
+    node: &Arc<Node>,
+    wish: &Wish,
+    order: OrderId,
+    what: Part<'_>,
+    (before, failed): (&SnapshotId, &SnapshotId),
+) -> Result<(), Refusal> {
+    let task = task(node, wish, order, |kind, order, marks| kind.load(order, marks, what.part, what.format))?;
+    let volume = node.volume(wish.number);
+    // One that was carried out by a node that died before it could say so is not carried out twice.
+    if volume.marks().is_ok_and(|marks| marks.get(&task.mark.0) == Some(&task.mark.1)) {
+        return Ok(());
+    }
+    let why = |what: &str| Why::Before { what: what.to_owned() };
+    volume.snapshot(before, why("load"), None).map_err(|error| crate::host::refused(&error))?;
+    let stream = crate::control::fetch(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
+    let streamed = Streamed { stdin: Some(OwnedFd::from(stream)), stdout: None };
+    let Some(reason) = crate::intake::run(node, wish, &task, streamed).map_err(|error| ours(&error))? else {
+        return Ok(());
+    };
+    node.quiet(wish.number, || {
+        volume.snapshot(failed, why("restore"), None)?;
+        volume.restore(before, failed)?;
+        volume.snapshot_delete(failed)
+    })?;
+    Err(refused("load-failed", Text::new("Indlæsningen mislykkedes", "The load failed"), &reason))
+}
+
+/// The task of a part, marked by the order.
+fn task(
+    node: &Node,
+    wish: &Wish,
+    order: OrderId,
+    make: impl FnOnce(&dyn Kind, &husorden_kinds::Order, &std::collections::BTreeMap<String, String>) -> Option<Task>,
+) -> Result<Task, Refusal> {
+    let marks = node.volume(wish.number).marks().map_err(|error| crate::host::refused(&error))?;
+    let task = kind(&wish.kind).and_then(|kind| make(kind, &node.order(wish), &marks));
+    let mut task = task.ok_or_else(|| {
+        Refusal::new(
+            "no-such-part",
+            409,
+            Text::new("Den del er her ikke nu", "That part is not here now"),
+            Text::new(
+                "Vent, til løsningen er lavet færdig, og prøv igen.",
+                "Wait until the solution is made, and try again.",
+            ),
+        )
+    })?;
+    task.mark.1 = order.to_string();
+    Ok(task)
+}
+
+fn ours(error: &io::Error) -> Refusal {
+    crate::verbs::ours(error)
+}
+
+/// The engine's own words, the last of them.
+fn refused(code: &str, title: Text, reason: &str) -> Refusal {
+    let reason = reason.trim();
+    let skip = reason.chars().count().saturating_sub(WORDS_CHARS_MAX);
+    let words: String = reason.chars().skip(skip).collect();
+    Refusal::new(
+        code,
+        422,
+        title,
+        Text::new(
+            format!("Intet er ændret. Motoren sagde: {words}"),
+            format!("Nothing was changed. The engine said: {words}"),
+        ),
+    )
+}
