@@ -156,14 +156,15 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
         owner.psql("app", "SELECT count(*) FROM t").and_then(|count| count.parse::<u32>().map_err(|e| e.to_string()))
     };
     assert_eq!(count(), Ok(acknowledged * ROWS));
-    until("it is said", || findings(house, "pg").contains(&"disk-full".to_owned()));
-    assert_eq!(events(house, "pg").last().map(String::as_str), Some("volume.full"));
+    until("it is said", || events(house, "pg").contains(&"volume.full".to_owned()));
     assert!(events(house, "pg").contains(&"volume.filling".to_owned()), "{:?}", events(house, "pg"));
 
-    // Killed in that state, it comes back in it.
+    // Killed in that state, it comes back in it; recovery may have freed a piece of its log, which is soon taken.
     kill(house, owner);
     assert_eq!(count(), Ok(acknowledged * ROWS));
-    assert!(owner.psql("app", &insert).expect_err("still full").contains("read-only transaction"));
+    let (again, refused) = fill(|| owner.psql("app", &insert));
+    assert!(refused.contains("read-only transaction"), "{refused}");
+    let acknowledged = acknowledged + again;
 
     // Who writes on by force is let in no more; what was acknowledged is there, also after a kill.
     let (more, refused) = fill(|| by_force(owner, &insert));
@@ -184,6 +185,7 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     // A size below what is held refuses changes as a full one does, and the owner clears up.
     change(house, "pg", &json!({ "size": "512 MiB" }));
     until("it refuses", || owner.psql("app", "CREATE TABLE x (a int)").is_err_and(|error| error.contains("read-only")));
+    until("it is found", || findings(house, "pg").contains(&"disk-full".to_owned()));
     by_force(owner, "TRUNCATE t").expect("the owner may clear up");
     until("it takes changes", || owner.psql("app", "CREATE TABLE x (a int)").is_ok());
     assert_eq!(server(house, owner), pid, "a change of size restarts nothing");
@@ -200,12 +202,12 @@ fn a_full_mariadb(house: &House, owner: &Client<'_>) {
         owner.mariadb("app", "SELECT COUNT(*) FROM t").and_then(|count| count.parse::<u32>().map_err(|e| e.to_string()))
     };
     assert_eq!(count(), Ok(acknowledged * ROWS));
-    until("it is said", || findings(house, "my").contains(&"disk-full".to_owned()));
+    until("it is said", || events(house, "my").contains(&"volume.full".to_owned()));
 
     // Killed in that state, it comes back in it; nobody can say otherwise for their own session.
     kill(house, owner);
     assert_eq!(count(), Ok(acknowledged * ROWS));
-    assert!(owner.mariadb("app", &insert).expect_err("still full").contains("--read-only"));
+    assert!(fill(|| owner.mariadb("app", &insert)).1.contains("--read-only"));
     assert!(owner.mariadb("app", "SET GLOBAL read_only = 0").expect_err("it is the platform's").contains("denied"));
 
     let pid = server(house, owner);
