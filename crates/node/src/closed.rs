@@ -16,12 +16,12 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
 /// Clients that are answered at a time; the others are turned away without a word.
 const CLIENTS_MAX: usize = 64;
-/// Longest wait for a client to go on.
+/// Time that a client has from its first byte to its last, however it is spread.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes that are read of one client.
 const READ_BYTES_MAX: u64 = 16 << 10;
@@ -75,16 +75,51 @@ fn answer(node: &Node, stream: TcpStream) -> io::Result<()> {
     let Some(wish) = wish.and_then(|solution| node.register.wish(solution)) else { return Ok(()) };
     let Some(held) = node.register.held(wish.solution, wish.account, Timestamp::now()) else { return Ok(()) };
     let Some(served) = kind(&wish.kind).and_then(|kind| kind.serves(&wish.spec)) else { return Ok(()) };
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut client = Client { stream, until: Instant::now() + PATIENCE };
     let text = words(&held.case_number);
     match served.protocol {
         Protocol::Mysql => {
-            let mut stream = stream;
-            stream.write_all(&mysql(&text))?;
-            over(&stream)
+            client.write_all(&mysql(&text))?;
+            client.over()
         }
-        Protocol::Postgresql => postgres(node, &wish, stream, &text),
+        Protocol::Postgresql => postgres(node, &wish, client, &text),
+    }
+}
+
+/// A client and when it must be gone: one that sends a byte now and then holds its place no longer than others.
+struct Client {
+    stream: TcpStream,
+    until: Instant,
+}
+
+impl Client {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+
+    /// Waits for the client to go: what it still sends is thrown away, so that the kernel does not throw away what it was told.
+    fn over(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)?;
+        io::copy(&mut self.take(READ_BYTES_MAX), &mut io::sink()).map(drop)
+    }
+}
+
+impl Read for Client {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Client {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 
@@ -113,30 +148,30 @@ fn fatal(text: &str) -> Vec<u8> {
 }
 
 /// A client that asks for encryption gets it, with the solution's own certificate, for it would not believe the answer else.
-fn postgres(node: &Node, wish: &Wish, mut stream: TcpStream, text: &str) -> io::Result<()> {
+fn postgres(node: &Node, wish: &Wish, mut client: Client, text: &str) -> io::Result<()> {
     const ENCRYPTED: u32 = 80_877_103;
     const GSSAPI: u32 = 80_877_104;
     for _ in 0..3 {
         let mut head = [0; 8];
-        stream.read_exact(&mut head)?;
+        client.read_exact(&mut head)?;
         let asked = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         match asked {
-            GSSAPI => stream.write_all(b"N")?,
+            GSSAPI => client.write_all(b"N")?,
             ENCRYPTED => {
                 let Some(config) = config(node, wish) else { return Ok(()) };
-                stream.write_all(b"S")?;
+                client.write_all(b"S")?;
                 let connection = ServerConnection::new(config).map_err(io::Error::other)?;
-                let mut tls = StreamOwned::new(connection, stream);
+                let mut tls = StreamOwned::new(connection, client);
                 // The client's first words end the handshake; what they are does not matter.
                 tls.read_exact(&mut head)?;
                 tls.write_all(&fatal(text))?;
                 tls.conn.send_close_notify();
                 tls.flush()?;
-                return over(&tls.sock);
+                return tls.sock.over();
             }
             _ => {
-                stream.write_all(&fatal(text))?;
-                return over(&stream);
+                client.write_all(&fatal(text))?;
+                return client.over();
             }
         }
     }
@@ -156,15 +191,25 @@ fn config(node: &Node, wish: &Wish) -> Option<Arc<ServerConfig>> {
     Some(Arc::new(config))
 }
 
-/// Waits for the client to go: what it still sends is thrown away, so that the kernel does not throw away what it was told.
-fn over(stream: &TcpStream) -> io::Result<()> {
-    stream.shutdown(Shutdown::Write)?;
-    io::copy(&mut stream.take(READ_BYTES_MAX), &mut io::sink()).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_sends_a_byte_now_and_then_is_gone_in_time() {
+        let ear = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut slow = TcpStream::connect(ear.local_addr().expect("its address")).expect("it connects");
+        let (stream, _) = ear.accept().expect("it came");
+        let dripping = std::thread::spawn(move || {
+            while slow.write_all(b".").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let mut client = Client { stream, until: Instant::now() + Duration::from_millis(300) };
+        client.over().expect_err("it is not waited for");
+        drop(client);
+        dripping.join().expect("it notices");
+    }
 
     #[test]
     fn answers_are_packets_of_their_protocols() {

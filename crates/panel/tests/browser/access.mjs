@@ -1,29 +1,10 @@
 // Who may connect: the page as it is met with a proposal and nobody on the list, what is wrong said at its field, an entry with an
 // end, opening to all and closing again, and the one press that lets a refused client in. Pictures of each, and what axe says.
-import { check, open, overflow, panel, picture, serious } from "./lib.mjs";
-import { enter } from "./people.mjs";
+import { check, panel } from "./lib.mjs";
+import { tour } from "./people.mjs";
 
 const path = `/solutions/${process.env.SOLUTION}/access`;
-const words = {
-  en: { login: "Log in", accept: "We accept the house rules" },
-  da: { login: "Log ind", accept: "Vi godkender husordenen" },
-};
-const owner = { email: process.env.OWNER_EMAIL, password: process.env.OWNER_PASSWORD };
-const browser = await open();
-const faults = [];
-
-async function at(width, scheme, language, story) {
-  const { context, page } = await enter(browser, panel, owner, language, width, words[language]);
-  await page.emulateMedia({ colorScheme: scheme });
-  await page.goto(panel + path);
-  await story(page, async (what) => {
-    await picture(page, `access-${what}-${width}-${scheme}-${language}`);
-    faults.push(...(await overflow(page)).map((one) => `${what} ${width}: ${one}`));
-    faults.push(...(await serious(page)).map((one) => `${what} ${width} ${scheme}: ${one}`));
-  });
-  faults.push(...context.faults);
-  await context.close();
-}
+const { at, end } = await tour("access", path);
 
 await at("desktop", "light", "en", async (page, shot) => {
   check(await page.getByText("Nobody may connect yet").count(), "nobody is on the list");
@@ -67,6 +48,4 @@ await at("desktop", "dark", "da", async (page, shot) => {
   check(await page.locator("code", { hasText: process.env.NET }).count(), "it stands on the list");
   await shot("allowed");
 });
-await browser.close();
-console.log(faults.length ? faults.join("\n") : "nothing serious");
-process.exitCode = faults.length ? 1 : 0;
+await end();

@@ -1,6 +1,6 @@
 // People of the demo: their one-time codes, their way in and out.
 import { createHmac } from "node:crypto";
-import { visitor } from "./lib.mjs";
+import { open, overflow, panel, picture, serious, visitor } from "./lib.mjs";
 
 /** A one-time code (RFC 6238): six digits, thirty seconds, SHA-1. */
 function code(secret, step) {
@@ -70,4 +70,35 @@ export async function enter(browser, origin, { email, password, secret }, langua
     await page.waitForLoadState();
   }
   return { context, page };
+}
+
+/** The demo's owner at one page after the other, in each dress: pictures under a name, and what is wrong is told at the end. */
+export async function tour(name, path) {
+  const words = {
+    en: { login: "Log in", accept: "We accept the house rules" },
+    da: { login: "Log ind", accept: "Vi godkender husordenen" },
+  };
+  const owner = { email: process.env.OWNER_EMAIL, password: process.env.OWNER_PASSWORD };
+  const browser = await open();
+  const faults = [];
+  return {
+    async at(width, scheme, language, story) {
+      const { context, page } = await enter(browser, panel, owner, language, width, words[language]);
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.goto(panel + path);
+      const shot = async (what) => {
+        await picture(page, `${name}-${what}-${width}-${scheme}-${language}`);
+        faults.push(...(await overflow(page)).map((one) => `${what} ${width}: ${one}`));
+        faults.push(...(await serious(page)).map((one) => `${what} ${width} ${scheme}: ${one}`));
+      };
+      await story(page, shot, context);
+      faults.push(...context.faults);
+      await context.close();
+    },
+    async end() {
+      await browser.close();
+      console.log(faults.length ? faults.join("\n") : "nothing serious");
+      process.exitCode = faults.length ? 1 : 0;
+    },
+  };
 }

@@ -1,30 +1,11 @@
 // Users, databases, rights and parameters of a solution whose kind asks for pages of their own: made, refused at their fields,
 // changed, dropped and shown once, in both languages, on a phone and a desktop. Pictures of each, and what axe says.
-import { check, open, overflow, panel, picture, serious } from "./lib.mjs";
-import { enter } from "./people.mjs";
+import { check, panel } from "./lib.mjs";
+import { tour } from "./people.mjs";
 
 const base = `/solutions/${process.env.SOLUTION}`;
 const people = `${base}/places/people`;
-const words = {
-  en: { login: "Log in", accept: "We accept the house rules" },
-  da: { login: "Log ind", accept: "Vi godkender husordenen" },
-};
-const owner = { email: process.env.OWNER_EMAIL, password: process.env.OWNER_PASSWORD };
-const browser = await open();
-const faults = [];
-
-async function at(width, scheme, language, story) {
-  const { context, page } = await enter(browser, panel, owner, language, width, words[language]);
-  await page.emulateMedia({ colorScheme: scheme });
-  await page.goto(panel + people);
-  await story(page, async (what) => {
-    await picture(page, `places-${what}-${width}-${scheme}-${language}`);
-    faults.push(...(await overflow(page)).map((one) => `${what} ${width}: ${one}`));
-    faults.push(...(await serious(page)).map((one) => `${what} ${width} ${scheme}: ${one}`));
-  }, context);
-  faults.push(...context.faults);
-  await context.close();
-}
+const { at, end } = await tour("places", people);
 
 await at("desktop", "light", "en", async (page, shot, context) => {
   await shot("first");
@@ -106,6 +87,4 @@ await at("desktop", "dark", "da", async (page, shot) => {
   await page.locator(".toast", { hasText: "Gemt" }).waitFor();
   await shot("parameters");
 });
-await browser.close();
-console.log(faults.length ? faults.join("\n") : "nothing serious");
-process.exitCode = faults.length ? 1 : 0;
+await end();

@@ -15,15 +15,7 @@ fn scripts() -> PathBuf {
 
 /// Why Node.js has no drivers here, if it has none.
 fn without_node() -> Option<String> {
-    if scripts().join("node_modules/pg").exists() {
-        return None;
-    }
-    let install = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(scripts()).output();
-    match install {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!("npm ci failed: {}", text(&output.stderr))),
-        Err(error) => Some(format!("npm could not be run: {error}")),
-    }
+    super::without_modules(&scripts(), "pg")
 }
 
 /// PostgreSQL's driver of Java, where it is installed. Debian's of MariaDB is older than the words of the line.

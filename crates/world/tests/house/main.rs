@@ -25,6 +25,20 @@ pub(crate) const SITE: Duration = Duration::from_secs(300);
 /// Longest anything else may take.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
+/// Why the npm packages of a folder are not there, once they were asked for; `one` is one of them.
+pub(crate) fn without_modules(folder: &std::path::Path, one: &str) -> Option<String> {
+    if folder.join("node_modules").join(one).exists() {
+        return None;
+    }
+    let install =
+        std::process::Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder).output();
+    match install {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("npm ci failed: {}", husorden_world::text(&output.stderr))),
+        Err(error) => Some(format!("npm could not be run: {error}")),
+    }
+}
+
 /// Makes a site and waits until it runs; returns the API's answer to its creation.
 pub(crate) fn site(house: &House, name: &str, spec: Value) -> Value {
     let body = json!({ "kind": "website", "name": name, "spec": spec });

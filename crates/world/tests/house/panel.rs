@@ -19,15 +19,7 @@ pub(crate) fn missing() -> Option<String> {
             return Some(format!("{program} is not installed"));
         }
     }
-    if scripts().join("node_modules/playwright-core").exists() {
-        return None;
-    }
-    let install = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(scripts()).output();
-    match install {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!("npm ci failed: {}", text(&output.stderr))),
-        Err(error) => Some(format!("npm could not be run: {error}")),
-    }
+    super::without_modules(&scripts(), "playwright-core")
 }
 
 /// The demo's people, as the browser's scripts are told of them.
