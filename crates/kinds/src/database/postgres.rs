@@ -102,7 +102,7 @@ fn brakes(spec: &Spec) -> BTreeMap<Fill, Brake> {
     let disk = format!("{}# It is used up.\ndefault_transaction_read_only = on\ntemp_file_limit = 64MB\n", disk(spec));
     let full = BTreeMap::from([(DISK.to_owned(), disk)]);
     let mut over = full.clone();
-    over.insert("pg_hba.conf".to_owned(), LOCAL.to_owned());
+    over.insert("pg_hba.conf".to_owned(), format!("{LOCAL}{CLOSED}"));
     BTreeMap::from([
         (Fill::Full, Brake { files: full, ..Brake::default() }),
         (Fill::Over, Brake { files: over, argv: ask(), stdin: TURN_OUT.to_owned() }),
@@ -222,6 +222,8 @@ include '{LIVE}/{DISK}'
 
 /// Nobody but the platform.
 const LOCAL: &str = "local all husorden peer map=platform\nhost all husorden all reject\n";
+/// Nobody else, in words: who connects reads that it is refused, not that no line names it.
+const CLOSED: &str = "host all all all reject\n";
 /// Who loads a file, for the customer and with an owner's rights.
 const LOADS: &str = "local all husorden_load peer map=platform\nhost all husorden_load all reject\n";
 

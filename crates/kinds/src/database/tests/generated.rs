@@ -76,7 +76,10 @@ fn what_is_full_takes_no_changes_and_what_is_over_nobody() {
     assert!(!at(Fill::Room, "disk.conf").contains("read_only"));
     assert!(at(Fill::Full, "disk.conf").ends_with("default_transaction_read_only = on\ntemp_file_limit = 64MB\n"));
     assert_eq!(at(Fill::Full, "pg_hba.conf"), at(Fill::Room, "pg_hba.conf"));
-    assert_eq!(at(Fill::Over, "pg_hba.conf"), "local all husorden peer map=platform\nhost all husorden all reject\n");
+    assert_eq!(
+        at(Fill::Over, "pg_hba.conf"),
+        "local all husorden peer map=platform\nhost all husorden all reject\nhost all all all reject\n"
+    );
     // Whoever serves an upgrade reads only, and nobody else comes.
     assert!(engine::service(&spec, Engine::Postgres17, Mode::Upgrading).fill.is_empty());
 
