@@ -34,6 +34,9 @@ foreach (['url', 'title', 'user', 'email', 'language'] as $field) {
         stop("Bestillingen mangler $field.", "The order lacks $field.");
     }
 }
+if (isset($order['hash']) && preg_match('/^\$2y\$\d\d\$[.\/A-Za-z0-9]{53}$/', $order['hash']) !== 1) {
+    stop('Bestillingen har ingen bcrypt-hash.', 'The order holds no bcrypt hash.');
+}
 
 // A knock, so that the database starts while the files are put in place. It asks nothing, and it need not be heard.
 $knock = @stream_socket_client('unix:///run/husorden/db.sock', flags: STREAM_CLIENT_CONNECT | STREAM_CLIENT_ASYNC_CONNECT);
@@ -53,7 +56,12 @@ require ROOT . '/wp-load.php';
 require ABSPATH . 'wp-admin/includes/upgrade.php';
 add_filter('pre_http_request', fn () => new WP_Error('husorden', 'no network while installing'));
 add_filter('pre_wp_mail', '__return_false');
-install_database($order);
+// The password made below is known to nobody and lasts no longer than this script, so it need not be slow to guess.
+add_filter('wp_hash_password_options', fn () => ['cost' => 4]);
+if (!installed()) {
+    install_database($order);
+}
+settle($order);
 ob_end_clean();
 if (is_file(NOTE)) {
     unlink(NOTE);
@@ -127,17 +135,20 @@ function write_config(): void
     rename(CONFIG . '.new', CONFIG);
 }
 
-/** Makes the tables and the first user. What an earlier try left half-made is dropped first. */
-function install_database(array $order): void
+/** Whether an earlier try came to its end. Asked of the table itself: a dropped one must not be answered from a cache. */
+function installed(): bool
 {
-    global $wpdb, $wp_rewrite;
-    // Asked of the table itself: a dropped one must not be answered from a cache.
+    global $wpdb;
     $wpdb->suppress_errors(true);
     $done = $wpdb->get_var("SELECT option_value FROM {$wpdb->options} WHERE option_name = '" . DONE . "'");
     $wpdb->suppress_errors(false);
-    if ($done !== null) {
-        return;
-    }
+    return $done !== null;
+}
+
+/** Makes the tables and the first user, in a transaction that is left open. What an earlier try left half-made is dropped first. */
+function install_database(array $order): void
+{
+    global $wpdb, $wp_rewrite;
     if (!is_file(NOTE)) {
         stop(
             'Mappen har allerede en wp-config.php, som ikke er lavet her: WordPress installeres ikke oven i den.',
@@ -158,10 +169,8 @@ function install_database(array $order): void
     }
     // One transaction for all rows: each by itself would wait for the disk. Tables commit what stands before them.
     $wpdb->query('SET autocommit = 0');
-    // A password that nobody knows: the one the customer is shown is set afterwards, as a hash, by credential.php.
+    // A password that nobody knows: the one the customer is shown is set afterwards, as a hash.
     wp_install($order['title'], $order['user'], $order['email'], true, '', bin2hex(random_bytes(24)), $language);
-    update_option('siteurl', $order['url']);
-    update_option('home', $order['url']);
     update_option('permalink_structure', '/%postname%/');
     // Emptied, so that the first request makes them with everything loaded.
     update_option('rewrite_rules', '');
@@ -170,7 +179,21 @@ function install_database(array $order): void
         stop('WordPress lavede ikke brugeren.', 'WordPress did not make the user.');
     }
     add_option(DONE, gmdate('c'), '', false);
-    if ($wpdb->query('COMMIT') === false) {
+}
+
+/** Sets the address and the first user's password, and keeps everything. Also after an earlier try: they may be others since. */
+function settle(array $order): void
+{
+    global $wpdb;
+    $set = [];
+    foreach (['home', 'siteurl'] as $name) {
+        // By the table: what stands in a constant is not looked up by WordPress, and so not changed.
+        $set[] = $wpdb->update($wpdb->options, ['option_value' => $order['url']], ['option_name' => $name]);
+    }
+    if (isset($order['hash'])) {
+        $set[] = $wpdb->update($wpdb->users, ['user_pass' => $order['hash']], ['user_login' => $order['user']]);
+    }
+    if (in_array(false, $set, true) || $wpdb->query('COMMIT') === false) {
         stop("Databasen gemte ikke: {$wpdb->last_error}", "The database did not save: {$wpdb->last_error}");
     }
 }

@@ -48,7 +48,7 @@ impl Fake {
                 );
             } else {
                 self.sight.tasks.remove(&task.name);
-                self.sight.marks.insert(task.mark.0.clone(), task.mark.1.clone());
+                self.sight.marks.extend(task.marks);
             }
         }
         for service in self.sight.services.values_mut() {

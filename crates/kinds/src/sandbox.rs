@@ -244,8 +244,8 @@ pub struct Task {
     pub sandbox: Sandbox,
     /// Handed to standard input; the one way for something confidential to get in.
     pub stdin: String,
-    /// The mark it leaves: key and value.
-    pub mark: (String, String),
+    /// The marks it leaves, keys and values, one after the other: a node that dies in between leaves those before.
+    pub marks: Vec<(String, String)>,
     /// Seconds after which it is ended and counts as failed.
     pub limit_s: u32,
 }

@@ -47,7 +47,7 @@ pub(crate) fn load(
     let task = task(node, wish, order, |kind, order, marks| kind.load(order, marks, what.part, what.format))?;
     let volume = node.volume(wish.number);
     // One that was carried out by a node that died before it could say so is not carried out twice.
-    if volume.marks().is_ok_and(|marks| marks.get(&task.mark.0) == Some(&task.mark.1)) {
+    if volume.marks().is_ok_and(|marks| crate::intake::left(&task, &marks)) {
         return Ok(());
     }
     let why = |what: &str| Why::Before { what: what.to_owned() };
@@ -85,7 +85,9 @@ fn task(
             ),
         )
     })?;
-    task.mark.1 = order.to_string();
+    for (_, value) in &mut task.marks {
+        *value = order.to_string();
+    }
     Ok(task)
 }
 

@@ -40,10 +40,13 @@ impl Surroundings for House {
         crate::host::resolve(&node, &wish, sandbox).map_err(|trouble| trouble.detail)
     }
 
-    fn mark(&self, number: Number, task: &Task) -> Result<(), String> {
+    fn marks(&self, number: Number, task: &Task) -> Result<(), String> {
         let (node, _) = self.whose(number)?;
-        let (key, value) = &task.mark;
-        node.volume(number).set_mark(key, value).map_err(|error| crate::host::causes(&error))
+        let volume = node.volume(number);
+        task.marks
+            .iter()
+            .try_for_each(|(key, value)| volume.set_mark(key, value))
+            .map_err(|error| crate::host::causes(&error))
     }
 
     fn event(&self, event: Event) {

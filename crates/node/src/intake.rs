@@ -71,7 +71,7 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Arch
         sandbox,
         stdin: String::new(),
         // Says on the volume which archive it holds; a node that died after this does not unpack it twice.
-        mark: ("unpacked".to_owned(), order.to_string()),
+        marks: vec![("unpacked".to_owned(), order.to_string())],
         limit_s: LIMIT_S,
     };
     let volume = node.volume(wish.number);
@@ -88,12 +88,17 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Arch
     }
 }
 
+/// Whether a task has left all its marks.
+pub(crate) fn left(task: &Task, marks: &BTreeMap<String, String>) -> bool {
+    task.marks.iter().all(|(key, value)| marks.get(key) == Some(value))
+}
+
 /// Runs a task to its end beside the passes; its last words where it failed.
 ///
 /// # Errors
 /// When it could not be run, or left no mark.
 pub(crate) fn run(node: &Arc<Node>, wish: &Wish, task: &Task, streamed: Streamed) -> io::Result<Option<String>> {
-    let marked = || node.volume(wish.number).marks().is_ok_and(|marks| marks.get(&task.mark.0) == Some(&task.mark.1));
+    let marked = || node.volume(wish.number).marks().is_ok_and(|marks| left(task, &marks));
     node.sandboxes.task_start_with(wish.number, task, streamed).map_err(io::Error::other)?;
     loop {
         std::thread::sleep(LOOK_PAUSE);

@@ -304,5 +304,6 @@ pub(super) fn script(sandbox: &mut Sandbox, name: &str, text: &str) {
 }
 
 pub(super) fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
-    Task { name: name.to_owned(), sandbox, stdin: String::new(), mark: (mark.0.to_owned(), mark.1.to_owned()), limit_s }
+    let marks = vec![(mark.0.to_owned(), mark.1.to_owned())];
+    Task { name: name.to_owned(), sandbox, stdin: String::new(), marks, limit_s }
 }

@@ -155,19 +155,24 @@ pub(super) fn welcome(spec: &Spec, runtime: &RuntimeName) -> Task {
     task("welcome", sandbox, (mark::CONTENT, "welcome"), 60)
 }
 
-/// Installs the application.
-pub(super) fn app_install(spec: &Spec, app: &App, runtime: &RuntimeName) -> Task {
+/// Installs the application, with its address and its first user's password; what serves it then is the runtime in which it was installed,
+/// with the same settings, so that is not tried once more.
+pub(super) fn app_install(spec: &Spec, app: &App, runtime: &RuntimeName, credential: Option<&Credential>) -> Task {
     let order = serde_json::json!({
         "url": spec.address(),
         "title": app.title,
         "user": app.admin_user,
         "email": app.admin_email,
         "language": app.language.word(),
+        "hash": credential.map(|credential| &credential.hash),
     });
-    Task {
-        stdin: order.to_string(),
-        ..app_task(spec, app, runtime, ("app-install", "install.php"), (mark::APP, app.name.word()), Network::Nothing)
-    }
+    let name = ("app-install", "install.php");
+    let mut task = app_task(spec, app, runtime, name, (mark::APP, app.name.word()), Network::Nothing);
+    task.stdin = order.to_string();
+    task.marks.extend(credential.map(|credential| (mark::CREDENTIAL.to_owned(), credential.generation.to_string())));
+    task.marks.push((mark::ADDRESS.to_owned(), spec.address()));
+    task.marks.push((mark::RUNTIME.to_owned(), runtime.to_string()));
+    task
 }
 
 /// Sets the hash of the first user's password.
@@ -297,7 +302,8 @@ pub(super) fn held(marks: &BTreeMap<String, String>) -> Option<(Database, bool)>
 }
 
 pub(super) fn task(name: &str, sandbox: Sandbox, mark: (&str, &str), limit_s: u32) -> Task {
-    Task { name: name.to_owned(), sandbox, stdin: String::new(), mark: (mark.0.to_owned(), mark.1.to_owned()), limit_s }
+    let marks = vec![(mark.0.to_owned(), mark.1.to_owned())];
+    Task { name: name.to_owned(), sandbox, stdin: String::new(), marks, limit_s }
 }
 
 pub(super) fn script(sandbox: &mut Sandbox, name: &str, text: &str) {

@@ -5,6 +5,8 @@
 //! attach → db-init | db-upgrade → app-install → credential-admin → app-address | welcome → probe → move-out | move-in → db-tidy | db-leave
 //! ```
 //!
+//! An installation sets password and address too and leaves their marks, so that their tasks are for later changes.
+//!
 //! What serves follows from the marks alone: the database that the mark `db` names, and the runtime that the mark `runtime`
 //! names. A wish for another changes what serves only when its task has left the mark, so a task that fails changes nothing.
 
@@ -222,7 +224,7 @@ impl<'a> Run<'a> {
         if let Some(app) = &spec.app {
             let needs: RuntimeName = app.name.word().parse().expect("the words for applications are catalogue names");
             if !marks.contains_key(mark::APP) {
-                let task = engine::app_install(spec, app, &tools);
+                let task = engine::app_install(spec, app, &tools, self.order.credentials.get(ADMIN));
                 line.push(Due::new(task, Failing::Ends).asks_db().also(&needs));
             }
             if let Some(credential) = self.order.credentials.get(ADMIN)

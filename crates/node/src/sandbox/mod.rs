@@ -75,11 +75,11 @@ pub trait Surroundings: Send + Sync {
     /// Why it cannot start.
     fn resolve(&self, number: Number, sandbox: &Sandbox) -> Result<Resolved, String>;
 
-    /// Leaves the mark of a task that has succeeded. Until it returns, the task is seen as running.
+    /// Leaves the marks of a task that has succeeded. Until it returns, the task is seen as running.
     ///
     /// # Errors
-    /// Why the mark could not be left; the task counts as failed then.
-    fn mark(&self, number: Number, task: &Task) -> Result<(), String>;
+    /// Why one could not be left; the task counts as failed then.
+    fn marks(&self, number: Number, task: &Task) -> Result<(), String>;
 
     /// Something happened. Called in order by the thread that watches everything, so it must return at once.
     fn event(&self, event: Event);

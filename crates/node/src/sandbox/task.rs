@@ -180,7 +180,7 @@ impl Shared {
             Some(why) if said.is_empty() => Err(why),
             Some(why) => Err(format!("{why}: {said}")),
             None if forgotten => Ok(()),
-            None => self.house.mark(key.0, &task).map_err(|error| format!("its mark could not be left: {error}")),
+            None => self.house.marks(key.0, &task).map_err(|error| format!("its mark could not be left: {error}")),
         };
         self.end_task(key, outcome);
     }

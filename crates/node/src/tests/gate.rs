@@ -58,7 +58,7 @@ fn a_plan_that_is_older_than_a_measure_starts_nothing() {
                 network: husorden_kinds::Network::Nothing,
             },
             stdin: String::new(),
-            mark: ("welcome".to_owned(), "1".to_owned()),
+            marks: vec![("welcome".to_owned(), "1".to_owned())],
             limit_s: 1,
         };
         let refused = walls.apply(&husorden_kinds::Step::Task { task: Box::new(task) }).expect_err("it is held");

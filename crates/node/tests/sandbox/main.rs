@@ -92,8 +92,8 @@ impl Surroundings for House {
         })
     }
 
-    fn mark(&self, number: Number, task: &Task) -> Result<(), String> {
-        self.marks.lock().unwrap().push((number, task.mark.clone()));
+    fn marks(&self, number: Number, task: &Task) -> Result<(), String> {
+        self.marks.lock().unwrap().extend(task.marks.iter().map(|mark| (number, mark.clone())));
         Ok(())
     }
 
@@ -257,7 +257,7 @@ fn task(what: &str) -> Task {
         name: what.to_owned(),
         sandbox: sandbox(&["/bin/echo_service", "task", what]),
         stdin: "a secret".into(),
-        mark: ("did".into(), what.to_owned()),
+        marks: vec![("did".into(), what.to_owned())],
         limit_s: 60,
     }
 }

@@ -149,7 +149,7 @@ fn a_password_goes_to_tasks_by_their_standard_input_alone() {
     ];
     for task in tasks {
         assert!(task.stdin.contains("nobody sees it"));
-        let elsewhere = serde_json::to_string(&(&task.sandbox, &task.mark)).expect("plain data");
+        let elsewhere = serde_json::to_string(&(&task.sandbox, &task.marks)).expect("plain data");
         assert!(!elsewhere.contains("nobody sees it"), "{}", task.name);
     }
     let port = plan::port(&order, &spec).expect("a port");

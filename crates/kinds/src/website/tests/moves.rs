@@ -58,9 +58,6 @@ fn a_new_site_with_wordpress_is_made_in_order() {
             "db-init",
             "service db",
             "app-install",
-            "credential-admin",
-            "app-address",
-            "probe",
             "service php",
             "route \"open\"",
         ]
@@ -147,12 +144,19 @@ fn every_task_that_fails_is_told_and_tried_once() {
     let before = settled(&order(&form));
     let mut tidy = settled(&order(&wordpress()));
     tidy.marks.insert("db".to_owned(), "mariadb-11.8 from mariadb-10.11".to_owned());
+    // A node that died while the marks of the installation were left.
+    let half = |marks: &[&str]| {
+        let mut sight = settled(&order(&wordpress()));
+        sight.marks.retain(|key, _| marks.contains(&key.as_str()));
+        sight
+    };
     for (task, form, sight) in [
         ("db-init", &wordpress(), Sight::default()),
         ("app-install", &wordpress(), Sight::default()),
-        ("credential-admin", &wordpress(), Sight::default()),
-        ("app-address", &wordpress(), Sight::default()),
-        ("probe", &wordpress(), Sight::default()),
+        ("credential-admin", &wordpress(), half(&["db", "app"])),
+        ("app-address", &wordpress(), half(&["db", "app", "credential.admin"])),
+        ("probe", &wordpress(), half(&["db", "app", "credential.admin", "address"])),
+        ("probe", &plain, Sight::default()),
         ("welcome", &plain, Sight::default()),
         ("db-upgrade", &wordpress(), before),
         ("db-tidy", &wordpress(), tidy),
@@ -177,7 +181,7 @@ fn a_new_password_or_address_is_set_while_the_site_serves() {
     let [Step::Task { task }] = &plan.steps[..] else {
         panic!("{plan:#?}");
     };
-    assert_eq!(task.mark, ("credential.admin".to_owned(), "4".to_owned()));
+    assert_eq!(task.marks, [("credential.admin".to_owned(), "4".to_owned())]);
     assert!(sight.runtimes.contains_key(&"wordpress".parse().expect("a name")));
 }
 

@@ -100,13 +100,13 @@ fn no_secret_is_on_a_command_line_and_every_script_is_given_along() {
         engine::db_upgrade(&spec, &"mariadb-10.11".parse().expect("a name"), &db),
         engine::db_tidy(&spec, &db),
         engine::welcome(&spec, &php),
-        engine::app_install(&spec, &app, &php),
+        engine::app_install(&spec, &app, &php, Some(credential)),
         engine::app_credential(&spec, &app, &php, credential, Network::Nothing),
         engine::app_address(&spec, &app, &php, Network::Nothing),
         engine::probe(&spec, &php),
     ];
     for task in &tasks {
-        let open = serde_json::to_string(&(&task.sandbox, &task.mark)).expect("plain data");
+        let open = serde_json::to_string(&(&task.sandbox, &task.marks)).expect("plain data");
         assert!(!open.contains(&credential.hash), "{}", task.name);
         for word in task.sandbox.argv.iter().filter(|word| word.starts_with("/run/conf/")) {
             assert!(task.sandbox.files.contains_key(word), "{} lacks {word}", task.name);
@@ -116,6 +116,6 @@ fn no_secret_is_on_a_command_line_and_every_script_is_given_along() {
     let install: serde_json::Value = serde_json::from_str(&tasks[4].stdin).expect("JSON");
     assert_eq!(
         install,
-        json!({"url": "https://www.shop.example", "title": "Shop", "user": "admin", "email": "anna@shop.example", "language": "da_DK"})
+        json!({"url": "https://www.shop.example", "title": "Shop", "user": "admin", "email": "anna@shop.example", "language": "da_DK", "hash": credential.hash})
     );
 }

@@ -50,6 +50,7 @@ fn all_marks() -> Vec<BTreeMap<String, String>> {
     vec![
         marks(&[]),
         marks(&[("db", "mariadb-11.8")]),
+        marks(&[("db", "mariadb-11.8"), ("app", "wordpress")]),
         marks(&[("db", "mariadb-11.8"), ("app", "wordpress"), ("credential.admin", "2")]),
         marks(&[("content", "welcome"), ("runtime", "php-8.2")]),
         with(&[("db", "mariadb-10.11"), ("runtime", "php-8.2")]),
@@ -131,7 +132,7 @@ fn starts(order: &Order) -> Vec<Start> {
         volumes.push((VolumeSight::Retained, BTreeMap::new(), marks.clone()));
         volumes.push((live(size), marks.clone(), BTreeMap::new()));
     }
-    volumes.push((live(Bytes::mib(1)), all_marks().remove(4), BTreeMap::new()));
+    volumes.push((live(Bytes::mib(1)), all_marks().remove(5), BTreeMap::new()));
     for (volume, marks, kept) in volumes {
         let is_live = matches!(volume, VolumeSight::Live { .. });
         for services in all_services(order) {
