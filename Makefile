@@ -9,7 +9,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -qq --n
 # The PostgreSQL of this Debian: 15 in Debian 12, 17 in Debian 13.
 POSTGRESQL := $(shell . /etc/os-release; if [ "$${VERSION_ID:-13}" = 12 ]; then echo postgresql-15; else echo postgresql-17; fi)
 # What the platform itself starts, and what the tests and the benches use beside it.
-HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap $(POSTGRESQL) busybox-static ca-certificates curl
+HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap zstd $(POSTGRESQL) busybox-static ca-certificates curl
 # The panel is driven in a real browser. npm comes with some packages of Node.js and not with others: the test says so when it
 # is not there.
 # Databases are asked by other people's clients.

@@ -121,6 +121,8 @@ pub enum Tool {
     Btrfs,
     /// Builds runtimes.
     Mmdebstrap,
+    /// Packs builds for the next pool.
+    Zstd,
     /// Shows links; the platform itself speaks to the kernel.
     Ip,
     /// Shows connections; the platform itself speaks to the kernel.
@@ -129,8 +131,8 @@ pub enum Tool {
 
 impl Tool {
     /// Every tool, in the order they are told.
-    pub const ALL: [Self; 7] =
-        [Self::Crun, Self::Nft, Self::MkfsBtrfs, Self::Btrfs, Self::Mmdebstrap, Self::Ip, Self::Conntrack];
+    pub const ALL: [Self; 8] =
+        [Self::Crun, Self::Nft, Self::MkfsBtrfs, Self::Btrfs, Self::Mmdebstrap, Self::Zstd, Self::Ip, Self::Conntrack];
 
     /// What it is called.
     #[must_use]
@@ -141,6 +143,7 @@ impl Tool {
             Self::MkfsBtrfs => "mkfs.btrfs",
             Self::Btrfs => "btrfs",
             Self::Mmdebstrap => "mmdebstrap",
+            Self::Zstd => "zstd",
             Self::Ip => "ip",
             Self::Conntrack => "conntrack",
         }
@@ -154,6 +157,7 @@ impl Tool {
             Self::Nft => "nftables",
             Self::MkfsBtrfs | Self::Btrfs => "btrfs-progs",
             Self::Mmdebstrap => "mmdebstrap",
+            Self::Zstd => "zstd",
             Self::Ip => "iproute2",
             Self::Conntrack => "conntrack",
         }
@@ -161,7 +165,7 @@ impl Tool {
 
     fn version_argument(self) -> &'static str {
         match self {
-            Self::Crun | Self::Nft | Self::MkfsBtrfs | Self::Btrfs | Self::Mmdebstrap => "--version",
+            Self::Crun | Self::Nft | Self::MkfsBtrfs | Self::Btrfs | Self::Mmdebstrap | Self::Zstd => "--version",
             Self::Ip | Self::Conntrack => "-V",
         }
     }

@@ -278,6 +278,11 @@ fn tool(facts: &Facts, tool: Tool) -> Finding {
         Tool::MkfsBtrfs => (State::Missing, "laver puljer", "makes pools"),
         Tool::Btrfs => (State::Missing, "sender og modtager diske", "sends and receives volumes"),
         Tool::Mmdebstrap => (State::Missing, "bygger runtimes", "builds runtimes"),
+        Tool::Zstd => (
+            State::Degraded,
+            "pakker det byggede til den næste pulje; uden bygges alt forfra",
+            "packs what was built for the next pool; without it all is built anew",
+        ),
         Tool::Ip | Tool::Conntrack => {
             (State::Degraded, "bruges kun af mennesker og prøver", "is used by people and tests only")
         }
