@@ -34,6 +34,15 @@ pub struct Sandbox {
     pub network: Network,
 }
 
+impl Sandbox {
+    /// Tells what runs in it of its listening sockets, by systemd's convention. A server is process 1 of its sandbox, and trusts the
+    /// variables only when they name it.
+    pub(crate) fn told_of_listeners(&mut self, count: u32) {
+        self.env.insert("LISTEN_FDS".to_owned(), count.to_string());
+        self.env.insert("LISTEN_PID".to_owned(), "1".to_owned());
+    }
+}
+
 /// Something of the solution, or of the platform, made visible inside a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bind {

@@ -1,8 +1,9 @@
 //! What databases say of themselves on people's pages: the starts that are offered, an instance's card, and how its users connect.
 
 use super::engine::{ENGINES, Family};
-use super::plan::door;
-use super::spec::Spec;
+use super::plan::{door, pooler_door};
+use super::pooler;
+use super::spec::{Pooling, Spec};
 use crate::page::{CardRow, Glyph, Offer, Snippet, Whereabouts};
 use husorden_base::Text;
 use serde_json::json;
@@ -36,11 +37,15 @@ pub(super) fn offers() -> Vec<Offer> {
 /// The card of one instance.
 pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     let row = |label: Text, value: String, copy: bool| CardRow { label, value, link: None, copy };
-    vec![
+    let mut rows = vec![
         row(Text::new("Vært", "Host"), at.host.clone(), true),
         row(Text::new("Port", "Port"), door(at.number).to_string(), true),
-        row(Text::new("Motor", "Engine"), spec.engine.called().en, false),
-    ]
+    ];
+    if spec.pooling().is_some() {
+        rows.push(row(Text::new("Poolerens port", "Port of the pooler"), pooler_door(at.number).to_string(), true));
+    }
+    rows.push(row(Text::new("Motor", "Engine"), spec.engine.called().en, false));
+    rows
 }
 
 /// How one user connects, by everything that is in common use: over TLS, with the name verified.
@@ -51,42 +56,15 @@ pub(super) fn snippets(at: &Whereabouts, spec: &Spec, user: &str) -> Vec<Snippet
     let best = rights.grants.iter().max_by_key(|(name, right)| (**right, std::cmp::Reverse(*name)));
     let Some(database) = best.map(|(name, _)| name).or_else(|| spec.databases.keys().next()) else { return Vec::new() };
     let lines = match spec.engine.family() {
-        Family::Postgres => vec![
-            (
-                "psql",
-                format!(
-                    "psql \"host={host} port={port} dbname={database} user={user} sslmode=verify-full sslrootcert=ca.pem\""
-                ),
-            ),
-            (
-                "URL",
-                format!("postgresql://{user}:PASSWORD@{host}:{port}/{database}?sslmode=verify-full&sslrootcert=ca.pem"),
-            ),
-            (
-                "JDBC",
-                format!(
-                    "jdbc:postgresql://{host}:{port}/{database}?user={user}&password=PASSWORD&sslmode=verify-full&sslrootcert=ca.pem"
-                ),
-            ),
-            (
-                "PHP (PDO)",
-                format!(
-                    "new PDO('pgsql:host={host};port={port};dbname={database};sslmode=verify-full;sslrootcert=ca.pem', '{user}', 'PASSWORD')"
-                ),
-            ),
-            (
-                "Node.js (pg)",
-                format!(
-                    "new pg.Client({{ host: '{host}', port: {port}, user: '{user}', password: 'PASSWORD', database: '{database}', ssl: {{ ca: fs.readFileSync('ca.pem') }} }})"
-                ),
-            ),
-            (
-                "Python (psycopg)",
-                format!(
-                    "psycopg.connect(\"host={host} port={port} dbname={database} user={user} password=PASSWORD sslmode=verify-full sslrootcert=ca.pem\")"
-                ),
-            ),
-        ],
+        Family::Postgres => {
+            let mut lines = postgres(&To { host, port, database, user, keeps: true }, DIRECT);
+            if spec.pooling().is_some() {
+                let (port, keeps) = (pooler_door(at.number), pooler::keeps_statements(spec.engine));
+                let keeps = keeps || spec.pooler == Pooling::Session;
+                lines.extend(postgres(&To { host, port, database, user, keeps }, POOLED));
+            }
+            lines
+        }
         Family::MariaDb => vec![
             (
                 "mariadb",
@@ -130,6 +108,50 @@ pub(super) fn snippets(at: &Whereabouts, spec: &Spec, user: &str) -> Vec<Snippet
     lines.into_iter().map(|(name, code)| Snippet { name, code }).collect()
 }
 
+/// What the lines of PostgreSQL are called, by the server's own port and by the pooler's.
+const DIRECT: [&str; 6] = ["psql", "URL", "JDBC", "PHP (PDO)", "Node.js (pg)", "Python (psycopg)"];
+const POOLED: [&str; 6] = [
+    "psql, pooler",
+    "URL, pooler",
+    "JDBC, pooler",
+    "PHP (PDO), pooler",
+    "Node.js (pg), pooler",
+    "Python (psycopg), pooler",
+];
+
+/// Where a client goes, and as whom.
+struct To<'a> {
+    host: &'a str,
+    port: u16,
+    database: &'a str,
+    user: &'a str,
+    /// Whether statements that were prepared are there in the next transaction.
+    keeps: bool,
+}
+
+fn postgres(to: &To<'_>, names: [&'static str; 6]) -> Vec<(&'static str, String)> {
+    let To { host, port, database, user, keeps } = to;
+    let verified = "sslmode=verify-full&sslrootcert=ca.pem";
+    let (java, php) = if *keeps { ("", "") } else { ("&prepareThreshold=0", ", [PDO::ATTR_EMULATE_PREPARES => true]") };
+    let code = [
+        format!(
+            "psql \"host={host} port={port} dbname={database} user={user} sslmode=verify-full sslrootcert=ca.pem\""
+        ),
+        format!("postgresql://{user}:PASSWORD@{host}:{port}/{database}?{verified}"),
+        format!("jdbc:postgresql://{host}:{port}/{database}?user={user}&password=PASSWORD&{verified}{java}"),
+        format!(
+            "new PDO('pgsql:host={host};port={port};dbname={database};sslmode=verify-full;sslrootcert=ca.pem', '{user}', 'PASSWORD'{php})"
+        ),
+        format!(
+            "new pg.Client({{ host: '{host}', port: {port}, user: '{user}', password: 'PASSWORD', database: '{database}', ssl: {{ ca: fs.readFileSync('ca.pem') }} }})"
+        ),
+        format!(
+            "psycopg.connect(\"host={host} port={port} dbname={database} user={user} password=PASSWORD sslmode=verify-full sslrootcert=ca.pem\")"
+        ),
+    ];
+    names.into_iter().zip(code).collect()
+}
+
 /// What people call the choices of the form.
 pub(super) fn names() -> Vec<(&'static str, Text)> {
     let mut names: Vec<(&'static str, Text)> = ENGINES.iter().map(|(word, engine)| (*word, engine.called())).collect();
@@ -137,6 +159,9 @@ pub(super) fn names() -> Vec<(&'static str, Text)> {
         ("read", Text::new("Læse", "Read")),
         ("write", Text::new("Læse og ændre", "Read and change")),
         ("owner", Text::new("Eje", "Own")),
+        ("off", Text::new("Ingen", "None")),
+        ("transaction", Text::new("Pr. transaktion", "By transaction")),
+        ("session", Text::new("Pr. session", "By session")),
     ]);
     names
 }

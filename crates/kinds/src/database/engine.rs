@@ -14,6 +14,8 @@ pub(super) const FOLDERS: [&str; 2] = ["db", "log"];
 pub(super) const LOG: Log = Log { folder: "log", file: "db.log" };
 /// The role of the server.
 pub(super) const DB: &str = "db";
+/// The role of the pooler before it.
+pub(super) const POOLER: &str = "pooler";
 /// Where generated files lie.
 pub(super) const GENERATED: &str = "/run/conf";
 /// Where the certificate lies.
@@ -251,10 +253,7 @@ fn held_as(order: &Order, engine: Engine, from: Option<Engine>) -> String {
 
 /// The sandbox that services and tasks of an engine have in common.
 pub(super) fn sandbox(spec: &Spec, engine: Engine) -> Sandbox {
-    let mut env: BTreeMap<String, String> =
-        [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
+    let mut env = environment();
     env.insert("DB".to_owned(), engine.word().to_owned());
     Sandbox {
         runtime: engine.catalogue(),
@@ -271,6 +270,13 @@ pub(super) fn sandbox(spec: &Spec, engine: Engine) -> Sandbox {
         },
         network: Network::Nothing,
     }
+}
+
+/// What programs find in their environment wherever they run.
+pub(super) fn environment() -> BTreeMap<String, String> {
+    [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// Has a server start with somebody beside it who keeps what it says.

@@ -16,7 +16,7 @@ const SIGTERM: i32 = 15;
 pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     let mut sandbox = engine::sandbox(spec, engine);
     sandbox.argv = vec!["/usr/sbin/mariadbd".to_owned(), format!("--defaults-file={GENERATED}/mariadb.cnf")];
-    crate::mariadb::listens(&mut sandbox, 3);
+    sandbox.told_of_listeners(3);
     settings(&mut sandbox, spec, engine, Mode::Serving);
     engine::kept(&mut sandbox);
     sandbox.binds.push(engine::certificate());

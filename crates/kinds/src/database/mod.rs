@@ -32,6 +32,7 @@ mod names;
 mod parameters;
 mod people;
 mod plan;
+mod pooler;
 mod postgres;
 mod reached;
 mod schema;
@@ -83,7 +84,7 @@ impl Kind for Database {
     fn demand(&self, spec: &Value) -> Demand {
         stored(spec).map_or_else(Demand::default, |spec| Demand {
             disk: spec.size,
-            memory: spec.memory,
+            memory: spec.memory_in_all(),
             cpu_percent: spec.cpu_percent,
         })
     }

@@ -5,10 +5,14 @@ use husorden_base::Text;
 /// Longest name of a database or user; the platform's own roles beside it have a suffix more.
 pub(super) const CHARS_MAX: usize = 40;
 
+/// The role as which the pooler asks for verifiers.
+pub(super) const POOLER: &str = "husorden_pool";
+
 /// Names that are the engines' or the platform's own.
-const TAKEN: [&str; 17] = [
+const TAKEN: [&str; 18] = [
     "husorden",
     "husorden_load",
+    POOLER,
     "information_schema",
     "mariadb",
     "mysql",

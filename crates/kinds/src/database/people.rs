@@ -7,6 +7,7 @@
 //! them; a name holds no dot, so no user is taken for a group. In MariaDB rights are given to users directly.
 
 use super::engine::Family;
+use super::names::POOLER;
 use super::spec::{Right, Spec};
 use crate::Order;
 use crate::sandbox;
@@ -47,7 +48,8 @@ fn group(database: &str, right: Right) -> String {
 pub(super) fn postgres(order: &Order, spec: &Spec) -> String {
     let mut sql = String::new();
     let out = &mut sql;
-    let users = list(spec.users.keys().map(String::as_str));
+    let pooler = spec.pooling().map(|_| POOLER);
+    let users = list(spec.users.keys().map(String::as_str).chain(pooler));
     let databases = list(spec.databases.keys().map(String::as_str));
     let stale = format!("rolcanlogin AND rolname <> 'husorden' AND rolname NOT IN {users}");
 
@@ -80,6 +82,10 @@ pub(super) fn postgres(order: &Order, spec: &Spec) -> String {
         );
         line(out, &format!("COMMENT ON ROLE {role} IS {noted};"));
     }
+    if let Some(pooler) = pooler {
+        create_role(out, pooler);
+        line(out, &format!("ALTER ROLE {pooler} LOGIN; ALTER ROLE {pooler} SET search_path = '';"));
+    }
     for database in spec.databases.keys() {
         let at = name(database);
         for right in GROUPS {
@@ -99,6 +105,9 @@ pub(super) fn postgres(order: &Order, spec: &Spec) -> String {
         for right in [Right::Write, Right::Read] {
             let group = name(&group(database, right));
             line(out, &format!("GRANT CONNECT, TEMPORARY ON DATABASE {at} TO {group};"));
+        }
+        if let Some(pooler) = pooler {
+            line(out, &format!("GRANT CONNECT ON DATABASE {at} TO {pooler};"));
         }
     }
     memberships(out, spec);
@@ -158,6 +167,15 @@ fn within(out: &mut String, database: &str, extensions: &[&str], spec: &Spec) {
         line(out, &format!("CREATE EXTENSION IF NOT EXISTS {};", name(extension)));
     }
     line(out, &format!("ALTER SCHEMA public OWNER TO {owner};"));
+    if spec.pooling().is_some() {
+        // A function would be of the customer's database, and stand in dumps of it.
+        line(
+            out,
+            &format!(
+                "GRANT SELECT (rolname, rolpassword, rolcanlogin, rolvaliduntil) ON pg_catalog.pg_authid TO {POOLER};"
+            ),
+        );
+    }
     // Users who are gone leave what they own to the owners.
     line(
         out,

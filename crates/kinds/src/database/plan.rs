@@ -8,18 +8,20 @@
 //! What serves follows from the marks alone: the version that the mark `engine` names. A wish for a later one changes what serves
 //! only when the upgrade has left the mark, so an upgrade that fails changes nothing.
 
-use super::engine::{self, DB, Engine, Held, Mode, mark};
-use super::people;
+use super::engine::{self, DB, Engine, Held, Mode, POOLER, mark};
 use super::spec::Spec;
 use super::words;
+use super::{people, pooler};
 use crate::{
     Door, Order, Plan, Port, RuntimeSight, Service, ServiceState, Sight, Standing, Step, Task, VolumeSight, Waiting,
 };
 use husorden_base::{Number, RuntimeName, Text};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Doors are given by number: the first, and how many there are.
 const DOORS: (u16, u32) = (20_000, 40_000);
+/// Those of poolers lie below.
+const POOLER_DOORS: (u16, u32) = (10_000, 10_000);
 
 /// What to do next.
 pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
@@ -43,15 +45,27 @@ pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
 
 /// The TCP port of the node that leads to the instance with this number.
 pub(super) fn door(number: Number) -> u16 {
-    let place = u16::try_from(number.get() % DOORS.1).unwrap_or(0);
-    DOORS.0 + place
+    by_number(number, DOORS)
+}
+
+/// The one that leads to its pooler.
+pub(super) fn pooler_door(number: Number) -> u16 {
+    by_number(number, POOLER_DOORS)
+}
+
+fn by_number(number: Number, (first, count): (u16, u32)) -> u16 {
+    first + u16::try_from(number.get() % count).unwrap_or(0)
 }
 
 /// The port of the instance: who is on the list may connect, and the server itself asks nobody.
 pub(super) fn port(order: &Order, spec: &Spec) -> Port {
-    let tcp = spec.engine.tcp();
+    let mut doors = vec![Door { outer: door(order.number), inner: spec.engine.tcp() }];
+    if spec.pooling().is_some() {
+        doors.push(Door { outer: pooler_door(order.number), inner: pooler::TCP });
+    }
+    let inner: Vec<u16> = doors.iter().map(|door| door.inner).collect();
     let access = crate::allow::Access { allow: spec.allow.clone(), open_to_all: spec.open_to_all };
-    Port { allow: access.ports(&[tcp]), doors: vec![Door { outer: door(order.number), inner: tcp }], ..Port::default() }
+    Port { allow: access.ports(&inner), doors, ..Port::default() }
 }
 
 /// On its way out: still, then off the net, then retained, and destroyed only when the retention time is over.
@@ -161,13 +175,11 @@ impl<'a> Run<'a> {
         let mut steps = Vec::new();
         let mut work = None;
         let (current, mut troubles) = self.current();
-        let service = self.service(current);
+        let services = self.services(current);
 
         // Take-downs.
-        for role in self.sight.services.keys() {
-            if role != DB || service.is_none() {
-                steps.push(Step::ServiceDrop { role: role.clone() });
-            }
+        for role in self.sight.services.keys().filter(|role| !services.contains_key(role.as_str())) {
+            steps.push(Step::ServiceDrop { role: role.clone() });
         }
         for (name, seen) in &self.sight.tasks {
             let still_due = self.line.iter().any(|due| due.task.name == *name && due.task.digest() == seen.digest);
@@ -181,7 +193,7 @@ impl<'a> Run<'a> {
         if self.sight.port.as_ref() != Some(&port.digest()) {
             steps.push(Step::Port { port });
         }
-        for name in self.catalogue(service.as_ref()) {
+        for name in self.catalogue(&services) {
             match self.sight.runtimes.get(&name) {
                 Some(RuntimeSight::Ready) => {}
                 None | Some(RuntimeSight::Absent) => steps.push(Step::Runtime { name }),
@@ -189,18 +201,18 @@ impl<'a> Run<'a> {
                 Some(RuntimeSight::Failed { .. }) => work = Some(words::build_failed(&name)),
             }
         }
-        if let Some(service) = &service {
-            let seen = self.sight.services.get(DB);
+        for (role, service) in &services {
+            let seen = self.sight.services.get(*role);
             if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {
-                troubles.push(words::service_failing(reason));
+                troubles.push(words::service_failing(role, reason));
             }
             if self.built(&service.sandbox.runtime) && seen.map(|seen| &seen.digest) != Some(&service.digest()) {
-                steps.push(Step::Service { role: DB.to_owned(), service: Box::new(service.clone()) });
+                steps.push(Step::Service { role: (*role).to_owned(), service: Box::new(service.clone()) });
             }
         }
         if let Some(due) = current {
             work = Some(words::working(&due.task.name));
-            if !self.sight.tasks.contains_key(&due.task.name) && self.may_start(due, service.as_ref()) {
+            if !self.sight.tasks.contains_key(&due.task.name) && self.may_start(due, services.get(DB)) {
                 steps.push(Step::Task { task: Box::new(due.task.clone()) });
             }
         }
@@ -227,22 +239,24 @@ impl<'a> Run<'a> {
         (None, failed)
     }
 
-    /// The server that is to stand now, if any.
-    fn service(&self, current: Option<&Due>) -> Option<Service> {
-        let held = self.held?;
+    /// What is to stand now: the server, and before one that serves its pooler.
+    fn services(&self, current: Option<&Due>) -> BTreeMap<&'static str, Service> {
+        let Some(held) = self.held else { return BTreeMap::new() };
         let ready = |due: &Due| self.built(&due.task.sandbox.runtime);
         let mode = match current.filter(|due| ready(due)).map(|due| due.needs) {
-            Some(Needs::Absent) => return None,
+            Some(Needs::Absent) => return BTreeMap::new(),
             Some(Needs::Quieted) => Mode::Upgrading,
             Some(Needs::Served) | None => Mode::Serving,
         };
-        Some(engine::service(self.spec, held.engine, mode))
+        let pooler = (mode == Mode::Serving).then(|| pooler::service(self.spec, held.engine)).flatten();
+        let server = (DB, engine::service(self.spec, held.engine, mode));
+        pooler.map(|pooler| (POOLER, pooler)).into_iter().chain([server]).collect()
     }
 
     /// Every catalogue entry that is needed now.
-    fn catalogue(&self, service: Option<&Service>) -> BTreeSet<RuntimeName> {
+    fn catalogue(&self, services: &BTreeMap<&'static str, Service>) -> BTreeSet<RuntimeName> {
         let mut names = BTreeSet::from([self.spec.engine.catalogue()]);
-        names.extend(service.map(|service| service.sandbox.runtime.clone()));
+        names.extend(services.values().map(|service| service.sandbox.runtime.clone()));
         names.extend(self.held.map(|held: Held| held.engine).map(Engine::catalogue));
         names.extend(self.line.iter().map(|due| due.task.sandbox.runtime.clone()));
         names

@@ -70,7 +70,7 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
         Mode::Upgrading => Reach::Own,
     };
     let files = BTreeMap::from([
-        ("pg_hba.conf".to_owned(), who_may_connect(spec)),
+        ("pg_hba.conf".to_owned(), who_may_connect(spec, mode)),
         ("parameters.conf".to_owned(), parameters::postgres(spec)),
         (DISK.to_owned(), disk(spec)),
     ]);
@@ -154,7 +154,7 @@ pub(super) fn upgrade(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Eng
 }
 
 /// The platform's own way in: by the unix socket, as the uid of the solution.
-const IDENT: &str = "platform site husorden\nplatform site husorden_load\n";
+const IDENT: &str = "platform site husorden\nplatform site husorden_load\nplatform site husorden_pool\n";
 
 /// `postgresql.conf`.
 fn settings(spec: &Spec, mode: Mode) -> String {
@@ -223,13 +223,21 @@ include '{LIVE}/{DISK}'
 /// Nobody but the platform.
 const LOCAL: &str = "local all husorden peer map=platform\nhost all husorden all reject\n";
 /// Nobody else, in words: who connects reads that it is refused, not that no line names it.
-const CLOSED: &str = "host all all all reject\n";
+const CLOSED: &str = "local all all reject\nhost all all all reject\n";
 /// Who loads a file, for the customer and with an owner's rights.
 const LOADS: &str = "local all husorden_load peer map=platform\nhost all husorden_load all reject\n";
 
+/// The pooler, which asks for verifiers as a role of its own and comes for its clients as themselves.
+const POOLED: &str = "\
+local all husorden_pool peer map=platform
+host all husorden_pool all reject
+local all all scram-sha-256
+";
+
 /// `pg_hba.conf`: the platform by its socket, and the list by TLS. What no line names is refused.
-fn who_may_connect(spec: &Spec) -> String {
-    let mut text = format!("{LOCAL}{LOADS}");
+fn who_may_connect(spec: &Spec, mode: Mode) -> String {
+    let pooled = spec.pooling().is_some() && mode == Mode::Serving;
+    let mut text = format!("{LOCAL}{LOADS}{}", if pooled { POOLED } else { "" });
     for entry in &spec.allow {
         let _ = writeln!(text, "hostssl all all {} scram-sha-256", entry.net.trunc());
     }

@@ -1,8 +1,8 @@
 //! When a database's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
 
-use super::engine::{self, DB, Engine, Mode, mark};
+use super::engine::{self, DB, Engine, Mode, POOLER, mark};
 use super::spec::Spec;
-use super::{people, plan};
+use super::{people, plan, pooler};
 use crate::{Order, Sight, Standing, VolumeSight};
 use std::fmt::Debug;
 
@@ -48,7 +48,9 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     let service = engine::service(&spec, serving, Mode::Serving);
     let seen = sight.services.get(DB).ok_or("no server is set")?;
     same("server", &seen.digest, &service.digest())?;
-    same("services", &sight.services.len(), &1)
+    let pooler = pooler::service(&spec, serving).map(|pooler| pooler.digest());
+    same("pooler", &sight.services.get(POOLER).map(|seen| seen.digest.clone()), &pooler)?;
+    same("services", &sight.services.len(), &(1 + usize::from(pooler.is_some())))
 }
 
 fn reserved(spec: &Spec, sight: &Sight) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The form of a database as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
 
 use super::engine::{ENGINES, Family, words_of};
-use super::spec::{CONNECTIONS, CPU_PERCENT, DATABASES_MAX, MEMORY, RIGHTS, SIZE, USERS_MAX};
+use super::spec::{CONNECTIONS, CPU_PERCENT, DATABASES_MAX, MEMORY, POOLER_SIZE, POOLINGS, RIGHTS, SIZE, USERS_MAX};
 use super::{card, names, parameters, postgres};
 use crate::allow;
 use crate::schema::{Entry, choice, choice_with, entries, field, number, order, places, size};
@@ -9,12 +9,14 @@ use husorden_base::{Bytes, Text};
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 12] = [
     "engine",
     "size",
     "memory",
     "cpu_percent",
     "connections",
+    "pooler",
+    "pooler_size",
     "databases",
     "users",
     "allow",
@@ -93,7 +95,8 @@ pub(super) fn schema() -> Value {
         ("Forbindelser", "Klienter på samme tid. En ændring genstarter serveren."),
     );
     connections["x-restart"] = json!(true);
-    for schema in [&mut parameters, &mut connections] {
+    let [mut pooler, mut pooler_size] = pooler(&called);
+    for schema in [&mut parameters, &mut connections, &mut pooler, &mut pooler_size] {
         schema["x-place"] = json!("parameters");
     }
     let mut schema = json!({
@@ -118,6 +121,8 @@ pub(super) fn schema() -> Value {
             "users": users,
             "parameters": parameters,
             "connections": connections,
+            "pooler": pooler,
+            "pooler_size": pooler_size,
             "size": field(
                 size(&SIZE, Bytes::gib(4)),
                 ("Disk", "Data, log and snapshots together. It can grow while the server runs."),
@@ -140,6 +145,40 @@ pub(super) fn schema() -> Value {
     }
     order(&mut schema["properties"], &ORDER);
     schema
+}
+
+/// The pooler before a server: whether there is one, and how many sessions it may hold.
+fn pooler(called: &[(&'static str, Text)]) -> [Value; 2] {
+    let mut pooler = field(
+        choice_with(&POOLINGS, called, "off"),
+        (
+            "Pooler",
+            "PgBouncer on a port of its own: up to 1,000 clients share a few sessions of the server, and connecting costs little. \
+             By transaction a client has a session for one transaction at a time: what is set for a session, LISTEN and temporary \
+             tables go by the other port. By session it has one until it goes.",
+        ),
+        (
+            "Pooler",
+            "PgBouncer på sin egen port: op til 1.000 klienter deles om få sessioner hos serveren, og det koster kun lidt at forbinde. \
+             Pr. transaktion har en klient en session til en transaktion ad gangen: det, der sættes for en session, LISTEN og \
+             midlertidige tabeller går ad den anden port. Pr. session har den en, til den går.",
+        ),
+    );
+    let mut size = field(
+        number(&POOLER_SIZE, 20),
+        (
+            "Sessions of the pooler",
+            "Sessions of the server that the pooler holds at most in one database, for all of its users together. They count among the connections.",
+        ),
+        (
+            "Poolerens sessioner",
+            "Sessioner hos serveren, som pooleren højst holder i en database, for alle dens brugere tilsammen. De tæller med i forbindelserne.",
+        ),
+    );
+    for schema in [&mut pooler, &mut size] {
+        schema["x-when"] = json!({"engine": words_of(Family::Postgres)});
+    }
+    [pooler, size]
 }
 
 /// What comes before anything is dropped.

@@ -1,6 +1,6 @@
 //! The spec of a database: what a customer may ask for, read strictly from a form.
 
-use super::engine::{ENGINES, Engine};
+use super::engine::{ENGINES, Engine, Family};
 use super::{names, parameters};
 use crate::Order;
 use crate::allow::{self, Entry};
@@ -24,6 +24,28 @@ pub(super) const CPU_PERCENT: RangeInclusive<u32> = 10..=3200;
 /// Clients at the same time.
 pub(super) const CONNECTIONS: RangeInclusive<u32> = 5..=1000;
 
+/// Sessions of the server that the pooler may hold in one database.
+pub(super) const POOLER_SIZE: RangeInclusive<u32> = 1..=500;
+/// What it holds when nothing is said, as far as there are as many.
+const POOLER_SIZE_USUAL: u32 = 20;
+
+/// When a pooler, if there is one, gives a session of the server to another client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Pooling {
+    /// There is none.
+    #[default]
+    Off,
+    /// After each transaction.
+    Transaction,
+    /// When the client goes.
+    Session,
+}
+
+/// Words of the form, in the order they are shown.
+pub(super) const POOLINGS: [(&str, Pooling); 3] =
+    [("off", Pooling::Off), ("transaction", Pooling::Transaction), ("session", Pooling::Session)];
+
 /// Everything an instance is asked to be. Stored as it stands, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,9 +57,17 @@ pub(super) struct Spec {
     pub(super) open_to_all: bool,
     pub(super) parameters: BTreeMap<String, i64>,
     pub(super) connections: u32,
+    #[serde(default)]
+    pub(super) pooler: Pooling,
+    #[serde(default = "pooler_size")]
+    pub(super) pooler_size: u32,
     pub(super) size: Bytes,
     pub(super) memory: Bytes,
     pub(super) cpu_percent: u32,
+}
+
+fn pooler_size() -> u32 {
+    POOLER_SIZE_USUAL
 }
 
 /// One database in the instance.
@@ -98,6 +128,18 @@ impl Spec {
         Ok(spec)
     }
 
+    /// What the pooler calls its mode; none where there is no pooler.
+    pub(super) fn pooling(&self) -> Option<&'static str> {
+        let word = POOLINGS.iter().find(|(_, pooling)| *pooling == self.pooler).map(|(word, _)| *word);
+        word.filter(|_| self.pooler != Pooling::Off)
+    }
+
+    /// Memory of the server and of what stands before it.
+    pub(super) fn memory_in_all(&self) -> Bytes {
+        let pooler = self.pooling().map_or(0, |_| super::pooler::MEMORY.0);
+        Bytes(self.memory.0 + pooler)
+    }
+
     /// Reads a form. A field that the form does not name keeps its value from `before`, or takes its default.
     pub(super) fn parse(form: &Value, stored: Option<&Value>) -> Result<Self, Vec<FieldError>> {
         let before = stored.and_then(|value| Self::stored(value).ok());
@@ -109,6 +151,7 @@ impl Spec {
         let access = allow::read(&mut form, stored);
         let parameters = parameters::read(&mut form, engine, before.map(|spec| &spec.parameters));
         let connections = form.number("connections", CONNECTIONS, before.map_or(50, |spec| spec.connections));
+        let (pooler, pooler_size) = pooler(&mut form, engine, connections, before);
         let size = form.bytes("size", SIZE, before.map_or(Bytes::gib(4), |spec| spec.size));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::mib(512), |spec| spec.memory));
         let cpu_percent = form.number("cpu_percent", CPU_PERCENT, before.map_or(100, |spec| spec.cpu_percent));
@@ -129,8 +172,20 @@ impl Spec {
         }
         let wrong = form.finish();
         let (allow, open_to_all) = (access.allow, access.open_to_all);
-        let spec =
-            Self { engine, databases, users, allow, open_to_all, parameters, connections, size, memory, cpu_percent };
+        let spec = Self {
+            engine,
+            databases,
+            users,
+            allow,
+            open_to_all,
+            parameters,
+            connections,
+            pooler,
+            pooler_size,
+            size,
+            memory,
+            cpu_percent,
+        };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }
 }
@@ -263,6 +318,27 @@ fn users(form: &mut Form<'_>, databases: &BTreeMap<String, Inner>, before: Optio
         read.insert(name.clone(), User { grants });
     }
     read
+}
+
+/// Whether there is a pooler, and how many sessions it may hold: no more than the server lets in.
+fn pooler(form: &mut Form<'_>, engine: Engine, connections: u32, before: Option<&Spec>) -> (Pooling, u32) {
+    let pooler = form.choice("pooler", &POOLINGS, before.map_or(Pooling::Off, |spec| spec.pooler));
+    let usual = before.map_or(POOLER_SIZE_USUAL.min(connections), |spec| spec.pooler_size);
+    let size = form.number("pooler_size", POOLER_SIZE, usual);
+    if pooler == Pooling::Off {
+        return (pooler, size);
+    }
+    if engine.family() != Family::Postgres {
+        form.refuse("/pooler", "MariaDB har ingen pooler her.", "MariaDB has no pooler here.");
+    }
+    if size > connections {
+        form.refuse(
+            "/pooler_size",
+            format!("Serveren tager {connections} forbindelser. Vælg højst så mange, eller lad den tage flere."),
+            format!("The server takes {connections} connections. Choose at most as many, or let it take more."),
+        );
+    }
+    (pooler, size)
 }
 
 /// A name as a JSON pointer has it.

@@ -1,5 +1,6 @@
 //! What a database's owner is told while work runs or when something failed, in both languages.
 
+use super::engine::DB;
 use crate::Waiting;
 use husorden_base::{RuntimeName, Text};
 
@@ -29,12 +30,13 @@ pub(super) fn build_failed(name: &RuntimeName) -> Text {
     )
 }
 
-/// The server does not start.
-pub(super) fn service_failing(reason: &str) -> Text {
+/// The server, or what stands before it, does not start.
+pub(super) fn service_failing(role: &str, reason: &str) -> Text {
     let reason = tail(reason);
+    let (da, en) = if role == DB { ("Serveren", "The server") } else { ("Pooleren", "The pooler") };
     Text::new(
-        format!("Serveren starter ikke; det prøves igen om lidt. Det sidste, den sagde: {reason}"),
-        format!("The server does not start; it is tried again in a while. Its last words: {reason}"),
+        format!("{da} starter ikke; det prøves igen om lidt. Det sidste, den sagde: {reason}"),
+        format!("{en} does not start; it is tried again in a while. Its last words: {reason}"),
     )
 }
 

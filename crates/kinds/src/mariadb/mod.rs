@@ -1,8 +1,6 @@
 //! MariaDB, as the kinds that use it have it in common: how its data is made, lifted and tidied, and the settings that hold wherever
 //! it runs. Data lies in `/srv/db`, one folder a version; settings in `/run/conf/mariadb.cnf`.
 
-use crate::Sandbox;
-
 /// Copies the prepared, empty server. `DB` names the version.
 pub(crate) const INIT: &str = include_str!("init.sh");
 /// Lifts a copy of the data of the version `FROM` to the version `DB`.
@@ -28,10 +26,3 @@ query-cache-size = 0
 # The sandbox has no io_uring.
 innodb-use-native-aio = OFF
 ";
-
-/// Tells it of its listening sockets, by systemd's convention. The server is process 1 of its sandbox, and trusts the variables only
-/// when they name it.
-pub(crate) fn listens(sandbox: &mut Sandbox, count: u32) {
-    sandbox.env.insert("LISTEN_FDS".to_owned(), count.to_string());
-    sandbox.env.insert("LISTEN_PID".to_owned(), "1".to_owned());
-}

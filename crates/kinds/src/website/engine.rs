@@ -100,7 +100,7 @@ pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
 pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
     let mut sandbox = db_sandbox(spec, database);
     sandbox.argv = words(&["/usr/sbin/mariadbd", "--defaults-file=/run/conf/mariadb.cnf"]);
-    crate::mariadb::listens(&mut sandbox, 1);
+    sandbox.told_of_listeners(1);
     Service {
         sandbox,
         reach: Reach::Own,

@@ -101,17 +101,18 @@ fn tcp(port: u16) -> io::Result<[OwnedFd; 2]> {
     ])
 }
 
-/// Whether somebody is connected to this TCP port in the network namespace of a process.
-pub(crate) fn connected(pid: u32, port: u16) -> bool {
+/// Whether somebody is connected to one of these TCP ports in the network namespace of a process.
+pub(crate) fn connected(pid: u32, ports: &[u16]) -> bool {
     /// As the kernel writes it in the list of sockets.
     const ESTABLISHED: &str = "01";
-    let wanted = format!(":{port:04X}");
+    let wanted: Vec<String> = ports.iter().map(|port| format!(":{port:04X}")).collect();
     ["tcp", "tcp6"].iter().any(|list| {
         let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/net/{list}")) else { return false };
         text.lines().skip(1).any(|line| {
             let mut fields = line.split_whitespace().skip(1);
             let (local, _, state) = (fields.next(), fields.next(), fields.next());
-            local.is_some_and(|local| local.ends_with(&wanted)) && state == Some(ESTABLISHED)
+            let ours = local.is_some_and(|local| wanted.iter().any(|port| local.ends_with(port)));
+            ours && state == Some(ESTABLISHED)
         })
     })
 }

@@ -75,6 +75,7 @@ impl Shared {
     pub(crate) fn service_timer(&self, state: &mut State, key: &Key) {
         let frozen = state.frozen.contains(&key.0);
         let busy_neighbours = self.neighbours_busy(state, key);
+        let ports: Vec<u16> = state.services_of(key.0).filter_map(|(_, slot)| slot.service.reach.port()).collect();
         let which = Which::Service(key.clone());
         let Some(slot) = state.services.get_mut(key) else { return };
         let next = tick(&slot.service);
@@ -89,7 +90,7 @@ impl Shared {
                     slot.failures = 0;
                 }
                 let idle = Duration::from_secs(slot.service.idle_stop_s.into());
-                if self.is_active(key, slot, busy_neighbours) {
+                if self.is_active(key, slot, busy_neighbours, &ports) {
                     if let Phase::Running(running) = &mut slot.phase {
                         running.active = Instant::now();
                     }
@@ -135,7 +136,7 @@ impl Shared {
 
     /// Whether a service has worked since the last look. The edge counts what it asks of a service; what the edge does not
     /// see is at work while its CPU time grows or somebody who may use it runs.
-    fn is_active(&self, key: &Key, slot: &mut Slot, busy_neighbours: bool) -> bool {
+    fn is_active(&self, key: &Key, slot: &mut Slot, busy_neighbours: bool, ports: &[u16]) -> bool {
         let counted = slot.in_flight.is_some() && slot.service.reach == Reach::Edge;
         let waiting = slot.ears.as_ref().is_some_and(Ears::knocked);
         let open = slot.in_flight.is_some_and(|(count, said)| count > 0 && said.elapsed() < EDGE_WORD);
@@ -150,8 +151,8 @@ impl Shared {
         let used = match reach {
             Reach::Edge => false,
             Reach::Own => busy_neighbours,
-            // Who stays connected and silent must not find the server gone.
-            Reach::Port(port) => busy_neighbours || connected(running.process.pid(), port),
+            // Who stays connected and silent must not find the server gone, whichever of the solution's ports leads to it.
+            Reach::Port(_) => busy_neighbours || connected(running.process.pid(), ports),
         };
         asked || (computes && !counted) || used
     }

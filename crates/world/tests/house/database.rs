@@ -74,6 +74,17 @@ impl<'a> Client<'a> {
         Self::new(house, name, &shown("username"), &shown("password"))
     }
 
+    /// The same by the port of its pooler.
+    pub(super) fn pooled(&self) -> Self {
+        Self { port: self.port - 10_000, ..self.with(&self.user, &self.password) }
+    }
+
+    /// Somebody else of the same instance.
+    pub(super) fn with(&self, user: &str, password: &str) -> Self {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Self { house: self.house, host: self.host.clone(), port: self.port, user, password }
+    }
+
     fn ca(&self) -> String {
         self.house.status()["ca"].as_str().expect("the authority").to_owned()
     }
@@ -89,18 +100,23 @@ impl<'a> Client<'a> {
 
     /// A psql that is told where to go, and not yet what to do there.
     pub(super) fn psql_of(&self, database: &str) -> Command {
-        let to = format!(
+        let to = self.to(database);
+        let mut psql = Command::new("psql");
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", &to]);
+        psql.env("PGPASSWORD", &self.password);
+        psql
+    }
+
+    /// Where a client goes, as PostgreSQL's library reads it.
+    pub(super) fn to(&self, database: &str) -> String {
+        format!(
             "host={} hostaddr={} port={} dbname={database} user={} sslmode=verify-full sslrootcert={} connect_timeout=10",
             self.host,
             self.edge(),
             self.port,
             self.user,
             self.ca()
-        );
-        let mut psql = Command::new("psql");
-        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", &to]);
-        psql.env("PGPASSWORD", &self.password);
-        psql
+        )
     }
 
     /// The mariadb client over TLS, the name verified. It looks the name up, so it is told where it leads.
@@ -158,7 +174,7 @@ pub(super) fn own_address(house: &House) -> String {
     words.nth(1).expect("a source").to_owned()
 }
 
-fn rotate(house: &House, name: &str, user: &str) -> String {
+pub(super) fn rotate(house: &House, name: &str, user: &str) -> String {
     let path = format!("/v1/solutions/{name}/credentials/{user}");
     let answer = house.api(Who::Account, "POST", &path, None).expect("the API answers");
     assert_eq!(answer.status, 200, "{:?}", answer.body);
@@ -399,7 +415,13 @@ pub(super) fn server(house: &House, client: &Client<'_>) -> i32 {
 }
 
 /// Sessions that are open are cut, new ones are told in the engine's own protocol, and after the lift all is as it was.
-fn a_measure(house: &House, name: &str, open: &mut Command, ask: &dyn Fn() -> Result<String, String>, expected: &str) {
+pub(super) fn a_measure(
+    house: &House,
+    name: &str,
+    open: &mut Command,
+    ask: &dyn Fn() -> Result<String, String>,
+    expected: &str,
+) {
     assert_eq!(ask().as_deref(), Ok(expected));
     let path = format!("/v1/solutions/{name}");
     let one = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;

@@ -52,7 +52,7 @@ pub(crate) fn connect(house: &House, name: &str, client: &Client<'_>) {
     let mut tried = Vec::new();
     for line in lines(house, name, &client.user) {
         let [node, python, script, java] = ["notes.mjs", "notes.py", "notes.php", "Notes.java"].map(file);
-        let program: &[&str] = match line.name {
+        let program: &[&str] = match line.name.trim_end_matches(", pooler") {
             "psql" => &["sh", "-c", "eval \"$CODE --no-psqlrc -At --command='SELECT count(*) FROM notes'\""],
             name if name.starts_with("Node.js") && missing.is_none() => &["node", &node],
             name if name.starts_with("Python") => &["/usr/bin/python3", &python],

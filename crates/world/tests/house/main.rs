@@ -12,6 +12,7 @@ mod flow;
 mod network;
 mod operation;
 mod panel;
+mod pooler;
 mod refusals;
 mod story;
 mod suspension;

@@ -45,10 +45,25 @@ fn a_field_that_is_wrong_is_named() {
         (json!({"engine": "oracle-23"}), vec!["/engine"]),
         (json!({"size": "1 KiB", "memory": "1 MiB", "connections": 0}), vec!["/connections", "/size", "/memory"]),
         (json!({"allow": [{"net": "0.0.0.0/0"}]}), vec!["/allow/0/net"]),
+        (json!({"pooler": "statement"}), vec!["/pooler"]),
+        (json!({"pooler": "session", "engine": "mariadb-11.8"}), vec!["/pooler"]),
+        (json!({"pooler": "session", "pooler_size": 21, "connections": 20}), vec!["/pooler_size"]),
+        (json!({"users": {"husorden_pool": {}}}), vec!["/users/husorden_pool"]),
         (json!({"superuser": true}), vec!["/superuser"]),
     ] {
         assert_eq!(wrong(&form, None), pointers, "{form}");
     }
+}
+
+#[test]
+fn what_was_stored_before_there_were_poolers_has_none() {
+    let mut old = spec(&json!({"connections": 10}));
+    let fields = old.as_object_mut().expect("an object");
+    fields.remove("pooler").expect("it is kept");
+    fields.remove("pooler_size").expect("it is kept");
+    let now = Database.parse(&json!({}), Some(&old)).expect("it is read");
+    assert_eq!((&now["pooler"], &now["pooler_size"]), (&json!("off"), &json!(20)));
+    assert_eq!(spec(&json!({"connections": 10, "pooler": "session"}))["pooler_size"], 10, "no more than there are");
 }
 
 #[test]

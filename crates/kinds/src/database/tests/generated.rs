@@ -1,10 +1,10 @@
 //! The SQL and settings that are generated.
 
 use super::super::engine::{self, ENGINES, Engine, Mode};
-use super::super::people;
 use super::super::spec::Spec;
+use super::super::{people, plan, pooler};
 use super::order;
-use crate::Fill;
+use crate::{Fill, Place};
 use husorden_base::Bytes;
 use serde_json::json;
 
@@ -29,6 +29,7 @@ fn a_change_of_the_list_is_taken_up_without_a_restart() {
         (json!({"allow": [{"net": "192.0.2.0/24"}]}), true),
         (json!({"parameters": {"work_mem": 4096}}), true),
         (json!({"size": "900 GiB"}), true),
+        (json!({"pooler": "transaction"}), true),
         (json!({"memory": "2 GiB"}), false),
         (json!({"connections": 99}), false),
     ] {
@@ -55,6 +56,82 @@ fn who_is_not_on_the_list_has_no_line() {
 }
 
 #[test]
+fn a_pooler_keeps_no_password_sees_no_data_and_is_held_to_the_list() {
+    let form = |more: &str| {
+        let form = json!({"pooler": more, "pooler_size": 7, "allow": [{"net": "192.0.2.0/24"}], "databases": {"a": {}, "b": {}}});
+        Spec::stored(&super::spec(&form)).expect("it was parsed")
+    };
+    let spec = form("transaction");
+    let pooler = pooler::service(&spec, Engine::Postgres17).expect("there is one");
+    assert!(pooler.sandbox.binds.iter().all(|bind| bind.from != Place::Folder("db".to_owned())), "no data");
+    assert_eq!(pooler.reach.port(), Some(6432));
+    let ini = &pooler.live.files["pooler.ini"];
+    for line in [
+        "a = host=/tmp/server dbname=a",
+        "husorden_pool = max_user_connections=2",
+        "client_tls_sslmode = require",
+        "pool_mode = transaction",
+        "default_pool_size = 7",
+        "max_db_connections = 9",
+        "max_prepared_statements = 200",
+    ] {
+        assert!(ini.lines().any(|there| there == line), "{line}: {ini}");
+    }
+    assert_eq!(
+        pooler.live.files["pooler_hba.conf"],
+        "host all husorden_pool all reject\nhostssl all all 192.0.2.0/24 scram-sha-256\n"
+    );
+    let everything = format!("{pooler:?}");
+    assert!(!everything.contains("SCRAM-SHA-256$"), "{everything}");
+    // Debian 12's knows no such setting, and hears another signal.
+    let older = pooler::service(&spec, Engine::Postgres15).expect("there is one");
+    assert!(!older.live.files["pooler.ini"].contains("max_prepared_statements"));
+    assert_ne!(older.stop_signal, pooler.stop_signal);
+    // What changes is taken up while it runs.
+    let other = pooler::service(&form("session"), Engine::Postgres17).expect("there is one");
+    assert!(crate::same_but_live(&pooler.digest(), &other.digest()) && pooler.digest() != other.digest());
+    assert_eq!(pooler::service(&form("off"), Engine::Postgres17), None);
+
+    // The server lets it in by its socket, and not while its data is read for an upgrade.
+    let lines = |mode| engine::service(&spec, Engine::Postgres17, mode).live.files["pg_hba.conf"].clone();
+    assert!(lines(Mode::Serving).contains("local all all scram-sha-256\n"));
+    assert!(!lines(Mode::Upgrading).contains("local all all") && !lines(Mode::Upgrading).contains("husorden_pool"));
+}
+
+#[test]
+fn the_role_that_asks_for_verifiers_goes_with_the_pooler() {
+    let sql = |pooler: &str| {
+        let order = order(&json!({"pooler": pooler}));
+        people::postgres(&order, &Spec::stored(&order.spec).expect("it was parsed"))
+    };
+    let (with, without) = (sql("session"), sql("off"));
+    assert!(with.contains("NOT IN ('', 'app', 'husorden_pool')") && with.contains("ALTER ROLE husorden_pool LOGIN"));
+    assert!(with.contains(
+        "GRANT SELECT (rolname, rolpassword, rolcanlogin, rolvaliduntil) ON pg_catalog.pg_authid TO husorden_pool;"
+    ));
+    assert!(!without.contains("husorden_pool"), "{without}");
+}
+
+#[test]
+fn a_pooler_has_a_door_and_lines_of_its_own() {
+    use crate::{Kind, Whereabouts};
+    let order = order(&json!({"engine": "postgresql-15", "pooler": "transaction", "allow": [{"net": "192.0.2.1"}]}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let port = plan::port(&order, &spec);
+    let doors: Vec<(u16, u16)> = port.doors.iter().map(|door| (door.outer, door.inner)).collect();
+    assert_eq!(doors, [(20_007, 5432), (10_007, 6432)]);
+    assert_eq!(port.allow.iter().map(|allow| allow.port).collect::<Vec<_>>(), [5432, 6432]);
+    let at = Whereabouts { number: order.number, host: "database-7.solutions.test".to_owned() };
+    let lines = super::super::Database.snippets(&at, &order.spec, "app");
+    let line = |name: &str| lines.iter().find(|line| line.name == name).expect(name).code.clone();
+    assert_eq!(line("psql, pooler"), line("psql").replace("20007", "10007"));
+    // What is prepared is gone in the next transaction there.
+    assert!(line("JDBC, pooler").ends_with("&prepareThreshold=0") && !line("JDBC").contains("prepareThreshold"));
+    let demand = |pooler: &str| super::super::Database.demand(&super::spec(&json!({"pooler": pooler}))).memory;
+    assert_eq!(demand("session").0 - demand("off").0, Bytes::mib(128).0, "it counts");
+}
+
+#[test]
 fn a_larger_disk_restarts_nothing() {
     for (word, engine) in ENGINES {
         let of = |size: &str| {
@@ -78,7 +155,7 @@ fn what_is_full_takes_no_changes_and_what_is_over_nobody() {
     assert_eq!(at(Fill::Full, "pg_hba.conf"), at(Fill::Room, "pg_hba.conf"));
     assert_eq!(
         at(Fill::Over, "pg_hba.conf"),
-        "local all husorden peer map=platform\nhost all husorden all reject\nhost all all all reject\n"
+        "local all husorden peer map=platform\nhost all husorden all reject\nlocal all all reject\nhost all all all reject\n"
     );
     // Whoever serves an upgrade reads only, and nobody else comes.
     assert!(engine::service(&spec, Engine::Postgres17, Mode::Upgrading).fill.is_empty());

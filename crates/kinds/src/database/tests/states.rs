@@ -1,6 +1,6 @@
 //! The plan from every small state, cut anywhere, and a check that this test can fail.
 
-use super::super::engine::{self, DB, Mode, mark};
+use super::super::engine::{self, DB, Mode, POOLER, mark};
 use super::super::spec::Spec;
 use super::super::{Database, people, plan};
 use super::order;
@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 
 const CATALOGUE: [&str; 4] = ["mariadb-10.11", "mariadb-11.8", "postgresql-15", "postgresql-17"];
 
-fn forms() -> [Value; 3] {
+fn forms() -> [Value; 4] {
     [
         json!({}),
+        json!({"pooler": "transaction"}),
         json!({"engine": "mariadb-11.8", "users": {"app": {"grants": {"app": "owner"}}, "boss": {}}}),
         json!({"engine": "postgresql-15", "allow": [{"net": "192.0.2.0/24"}], "databases": {"a": {}, "b": {}}}),
     ]
@@ -68,7 +69,10 @@ fn all_services(spec: &Spec) -> Vec<BTreeMap<String, ServiceSight>> {
     vec![
         BTreeMap::new(),
         BTreeMap::from([(DB.to_owned(), seen(right, ServiceState::Running))]),
-        BTreeMap::from([(DB.to_owned(), seen(reading, ServiceState::Sleeping))]),
+        BTreeMap::from([
+            (DB.to_owned(), seen(reading, ServiceState::Sleeping)),
+            (POOLER.to_owned(), seen("old".to_owned(), failing.clone())),
+        ]),
         BTreeMap::from([
             (DB.to_owned(), seen("old".to_owned(), failing)),
             ("alien".to_owned(), seen("alien".to_owned(), ServiceState::Stopping)),
@@ -149,7 +153,7 @@ fn a_plan_that_forgets_a_step_is_found_out() {
     fn task(step: &Step, name: &str) -> bool {
         matches!(step, Step::Task { task } if task.name == name)
     }
-    let forgetful: [Forgets; 12] = [
+    let forgetful: [Forgets; 13] = [
         ("the volume", |step| matches!(step, Step::VolumeCreate { .. })),
         ("the limit", |step| matches!(step, Step::VolumeLimit { .. })),
         ("the return", |step| matches!(step, Step::VolumeRevive)),
@@ -157,6 +161,7 @@ fn a_plan_that_forgets_a_step_is_found_out() {
         ("the port", |step| matches!(step, Step::Port { .. })),
         ("taking the port away", |step| matches!(step, Step::PortDrop)),
         ("the server", |step| matches!(step, Step::Service { .. })),
+        ("the pooler", |step| matches!(step, Step::Service { role, .. } if role == POOLER)),
         ("taking the server away", |step| matches!(step, Step::ServiceDrop { .. })),
         ("the data", |step| task(step, "init")),
         ("whose it is", |step| task(step, "identify")),
