@@ -5,10 +5,14 @@ use crate::prepare;
 use crate::progress::line;
 use crate::users::{self, Ids};
 use anyhow::Result;
+use husorden_base::{Bytes, Text};
 use husorden_cli::Format;
 use husorden_node::doctor::{Finding, Setting, State, examine, render, worst};
 use nix::unistd::Gid;
 use std::process::ExitCode;
+
+/// Room that the pool leaves on its disk for control's database, logs and what is being built.
+const BESIDE_POOL: Bytes = Bytes::gib(2);
 
 /// What this machine can do and lacks, with the remedy.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,6 +50,35 @@ pub(crate) fn missing(place: &Place, settings: &Settings) -> Result<Option<Strin
     Ok((!findings.is_empty()).then(|| render(&findings, husorden_cli::language()).trim_end().to_owned()))
 }
 
+/// That the pool which is to be made does not fit on its disk, with some room for everything else.
+fn room(place: &Place, settings: &Settings) -> Option<Finding> {
+    if settings.node.device.is_some() || place.pool().exists() {
+        return None;
+    }
+    let nearest = place.home.ancestors().find(|folder| folder.exists())?;
+    let disk = nix::sys::statvfs::statvfs(nearest).ok()?;
+    let free = Bytes(disk.blocks_available() * disk.fragment_size());
+    let pool = settings.node.pool;
+    (free < Bytes(pool.0 + BESIDE_POOL.0)).then(|| Finding {
+        what: "pool",
+        state: State::Missing,
+        text: Text::new(
+            format!("puljen på {pool} får ikke plads: {free} fri, og {BESIDE_POOL} skal være til resten"),
+            format!("the pool of {pool} does not fit: {free} free, and {BESIDE_POOL} are for the rest"),
+        ),
+        remedy: Some(Text::new(
+            format!(
+                "sæt en mindre node.pool i {}, eller læg den på en disk for sig med node.device",
+                place.own_settings().display()
+            ),
+            format!(
+                "set a smaller node.pool in {}, or give it a disk of its own with node.device",
+                place.own_settings().display()
+            ),
+        )),
+    })
+}
+
 fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Finding>> {
     // Before the first start the edge's user is not there yet; the judgement does not rest on it.
     let edge = users::find(users::EDGE)?.map_or(Gid::from_raw(0), |Ids { gid, .. }| gid);
@@ -55,5 +88,6 @@ fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Find
         // The operator's own PostgreSQL is used, and may lie anywhere.
         findings.retain(|finding| finding.what != "postgresql");
     }
+    findings.extend(room(place, settings));
     Ok(findings)
 }

@@ -231,7 +231,7 @@ impl Which {
 
     /// The settings that hold for it.
     pub(crate) fn settings(&self, place: &Place) -> Result<Settings> {
-        let own = place.home.join("husorden.toml");
+        let own = place.own_settings();
         let path = match &self.config {
             Some(path) => path,
             None if own.exists() => &own,
@@ -335,6 +335,16 @@ impl Place {
             flags += &format!(" --home {}", self.home.display());
         }
         flags
+    }
+
+    /// The pool, where it is a file.
+    pub(crate) fn pool(&self) -> PathBuf {
+        self.home.join("pool.img")
+    }
+
+    /// Where the settings are looked for.
+    pub(crate) fn own_settings(&self) -> PathBuf {
+        self.home.join("husorden.toml")
     }
 
     /// Logs of the roles.

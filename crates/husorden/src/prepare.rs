@@ -193,7 +193,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         control_socket: place.control_socket(),
         pool: match &settings.node.device {
             Some(device) => Source::Device { path: device.clone() },
-            None => Source::File { path: place.home.join("pool.img"), size: settings.node.pool },
+            None => Source::File { path: place.pool(), size: settings.node.pool },
         },
         ca: place.ca(),
         uplink: uplink(settings, net)?,

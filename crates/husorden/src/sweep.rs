@@ -300,7 +300,7 @@ mod tests {
             String::from_utf8_lossy(&output.stdout).trim().to_owned()
         };
         network::make_namespace(&name).expect("a namespace");
-        let pool = place.home.join("pool.img");
+        let pool = place.pool();
         fs::File::create(&pool).and_then(|file| file.set_len(1 << 20)).expect("a file");
         ok("losetup", &["-f", "--show", pool.to_str().expect("a path")]);
         let mut sleeper = Command::new("nsenter")

@@ -1,7 +1,7 @@
 //! Verbs on this machine, over a socket only root may open: they work with control dead, and control hears of them later.
 
 use crate::{Node, measures};
-use husorden_base::MeasureId;
+use husorden_base::{MeasureId, Refusal, Text};
 use husorden_rules::{DecisionForm, Measure, Scope};
 use husorden_wire::node::FromNode;
 use jiff::Timestamp;
@@ -58,7 +58,11 @@ fn answer(node: &Arc<Node>, stream: UnixStream) -> std::io::Result<()> {
     BufReader::new((&stream).take(REQUEST_BYTES_MAX)).read_line(&mut line)?;
     let answer = match serde_json::from_str::<Request>(&line) {
         Ok(request) => carry_out(node, request),
-        Err(error) => refusal(&format!("no verb of this node: {error}")),
+        Err(error) => refusal(
+            "no-such-verb",
+            400,
+            Text::new(format!("Noden har intet sådant verbum: {error}"), format!("The node has no such verb: {error}")),
+        ),
     };
     writeln!(&stream, "{answer}")
 }
@@ -70,11 +74,11 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
         Request::Status => json!({ "ok": node.health() }),
         Request::Scrub => match node.pool.scrub().and_then(|()| node.pool.health()) {
             Ok(health) => json!({ "ok": { "scrub": health.last_scrub, "device_errors": health.device_errors } }),
-            Err(error) => refusal(&crate::host::causes(&error)),
+            Err(error) => failed(&crate::host::causes(&error)),
         },
         Request::Sweep => match crate::sweep::find(node) {
             Ok(odd) => json!({ "ok": odd }),
-            Err(error) => refusal(&error),
+            Err(error) => failed(&error),
         },
         Request::Close => {
             node.end();
@@ -124,10 +128,17 @@ fn suspend(node: &Arc<Node>, who: &str, clause: String, reasons: String) -> Valu
     // The reasons are part of the line that is written before the act, and of what control hears.
     let told = json!({ "measure": measure, "reasons": decision.reasons });
     if let Err(error) = node.register.witness("measure.taken-on-node", Some(wish.solution), told) {
-        return refusal(&error.to_string());
+        return failed(&error.to_string());
     }
     if let Err(error) = measures::take(node, measure.clone()) {
-        return refusal(&format!("the measure could not be written down and is not in force: {error}"));
+        return refusal(
+            "not-kept",
+            500,
+            Text::new(
+                format!("Foranstaltningen kunne ikke skrives ned og gælder ikke: {error}"),
+                format!("The measure could not be written down and is not in force: {error}"),
+            ),
+        );
     }
     let in_force = measures::wait(node, id, CARRY_OUT_WAIT);
     node.voice.say(&FromNode::MeasureTaken { measure: Box::new(measure.clone()), reasons: decision.reasons });
@@ -147,14 +158,26 @@ fn lift(node: &Arc<Node>, who: &str) -> Value {
         .collect();
     if here.is_empty() {
         return refusal(
-            "no measure taken on this node holds it; one decided in a case is lifted there: husorden measure lift",
+            "no-measure",
+            404,
+            Text::new(
+                "Ingen foranstaltning, der er truffet på denne node, holder den; én fra en sag ophæves der: husorden measure lift",
+                "No measure taken on this node holds it; one decided in a case is lifted there: husorden measure lift",
+            ),
         );
     }
     let ids: Vec<MeasureId> = here.iter().map(|measure| measure.id).collect();
     for measure in here {
         let lifted = Measure { revision: measure.revision + 1, lifted: Some(now), ..measure };
         if let Err(error) = measures::take(node, lifted.clone()) {
-            return refusal(&format!("the lifting could not be written down: {error}"));
+            return refusal(
+                "not-kept",
+                500,
+                Text::new(
+                    format!("Ophævelsen kunne ikke skrives ned: {error}"),
+                    format!("The lifting could not be written down: {error}"),
+                ),
+            );
         }
         node.voice.say(&FromNode::MeasureTaken { measure: Box::new(lifted), reasons: "lifted on the node".to_owned() });
     }
@@ -162,9 +185,24 @@ fn lift(node: &Arc<Node>, who: &str) -> Value {
 }
 
 fn unknown(who: &str) -> Value {
-    refusal(&format!("no solution, or more than one, fits {who:?}; give its number: husorden node status lists them"))
+    refusal(
+        "no-such-solution",
+        404,
+        Text::new(
+            format!(
+                "Ingen løsning, eller mere end én, passer til {who:?}; giv dens id eller nummer: husorden solution list"
+            ),
+            format!("No solution, or more than one, fits {who:?}; give its id or number: husorden solution list"),
+        ),
+    )
 }
 
-fn refusal(why: &str) -> Value {
-    json!({ "refusal": { "title": { "da": "Det kunne ikke gøres", "en": "It could not be done" }, "detail": { "da": why, "en": why } } })
+fn refusal(code: &str, status: u16, detail: Text) -> Value {
+    let title = Text::new("Det kunne ikke gøres", "It could not be done");
+    json!({ "refusal": Refusal::new(code, status, title, detail) })
+}
+
+/// What failed on this machine; the words are the operator's to look up, and stand as they came.
+fn failed(why: &str) -> Value {
+    refusal("failed", 500, Text::new(format!("Det mislykkedes: {why}"), format!("It failed: {why}")))
 }

@@ -84,6 +84,8 @@ pub enum Cgroups {
 pub struct Disk {
     /// Bytes that may still be written.
     pub free_bytes: u64,
+    /// An installation lies there already: its pool has the room it takes.
+    pub begun: bool,
 }
 
 /// Encryption at rest.
@@ -200,7 +202,10 @@ impl Facts {
             btrfs,
             simple_quotas: features.exists().then(|| features.join("simple_quota").exists()),
             loop_devices: Path::new("/dev/loop-control").exists(),
-            disk: statvfs(&home).ok().map(|disk| Disk { free_bytes: disk.blocks_available() * disk.fragment_size() }),
+            disk: statvfs(&home).ok().map(|disk| Disk {
+                free_bytes: disk.blocks_available() * disk.fragment_size(),
+                begun: ground.home.join("node").join("register.redb").exists(),
+            }),
             rest: rest(&home),
             files_hard_max: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard),
             may_raise_limits: capability(&status, 24),

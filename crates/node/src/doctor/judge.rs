@@ -224,7 +224,8 @@ fn disk(facts: &Facts) -> Finding {
     if free >= DISK_FREE_FINE {
         return fine("disk", format!("{free} fri"), format!("{free} free"));
     }
-    let state = if free < DISK_FREE_MIN { State::Missing } else { State::Degraded };
+    // What ran here runs again after the next boot, however full its disk is by now.
+    let state = if free < DISK_FREE_MIN && !disk.begun { State::Missing } else { State::Degraded };
     wanting(
         "disk",
         state,
