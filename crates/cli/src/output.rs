@@ -286,6 +286,7 @@ pub(crate) fn verb(word: &str, language: Language) -> &str {
         (Language::Da, "unpack") => "udpakning",
         (Language::Da, "dump") => "udtræk",
         (Language::Da, "load") => "indlæsning",
+        (Language::Da, "update") => "opdatering",
         (Language::Da, "wake") => "vækning",
         (Language::Da, "sleep") => "dvale",
         (_, other) => other,

@@ -310,5 +310,6 @@ fn migrator() -> Migrator {
         one(30, "access", include_str!("../migrations/0030_access.sql")),
         one(31, "figures", include_str!("../migrations/0031_figures.sql")),
         one(32, "questions", include_str!("../migrations/0032_questions.sql")),
+        one(40, "updates", include_str!("../migrations/0040_updates.sql")),
     ])
 }

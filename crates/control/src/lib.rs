@@ -52,6 +52,7 @@ mod store;
 mod texts;
 mod token;
 mod undo;
+mod update;
 mod visitor;
 
 pub use app::{App, Kinds};

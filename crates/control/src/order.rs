@@ -177,11 +177,11 @@ pub(crate) async fn restore(app: &App, caller: &Caller, text: &str, snapshot: &s
     trail.finish(app, caller, tx, Answer::accepted(shown(&order, caller.language))).await
 }
 
-/// Wakes a solution, or puts it to sleep.
+/// Wakes a solution, puts it to sleep, or has it updated.
 pub(crate) async fn rouse(app: &App, caller: &Caller, text: &str, verb: Verb) -> Result<Answer, Fault> {
     let (tx, row) = solution::open(app, caller, text, &IfMatch::default()).await?;
     refuse_gone(&row)?;
-    if row.aim == Aim::Stop && verb == Verb::Wake {
+    if row.aim == Aim::Stop && matches!(verb, Verb::Wake | Verb::Update) {
         return Err(Refusal::new(
             "is-stopped",
             409,
@@ -249,6 +249,7 @@ pub(crate) const fn word(verb: &Verb) -> &'static str {
         Verb::Unpack { .. } => "unpack",
         Verb::Dump { .. } => "dump",
         Verb::Load { .. } => "load",
+        Verb::Update => "update",
         Verb::Wake => "wake",
         Verb::Sleep => "sleep",
     }
@@ -262,6 +263,7 @@ const fn act(verb: &Verb) -> &'static str {
         Verb::Unpack { .. } => "order.unpack",
         Verb::Dump { .. } => "order.dump",
         Verb::Load { .. } => "order.load",
+        Verb::Update => "order.update",
         Verb::Wake => "order.wake",
         Verb::Sleep => "order.sleep",
     }

@@ -5,6 +5,7 @@
 
 use crate::app::App;
 use crate::store::solution::SolutionView;
+use crate::update;
 use husorden_base::{Bytes, Language, Text};
 use husorden_kinds::{Aim, Waiting};
 use husorden_wire::api;
@@ -72,6 +73,7 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
         let used = Bytes(usage.live + usage.snapshots);
         found.extend(husorden_kinds::finding::filled(used, Bytes(usage.limit), usage.full, &kind.when_full()));
     }
+    found.extend(view.seen.iter().flat_map(|seen| update::findings(&seen.builds)));
     let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
     stands
         .map(|finding| api::Finding {
@@ -166,6 +168,7 @@ mod tests {
                 snapshots: Vec::new(),
                 marks: BTreeMap::new(),
                 services: BTreeMap::new(),
+                builds: husorden_kinds::Builds::default(),
                 at: at(1000),
             }),
             seen_generation: 3,

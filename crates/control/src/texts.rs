@@ -44,6 +44,26 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
         "volume.room" => {
             both(format!("Der er plads på {name} igen"), format!("There is room on the disk of {name} again"))
         }
+        "update.held" => both(
+            format!("{name} er opdateret: {}, udgave {}", word("runtime"), word("to")),
+            format!("{name} was updated: {}, build {}", word("runtime"), word("to")),
+        ),
+        "update.rolled-back" => {
+            let restored = data.get("restored").and_then(Value::as_bool) == Some(true);
+            let (da, en) = if restored { (" og data hentet tilbage", " and the data brought back") } else { ("", "") };
+            both(
+                format!(
+                    "Opdateringen af {name} ({}) holdt ikke og er rullet tilbage{da}: {}",
+                    word("runtime"),
+                    word("reason")
+                ),
+                format!(
+                    "The update of {name} ({}) did not hold and was rolled back{en}: {}",
+                    word("runtime"),
+                    word("reason")
+                ),
+            )
+        }
         "access.allowed" => both(
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),
@@ -231,6 +251,7 @@ fn verb(verb: &str) -> Text {
         "unpack" => Text::new("udpakning", "unpacking"),
         "dump" => Text::new("udtræk", "dump"),
         "load" => Text::new("indlæsning", "load"),
+        "update" => Text::new("opdatering", "update"),
         "wake" => Text::new("vækning", "waking"),
         "sleep" => Text::new("dvale", "sleep"),
         other => Text::new(other, other),

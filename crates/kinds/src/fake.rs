@@ -2,10 +2,16 @@
 //! ends when the test says so. It can be told to crash before any step, and it refuses what no wall could do: a sandbox on
 //! a runtime that is not built, work on a volume that is not there, a volume taken away under what runs on it.
 
+use crate::builds::Move;
 use crate::{
     Host, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TaskSight, Trouble, VolumeSight,
 };
-use std::collections::BTreeMap;
+use husorden_base::{RuntimeName, SnapshotId};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The one build of a runtime of which nothing is said.
+pub const ONLY_BUILD: &str = "0123456789ab";
 
 /// The machine in memory.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +26,14 @@ pub struct Fake {
     pub failing: Vec<String>,
     /// Marks of what is retained; they come back with it.
     pub kept: BTreeMap<String, String>,
+    /// Builds on which nothing starts.
+    pub broken: BTreeSet<String>,
+    /// Builds that change the data so that only they can open it again.
+    pub spoiling: BTreeSet<String>,
+    /// The build that has changed the data so.
+    pub spoilt: Option<String>,
+    /// Marks of snapshots.
+    pub snapshots: BTreeMap<SnapshotId, BTreeMap<String, String>>,
     running: Vec<crate::Task>,
 }
 
@@ -41,7 +55,9 @@ impl Fake {
             };
         }
         for task in std::mem::take(&mut self.running) {
-            if self.failing.contains(&task.name) {
+            // A task that asks the services ends as they do.
+            let answered = task.name != crate::update::PROOF || !self.sight.services.values().any(is_failing);
+            if self.failing.contains(&task.name) || !answered {
                 self.sight.tasks.insert(
                     task.name.clone(),
                     TaskSight { digest: task.digest(), failed: Some("it failed".to_owned()) },
@@ -55,6 +71,7 @@ impl Fake {
             match service.state {
                 ServiceState::Stopping | ServiceState::Failing { .. } => {
                     service.state = ServiceState::Sleeping;
+                    service.build = None;
                 }
                 ServiceState::Sleeping | ServiceState::Running => {}
             }
@@ -64,10 +81,40 @@ impl Fake {
     /// The node died and came back: what it held in memory alone is forgotten, what stands on the machine stays.
     pub fn restart(&mut self) {
         self.fuse = None;
+        self.sight.quiet = false;
         for task in std::mem::take(&mut self.running) {
             self.sight.tasks.remove(&task.name);
         }
         self.sight.tasks.retain(|_, task| task.failed.is_some());
+    }
+
+    /// The build that something on this runtime starts on.
+    fn build(&self, runtime: &RuntimeName) -> String {
+        let newest = self.sight.shelf.get(runtime).and_then(|builds| builds.first());
+        self.sight.builds.pinned(runtime).or(newest.map(String::as_str)).unwrap_or(ONLY_BUILD).to_owned()
+    }
+
+    /// Starts what sleeps, as a connection would.
+    fn wake(&mut self) {
+        let roles: Vec<String> = self.sight.services.keys().cloned().collect();
+        for role in roles {
+            let Some(seen) = self.sight.services.get(&role).filter(|seen| seen.state == ServiceState::Sleeping) else {
+                continue;
+            };
+            let build = self.build(&seen.runtime.clone());
+            let opens = self.spoilt.as_ref().is_none_or(|by| *by == build);
+            let works = opens && !self.broken.contains(&build);
+            if self.spoiling.contains(&build) {
+                self.spoilt = Some(build.clone());
+            }
+            if let Some(seen) = self.sight.services.get_mut(&role) {
+                (seen.state, seen.build) = if works {
+                    (ServiceState::Running, Some(build))
+                } else {
+                    (ServiceState::Failing { reason: "it does not start".to_owned() }, None)
+                };
+            }
+        }
     }
 
     /// Whether everything a sandbox stands on is there.
@@ -96,6 +143,11 @@ impl Fake {
 
 impl Host for Fake {
     fn look(&mut self) -> Result<Sight, Trouble> {
+        for (name, seen) in &self.sight.runtimes {
+            if *seen == RuntimeSight::Ready {
+                self.sight.shelf.entry(name.clone()).or_insert_with(|| vec![ONLY_BUILD.to_owned()]);
+            }
+        }
         Ok(self.sight.clone())
     }
 
@@ -108,7 +160,19 @@ impl Host for Fake {
         }
         match step {
             Step::Task { task } => self.stands(&task.sandbox)?,
-            Step::Service { service, .. } => self.stands(&service.sandbox)?,
+            Step::Service { service, .. } => {
+                self.stands(&service.sandbox)?;
+                if self.sight.builds.pinned(&service.sandbox.runtime).is_none() {
+                    return Err(Trouble::ours("a service on a runtime without a build"));
+                }
+            }
+            Step::Builds { step: Move::Switch | Move::SwitchBack | Move::Restored } | Step::Restore { .. } => {
+                let rests = |seen: &ServiceSight| !matches!(seen.state, ServiceState::Running | ServiceState::Stopping);
+                if !self.sight.quiet || !self.sight.services.values().all(rests) {
+                    return Err(Trouble::ours("a build or data taken from under what runs on it"));
+                }
+            }
+            Step::Wake => self.wake(),
             _ => {}
         }
         let sight = &mut self.sight;
@@ -172,11 +236,14 @@ impl Host for Fake {
                 self.running.retain(|task| task.name != *name);
             }
             Step::Service { role, service } => {
-                let state = match sight.services.get(role).map(|old| &old.state) {
-                    Some(ServiceState::Running | ServiceState::Stopping) => ServiceState::Stopping,
-                    Some(ServiceState::Sleeping | ServiceState::Failing { .. }) | None => ServiceState::Sleeping,
+                let (state, build) = match sight.services.get(role) {
+                    Some(ServiceSight { state: ServiceState::Running | ServiceState::Stopping, build, .. }) => {
+                        (ServiceState::Stopping, build.clone())
+                    }
+                    _ => (ServiceState::Sleeping, None),
                 };
-                sight.services.insert(role.clone(), ServiceSight { digest: service.digest(), state });
+                let runtime = service.sandbox.runtime.clone();
+                sight.services.insert(role.clone(), ServiceSight { digest: service.digest(), state, runtime, build });
             }
             Step::ServiceDrop { role } => {
                 sight.services.remove(role);
@@ -185,8 +252,44 @@ impl Host for Fake {
             Step::PortDrop => sight.port = None,
             Step::Route { route } => sight.route = Some(route.digest()),
             Step::RouteDrop => sight.route = None,
+            Step::Snapshot { id, .. } => {
+                let id = id.unwrap_or_else(|| numbered(0));
+                self.snapshots.entry(id).or_insert_with(|| sight.marks.clone());
+            }
+            Step::Restore { id } => {
+                sight.marks = self.snapshots.get(id).cloned().ok_or_else(|| Trouble::ours("no such snapshot"))?;
+                self.spoilt = None;
+            }
+            Step::Builds { step } => {
+                // One update after the other has an id of its own.
+                let id = numbered(sight.builds.past.len() + 1);
+                sight.builds.make(step, Timestamp::UNIX_EPOCH, id);
+            }
+            Step::Quiet => {
+                sight.quiet = true;
+                for seen in sight.services.values_mut().filter(|seen| seen.state == ServiceState::Running) {
+                    seen.state = ServiceState::Stopping;
+                }
+                self.running.clear();
+                sight.tasks.retain(|_, task| task.failed.is_some());
+            }
+            Step::QuietEnd => {
+                sight.quiet = false;
+                for seen in sight.services.values_mut().filter(|seen| is_failing(seen)) {
+                    seen.state = ServiceState::Sleeping;
+                }
+            }
+            Step::Wake => {}
         }
         self.done.push(step.clone());
         Ok(())
     }
+}
+
+fn numbered(number: usize) -> SnapshotId {
+    format!("00000000-0000-0000-0000-{number:012}").parse().expect("an id")
+}
+
+fn is_failing(seen: &ServiceSight) -> bool {
+    matches!(seen.state, ServiceState::Failing { .. })
 }

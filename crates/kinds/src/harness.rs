@@ -7,8 +7,11 @@
 //! The harness answers with an error and does not panic, so that a test can break a plan on purpose and see it found out.
 
 use crate::fake::Fake;
-use crate::{Aim, Host, Kind, Order, Outcome, Plan, Sight, Step, TaskName, Trouble, VolumeSight, Waiting, pass};
-use husorden_base::{Bytes, FieldError, Text};
+use crate::{
+    Aim, Host, Kind, Order, Outcome, Plan, ServiceState, Sight, Step, TaskName, Trouble, VolumeSight, Waiting, pass,
+    update,
+};
+use husorden_base::{Bytes, FieldError, SnapshotId, Text};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +25,22 @@ pub(crate) struct Start {
     pub(crate) sight: Sight,
     /// Marks of what is retained.
     pub(crate) kept: BTreeMap<String, String>,
+    /// What a machine has that no look shows: snapshots, and who has changed the data.
+    pub(crate) hidden: Hidden,
+}
+
+impl Start {
+    /// What a look shows, and nothing else.
+    pub(crate) fn of(sight: Sight) -> Self {
+        Self { sight, kept: BTreeMap::new(), hidden: Hidden::default() }
+    }
+}
+
+/// What lies on a machine and is not seen by a look.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub(crate) struct Hidden {
+    pub(crate) snapshots: BTreeMap<SnapshotId, BTreeMap<String, String>>,
+    pub(crate) spoilt: Option<String>,
 }
 
 /// What a walk over many states came to.
@@ -42,6 +61,20 @@ pub(crate) fn survives(
     order: &Order,
     starts: impl IntoIterator<Item = Start>,
 ) -> Result<Tally, String> {
+    survives_on(kind, order, starts, |_| {}, |_| Ok(()))
+}
+
+/// As [`survives`], on a machine that is made ready first, with something more to be said of where each walk ends.
+///
+/// # Errors
+/// As [`survives`].
+pub(crate) fn survives_on(
+    kind: &dyn Kind,
+    order: &Order,
+    starts: impl IntoIterator<Item = Start>,
+    ready: impl Fn(&mut Fake),
+    judge: impl Fn(&Fake) -> Result<(), String>,
+) -> Result<Tally, String> {
     let mut seen = BTreeSet::new();
     let mut open: Vec<Start> = starts.into_iter().collect();
     let mut tally = Tally::default();
@@ -51,7 +84,9 @@ pub(crate) fn survives(
         }
         tally.states += 1;
         let mut host = Cut::new(&start);
-        settles(kind, order, &mut host).map_err(|why| told(order, &start, &host, &why))?;
+        ready(&mut host.fake);
+        let walked = settles(kind, order, &mut host).and_then(|()| judge(&host.fake));
+        walked.map_err(|why| told(order, &start, &host, &why))?;
         tally.steps += host.fake.done.len();
         open.append(&mut host.crashes);
     }
@@ -156,6 +191,9 @@ impl Kind for Lacks<'_> {
     fn destructive(&self, before: &Value, after: &Value) -> bool {
         self.kind.destructive(before, after)
     }
+    fn proof(&self, order: &Order, sight: &Sight) -> Option<crate::Task> {
+        self.kind.proof(order, sight)
+    }
     fn plan(&self, order: &Order, sight: &Sight) -> Plan {
         let mut plan = self.kind.plan(order, sight);
         plan.steps.retain(|step| !(self.forgets)(step));
@@ -172,6 +210,7 @@ fn settles(kind: &dyn Kind, order: &Order, host: &mut Cut) -> Result<(), String>
         match pass(kind, order, host) {
             Outcome::Settled(sight) => {
                 kind.reached(order, &sight)?;
+                update::reached(order, &sight)?;
                 return whole(order, host);
             }
             // Trouble that was found is over when what failed has been forgotten or tried again.
@@ -189,7 +228,13 @@ fn whole(order: &Order, host: &Cut) -> Result<(), String> {
         let allowed = match step {
             Step::VolumeRetain => order.aim == Aim::Gone,
             Step::VolumeDestroy => order.aim == Aim::Gone && order.expired,
-            Step::Task { .. } | Step::Service { .. } => order.aim == Aim::Run && order.closed.is_none(),
+            Step::Task { .. }
+            | Step::Service { .. }
+            | Step::Snapshot { .. }
+            | Step::Restore { .. }
+            | Step::Builds { .. }
+            | Step::Quiet
+            | Step::Wake => order.aim == Aim::Run && order.closed.is_none(),
             _ => true,
         };
         if !allowed {
@@ -209,6 +254,8 @@ impl Cut {
     fn new(start: &Start) -> Self {
         let mut fake = Fake::with(start.sight.clone());
         fake.kept = start.kept.clone();
+        fake.snapshots = start.hidden.snapshots.clone();
+        fake.spoilt = start.hidden.spoilt.clone();
         // What runs in a sight is known to nobody after a restart, which is how a walk begins.
         fake.restart();
         Self { fake, crashes: Vec::new() }
@@ -224,13 +271,20 @@ impl Host for Cut {
         self.fake.apply(step)?;
         let mut crashed = self.fake.clone();
         crashed.restart();
-        self.crashes.push(Start { sight: crashed.sight, kept: crashed.kept });
+        // That something did not start is known to nobody any more.
+        for seen in crashed.sight.services.values_mut() {
+            if let ServiceState::Failing { .. } = seen.state {
+                seen.state = ServiceState::Sleeping;
+            }
+        }
+        let hidden = Hidden { snapshots: crashed.snapshots, spoilt: crashed.spoilt };
+        self.crashes.push(Start { sight: crashed.sight, kept: crashed.kept, hidden });
         Ok(())
     }
 }
 
 fn key(start: &Start) -> String {
-    serde_json::to_string(&(&start.sight, &start.kept)).expect("plain data has a JSON form")
+    serde_json::to_string(&(&start.sight, &start.kept, &start.hidden)).expect("plain data has a JSON form")
 }
 
 fn told(order: &Order, start: &Start, host: &Cut, why: &str) -> String {
@@ -256,4 +310,12 @@ fn brief(step: &Step) -> String {
 /// A sight's volume as live with this limit.
 pub(crate) fn live(limit: Bytes) -> VolumeSight {
     VolumeSight::Live { limit }
+}
+
+/// What each crash on the way would leave, of one walk from one start.
+pub(crate) fn crashes(kind: &dyn Kind, order: &Order, start: &Start, ready: impl Fn(&mut Fake)) -> Vec<Start> {
+    let mut host = Cut::new(start);
+    ready(&mut host.fake);
+    settles(kind, order, &mut host).unwrap_or_else(|why| panic!("{}", told(order, start, &host, &why)));
+    host.crashes
 }

@@ -9,6 +9,7 @@
 
 pub mod allow;
 pub mod attach;
+pub mod builds;
 mod database;
 pub mod fake;
 pub mod figure;
@@ -27,9 +28,12 @@ pub mod schema;
 pub mod scheme;
 pub mod sight;
 pub mod step;
+pub mod update;
 mod website;
+pub mod window;
 
 pub use attach::{Attach, Guest, Protocol, Served, Used};
+pub use builds::{Builds, Move};
 pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
 pub use order::{Aim, Credential, Login, Order, Standing};
@@ -43,6 +47,7 @@ pub use sandbox::{
 pub use scheme::Scheme;
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
+pub use window::Window;
 
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
@@ -150,6 +155,12 @@ pub trait Kind: Sync {
 
     /// The task that takes a part in from its standard input. Whoever starts it takes a snapshot first.
     fn load(&self, _order: &Order, _marks: &BTreeMap<String, String>, _part: &str, _format: &str) -> Option<Task> {
+        None
+    }
+
+    /// The task that says whether it serves as it stands, by asking its services what people ask of them. Its mark is set by
+    /// whoever has it run. None where nothing runs.
+    fn proof(&self, _order: &Order, _sight: &Sight) -> Option<Task> {
         None
     }
 

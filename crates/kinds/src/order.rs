@@ -68,6 +68,9 @@ pub struct Order {
     /// The retention time is over: with [`Aim::Gone`], what was retained may go too.
     #[serde(default)]
     pub expired: bool,
+    /// Its maintenance window is open. Said by whoever has a clock.
+    #[serde(skip)]
+    pub window: bool,
 }
 
 /// Whether a solution is served at all: its aim under the measures in force.

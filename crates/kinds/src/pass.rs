@@ -3,7 +3,7 @@
 //! Timer, wake and restart run this one path; a wake carries no data. "Settled" comes only from a fresh look that plans
 //! nothing. A failed look takes no step, and a failed step ends the pass.
 
-use crate::{Host, Kind, Order, Sight, Trouble, Waiting};
+use crate::{Host, Kind, Order, Sight, Trouble, Waiting, update};
 
 /// How a pass ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn pass(kind: &dyn Kind, order: &Order, host: &mut dyn Host) -> Outcome {
             Ok(sight) => sight,
             Err(trouble) => return Outcome::Blind(trouble),
         };
-        let plan = kind.plan(order, &sight);
+        let plan = update::plan(kind, order, &sight);
         if plan.steps.is_empty() {
             return match plan.waiting {
                 Some(waiting) => Outcome::Waits(sight, waiting),

@@ -1,10 +1,11 @@
 //! What a look at the machine showed of one solution. Absent, known and unknown are three things: what could not be seen
 //! makes the whole look fail, so that nothing is planned on a guess.
 
+use crate::builds::Builds;
 use crate::sandbox::{Role, TaskName};
 use husorden_base::{Bytes, RuntimeName};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One solution as it stands on the walls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,18 @@ pub struct Sight {
     pub route: Option<String>,
     /// Runtimes, templates and apps that were asked about: all in the catalogue.
     pub runtimes: BTreeMap<RuntimeName, RuntimeSight>,
+    /// The finished builds of each runtime that has any, the newest first.
+    #[serde(default)]
+    pub shelf: BTreeMap<RuntimeName, Vec<String>>,
+    /// What it runs on.
+    #[serde(default)]
+    pub builds: Builds,
+    /// Runtimes whose newest build another solution is the first to try: nobody else moves to it by the clock until that held.
+    #[serde(default)]
+    pub waits: BTreeSet<RuntimeName>,
+    /// Its services come to rest and start no more until they may; who connects waits.
+    #[serde(default)]
+    pub quiet: bool,
 }
 
 /// A volume.
@@ -51,6 +64,10 @@ pub struct ServiceSight {
     pub digest: String,
     /// What it does.
     pub state: ServiceState,
+    /// The runtime it is set on.
+    pub runtime: RuntimeName,
+    /// The build that it runs on, while it runs.
+    pub build: Option<String>,
 }
 
 /// What a service does.

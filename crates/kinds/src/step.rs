@@ -1,11 +1,13 @@
 //! Steps: the verbs of the walls, as data. A plan is a list of them.
 
+use crate::builds::Move;
 use crate::sandbox::{Role, Service, Task, TaskName, digest};
 use husorden_base::site::{Handler, Standing};
-use husorden_base::{Bytes, Domain, Number, RuntimeName, Text};
+use husorden_base::{Bytes, Domain, Number, RuntimeName, SnapshotId, Text};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One thing to do on one wall. Each may be done again without harm, and each leaves something that the next look sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,31 @@ pub enum Step {
     },
     /// The edge forgets it.
     RouteDrop,
+    /// Take a snapshot of the live part, before something that may cost data.
+    Snapshot {
+        /// Its id; left out, one that follows from the wish, so that the same wish takes it once.
+        id: Option<SnapshotId>,
+        /// Before what.
+        before: String,
+        /// Fields of the spec as they were with this data, where the wish is ahead of it.
+        spec: Option<Value>,
+    },
+    /// Bring the live part back to a snapshot; what it held is kept as another.
+    Restore {
+        /// The snapshot.
+        id: SnapshotId,
+    },
+    /// Write down what it runs on.
+    Builds {
+        /// What changes.
+        step: Move,
+    },
+    /// Have its services come to rest, what the edge reaches first, and start none; who connects waits. Tasks end.
+    Quiet,
+    /// Its services may start again, at once for whoever waits.
+    QuietEnd,
+    /// Start its services, as somebody who connects would.
+    Wake,
 }
 
 /// What a port lets through. What is not listed is refused.

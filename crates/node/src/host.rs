@@ -3,11 +3,14 @@
 use crate::Node;
 use crate::port::Error as PortError;
 use crate::sandbox::{Resolved, ResolvedBind};
-use crate::volume::{Bound, Volume, VolumeError};
-use husorden_base::{Refusal, SnapshotId, Text};
-use husorden_kinds::{Aim, Host, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight};
+use crate::volume::{Bound, Volume, VolumeError, Why};
+use husorden_base::{Refusal, RuntimeName, SnapshotId, Text};
+use husorden_kinds::builds::Pin;
+use husorden_kinds::update::UPDATE;
+use husorden_kinds::{Aim, Builds, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Window};
 use husorden_wire::node::{Origin, Wish};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::{debug, warn};
@@ -17,11 +20,24 @@ pub(crate) struct Walls<'a> {
     node: &'a Arc<Node>,
     wish: &'a Wish,
     volume: Volume,
+    /// Its maintenance window is open, so that it matters who tries a build first.
+    window: bool,
 }
 
 impl<'a> Walls<'a> {
     pub(crate) fn new(node: &'a Arc<Node>, wish: &'a Wish) -> Self {
-        Self { node, wish, volume: node.volume(wish.number) }
+        let window = Window::of(&wish.spec).is_open(wish.number, jiff::Timestamp::now());
+        Self { node, wish, volume: node.volume(wish.number), window }
+    }
+
+    /// Runtimes of which another solution tries the newest build first.
+    fn waits(&self, builds: &Builds, shelf: &BTreeMap<RuntimeName, Vec<String>>) -> BTreeSet<RuntimeName> {
+        let waits = |runtime: &RuntimeName, pin: &Pin| {
+            let newest = shelf.get(runtime).and_then(|builds| builds.first()).filter(|newest| **newest != pin.build);
+            newest.is_some_and(|newest| self.node.register.waits_with(self.wish.solution, runtime, newest))
+        };
+        let pins = builds.pins.iter().filter(|_| self.window);
+        pins.filter(|(runtime, pin)| waits(runtime, pin)).map(|(runtime, _)| runtime.clone()).collect()
     }
 
     /// Writes the line of evidence, acts, and completes it. What can't be witnessed is not done.
@@ -54,6 +70,7 @@ impl Host for Walls<'_> {
             VolumeSight::Absent | VolumeSight::Retained => std::collections::BTreeMap::default(),
         };
         let sandboxes = self.node.sandboxes.sight(number);
+        let (builds, shelf) = (self.node.register.builds(self.wish.solution), self.node.runtimes.shelf());
         Ok(Sight {
             volume,
             reserve,
@@ -63,6 +80,10 @@ impl Host for Walls<'_> {
             port: self.node.ports.look(number).map_err(|error| ours("looking at the port", &error))?,
             route: self.node.routes.digest(number),
             runtimes: self.node.runtimes.sights(),
+            waits: self.waits(&builds, &shelf),
+            quiet: self.node.sandboxes.is_quiet(number),
+            shelf,
+            builds,
         })
     }
 
@@ -137,6 +158,41 @@ impl Host for Walls<'_> {
                 .drop_route(self.wish.solution, number)
                 .map(drop)
                 .map_err(|error| ours("routing at the edge", &error)),
+            Step::Snapshot { id, before, spec } => {
+                let id = id.unwrap_or_else(|| self.snapshot_of_wish(before));
+                self.witnessed("snapshot", json!({ "snapshot": id, "before": before }), || {
+                    self.snapshot(&id, before, spec.clone()).map_err(|error| trouble("taking a snapshot", &error))
+                })
+            }
+            Step::Restore { id } => self.witnessed("volume.restore", json!({ "snapshot": id }), || {
+                // What is replaced is kept, under an id that follows from the snapshot's, so that there is one of it.
+                let before = SnapshotId(uuid::Uuid::from_u128(id.0.as_u128() ^ 1));
+                self.volume
+                    .snapshot(&before, Why::Before { what: "roll-back".to_owned() }, None)
+                    .and_then(|_| self.volume.restore(id, &before))
+                    .map_err(|error| trouble("bringing a snapshot back", &error))
+            }),
+            Step::Builds { step: step @ (Move::Pin { .. } | Move::Leave { .. } | Move::Answered) } => {
+                node.register.make_move(self.wish.solution, step).map_err(|error| ours("noting builds", &error))
+            }
+            Step::Builds { step } => {
+                self.must_be_free("an update")?;
+                self.witnessed("update", json!({ "move": step }), || {
+                    node.register.make_move(self.wish.solution, step).map_err(|error| ours("noting an update", &error))
+                })
+            }
+            Step::Quiet => {
+                node.sandboxes.hush(number);
+                Ok(())
+            }
+            Step::QuietEnd => {
+                node.sandboxes.unhush(number);
+                Ok(())
+            }
+            Step::Wake => {
+                self.must_be_free("a start")?;
+                node.sandboxes.wake(number).map_err(|error| ours("starting services", &error))
+            }
         }
     }
 }
@@ -165,6 +221,26 @@ impl Walls<'_> {
         })
     }
 
+    /// The id of a snapshot that this wish has taken once.
+    fn snapshot_of_wish(&self, before: &str) -> SnapshotId {
+        let word = before.bytes().fold(0_u128, |sum, byte| sum.rotate_left(8) ^ u128::from(byte));
+        SnapshotId(uuid::Uuid::from_u128(
+            self.wish.solution.0.as_u128() ^ u128::from(self.wish.generation) ^ (word << 64),
+        ))
+    }
+
+    /// Takes a snapshot. Of those from before an update the newest is kept: what it was for has held since.
+    fn snapshot(&self, id: &SnapshotId, before: &str, spec: Option<Value>) -> Result<(), VolumeError> {
+        let why = Why::Before { what: before.to_owned() };
+        self.volume.snapshot_with(id, why.clone(), None, spec)?;
+        if before == UPDATE {
+            for old in self.volume.snapshots()?.into_iter().filter(|old| old.why == why && old.id != *id) {
+                self.volume.snapshot_delete(&old.id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Second line behind the plan: nothing starts on what a measure holds.
     fn must_be_free(&self, what: &str) -> Result<(), Trouble> {
         let now = jiff::Timestamp::now();
@@ -185,13 +261,18 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
     let number = wish.number;
     let volume = node.volume(number);
     let absent = |what: &str| Trouble::ours(format!("{what} is not on this node"));
-    let root = node.runtimes.path(&sandbox.runtime).ok_or_else(|| absent(sandbox.runtime.as_str()))?;
+    let pinned = |name: &RuntimeName| node.register.pinned(wish.solution, name);
+    let root = node.runtimes.path(&sandbox.runtime, pinned(&sandbox.runtime).as_deref());
+    let root = root.ok_or_else(|| absent(sandbox.runtime.as_str()))?;
     let mut binds = Vec::with_capacity(sandbox.binds.len());
     for bind in &sandbox.binds {
         let from: PathBuf = match &bind.from {
             Place::Folder(name) => volume.folder(name),
             Place::App(name) => node.runtimes.app(name).ok_or_else(|| absent(name))?,
-            Place::Template(name) => node.runtimes.template(name).ok_or_else(|| absent(name.as_str()))?,
+            Place::Template(name) => {
+                let template = node.runtimes.template(name, pinned(name).as_deref());
+                template.ok_or_else(|| absent(name.as_str()))?
+            }
             Place::Tool => {
                 std::env::current_exe().map_err(|error| ours("finding the platform's own program", &error))?
             }

@@ -47,7 +47,7 @@ pub(crate) fn take(node: &Arc<Node>, wish: &Wish, order: OrderId, archive: &Arch
         .runtimes
         .sights()
         .into_iter()
-        .find(|(name, sight)| *sight == RuntimeSight::Ready && node.runtimes.path(name).is_some());
+        .find(|(name, sight)| *sight == RuntimeSight::Ready && node.runtimes.path(name, None).is_some());
     let Some((runtime, _)) = ready else {
         return Err(not_now(&io::Error::other("no runtime is ready for the archive's sandbox")));
     };

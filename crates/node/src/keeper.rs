@@ -5,7 +5,8 @@
 use crate::Node;
 use crate::host::Walls;
 use husorden_base::SolutionId;
-use husorden_kinds::{Outcome, Waiting, kind, pass};
+use husorden_kinds::{Kind, Order, Outcome, Waiting, kind, pass};
+use husorden_wire::node::Wish;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -145,6 +146,15 @@ pub(crate) fn sweep(node: &Node) {
     }
 }
 
+/// One pass over a solution that whoever calls this has for themselves: what was wished, and what came of it.
+pub(crate) fn round(node: &Arc<Node>, wish: &Wish, kind: &'static dyn Kind) -> (Order, Outcome) {
+    let order = node.order(wish);
+    node.enforce(wish);
+    let outcome = pass(kind, &order, &mut Walls::new(node, wish));
+    node.report(wish, &outcome);
+    (order, outcome)
+}
+
 /// One pass; returns the pause until the next, and whether it failed.
 fn one(node: &Arc<Node>, solution: SolutionId) -> (Option<Duration>, bool) {
     let Some(wish) = node.register.wish(solution) else { return (None, false) };
@@ -156,11 +166,7 @@ fn one(node: &Arc<Node>, solution: SolutionId) -> (Option<Duration>, bool) {
         // A verb works on the volume; it wakes the solution when it has ended.
         return (Some(WORK_PAUSE), false);
     };
-    let order = node.order(&wish);
-    node.enforce(&wish);
-    let mut walls = Walls::new(node, &wish);
-    let outcome = pass(kind, &order, &mut walls);
-    node.report(&wish, &outcome);
+    let (order, outcome) = round(node, &wish, kind);
     match outcome {
         Outcome::Settled(sight) => {
             debug!(%solution, "settled");

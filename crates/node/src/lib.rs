@@ -39,6 +39,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod unpack;
+mod updates;
 mod verbs;
 pub mod volume;
 

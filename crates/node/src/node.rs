@@ -17,9 +17,9 @@ use crate::volume::{Pool, Volume, VolumeError, Why};
 use crate::{control, measures};
 use husorden_base::{Number, SolutionId};
 use husorden_kinds::step::Answer;
-use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting};
+use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting, Window};
 use husorden_wire::node::{
-    FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
+    BuildHealth, FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -110,6 +110,7 @@ impl Node {
             uses: attachments::uses(self, wish),
             guests: attachments::guests(self, wish),
             closed: held.map(|held| held.case_number),
+            window: Window::of(&wish.spec).is_open(wish.number, now),
             // A sealed solution does not expire: legal hold beats deletion.
             // Nor is anything destroyed on an old word: control must have said just now that it is still wished so, and
             // a moment is left for an undo that is on its way.
@@ -201,6 +202,7 @@ impl Node {
                         taken: snapshot.taken_at,
                         label: snapshot.label.unwrap_or_default(),
                         before,
+                        spec: snapshot.spec,
                     })
                 })
                 .collect();
@@ -220,6 +222,7 @@ impl Node {
             snapshots,
             marks: sight.map(|sight| sight.marks.clone()).unwrap_or_default(),
             services: sight.map(services).unwrap_or_default(),
+            builds: self.register.builds(wish.solution),
             at: Timestamp::now(),
         };
         if let Some(seen) = self.reports.news(seen) {
@@ -292,6 +295,11 @@ impl Node {
                     text,
                     build: entry.build,
                     packages: entry.packages,
+                    builds: entry
+                        .builds
+                        .into_iter()
+                        .map(|(build, built_at, packages)| BuildHealth { build, built_at, packages })
+                        .collect(),
                 }
             })
             .collect();
@@ -339,7 +347,9 @@ impl Node {
         let kept = jiff::SignedDuration::from_secs(i64::try_from(self.config.care.build_kept_s).unwrap_or(i64::MAX));
         let removed = self.sandboxes.places().map_err(|error| error.to_string()).and_then(|used| {
             let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
-            self.runtimes.tidy(&used, before).map_err(|error| crate::host::causes(&error))
+            self.runtimes
+                .tidy(&used, &self.register.pinned_builds(), before)
+                .map_err(|error| crate::host::causes(&error))
         });
         match removed {
             Ok(removed) if removed.is_empty() => {}

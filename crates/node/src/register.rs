@@ -3,6 +3,7 @@
 //! One file (redb) that survives a kill at any moment. What is acknowledged to anybody was synced first. Reads come from
 //! memory; 10,000 wishes are some tens of megabytes.
 
+mod builds;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ mod turn;
 
 use husorden_base::{AccountId, MeasureId, Number, OrderId, SolutionId};
 use husorden_evidence::Hash;
-use husorden_kinds::{Attach, Route};
+use husorden_kinds::{Attach, Builds, Route};
 use husorden_rules::{Held, Measure, hold};
 use husorden_wire::node::{VerbState, Wish};
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ const VERB: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("verb");
 const EVIDENCE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("evidence");
 const GONE: TableDefinition<'_, u128, (u64, u64)> = TableDefinition::new("gone");
 const CHAIN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("chain");
+/// What each solution runs on.
+const BUILDS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("builds");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// Pages of the file that are kept in memory, in bytes. What is read stands in [`Memory`] anyway; this is for writes.
@@ -94,6 +97,7 @@ struct Memory {
     /// Epoch and generation of what was destroyed, so that an older wish does not bring an empty one back.
     gone: HashMap<SolutionId, (u64, u64)>,
     meta: HashMap<String, u64>,
+    builds: HashMap<SolutionId, Builds>,
     /// The hash of the last line of evidence, which the next one carries.
     chain: Option<Hash>,
 }
@@ -143,6 +147,7 @@ impl Register {
             transaction.open_table(GONE).map_err(store)?;
             transaction.open_table(META).map_err(store)?;
             transaction.open_table(CHAIN).map_err(store)?;
+            transaction.open_table(BUILDS).map_err(store)?;
         }
         transaction.commit().map_err(store)?;
         let memory = Self::load(&database)?;
@@ -179,6 +184,10 @@ impl Register {
         for row in read.open_table(META).map_err(store)?.iter().map_err(store)? {
             let (key, value) = row.map_err(store)?;
             memory.meta.insert(key.value().to_owned(), value.value());
+        }
+        for row in read.open_table(BUILDS).map_err(store)?.iter().map_err(store)? {
+            let (solution, builds) = row.map_err(store)?;
+            memory.builds.insert(SolutionId(uuid::Uuid::from_u128(solution.value())), parse(builds.value())?);
         }
         let chain = read.open_table(CHAIN).map_err(store)?;
         memory.chain = chain.get("evidence").map_err(store)?.and_then(|hash| Hash::from_slice(hash.value()));
@@ -258,10 +267,12 @@ impl Register {
         self.write(Durability::Immediate, |transaction| {
             transaction.open_table(WISH).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
             transaction.open_table(GONE).map_err(store)?.insert(solution.0.as_u128(), last).map_err(store)?;
+            transaction.open_table(BUILDS).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
             Ok(())
         })?;
         let mut memory = self.memory();
         memory.take(solution);
+        memory.builds.remove(&solution);
         memory.gone.insert(solution, last);
         Ok(())
     }

@@ -170,6 +170,7 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         Verb::Load { part, format, before, failed, .. } => {
             crate::flow::load(node, wish, order, Part { part, format }, (before, failed))
         }
+        Verb::Update => crate::updates::now(node, wish.solution, order),
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
     };
@@ -193,6 +194,7 @@ fn doing(verb: &Verb) -> Text {
         Verb::Unpack { .. } => Text::new("Pakker arkivet ud", "Unpacking the archive"),
         Verb::Dump { .. } => Text::new("Trækker ud", "Dumping"),
         Verb::Load { .. } => Text::new("Læser ind", "Loading"),
+        Verb::Update => Text::new("Opdaterer", "Updating"),
         Verb::Wake => Text::new("Starter", "Starting"),
         Verb::Sleep => Text::new("Stopper", "Stopping"),
     }

@@ -9,7 +9,7 @@
 //! with the bytes and closes. What a node hands out goes over one that opens with [`FromNode::Give`].
 
 use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, QuestionId, Refusal, SnapshotId, SolutionId, Text};
-use husorden_kinds::{Aim, Credential, Waiting};
+use husorden_kinds::{Aim, Builds, Credential, Waiting};
 use husorden_rules::Measure;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -179,6 +179,8 @@ pub enum Verb {
         /// The id of the snapshot that is taken of what a failure left, before that is undone.
         failed: SnapshotId,
     },
+    /// Move to the newest builds now rather than in the maintenance window. A node of the version before does not know it.
+    Update,
     /// Start the solution's services now rather than at the first request.
     Wake,
     /// Stop the solution's services now; the next request wakes them.
@@ -360,6 +362,9 @@ pub struct Seen {
     /// Services by role: `sleeping`, `running`, `stopping` or `failing`.
     #[serde(default)]
     pub services: BTreeMap<String, String>,
+    /// What it runs on, and what its updates came to.
+    #[serde(default)]
+    pub builds: Builds,
     /// When.
     pub at: Timestamp,
 }
@@ -401,6 +406,9 @@ pub struct SnapshotSeen {
     pub label: String,
     /// The destructive verb it was taken before, if the platform took it.
     pub before: Option<String>,
+    /// Fields of the spec as they were with this data, where the wish was ahead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<Value>,
 }
 
 /// How far a measure is on a node.
@@ -518,6 +526,20 @@ pub struct RuntimeHealth {
     /// Build id of the newest ready build.
     pub build: Option<String>,
     /// Versions of the packages it was built from that matter: name → version.
+    pub packages: BTreeMap<String, String>,
+    /// Every finished build that is there, the newest first.
+    #[serde(default)]
+    pub builds: Vec<BuildHealth>,
+}
+
+/// A finished build of a runtime or app on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildHealth {
+    /// Its id.
+    pub build: String,
+    /// When it was built.
+    pub built_at: Timestamp,
+    /// Versions of the packages in it that matter: name → version.
     pub packages: BTreeMap<String, String>,
 }
 

@@ -7,6 +7,7 @@ mod figures;
 mod list;
 mod log;
 mod run;
+mod updates;
 
 use crate::api::segment;
 use crate::context::Context;
@@ -30,6 +31,10 @@ pub enum Verb {
     Figures(figures::Figures),
     /// Show what its services said, the newest lines
     Log(log::Log),
+    /// Show what it runs on, what newer there is, and when it may be updated
+    Updates(run::Which),
+    /// Update it now rather than in its maintenance window
+    Update(run::Which),
     /// Start it after a stop
     Start(run::Which),
     /// Stop it: data is kept, nothing is served
@@ -66,6 +71,8 @@ impl Verb {
             }
             Self::Figures(figures) => figures.run(context),
             Self::Log(log) => log.run(context),
+            Self::Updates(which) => updates::show(context, &which.solution),
+            Self::Update(which) => which.run(context, run::Act::Update),
             Self::Start(which) => which.run(context, run::Act::Start),
             Self::Stop(which) => which.run(context, run::Act::Stop),
             Self::Undo(which) => which.run(context, run::Act::Undo),

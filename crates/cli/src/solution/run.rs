@@ -1,4 +1,4 @@
-//! `husorden solution start`, `stop`, `undo`, `wake` and `sleep`: things done to a solution as a whole.
+//! `husorden solution start`, `stop`, `undo`, `update`, `wake` and `sleep`: things done to a solution as a whole.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -19,6 +19,7 @@ pub(crate) enum Act {
     Start,
     Stop,
     Undo,
+    Update,
     Wake,
     Sleep,
 }
@@ -29,6 +30,7 @@ impl Act {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Undo => "undo",
+            Self::Update => "updates",
             Self::Wake => "wake",
             Self::Sleep => "sleep",
         }
@@ -47,7 +49,7 @@ impl Which {
                 "bringes tilbage til før den seneste destruktive ændring. Tilstanden nu gemmes først som øjebliksbillede.",
                 "will be brought back to before the last destructive change. Its state now is kept as a snapshot first.",
             )),
-            Act::Start | Act::Wake | Act::Sleep => None,
+            Act::Start | Act::Update | Act::Wake | Act::Sleep => None,
         };
         if let Some(question) = question {
             context.confirm(&format!("{name} {question}"))?;

@@ -20,6 +20,7 @@ pub(crate) mod proposals;
 pub(crate) mod rules;
 pub(crate) mod solutions;
 pub(crate) mod tokens;
+pub(crate) mod updates;
 
 use husorden_base::{Refusal, Text};
 use serde::{Deserialize, Deserializer};

@@ -5,7 +5,7 @@ use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff}
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
     accounts, archive, cases, erasures, events, evidence, figures, flow, grants, journal, mails, me, money, notify,
-    orders, proposals, rules, solutions, tokens,
+    orders, proposals, rules, solutions, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -46,7 +46,7 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated};
+    use api::{CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated, Updates};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
@@ -83,6 +83,10 @@ fn solutions() -> Vec<Route> {
             .takes::<ProposalAccept>().gives::<Solution>(),
         delete("/v1/solutions/{solution}/proposals/{proposal}", both(Can::SolutionChange), "Dismiss a proposal; it is not made again while the same source goes on", proposals::dismiss)
             .status(204),
+        get("/v1/solutions/{solution}/updates", both(Can::Read), "What it runs on, what newer there is, when it may be updated, and how its updates ended", updates::show)
+            .gives::<Updates>(),
+        post("/v1/solutions/{solution}/updates", both(Can::SolutionChange), "Update it now rather than in its maintenance window", updates::now)
+            .gives::<Order>().status(202),
         get("/v1/solutions/{solution}/figures", both(Can::Read), "What was measured of a solution while it ran in the last hours, as curves", figures::list)
             .gives_page::<Figure>().asks(&["hours"]),
         post("/v1/solutions/{solution}/log", both(Can::SolutionChange), "The newest lines of what a solution's services said, which may be anybody's data", journal::read)

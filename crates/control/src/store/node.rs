@@ -2,10 +2,12 @@
 
 use super::all;
 use super::json as read;
-use husorden_base::{CaseId, MeasureId, OrderId, QuestionId};
+use husorden_base::{CaseId, MeasureId, OrderId, QuestionId, SolutionId};
 use husorden_evidence::chain;
 use husorden_rules::Measure;
-use husorden_wire::node::{EvidenceLine, Health, MeasureSeen, MeasureState, Refused, Sample, Seen, VerbState};
+use husorden_wire::node::{
+    EvidenceLine, Health, MeasureSeen, MeasureState, Refused, RuntimeHealth, Sample, Seen, VerbState,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,6 +30,16 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::
 pub(crate) async fn expect(system: &PgPool, node: &str) -> Result<(), sqlx::Error> {
     sqlx::query("select node_expect($1)").bind(node).execute(system).await?;
     Ok(())
+}
+
+/// The runtimes of the node that a solution lies on. What an older node said without builds is read too.
+pub(crate) async fn runtimes_of(
+    conn: &mut PgConnection,
+    solution: SolutionId,
+) -> Result<Vec<RuntimeHealth>, sqlx::Error> {
+    let found: Option<Json<Vec<RuntimeHealth>>> =
+        sqlx::query_scalar("select solution_runtimes($1)").bind(solution.0).fetch_one(conn).await?;
+    Ok(found.map(|runtimes| runtimes.0).unwrap_or_default())
 }
 
 /// Registers a connection; answers with the epoch.

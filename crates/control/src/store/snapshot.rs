@@ -58,7 +58,7 @@ pub(crate) async fn to_undo(conn: &mut PgConnection, solution: SolutionId) -> Re
     one(
         json(
             "select to_jsonb(s) from snapshot s
-             where solution = $1 and before in ('restore', 'unpack', 'load', 'change') and undone is null and state in ('ready', 'taking')
+             where solution = $1 and before in ('restore', 'unpack', 'load', 'change', 'upgrade') and undone is null and state in ('ready', 'taking')
              order by id desc limit 1",
         )
         .bind(solution.0),

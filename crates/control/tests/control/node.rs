@@ -110,6 +110,7 @@ impl Node {
             snapshots: Vec::new(),
             marks: BTreeMap::new(),
             services: BTreeMap::new(),
+            builds: husorden_kinds::Builds::default(),
             at: Timestamp::now(),
         };
         change(&mut seen);
@@ -142,5 +143,5 @@ impl Node {
 }
 
 pub fn snapshot(id: SnapshotId) -> SnapshotSeen {
-    SnapshotSeen { id, taken: Timestamp::now(), label: "x".to_owned(), before: None }
+    SnapshotSeen { id, taken: Timestamp::now(), label: "x".to_owned(), before: None, spec: None }
 }

@@ -227,6 +227,18 @@ pub(super) fn people(order: &Order, spec: &Spec, engine: Engine) -> Task {
     Task { stdin: sql, ..task }
 }
 
+/// Asks the server that runs what people ask of one.
+pub(super) fn proof(spec: &Spec, engine: Engine) -> Task {
+    let mut sandbox = sandbox(spec, engine);
+    let text = match engine.family() {
+        Family::Postgres => include_str!("files/postgres-proof.sh"),
+        Family::MariaDb => include_str!("files/mariadb-proof.sh"),
+    };
+    script(&mut sandbox, "proof.sh", text);
+    sandbox.binds.push(sockets());
+    task(crate::update::PROOF, sandbox, (crate::update::PROOF, ""), 180)
+}
+
 /// What the volume holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Held {

@@ -3,8 +3,8 @@
 use super::engine::{ENGINES, Family, words_of};
 use super::spec::{CONNECTIONS, CPU_PERCENT, DATABASES_MAX, MEMORY, POOLER_SIZE, POOLINGS, RIGHTS, SIZE, USERS_MAX};
 use super::{card, names, parameters, postgres};
-use crate::allow;
 use crate::schema::{Entry, choice, choice_with, entries, field, number, order, places, size};
+use crate::{allow, window};
 use husorden_base::{Bytes, Text};
 use serde_json::{Value, json};
 
@@ -138,6 +138,7 @@ pub(super) fn schema() -> Value {
                 ("CPU", "Most CPU time, in percent of one core."),
                 ("CPU", "Højeste CPU-tid i procent af én kerne."),
             ),
+            "maintenance": window::schema(),
         }
     });
     for (name, value) in allow::schema() {

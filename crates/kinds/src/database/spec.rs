@@ -5,6 +5,7 @@ use super::{names, parameters};
 use crate::Order;
 use crate::allow::{self, Entry};
 use crate::form::Form;
+use crate::window::{self, Window};
 use husorden_base::{Bytes, FieldError, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -64,6 +65,8 @@ pub(super) struct Spec {
     pub(super) size: Bytes,
     pub(super) memory: Bytes,
     pub(super) cpu_percent: u32,
+    #[serde(default)]
+    pub(super) maintenance: Window,
 }
 
 fn pooler_size() -> u32 {
@@ -155,6 +158,7 @@ impl Spec {
         let size = form.bytes("size", SIZE, before.map_or(Bytes::gib(4), |spec| spec.size));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::mib(512), |spec| spec.memory));
         let cpu_percent = form.number("cpu_percent", CPU_PERCENT, before.map_or(100, |spec| spec.cpu_percent));
+        let maintenance = window::read(&mut form, stored);
         if let Some(before) = before.filter(|before| before.engine != engine) {
             if before.engine.family() != engine.family() {
                 form.refuse(
@@ -185,6 +189,7 @@ impl Spec {
             size,
             memory,
             cpu_percent,
+            maintenance,
         };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }

@@ -30,5 +30,6 @@ fn order(form: &Value) -> Order {
         guests: Vec::new(),
         closed: None,
         expired: false,
+        window: false,
     }
 }

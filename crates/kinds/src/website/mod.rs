@@ -39,7 +39,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Protocol, Scheme, Sight, Whereabouts};
+use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Protocol, Scheme, Sight, Task, Whereabouts};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -96,6 +96,10 @@ impl Kind for Website {
 
     fn intake(&self) -> Option<(&'static str, &'static str)> {
         Some(("www", "tmp"))
+    }
+
+    fn proof(&self, order: &Order, sight: &Sight) -> Option<Task> {
+        run::proof(order, sight)
     }
 
     fn probe(&self, spec: &Value) -> Option<Probe> {

@@ -370,6 +370,13 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The front page, in the runtime that serves; its code asks the database by itself. Files alone have nothing to be asked.
+pub(super) fn proof(order: &Order, sight: &Sight) -> Option<Task> {
+    let spec = Spec::stored(&order.spec).ok()?;
+    let serving = Run::new(order, &spec, sight).serving?;
+    Some(engine::probe(&spec, &serving))
+}
+
 /// A setting that was made before is worth serving with while its change fails; one never made is not.
 fn first(marks: &BTreeMap<String, String>, key: &str) -> Failing {
     if marks.contains_key(key) { Failing::GoesOn } else { Failing::Ends }

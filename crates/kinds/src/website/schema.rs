@@ -6,6 +6,7 @@ use super::spec::{
 };
 use crate::attach;
 use crate::schema::{self, field, number, order, size};
+use crate::window;
 use husorden_base::Bytes;
 use serde_json::{Value, json};
 
@@ -74,6 +75,7 @@ pub(super) fn schema() -> Value {
                 ("CPU", "Most CPU time, in percent of one core."),
                 ("CPU", "Højeste CPU-tid i procent af én kerne."),
             ),
+            "maintenance": window::schema(),
         }
     });
     order(&mut schema["properties"], &ORDER);

@@ -4,6 +4,7 @@ use super::app::{self, App};
 use crate::Attach;
 use crate::attach;
 use crate::form::Form;
+use crate::window::{self, Window};
 use husorden_base::{Bytes, Domain, FieldError, RuntimeName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +45,8 @@ pub(super) struct Spec {
     pub(super) size: Bytes,
     pub(super) memory: Bytes,
     pub(super) cpu_percent: u32,
+    #[serde(default)]
+    pub(super) maintenance: Window,
 }
 
 /// What answers requests.
@@ -142,8 +145,8 @@ impl Spec {
     }
 
     /// Reads a form. A field that the form does not name keeps its value from `before`, or takes its default.
-    pub(super) fn parse(form: &Value, before: Option<&Value>) -> Result<Self, Vec<FieldError>> {
-        let before = before.and_then(|value| Self::stored(value).ok());
+    pub(super) fn parse(form: &Value, stored: Option<&Value>) -> Result<Self, Vec<FieldError>> {
+        let before = stored.and_then(|value| Self::stored(value).ok());
         let before = before.as_ref();
         let mut form = Form::new(form, "");
         let domains = domains(&mut form, before);
@@ -158,8 +161,21 @@ impl Spec {
         let size = form.bytes("size", SIZE, before.map_or(Bytes::gib(2), |spec| spec.size));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::mib(512), |spec| spec.memory));
         let cpu_percent = form.number("cpu_percent", CPU_PERCENT, before.map_or(100, |spec| spec.cpu_percent));
-        let spec =
-            Self { domains, runtime, database, app, attach, docroot, https_only, php, size, memory, cpu_percent };
+        let maintenance = window::read(&mut form, stored);
+        let spec = Self {
+            domains,
+            runtime,
+            database,
+            app,
+            attach,
+            docroot,
+            https_only,
+            php,
+            size,
+            memory,
+            cpu_percent,
+            maintenance,
+        };
         spec.fits_together(&mut form, before);
         let wrong = form.finish();
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }

@@ -41,6 +41,7 @@ fn order(form: &Value) -> Order {
         guests: Vec::new(),
         closed: None,
         expired: false,
+        window: false,
     }
 }
 

@@ -79,7 +79,7 @@ fn an_app_is_built_kept_and_had_by_the_next_pool() {
     assert_eq!(read(&app, "blog/index.php"), "<?php echo 'blog';");
     assert_eq!(read(&app, "husorden/install.php"), "<?php // one");
     assert!(!app.join("blog/admin/secret.sample").exists() && app.join("blog/admin").is_dir());
-    assert_eq!(runtimes.path(&blog), None, "an app is no root to run in");
+    assert_eq!(runtimes.path(&blog, None), None, "an app is no root to run in");
     let error = fs::write(app.join("blog/index.php"), "changed").expect_err("it is sealed");
     assert_eq!(error.raw_os_error(), Some(nix::errno::Errno::EROFS as i32));
     runtimes.close();
@@ -118,10 +118,14 @@ fn an_app_is_built_kept_and_had_by_the_next_pool() {
     let now = jiff::Timestamp::now();
     let nothing: [String; 0] = [];
     let inside = app.join("husorden/install.php");
-    assert_eq!(runtimes.tidy(&[inside], now).expect("tidied"), nothing, "one that is in use stays");
+    let nobody = std::collections::BTreeSet::new();
+    let old = app.file_name().expect("a name").to_string_lossy().rsplit_once('@').expect("name and build").1.to_owned();
+    let pinned = std::collections::BTreeSet::from([(blog.clone(), old)]);
+    assert_eq!(runtimes.tidy(&[], &pinned, now).expect("tidied"), nothing, "one that a solution is pinned to stays");
+    assert_eq!(runtimes.tidy(&[inside], &nobody, now).expect("tidied"), nothing, "one that is in use stays");
     let yesterday = now - jiff::SignedDuration::from_hours(24);
-    assert_eq!(runtimes.tidy(&[], yesterday).expect("tidied"), nothing, "the new one has not served for long");
-    assert_eq!(runtimes.tidy(&[], now).expect("tidied").len(), 1);
+    assert_eq!(runtimes.tidy(&[], &nobody, yesterday).expect("tidied"), nothing, "the new one has not served for long");
+    assert_eq!(runtimes.tidy(&[], &nobody, now).expect("tidied").len(), 1);
     assert!(runtimes.app("blog").is_some_and(|serves| serves.exists()), "the one that serves stays");
     assert!(!app.exists());
 }
@@ -209,7 +213,7 @@ fn the_products_own_mariadb_is_sealed_and_knows_nobody_but_the_site() {
     runtimes.ensure(&mariadb).expect("asked for");
     // Seconds from the cache, a minute on a machine that builds it first, more on a busy one.
     assert_eq!(settled(&runtimes, &mariadb, 900), RuntimeSight::Ready);
-    let root = runtimes.path(&mariadb).expect("a root");
+    let root = runtimes.path(&mariadb, None).expect("a root");
     assert_eq!(fs::read_to_string(root.join("etc/resolv.conf")).expect("a file"), "");
     assert_eq!(fs::read_to_string(root.join("etc/hostname")).expect("a file"), "localhost\n");
     assert!(fs::read_to_string(root.join("etc/hosts")).expect("a file").contains("127.0.0.1 localhost"));
@@ -219,7 +223,7 @@ fn the_products_own_mariadb_is_sealed_and_knows_nobody_but_the_site() {
     let entry = runtimes.list().into_iter().find(|entry| entry.name == mariadb).expect("an entry");
     assert!(entry.packages["mariadb-server-core"].contains("11.8"), "{entry:?}");
     // Whom a server made from the template knows: asked with its checks off, since nobody else may ask.
-    let template = runtimes.template(&mariadb).expect("a template");
+    let template = runtimes.template(&mariadb, None).expect("a template");
     let copy = pool.root().join("copy");
     fs::create_dir(&copy).expect("a folder");
     let copied = Command::new("cp").arg("-a").arg(template.join("data")).arg(&copy).status();

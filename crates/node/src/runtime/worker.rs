@@ -9,7 +9,7 @@ use crate::Ground;
 use husorden_base::{Bytes, RuntimeName, Text};
 use husorden_kinds::RuntimeSight;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
@@ -44,6 +44,8 @@ pub struct Entry {
     pub seconds: Option<u64>,
     /// Versions of the packages that the recipe names; the note beside the build has all.
     pub packages: BTreeMap<String, String>,
+    /// Every finished build, the newest first, with the versions of the same packages.
+    pub builds: Vec<(String, Timestamp, BTreeMap<String, String>)>,
 }
 
 /// The runtimes and apps of a node.
@@ -197,10 +199,11 @@ impl Runtimes {
             What::Runtime(runtime) => &runtime.packages,
             What::App(app) => app.debian.as_ref().map_or(&[], |debian| &debian.packages),
         };
-        let packages = newest.map_or_else(BTreeMap::new, |build| {
+        let packages = |build: &Build| -> BTreeMap<String, String> {
             let told = |name: &String| named.is_empty() || named.contains(name);
             build.packages.iter().filter(|(name, _)| told(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
-        });
+        };
+        let builds = state.in_order(recipe).map(|build| (build.build.clone(), build.built_at, packages(build)));
         let progress = (state.current.as_ref() == Some(&recipe.name)).then(|| {
             let said = tail(&self.inner.log(&recipe.name));
             said.lines().rev().find_map(|line| line.strip_prefix("I: ")).unwrap_or("starting").to_owned()
@@ -214,32 +217,50 @@ impl Runtimes {
             built_at: newest.map(|build| build.built_at),
             size: newest.map(|build| build.size),
             seconds: newest.map(|build| build.seconds),
-            packages,
+            packages: newest.map(packages).unwrap_or_default(),
+            builds: builds.collect(),
         }
     }
 
-    /// The root of a runtime's newest finished build.
+    /// The root of a runtime: of this build of it, or where none is named, of the newest.
     #[must_use]
-    pub fn path(&self, name: &RuntimeName) -> Option<PathBuf> {
-        self.part(name.as_str(), Part::Runtime)
+    pub fn path(&self, name: &RuntimeName, build: Option<&str>) -> Option<PathBuf> {
+        self.part(name.as_str(), build, Part::Runtime)
     }
 
-    /// What a runtime's newest finished build prepared for solutions to copy.
+    /// What a runtime prepared for solutions to copy: this build of it, or where none is named, the newest.
     #[must_use]
-    pub fn template(&self, name: &RuntimeName) -> Option<PathBuf> {
-        self.part(name.as_str(), Part::Template)
+    pub fn template(&self, name: &RuntimeName, build: Option<&str>) -> Option<PathBuf> {
+        self.part(name.as_str(), build, Part::Template)
     }
 
     /// The newest finished build of an app.
     #[must_use]
     pub fn app(&self, name: &str) -> Option<PathBuf> {
-        self.part(name, Part::App)
+        self.part(name, None, Part::App)
     }
 
-    fn part(&self, name: &str, part: Part) -> Option<PathBuf> {
+    /// The finished builds of each runtime that has any, the newest first. Touches no disk.
+    #[must_use]
+    pub fn shelf(&self) -> BTreeMap<RuntimeName, Vec<String>> {
+        let state = self.inner.state();
+        let mut shelf = BTreeMap::new();
+        for recipe in self.inner.recipes.values().filter(|recipe| matches!(recipe.what, What::Runtime(_))) {
+            let builds: Vec<String> = state.in_order(recipe).map(|build| build.build.clone()).collect();
+            if !builds.is_empty() {
+                shelf.insert(recipe.name.clone(), builds);
+            }
+        }
+        shelf
+    }
+
+    fn part(&self, name: &str, build: Option<&str>, part: Part) -> Option<PathBuf> {
         let state = self.inner.state();
         let recipe = self.inner.recipes.get(&name.parse::<RuntimeName>().ok()?)?;
-        let build = state.newest(recipe)?;
+        let build = match build {
+            Some(wanted) => state.in_order(recipe).find(|build| build.build == wanted)?,
+            None => state.newest(recipe)?,
+        };
         let fits = match part {
             Part::Runtime => matches!(recipe.what, What::Runtime(_)),
             Part::Template => build.template,
@@ -249,11 +270,17 @@ impl Runtimes {
     }
 
     /// Takes builds off the shelf that neither serve nor are in use, and in whose place a newer one has served since before a
-    /// moment; `used` names the places that sandboxes have. Answers with what went, as `name@build`.
+    /// moment; `used` names the places that sandboxes have, and `pinned` what solutions run on or may go back to. Answers with what
+    /// went, as `name@build`.
     ///
     /// # Errors
     /// When one cannot be removed.
-    pub fn tidy(&self, used: &[PathBuf], before: Timestamp) -> Result<Vec<String>, BuildError> {
+    pub fn tidy(
+        &self,
+        used: &[PathBuf],
+        pinned: &BTreeSet<(RuntimeName, String)>,
+        before: Timestamp,
+    ) -> Result<Vec<String>, BuildError> {
         let mut state = self.inner.state();
         let mut removed = Vec::new();
         for old in state.ready.clone() {
@@ -265,7 +292,7 @@ impl Runtimes {
                 let place = self.inner.shelf.path(*part, &old);
                 used.iter().any(|used| used.starts_with(&place))
             });
-            if serves || in_use {
+            if serves || in_use || pinned.contains(&(old.name.clone(), old.build.clone())) {
                 continue;
             }
             let main = match recipe.what {
@@ -302,6 +329,16 @@ impl State {
     fn newest(&self, recipe: &Recipe) -> Option<&Build> {
         let of_entry = || self.ready.iter().filter(|build| build.name == recipe.name);
         of_entry().find(|build| build.recipe == recipe.digest).or_else(|| of_entry().next())
+    }
+
+    /// Every finished build of an entry: the one that serves who comes, and then the others, the newest first.
+    fn in_order<'a>(&'a self, recipe: &'a Recipe) -> impl Iterator<Item = &'a Build> {
+        let first = self.newest(recipe);
+        let others = self
+            .ready
+            .iter()
+            .filter(move |build| build.name == recipe.name && first.is_none_or(|first| first.build != build.build));
+        first.into_iter().chain(others)
     }
 
     fn sight(&self, name: &RuntimeName) -> RuntimeSight {

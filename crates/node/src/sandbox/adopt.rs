@@ -63,11 +63,12 @@ impl Shared {
             );
         }
         let words = open_ear(&bundle.words()).ok();
+        let build = bundle.root().map(|root| super::bundle::build(&root)).unwrap_or_default();
         let mut state = self.lock();
         let slot = Slot::new(Arc::new(record.service), ears, false);
         let digest = slot.digest.clone();
         state.services.insert(key.clone(), slot);
-        self.run(&mut state, key, process, words, digest);
+        self.run(&mut state, key, process, words, (digest, build));
         true
     }
 }

@@ -188,6 +188,12 @@ impl Bundle {
         fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()
     }
 
+    /// The root that it stands on, as its configuration says.
+    pub(crate) fn root(&self) -> Option<PathBuf> {
+        let config: Value = serde_json::from_slice(&fs::read(self.folder.join("config.json")).ok()?).ok()?;
+        config["root"]["path"].as_str().map(PathBuf::from)
+    }
+
     pub(crate) fn remove(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -200,6 +206,12 @@ impl Bundle {
         let text = serde_json::to_vec(value).map_err(io::Error::from);
         text.and_then(|text| fs::write(&path, text)).map_err(|source| BundleError::Write { path, source })
     }
+}
+
+/// The build of a root, by the name of its folder: the part after the last `@`.
+pub(crate) fn build(root: &Path) -> String {
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    name.rsplit_once('@').map(|(_, build)| build.to_owned()).unwrap_or_default()
 }
 
 /// The roots and bound places of every sandbox that has a folder here.

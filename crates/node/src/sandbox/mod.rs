@@ -313,7 +313,9 @@ impl Sandboxes {
                 Phase::Starting | Phase::Running(_) => ServiceState::Running,
                 Phase::Stopping(_) | Phase::Ending => ServiceState::Stopping,
             };
-            (role.clone(), ServiceSight { digest: slot.digest.clone(), state })
+            let runtime = slot.service.sandbox.runtime.clone();
+            let build = slot.running().map(|running| running.build.clone());
+            (role.clone(), ServiceSight { digest: slot.digest.clone(), state, runtime, build })
         });
         let tasks = state.tasks_of(number).map(|((_, name), slot)| {
             let failed = match &slot.phase {

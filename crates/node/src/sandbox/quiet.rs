@@ -1,7 +1,7 @@
 //! Quiet: a solution's services stand still while its volume is worked on, and whoever connects waits.
 
 use super::state::{Key, Phase, Slot, State};
-use super::{CLOSE_WAIT, SandboxError, Sandboxes, socket};
+use super::{CLOSE_WAIT, END_WAIT, SandboxError, Sandboxes, socket};
 use husorden_base::Number;
 use std::os::unix::net::UnixStream;
 
@@ -59,6 +59,56 @@ impl Sandboxes {
             }
         }
         Ok(quiet)
+    }
+
+    /// Begins to have a solution's services come to rest, and lets none start, without waiting for it: what the edge reaches first, and
+    /// when that rests and this is called again, the others. Tasks end. A later look shows how far it is.
+    pub fn hush(&self, number: Number) {
+        let mut state = self.shared.lock();
+        state.quiet.insert(number);
+        let tasks: Vec<Key> = state.tasks_of(number).map(|(key, _)| key.clone()).collect();
+        for key in &tasks {
+            self.shared.forget_task(&mut state, key);
+        }
+        // A start under way is let come to its end.
+        let started = |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting));
+        self.shared.wait_until(state, END_WAIT, started);
+        let mut state = self.shared.lock();
+        let running: Vec<(Key, bool)> = state
+            .services_of(number)
+            .filter(|(_, slot)| slot.running().is_some())
+            .map(|(key, slot)| (key.clone(), slot.service.reach.ends_at_once()))
+            .collect();
+        let edge_first = running.iter().any(|(_, at_once)| *at_once);
+        for (key, _) in running.iter().filter(|(_, at_once)| *at_once == edge_first) {
+            self.shared.stop(&mut state, key, false);
+        }
+    }
+
+    /// Lets a solution's services start again; whoever waits starts them at once, and what did not start before is not held against them.
+    pub fn unhush(&self, number: Number) {
+        let mut state = self.shared.lock();
+        state.quiet.remove(&number);
+        let paused: Vec<Key> = state
+            .services_of(number)
+            .filter(|(_, slot)| matches!(slot.phase, Phase::Paused) || slot.failures > 0)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &paused {
+            if let Some(slot) = state.services.get_mut(key) {
+                slot.failures = 0;
+                if matches!(slot.phase, Phase::Paused) {
+                    self.shared.sleep(&mut state, key);
+                }
+            }
+        }
+        self.shared.listen_again(&mut state, number);
+    }
+
+    /// Whether a solution is kept quiet.
+    #[must_use]
+    pub fn is_quiet(&self, number: Number) -> bool {
+        self.shared.lock().quiet.contains(&number)
     }
 
     /// Starts a solution's services now, by connecting to them as a request would.

@@ -1,6 +1,6 @@
 //! Starting a sandbox, and a service's way from the first knock to its first accepted connection.
 
-use super::bundle::{Bundle, BundleError, Record};
+use super::bundle::{self, Bundle, BundleError, Record};
 use super::cgroup::CgroupError;
 use super::crun::{CrunError, Start};
 use super::ears::Ears;
@@ -57,14 +57,14 @@ impl Shared {
         Bundle::new(self.ground.run.join("sandboxes").join(which.id()))
     }
 
-    /// Starts a sandbox: what services and tasks have in common. `streams` is asked when the bundle's folder is there.
+    /// Starts a sandbox: what services and tasks have in common; with the build that it stands on. `streams` is asked when the bundle's folder is there.
     pub(crate) fn launch<'a>(
         &self,
         which: &Which,
         sandbox: &Sandbox,
         live: &Live,
         streams: impl FnOnce(&Bundle) -> io::Result<Streams<'a>>,
-    ) -> Result<Process, LaunchError> {
+    ) -> Result<(Process, String), LaunchError> {
         self.cgroups.expect_moves();
         let (number, leaf, id) = (which.number(), which.leaf(), which.id());
         let resolved = self.house.resolve(number, sandbox).map_err(LaunchError::Resolve)?;
@@ -91,7 +91,7 @@ impl Shared {
             listeners: streams.ears.map(|ears| ears.each().collect()).unwrap_or_default(),
             cgroup_folder: self.cgroups.folder(number, &leaf)?,
         })?;
-        Ok(Process::hold(pid)?)
+        Ok((Process::hold(pid)?, bundle::build(&resolved.root)))
     }
 
     /// Clears away what is left of a sandbox whose processes are gone, or ends them.
@@ -133,9 +133,9 @@ impl Shared {
             .map_err(LaunchError::from)
             .and_then(|ears| self.launch_service(key, &service, &live, ears.as_ref()).map(|started| (started, ears)));
         match launched {
-            Ok(((process, words), ears)) => {
+            Ok(((process, build, words), ears)) => {
                 let pid = process.pid();
-                self.started(key, process, words, digest, fill);
+                self.started(key, process, words, (digest, build), fill);
                 if let (Some(ears), Ok(process)) = (ears, Process::hold(pid)) {
                     wait_for_accept(&process, &ears);
                 }
@@ -157,7 +157,7 @@ impl Shared {
         service: &Service,
         live: &Live,
         ears: Option<&Ears>,
-    ) -> Result<(Process, File), LaunchError> {
+    ) -> Result<(Process, String, File), LaunchError> {
         let which = Which::Service(key.clone());
         let mut ear = None;
         let mut record = Record {
@@ -179,12 +179,12 @@ impl Shared {
             }
             Ok(Streams { streams: [File::open("/dev/null")?.into(), mouth.try_clone()?.into(), mouth.into()], ears })
         });
-        let process = process.map_err(|error| with_words(error, ear.as_mut()))?;
+        let (process, build) = process.map_err(|error| with_words(error, ear.as_mut()))?;
         record.pid = process.pid();
         record.start_ticks = process::start_ticks(process.pid()).unwrap_or(0);
         let ear = ear.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
         match self.bundle(&which).write_record(&record) {
-            Ok(()) => Ok((process, ear)),
+            Ok(()) => Ok((process, build, ear)),
             Err(error) => {
                 // Without its record a sandbox cannot be adopted, so it does not run.
                 process.kill();
@@ -195,9 +195,9 @@ impl Shared {
     }
 
     /// Enters a sandbox that has just been started.
-    fn started(&self, key: &Key, process: Process, words: File, digest: String, fill: Fill) {
+    fn started(&self, key: &Key, process: Process, words: File, as_what: (String, String), fill: Fill) {
         let mut state = self.lock();
-        self.run(&mut state, key, process, Some(words), digest);
+        self.run(&mut state, key, process, Some(words), as_what);
         if let Some(Phase::Running(running)) = state.services.get_mut(key).map(|slot| &mut slot.phase) {
             running.fill = Some(fill);
         }
@@ -216,8 +216,15 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// A sandbox runs: watch it. Also for one that was adopted.
-    pub(crate) fn run(&self, state: &mut State, key: &Key, process: Process, words: Option<File>, digest: String) {
+    /// A sandbox runs, as a service with this digest and on this build: watch it. Also for one that was adopted.
+    pub(crate) fn run(
+        &self,
+        state: &mut State,
+        key: &Key,
+        process: Process,
+        words: Option<File>,
+        (digest, build): (String, String),
+    ) {
         let which = Which::Service(key.clone());
         let token = match self.watch(state, process.fd(), Target::Exit(which.clone())) {
             Ok(token) => token,
@@ -232,6 +239,7 @@ impl Shared {
         let running = Running {
             token,
             digest,
+            build,
             started: now,
             told: None,
             active: now,

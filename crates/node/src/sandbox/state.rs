@@ -96,6 +96,8 @@ pub(crate) struct Running {
     pub(crate) token: u64,
     /// Digest of the service it was started as.
     pub(crate) digest: String,
+    /// The build of its runtime that it stands on.
+    pub(crate) build: String,
     pub(crate) started: Instant,
     /// When it was told to end.
     pub(crate) told: Option<Instant>,

@@ -97,7 +97,7 @@ impl Shared {
     /// Launches a task's sandbox; with its first process, what it says.
     fn launch_task(&self, which: &Which, task: &Task, streamed: &Streamed) -> Result<(Process, File), LaunchError> {
         let mut output = None;
-        let process = self.launch(which, &task.sandbox, &Live::default(), |_| {
+        let (process, _) = self.launch(which, &task.sandbox, &Live::default(), |_| {
             let (reader, writer) = io::pipe()?;
             let reader = File::from(OwnedFd::from(reader));
             fcntl_setfl(&reader, fcntl_getfl(&reader)? | OFlags::NONBLOCK)?;

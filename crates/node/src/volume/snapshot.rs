@@ -32,4 +32,7 @@ pub struct SnapshotInfo {
     /// What its maker called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Fields of the spec as they were with this data, where the wish was ahead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<serde_json::Value>,
 }

@@ -256,12 +256,26 @@ impl Volume {
     /// # Errors
     /// When there is no live part.
     pub fn snapshot(&self, id: &SnapshotId, why: Why, label: Option<String>) -> Result<SnapshotInfo, VolumeError> {
+        self.snapshot_with(id, why, label, None)
+    }
+
+    /// As [`Volume::snapshot`], with fields of the spec that belong to this data.
+    ///
+    /// # Errors
+    /// As [`Volume::snapshot`].
+    pub fn snapshot_with(
+        &self,
+        id: &SnapshotId,
+        why: Why,
+        label: Option<String>,
+        spec: Option<serde_json::Value>,
+    ) -> Result<SnapshotInfo, VolumeError> {
         if let Some(info) = self.snapshot_info(id)? {
             return Ok(info);
         }
         self.must_live()?;
         let doing = || format!("taking snapshot {id} of solution {}", self.number);
-        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label };
+        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label, spec };
         let text = serde_json::to_vec(&info).expect("plain data has a JSON form");
         let snap = self.holder.join(SNAP);
         // The note comes first: the snapshot's own commit then carries both to the device, and a note alone is nothing.

@@ -356,7 +356,7 @@ impl SpecForm<'_> {
                 @if !help.is_empty() { p class="help" id={ (id) "-help" } { (help) } }
                 div class="ticks" {
                     @for word in words {
-                        label class="tick" { input type="checkbox" name=(pointer) value=(word) checked[chosen.contains(&word)]; span { (word) } }
+                        label class="tick" { input type="checkbox" name=(pointer) value=(word) checked[chosen.contains(&word)]; span { (named(self.ask.l, &schema["items"], word)) } }
                     }
                 }
                 (errors_of(&id, &errors))

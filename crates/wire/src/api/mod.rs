@@ -13,6 +13,7 @@ mod proposal;
 mod rescue;
 mod rules;
 mod signed;
+mod update;
 
 pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
@@ -27,6 +28,7 @@ pub use proposal::*;
 pub use rescue::*;
 pub use rules::*;
 pub use signed::Signed;
+pub use update::*;
 
 use husorden_base::{Language, Text};
 use jiff::Timestamp;
@@ -216,7 +218,7 @@ pub struct Order {
     pub id: String,
     /// On which solution.
     pub solution: String,
-    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `dump`, `load`, `wake`, `sleep`.
+    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `dump`, `load`, `update`, `wake`, `sleep`.
     pub verb: String,
     /// `queued`, `running`, `done` or `failed`.
     pub state: String,

@@ -16,6 +16,7 @@ mod pooler;
 mod refusals;
 mod story;
 mod suspension;
+mod updates;
 
 use husorden_world::{House, Who};
 use serde_json::{Value, json};

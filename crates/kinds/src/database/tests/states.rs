@@ -4,6 +4,7 @@ use super::super::engine::{self, DB, Mode, POOLER, mark};
 use super::super::spec::Spec;
 use super::super::{Database, people, plan};
 use super::order;
+use crate::fake::ONLY_BUILD;
 use crate::harness::{Lacks, Start, arrives, live, rests_in_trouble, survives};
 use crate::{Aim, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
 use husorden_base::{Bytes, RuntimeName};
@@ -61,8 +62,13 @@ fn all_marks(order: &Order, spec: &Spec) -> Vec<BTreeMap<String, String>> {
     all
 }
 
+fn seen(engine: engine::Engine, digest: String, state: ServiceState) -> ServiceSight {
+    let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
+    ServiceSight { digest, state, runtime: engine.catalogue(), build: runs.then(|| ONLY_BUILD.to_owned()) }
+}
+
 fn all_services(spec: &Spec) -> Vec<BTreeMap<String, ServiceSight>> {
-    let seen = |digest: String, state: ServiceState| ServiceSight { digest, state };
+    let seen = |digest: String, state: ServiceState| seen(spec.engine, digest, state);
     let right = engine::service(spec, spec.engine, Mode::Serving).digest();
     let reading = engine::service(spec, spec.engine, Mode::Upgrading).digest();
     let failing = ServiceState::Failing { reason: "no such file".to_owned() };
@@ -124,8 +130,9 @@ fn starts(order: &Order) -> Vec<Start> {
                         port: port.clone(),
                         route: None,
                         runtimes: runtimes.clone(),
+                        ..Sight::default()
                     };
-                    starts.push(Start { sight, kept: kept.clone() });
+                    starts.push(Start { kept: kept.clone(), ..Start::of(sight) });
                 }
             }
         }
@@ -182,16 +189,15 @@ fn a_plan_that_forgets_a_step_is_found_out() {
 fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
     let order = order(&json!({}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let ready = |version: &str, owner: &str| Start {
-        sight: Sight {
+    let ready = |version: &str, owner: &str| {
+        Start::of(Sight {
             volume: live(spec.size),
             marks: BTreeMap::from([(mark::ENGINE.to_owned(), format!("{version} of {owner}"))]),
             ..Sight::default()
-        },
-        kept: BTreeMap::new(),
+        })
     };
     let own = order.solution.to_string();
-    let empty = Start { sight: Sight::default(), kept: BTreeMap::new() };
+    let empty = Start::of(Sight::default());
     for (task, start) in [
         ("init", empty),
         ("identify", ready("postgresql-17", "another")),
@@ -221,7 +227,7 @@ fn nothing_is_done_to_data_while_a_server_from_before_is_ending() {
             (mark::ENGINE.to_owned(), format!("postgresql-17 of {} from postgresql-15", order.solution)),
             (mark::PEOPLE.to_owned(), people::digest(&order, &spec)),
         ]),
-        services: BTreeMap::from([(DB.to_owned(), ServiceSight { digest: digest.clone(), state })]),
+        services: BTreeMap::from([(DB.to_owned(), seen(spec.engine, digest.clone(), state))]),
         port: Some(plan::port(&order, &spec).digest()),
         runtimes: CATALOGUE.map(|name| (name.parse().expect("a catalogue name"), RuntimeSight::Ready)).into(),
         ..Sight::default()

@@ -108,7 +108,7 @@ fn a_move_that_fails_leaves_the_site_serving_as_it_was() {
         [(home, true, attached::OUT, "was not moved"), (there, false, attached::IN, "was not moved back")]
     {
         let order = attached_order(&wordpress(), holds);
-        let start = Start { sight: from.clone(), kept: BTreeMap::new() };
+        let start = Start::of(from.clone());
         let (sight, text) = rests_in_trouble(&Website, &order, &start, task).expect("trouble");
         assert!(text.en.contains(words) && text.en.contains("it failed"), "{text}");
         assert_eq!(sight.route, from.route);
@@ -193,7 +193,7 @@ fn starts(order: &Order) -> Vec<Start> {
             {
                 let volume = live(Website.volume(&order.spec));
                 let sight = Sight { volume, marks: marks.clone(), services: services.clone(), tasks, ..full.clone() };
-                starts.push(Start { sight, kept: BTreeMap::new() });
+                starts.push(Start::of(sight));
             }
         }
     }

@@ -14,6 +14,7 @@ fn every_default_is_filled_in() {
             "domains": ["www.shop.example"], "runtime": "php-8.4", "database": "none", "app": null, "attach": null, "docroot": "",
             "https_only": true, "size": 2_147_483_648_u64, "memory": 536_870_912, "cpu_percent": 100,
             "php": {"memory_mb": 128, "max_execution_s": 60, "upload_mb": 64, "workers": 4, "max_input_vars": 3000},
+            "maintenance": {"days": [], "start": null, "minutes": 60, "zone": "Europe/Copenhagen"},
         })
     );
     let with_app = spec(&wordpress());

@@ -8,7 +8,6 @@ use crate::harness::{Start, rests_in_trouble, survives};
 use crate::{Aim, Kind, Order, Outcome, RuntimeSight, Sight, Step, pass};
 use husorden_base::site;
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// The sight of a site that stands as ordered.
 fn settled(order: &Order) -> Sight {
@@ -43,6 +42,7 @@ fn a_new_site_with_wordpress_is_made_in_order() {
             Step::Route { route } => format!("route {}", serde_json::to_value(&route.standing).expect("data")["is"]),
             Step::VolumeCreate { folders, .. } => format!("volume {}", folders.join(" ")),
             Step::Port { .. } => "port".to_owned(),
+            Step::Builds { .. } => "builds".to_owned(),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -56,8 +56,10 @@ fn a_new_site_with_wordpress_is_made_in_order() {
             "runtime php-8.4",
             "runtime wordpress",
             "db-init",
+            "builds",
             "service db",
             "app-install",
+            "builds",
             "service php",
             "route \"open\"",
         ]
@@ -88,7 +90,7 @@ fn a_runtime_that_fails_the_probe_leaves_the_old_one_serving() {
     form["runtime"] = json!("php-8.2");
     let old = settled(&order(&form));
     let order = order(&wordpress());
-    let start = Start { sight: old.clone(), kept: BTreeMap::new() };
+    let start = Start::of(old.clone());
     let (sight, text) = rests_in_trouble(&Website, &order, &start, "probe").expect("trouble");
     assert_eq!(sight.services, old.services);
     assert_eq!(sight.route, old.route);
@@ -102,6 +104,7 @@ fn a_runtime_that_fails_the_probe_leaves_the_old_one_serving() {
     };
     let mut without_build = sight.clone();
     without_build.runtimes = old.runtimes.clone();
+    without_build.shelf = old.shelf.clone();
     assert_eq!(without_build, old);
     assert!(!host.done.iter().any(|step| matches!(step, Step::Service { .. })));
 }
@@ -112,7 +115,7 @@ fn a_database_that_cannot_be_lifted_goes_on_as_it_was() {
     form["database"] = json!("mariadb-10.11");
     let old = settled(&order(&form));
     let order = order(&wordpress());
-    let start = Start { sight: old.clone(), kept: BTreeMap::new() };
+    let start = Start::of(old.clone());
     let (sight, text) = rests_in_trouble(&Website, &order, &start, "db-upgrade").expect("trouble");
     assert_eq!(sight.services, old.services);
     assert_eq!(sight.route, old.route);
@@ -161,7 +164,7 @@ fn every_task_that_fails_is_told_and_tried_once() {
         ("db-upgrade", &wordpress(), before),
         ("db-tidy", &wordpress(), tidy),
     ] {
-        let start = Start { sight, kept: BTreeMap::new() };
+        let start = Start::of(sight);
         let (_, text) =
             rests_in_trouble(&Website, &order(form), &start, task).unwrap_or_else(|why| panic!("{task}: {why}"));
         assert!(text.da.contains("it failed"), "{task}: {text}");

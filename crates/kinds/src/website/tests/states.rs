@@ -4,7 +4,8 @@ use super::super::engine::{self, DB, PHP};
 use super::super::spec::Spec;
 use super::super::{Website, plan};
 use super::{order, wordpress};
-use crate::harness::{Lacks, Start, Tally, arrives, live, survives};
+use crate::fake::ONLY_BUILD;
+use crate::harness::{Hidden, Lacks, Start, Tally, arrives, live, survives};
 use crate::{Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
 use husorden_base::{Bytes, RuntimeName};
 use serde_json::{Value, json};
@@ -60,8 +61,10 @@ fn all_marks() -> Vec<BTreeMap<String, String>> {
     ]
 }
 
-fn service(digest: &str, state: ServiceState) -> ServiceSight {
-    ServiceSight { digest: digest.to_owned(), state }
+fn service(runtime: &str, digest: &str, state: ServiceState) -> ServiceSight {
+    let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
+    let runtime = runtime.parse().expect("a catalogue name");
+    ServiceSight { digest: digest.to_owned(), state, runtime, build: runs.then(|| ONLY_BUILD.to_owned()) }
 }
 
 fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
@@ -70,16 +73,16 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let mut right = BTreeMap::new();
     if let Some(name) = spec.database.catalogue() {
         let digest = engine::db(&spec, &name).digest();
-        right.insert(DB.to_owned(), service(&digest, ServiceState::Sleeping));
+        right.insert(DB.to_owned(), service(name.as_str(), &digest, ServiceState::Sleeping));
     }
     if let Some(name) = spec.runtime.catalogue() {
         let digest = engine::php(&spec, &name).digest();
-        right.insert(PHP.to_owned(), service(&digest, ServiceState::Running));
+        right.insert(PHP.to_owned(), service(name.as_str(), &digest, ServiceState::Running));
     }
     let stale = BTreeMap::from([
-        (DB.to_owned(), service("old", failing)),
-        (PHP.to_owned(), service("old", ServiceState::Running)),
-        ("alien".to_owned(), service("alien", ServiceState::Stopping)),
+        (DB.to_owned(), service("mariadb-11.8", "old", failing)),
+        (PHP.to_owned(), service("php-8.4", "old", ServiceState::Running)),
+        ("alien".to_owned(), service("php-8.4", "alien", ServiceState::Stopping)),
     ]);
     let mut half = right.clone();
     half.remove(PHP);
@@ -153,8 +156,10 @@ fn starts(order: &Order) -> Vec<Start> {
                             port,
                             route,
                             runtimes,
+                            ..Sight::default()
                         },
                         kept: kept.clone(),
+                        hidden: Hidden::default(),
                     });
                 }
             }

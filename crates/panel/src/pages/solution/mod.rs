@@ -12,6 +12,7 @@ mod log;
 mod place;
 mod shapes;
 mod snapshots;
+mod updates;
 
 pub(crate) use shapes::{card_rows, read};
 
@@ -41,6 +42,9 @@ pub(crate) fn table() -> Vec<Page> {
         get("/solutions/{solution}/made", Session, create::made),
         get("/solutions/{solution}/events", Session, events),
         get("/solutions/{solution}/figures", Session, figures::show),
+        get("/solutions/{solution}/updates", Session, updates::show),
+        post("/solutions/{solution}/updates", Session, updates::now),
+        post("/solutions/{solution}/updates/window", Session, updates::window),
         get("/solutions/{solution}/log", Session, log::show),
         get("/solutions/{solution}/access", Session, access::show),
         post("/solutions/{solution}/access", Session, access::allow),

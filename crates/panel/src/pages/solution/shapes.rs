@@ -80,12 +80,11 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let attachment = attachment::has_page(ask, one).then(|| tab("/attachment", l.t("Tilknytning", "Attachment")));
     let own = own_places(ask, one);
     let own = own.iter().map(|place| tab(&format!("/places/{}", segment(&place.name)), place.title.get(l)));
-    let tabs = [tab("", l.t("Overblik", "Overview"))]
-        .into_iter()
-        .chain(access)
-        .chain(own)
-        .chain(attachment)
-        .chain([tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")), tab("/figures", l.t("Kurver", "Curves"))]);
+    let tabs = [tab("", l.t("Overblik", "Overview"))].into_iter().chain(access).chain(own).chain(attachment).chain([
+        tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
+        tab("/updates", l.t("Opdateringer", "Updates")),
+        tab("/figures", l.t("Kurver", "Curves")),
+    ]);
     let log = has_log(ask, one).then(|| tab("/log", l.t("Log", "Log")));
     let tabs = tabs
         .chain(log)

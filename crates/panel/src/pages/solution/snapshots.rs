@@ -103,6 +103,7 @@ fn verb(ask: &Ask, verb: &str) -> String {
         "dump" => l.t("Trækker ud", "Dumping"),
         "load" => l.t("Læser ind", "Loading"),
         "wake" => l.t("Vækker løsningen", "Waking the solution"),
+        "update" => l.t("Opdaterer løsningen", "Updating the solution"),
         "sleep" => l.t("Lægger løsningen i dvale", "Putting the solution to sleep"),
         other => other,
     }
@@ -117,6 +118,9 @@ fn before(ask: &Ask, word: &str) -> String {
         "gone" | "delete" => l.t("Før en sletning", "Before a deletion"),
         "unpack" => l.t("Før en udpakning", "Before an unpacking"),
         "load" => l.t("Før en indlæsning", "Before a load"),
+        "update" => l.t("Før en opdatering", "Before an update"),
+        "upgrade" => l.t("Før skiftet til en ny version", "Before the change to a new version"),
+        "roll-back" => l.t("Efter en opdatering, der ikke holdt", "After an update that did not hold"),
         "change" => l.t("Før en ændring", "Before a change"),
         _ => l.t("Før en ændring", "Before a change"),
     }
