@@ -10,6 +10,7 @@ use crate::{order, store};
 use husorden_base::{Refusal, Text};
 use husorden_wire::api;
 use husorden_wire::node::Origin;
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ pub(crate) struct Source {
     pub(crate) row: SolutionRow,
     /// The snapshot, if one was chosen.
     snapshot: Option<Uuid>,
+    /// The time to which the log is carried out from there.
+    at: Option<Timestamp>,
     /// The spec as it was when the snapshot was taken.
     pub(crate) spec: Value,
 }
@@ -48,20 +51,61 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
     if let Some(held) = store::solution::held_on(tx.conn(), row.id).await? {
         return Err(held.refusal(false).into());
     }
+    if let Some(at) = from.at {
+        let base = base(&row, from, at)?;
+        // What was changed since has a snapshot from before it, and that the spec of then.
+        let then = store::snapshot::spec_at(tx.conn(), row.id, at).await?;
+        let mut spec = then.unwrap_or_else(|| row.spec.clone());
+        attachment::not_inherited(&mut spec)?;
+        return Ok(Source { row, snapshot: Some(base), at: Some(at), spec });
+    }
     let Some(text) = &from.snapshot else {
         let mut spec = row.spec.clone();
         attachment::not_inherited(&mut spec)?;
-        return Ok(Source { row, snapshot: None, spec });
+        return Ok(Source { row, snapshot: None, at: None, spec });
     };
     let Ok(id) = text.parse::<Uuid>() else { return Err(missing("/from/snapshot", text)) };
     match store::snapshot::get(tx.conn(), row.id, id).await? {
         Some(snapshot) if snapshot.state == "ready" => {
             let mut spec = snapshot.spec.unwrap_or_else(|| row.spec.clone());
             attachment::not_inherited(&mut spec)?;
-            Ok(Source { row, snapshot: Some(id), spec })
+            Ok(Source { row, snapshot: Some(id), at: None, spec })
         }
         Some(_) | None => Err(missing("/from/snapshot", text)),
     }
+}
+
+/// The snapshot from which the log is carried out to a time. What the node said last decides at the door; it looks again itself.
+fn base(row: &SolutionRow, from: &api::SolutionFrom, at: Timestamp) -> Result<Uuid, Fault> {
+    let wrong = |da: String, en: String| Fault::from(Refusal::field("/from/at", Text::new(da, en)));
+    if from.snapshot.is_some() {
+        return Err(wrong("Vælg et øjebliksbillede eller et tidspunkt".into(), "Choose a snapshot or a time".into()));
+    }
+    let Some(log) = row.seen.as_ref().and_then(|seen| seen.log.as_ref()) else {
+        return Err(wrong(
+            "Der er endnu intet tidspunkt at få; der skal først skrives noget, og gå et minut".into(),
+            "There is no time to be had yet; something must be written first, and a minute pass".into(),
+        ));
+    };
+    let to = log.to.unwrap_or_else(Timestamp::now);
+    if at < log.from || at > to {
+        return Err(wrong(
+            format!("Tidspunktet skal ligge mellem {:.0} og {to:.0}; det nyeste er med inden for et minut", log.from),
+            format!("The time must lie between {:.0} and {to:.0}; what is newer is had within a minute", log.from),
+        ));
+    }
+    if let Some((first, last)) = log.holes.iter().find(|(first, last)| *first <= at && at <= *last) {
+        return Err(wrong(
+            format!(
+                "Uret blev stillet: mellem {first} og {last} viste det de samme tider mere end én gang. Vælg en anden tid."
+            ),
+            format!(
+                "The clock was set: between {first} and {last} it showed the same times more than once. Choose another time."
+            ),
+        ));
+    }
+    let base = log.bases.iter().filter(|base| base.from <= at).max_by_key(|base| base.from);
+    base.map(|base| base.snapshot.0).ok_or_else(|| wrong("Det kan ikke fås".into(), "It cannot be had".into()))
 }
 
 impl Source {
@@ -77,6 +121,6 @@ impl Source {
             Some(id) => husorden_base::SnapshotId(id),
             None => order::snapshot_to_copy(app, tx, &self.row, name, trail).await?,
         };
-        Ok(Origin { solution: self.row.id, number: self.row.number, snapshot })
+        Ok(Origin { solution: self.row.id, number: self.row.number, snapshot, at: self.at })
     }
 }

@@ -311,5 +311,6 @@ fn migrator() -> Migrator {
         one(31, "figures", include_str!("../migrations/0031_figures.sql")),
         one(32, "questions", include_str!("../migrations/0032_questions.sql")),
         one(40, "updates", include_str!("../migrations/0040_updates.sql")),
+        one(46, "log", include_str!("../migrations/0046_log.sql")),
     ])
 }

@@ -74,6 +74,9 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
         found.extend(husorden_kinds::finding::filled(used, Bytes(usage.limit), usage.full, &kind.when_full()));
     }
     found.extend(view.seen.iter().flat_map(|seen| update::findings(&seen.builds)));
+    if let Some(log) = view.seen.as_ref().and_then(|seen| seen.log.as_ref()).filter(|log| log.broken) {
+        found.push(husorden_kinds::finding::log_broken(log.from));
+    }
     let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
     stands
         .map(|finding| api::Finding {
@@ -83,6 +86,25 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
             advice: finding.advice.get(language).to_owned(),
         })
         .collect()
+}
+
+/// Which seconds of it can be had again.
+fn window(view: &SolutionView) -> Option<api::LogWindow> {
+    let log = view.seen.as_ref()?.log.as_ref()?;
+    let heard = view.heard.unwrap_or(view.now).min(view.now);
+    // What a node says of now holds for when it was last heard.
+    let fresh = view.now.duration_since(heard) <= SignedDuration::from_secs(SILENCE_S_MAX);
+    let to = log.to.unwrap_or(if fresh { view.now } else { heard }).max(log.from);
+    let behind = view.now.duration_since(to).as_secs();
+    let span = |(from, to): &(jiff::Timestamp, jiff::Timestamp)| api::TimeSpan { from: *from, to: *to };
+    Some(api::LogWindow {
+        from: log.from,
+        to,
+        behind_s: u64::try_from(behind).unwrap_or(0),
+        holes: log.holes.iter().map(span).collect(),
+        bytes: log.bytes,
+        room: log.room,
+    })
 }
 
 /// A solution as the API shows it.
@@ -112,6 +134,7 @@ pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::
                 ("limit".to_owned(), usage.limit),
             ])
         }),
+        log: window(view),
         host: host.map(|host| host.to_string()),
         seen: seen.map_or_else(
             || serde_json::json!({}),
@@ -169,6 +192,7 @@ mod tests {
                 marks: BTreeMap::new(),
                 services: BTreeMap::new(),
                 builds: husorden_kinds::Builds::default(),
+                log: None,
                 at: at(1000),
             }),
             seen_generation: 3,

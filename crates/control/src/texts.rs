@@ -64,6 +64,13 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
                 ),
             )
         }
+        "log.broken" => both(
+            format!("Der var ikke plads til hele loggen for {name}; et tidspunkt kan fås fra {} og frem", word("from")),
+            format!(
+                "There was no room for all of the log of {name}; a point in time can be had from {} on",
+                word("from")
+            ),
+        ),
         "access.allowed" => both(
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),

@@ -13,6 +13,7 @@ mod process;
 mod progress;
 mod role;
 mod roles;
+mod segments;
 mod signals;
 mod status;
 mod supervise;
@@ -56,6 +57,11 @@ enum Verb {
     },
     /// Run the edge role alone
     Edge(roles::FileArg),
+    /// Segments of an engine's log, without the platform
+    Log {
+        #[command(subcommand)]
+        verb: segments::Verb,
+    },
     /// The part of an upload that runs inside the solution's sandbox
     #[command(hide = true)]
     Unpack(roles::Unpack),
@@ -85,6 +91,7 @@ fn main() -> ExitCode {
         Verb::Node { verb: Some(verb), .. } => verb.run(),
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),
+        Verb::Log { verb } => verb.run(),
         Verb::Unpack(unpack) => return unpack.run(),
         Verb::Probe(probe) => probe.run(),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),

@@ -124,7 +124,12 @@ impl Fake {
             match &bind.from {
                 Place::App(name) => names.push(name.clone()),
                 Place::Template(name) => names.push(name.to_string()),
-                Place::Folder(_) | Place::Sockets | Place::Tool | Place::Certificate | Place::Listen => {}
+                Place::Folder(_)
+                | Place::Store(_)
+                | Place::Sockets
+                | Place::Tool
+                | Place::Certificate
+                | Place::Listen => {}
             }
         }
         for name in names {

@@ -54,6 +54,25 @@ pub fn filled(used: Bytes, limit: Bytes, full: bool, when_full: &Text) -> Option
     Some(Finding { name, severity, title, advice, until: None })
 }
 
+/// What is said when there was no room for a log that reaches back as far as it should.
+#[must_use]
+pub fn log_broken(from: Timestamp) -> Finding {
+    let second = from.strftime("%Y-%m-%d %H:%M:%S UTC");
+    Finding {
+        name: "log-broken",
+        severity: Severity::Warning,
+        title: Text::new(
+            format!("Et tidspunkt kan kun fås fra {second} og frem"),
+            format!("A point in time can be had from {second} on only"),
+        ),
+        advice: Text::new(
+            "Der blev skrevet mere, end loggen har plads til. Gør løsningen større; så får loggen mere plads. Data har intet mistet.",
+            "More was written than its log has room for. Make the solution larger, and the log has more room. The data has lost nothing.",
+        ),
+        until: None,
+    }
+}
+
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

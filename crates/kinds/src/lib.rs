@@ -26,6 +26,7 @@ pub mod probe;
 pub mod sandbox;
 pub mod schema;
 pub mod scheme;
+pub mod segments;
 pub mod sight;
 pub mod step;
 pub mod update;
@@ -45,6 +46,7 @@ pub use sandbox::{
     same_but_live,
 };
 pub use scheme::Scheme;
+pub use segments::{Keeping, Segments, Sign};
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
 pub use window::Window;
@@ -195,6 +197,11 @@ pub trait Kind: Sync {
 
     /// How one that runs is asked for the numbers of its figures.
     fn gauge(&self, _spec: &Value) -> Option<figure::Gauge> {
+        None
+    }
+
+    /// How the log of its data is kept, so that a copy can be had as of any second. None while there is no data, or no log of it.
+    fn segments(&self, _order: &Order, _marks: &BTreeMap<String, String>) -> Option<Segments> {
         None
     }
 

@@ -71,6 +71,9 @@ pub enum Place {
     /// The solution's own certificate, as `chain.pem` and `key.pem`, for its name on this installation; the key is readable by
     /// the solution's uid alone.
     Certificate,
+    /// The solution's log store, the part for what this engine writes; made when a sandbox first has it. It is no part of what snapshots
+    /// hold.
+    Store(String),
     /// A library, to be preloaded, that hands a server its listening sockets where the server can't be told of them: in place
     /// of each socket that it binds it gets the one the node listens on, by the socket's family.
     Listen,

@@ -90,7 +90,7 @@ fn make(pool: &Arc<Pool>, count: u32) -> Result<Vec<Volume>, Box<dyn Error>> {
     let mut volumes = Vec::new();
     for n in 0..count {
         let volume = pool.volume(number(2 + n)?);
-        volume.clone_from(&template, &id, Bytes::gib(1))?;
+        volume.clone_from(&template, &id, Bytes::gib(1), None)?;
         volumes.push(volume);
     }
     line("volume.clone", began.elapsed().as_secs_f64() * 1000.0 / f64::from(count), "ms", "a clone each");

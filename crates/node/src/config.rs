@@ -55,6 +55,8 @@ pub struct Care {
     pub build_kept_s: u64,
     /// Seconds between two readings of the figures of what runs.
     pub measure_s: u64,
+    /// Seconds between two snapshots of what is written to, for its log to begin from.
+    pub base_s: u64,
     /// Seconds after its retention when a solution is destroyed at the earliest: an undo may be on its way.
     pub grace_s: u32,
 }
@@ -69,6 +71,7 @@ impl Default for Care {
             tidy_s: 3600,
             build_kept_s: 14 * day_s,
             measure_s: 60,
+            base_s: day_s,
             grace_s: 300,
         }
     }

@@ -206,8 +206,13 @@ impl Walls<'_> {
         if sealed.is_some_and(|held| held.sealed) {
             return Err(Trouble::ours("what is to be copied is sealed"));
         }
+        let pieces = match from.at {
+            Some(at) => Some((at, self.node.replay(from, at)?)),
+            None => None,
+        };
         self.witnessed("volume.copy", json!({ "limit": bound.limit, "from": from }), || {
-            let made = self.volume.clone_from(&self.node.volume(from.number), &from.snapshot, bound);
+            let replay = pieces.as_ref().map(|(at, names)| (*at, names.as_slice()));
+            let made = self.volume.clone_from(&self.node.volume(from.number), &from.snapshot, bound, replay);
             made.map_err(|error| match error {
                 VolumeError::NoSnapshot(..) => Trouble {
                     text: Text::new(
@@ -275,6 +280,11 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
             }
             Place::Tool => {
                 std::env::current_exe().map_err(|error| ours("finding the platform's own program", &error))?
+            }
+            Place::Store(name) => {
+                let engine = name.parse().map_err(|_| absent(name))?;
+                let line = volume.line_for(&engine, &wish.solution.to_string());
+                line.map_err(|error| ours("finding the log store", &error))?
             }
             Place::Sockets => node.config.ground.sockets(number),
             Place::Certificate => node.certificate(wish).map_err(|error| ours("certifying the solution", &error))?,

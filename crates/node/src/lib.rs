@@ -22,6 +22,7 @@ mod house;
 mod intake;
 mod journal;
 mod keeper;
+mod keeping;
 mod lines;
 mod listen;
 mod local;
@@ -35,6 +36,7 @@ mod report;
 mod routes;
 pub mod runtime;
 pub mod sandbox;
+pub mod segment;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -115,6 +117,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         confirmed: AtomicBool::new(false),
         bailiff: measures::Bailiff::default(),
         outside: outside::Outside::default(),
+        keeping: keeping::Keeping::default(),
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);
@@ -134,6 +137,7 @@ pub fn run(config: Config, machine_net: OwnedFd) -> Result<(), Error> {
     access::start(&node).map_err(failed("starting who sees to allow-lists"))?;
     filling::start(&node).map_err(failed("starting who looks at volumes that fill"))?;
     figures::start(&node).map_err(failed("starting who reads figures"))?;
+    keeping::start(&node).map_err(failed("starting who keeps logs"))?;
     closed::start(&node).map_err(failed("starting who answers for what is closed"))?;
     let workers = keeper::start(&node).map_err(failed("starting the workers"))?;
     keeper::sweep(&node);

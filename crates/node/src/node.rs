@@ -58,6 +58,7 @@ pub(crate) struct Node {
     pub(crate) confirmed: AtomicBool,
     pub(crate) bailiff: measures::Bailiff,
     pub(crate) outside: Outside,
+    pub(crate) keeping: crate::keeping::Keeping,
     /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
     pub(crate) gate: Mutex<()>,
 }
@@ -194,6 +195,7 @@ impl Node {
                     let before = match snapshot.why {
                         Why::Customer => None,
                         Why::Before { what } => Some(what),
+                        Why::Base => Some("log".to_owned()),
                         // It is no snapshot to choose: undoing the deletion brings it back.
                         Why::Retained => return None,
                     };
@@ -223,6 +225,7 @@ impl Node {
             marks: sight.map(|sight| sight.marks.clone()).unwrap_or_default(),
             services: sight.map(services).unwrap_or_default(),
             builds: self.register.builds(wish.solution),
+            log: has_volume.then(|| self.log_seen(wish)).flatten(),
             at: Timestamp::now(),
         };
         if let Some(seen) = self.reports.news(seen) {

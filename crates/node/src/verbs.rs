@@ -174,6 +174,8 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
     };
+    // A restore begins another line of the log.
+    node.forget_log(wish.solution);
     let state = match result {
         Ok(()) => VerbState::Done,
         Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },

@@ -64,6 +64,9 @@ pub struct Origin {
     pub number: Number,
     /// The snapshot.
     pub snapshot: SnapshotId,
+    /// The time to which its log is carried out from there; none for what the snapshot holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// What control says to a node.
@@ -365,8 +368,45 @@ pub struct Seen {
     /// What it runs on, and what its updates came to.
     #[serde(default)]
     pub builds: Builds,
+    /// Which seconds of it can be had again; none where no log is kept, or there is nothing to begin from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogSeen>,
     /// When.
     pub at: Timestamp,
+}
+
+/// Which seconds of a solution can be had again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSeen {
+    /// From here on.
+    pub from: Timestamp,
+    /// Up to here; none where everything is kept, and that is now.
+    #[serde(default)]
+    pub to: Option<Timestamp>,
+    /// Spans between that cannot be had: the clock showed their times more than once.
+    #[serde(default)]
+    pub holes: Vec<(Timestamp, Timestamp)>,
+    /// Snapshots that the log is carried out from, the oldest first.
+    #[serde(default)]
+    pub bases: Vec<LogBase>,
+    /// Pieces have gone that would have reached further back, for there was no room.
+    #[serde(default)]
+    pub broken: bool,
+    /// Bytes that are kept.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Bytes that may be.
+    #[serde(default)]
+    pub room: u64,
+}
+
+/// A snapshot that the log is carried out from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBase {
+    /// Which.
+    pub snapshot: SnapshotId,
+    /// To any time from here on.
+    pub from: Timestamp,
 }
 
 /// How a solution stands.

@@ -143,6 +143,15 @@ fn command(context: &Context, kind: &Kind, flags: &[Flag]) -> Command {
                     .help(context.word("Kopiér dette øjebliksbillede", "Copy this snapshot of it")),
             )
             .arg(
+                Arg::new("at")
+                    .long("at")
+                    .value_name("TIME")
+                    .requires("from")
+                    .conflicts_with("snapshot")
+                    .value_parser(clap::value_parser!(jiff::Timestamp))
+                    .help(context.word("Kopiér dens data, som de var da", "Copy its data as it was then")),
+            )
+            .arg(
                 Arg::new("account")
                     .long("account")
                     .value_name("ACCOUNT")
@@ -182,6 +191,7 @@ fn create(context: &Context, kind: &Kind, flags: &[Flag], matches: &ArgMatches) 
         from: matches.get_one::<String>("from").map(|solution| SolutionFrom {
             solution: solution.clone(),
             snapshot: matches.get_one::<String>("snapshot").cloned(),
+            at: matches.get_one("at").copied(),
         }),
         account: matches.get_one::<String>("account").cloned(),
         labels: labels(matches)?,

@@ -45,6 +45,21 @@ pub(crate) async fn get(
         .await
 }
 
+/// The spec as it was at a time, if it was changed since in a way that a snapshot was taken before.
+pub(crate) async fn spec_at(
+    conn: &mut PgConnection,
+    solution: SolutionId,
+    at: Timestamp,
+) -> Result<Option<Value>, sqlx::Error> {
+    one(
+        json("select spec from snapshot where solution = $1 and spec is not null and taken >= $2::timestamptz and state <> 'failed' order by taken limit 1")
+            .bind(solution.0)
+            .bind(at.to_string()),
+        conn,
+    )
+    .await
+}
+
 /// How many there are, taken, being taken or being deleted.
 pub(crate) async fn count(conn: &mut PgConnection, solution: SolutionId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from snapshot where solution = $1 and state <> 'failed'")

@@ -2,7 +2,9 @@
 
 use crate::house::House;
 use crate::node::{Node, snapshot};
-use husorden_wire::node::{SeenState, Verb, VerbState};
+use husorden_base::SnapshotId;
+use husorden_wire::node::{LogBase, LogSeen, SeenState, Verb, VerbState};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -52,5 +54,55 @@ async fn a_copy_is_made_of_a_snapshot_that_is_chosen_or_taken_now() {
         .call("POST", "/v1/solutions", form(json!({ "solution": "shop" }), "more", &[]))
         .await
         .refused(403, "solution-held");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_time_is_had_within_what_the_node_says_and_from_the_newest_base_before_it() {
+    let house = House::new().await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    house.create("shop", json!({ "names": [], "engine": "two" })).await;
+    let first = node.wish().await;
+    let form = |at: &str, name: &str| {
+        let from = json!({ "solution": "shop", "at": at });
+        json!({ "kind": "tiny", "name": name, "from": from, "spec": {} })
+    };
+    let ask = |at: &'static str| house.call("POST", "/v1/solutions", form(at, "past"));
+    ask("2030-01-31T16:00:00Z").await.refused(422, "invalid-fields");
+
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let bases = [("2030-01-31T12:00:00Z", 1), ("2030-01-31T14:00:00Z", 2), ("2030-01-31T18:00:00Z", 3)];
+    let id = |number: u128| SnapshotId(uuid::Uuid::from_u128(number));
+    let log = LogSeen {
+        from: time("2030-01-31T12:00:00Z"),
+        to: Some(time("2030-01-31T20:00:00Z")),
+        holes: vec![(time("2030-01-31T15:00:00Z"), time("2030-01-31T15:10:00Z"))],
+        bases: bases.map(|(from, number)| LogBase { snapshot: id(number), from: time(from) }).to_vec(),
+        broken: false,
+        bytes: 7,
+        room: 9,
+    };
+    node.seen(&first, SeenState::Settled, |seen| seen.log = Some(log.clone())).await;
+    let shown = house.get("/v1/solutions/shop").await["log"].clone();
+    assert_eq!((&shown["from"], &shown["to"]), (&json!("2030-01-31T12:00:00Z"), &json!("2030-01-31T20:00:00Z")));
+    assert_eq!((&shown["bytes"], &shown["holes"][0]["to"]), (&json!(7), &json!("2030-01-31T15:10:00Z")));
+    for wrong in ["2030-01-31T11:59:59Z", "2030-01-31T20:00:01Z", "2030-01-31T15:05:00Z", "yesterday"] {
+        let answer = ask(wrong).await;
+        assert!([400, 422].contains(&answer.status.as_u16()), "{wrong}: {}", answer.status);
+    }
+    ask("2030-01-31T16:00:00Z").await.is(201);
+    let origin = node.wish().await.from.expect("it is told");
+    assert_eq!((origin.snapshot, origin.at), (id(2), Some(time("2030-01-31T16:00:00Z"))));
+
+    // That there was no room for all of it is said once, and stands as long as it is so.
+    for (broken, found) in [(true, 1), (true, 1), (false, 0), (true, 1)] {
+        node.seen(&first, SeenState::Settled, |seen| seen.log = Some(LogSeen { broken, ..log.clone() })).await;
+        let findings = house.get("/v1/solutions/shop").await["findings"].clone();
+        let of_log = findings.as_array().unwrap().iter().filter(|finding| finding["name"] == "log-broken").count();
+        assert_eq!(of_log, found, "{broken}: {findings}");
+    }
+    let events = house.get("/v1/solutions/shop/events?limit=200").await;
+    let said = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "log.broken").count();
+    assert_eq!(said, 2);
     house.running.stop().await;
 }

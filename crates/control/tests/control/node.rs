@@ -111,6 +111,7 @@ impl Node {
             marks: BTreeMap::new(),
             services: BTreeMap::new(),
             builds: husorden_kinds::Builds::default(),
+            log: None,
             at: Timestamp::now(),
         };
         change(&mut seen);

@@ -3,6 +3,7 @@
 
 use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
 use super::parameters;
+use super::segments;
 use super::spec::Spec;
 use crate::{Brake, Fill, LIVE, Live, Network, Reach, Sandbox, Service};
 use husorden_base::{Bytes, RuntimeName};
@@ -19,6 +20,7 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     sandbox.told_of_listeners(3);
     settings(&mut sandbox, spec, engine, Mode::Serving);
     engine::kept(&mut sandbox);
+    segments::kept(&mut sandbox, engine);
     sandbox.binds.push(engine::certificate());
     sandbox.binds.push(engine::sockets());
     sandbox.files.insert(TURN_OUT.to_owned(), include_str!("files/mariadb-turn-out.sh").to_owned());
@@ -101,7 +103,7 @@ fn cnf(spec: &Spec, engine: &RuntimeName, reached: &str) -> String {
     let mib = |bytes: u64| (bytes >> 20).max(1);
     format!(
         "\
-{base}datadir = /srv/db/{engine}
+{base}{logged}datadir = /srv/db/{engine}
 socket = /run/db.sock
 {reached}# Passwords that people set in SQL are judged by the server's own plugin.
 plugin-load-add = simple_password_check
@@ -123,6 +125,7 @@ innodb-flush-log-at-trx-commit = 1
 innodb-flush-method = fsync
 {parameters}",
         base = crate::mariadb::BASE,
+        logged = crate::mariadb::LOGGED,
         connections = spec.connections + 5,
         cache = (spec.connections / 4).clamp(4, 64),
         pool = mib(cache(spec).0),

@@ -36,6 +36,7 @@ mod pooler;
 mod postgres;
 mod reached;
 mod schema;
+mod segments;
 mod spec;
 mod words;
 
@@ -154,6 +155,10 @@ impl Kind for Database {
 
     fn gauge(&self, spec: &Value) -> Option<crate::figure::Gauge> {
         stored(spec).map(|spec| figures::gauge(&spec))
+    }
+
+    fn segments(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Segments> {
+        segments::of(order, marks)
     }
 
     fn log(&self) -> Option<crate::Log> {

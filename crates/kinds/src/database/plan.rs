@@ -2,13 +2,14 @@
 //! neither done nor failed runs, one at a time:
 //!
 //! ```text
-//! init | identify → upgrade → people → tidy
+//! init | replay → identify → upgrade → people → tidy
 //! ```
 //!
 //! What serves follows from the marks alone: the version that the mark `engine` names. A wish for a later one changes what serves
 //! only when the upgrade has left the mark, so an upgrade that fails changes nothing.
 
 use super::engine::{self, DB, Engine, Held, Mode, POOLER, mark};
+use super::segments;
 use super::spec::Spec;
 use super::words;
 use super::{people, pooler};
@@ -154,6 +155,10 @@ impl<'a> Run<'a> {
             return vec![init];
         };
         let mut line = Vec::new();
+        if let Some(at) = segments::due(&self.sight.marks) {
+            let task = segments::replay(order, spec, held.engine, at);
+            line.push(Due { task, needs: Needs::Absent, ends: true });
+        }
         if held.engine.has_identity() && !held.own {
             line.push(Due { task: engine::identify(order, spec, held.engine), needs: Needs::Absent, ends: true });
         }
@@ -241,7 +246,9 @@ impl<'a> Run<'a> {
 
     /// What is to stand now: the server, and before one that serves its pooler.
     fn services(&self, current: Option<&Due>) -> BTreeMap<&'static str, Service> {
-        let Some(held) = self.held else { return BTreeMap::new() };
+        // What it holds is not what is asked for, until its log is carried out.
+        let held = self.held.filter(|_| segments::due(&self.sight.marks).is_none());
+        let Some(held) = held else { return BTreeMap::new() };
         let ready = |due: &Due| self.built(&due.task.sandbox.runtime);
         let mode = match current.filter(|due| ready(due)).map(|due| due.needs) {
             Some(Needs::Absent) => return BTreeMap::new(),

@@ -5,6 +5,7 @@
 
 use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
 use super::parameters;
+use super::segments;
 use super::spec::Spec;
 use crate::{Bind, Brake, Fill, LIVE, Live, Network, Order, Place, Reach, Sandbox, Service};
 use husorden_base::Bytes;
@@ -60,11 +61,12 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
     sandbox.binds.push(engine::sockets());
     sandbox.network = Network::Port;
     sandbox.files.extend([
-        (format!("{GENERATED}/postgresql.conf"), settings(spec, mode)),
+        (format!("{GENERATED}/postgresql.conf"), settings(spec, engine, mode)),
         (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
         (ASK.to_owned(), include_str!("files/postgres-ask.sh").to_owned()),
     ]);
     engine::kept(&mut sandbox);
+    segments::kept(&mut sandbox, engine);
     let reach = match mode {
         Mode::Serving => Reach::Port(TCP),
         Mode::Upgrading => Reach::Own,
@@ -142,10 +144,15 @@ pub(super) fn identity(sandbox: &mut Sandbox, order: &Order, engine: Engine) {
 /// What the upgrade needs: the old server answers on its unix socket, the new one is local to the task.
 pub(super) fn upgrade(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Engine) {
     engine::script(sandbox, "upgrade.sh", include_str!("files/postgres-upgrade.sh"));
-    identity(sandbox, order, to);
+    local(sandbox, order, spec, to);
     sandbox.binds.push(engine::sockets());
+}
+
+/// What a server needs that answers nobody but the task which starts it.
+pub(super) fn local(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Engine) {
+    identity(sandbox, order, to);
     sandbox.files.extend([
-        (format!("{GENERATED}/postgresql.conf"), settings(spec, Mode::Serving)),
+        (format!("{GENERATED}/postgresql.conf"), settings(spec, to, Mode::Serving)),
         (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
         (format!("{LIVE}/pg_hba.conf"), "local all husorden peer map=platform\n".to_owned()),
         (format!("{LIVE}/parameters.conf"), parameters::postgres(spec)),
@@ -157,7 +164,7 @@ pub(super) fn upgrade(sandbox: &mut Sandbox, order: &Order, spec: &Spec, to: Eng
 const IDENT: &str = "platform site husorden\nplatform site husorden_load\nplatform site husorden_pool\n";
 
 /// `postgresql.conf`.
-fn settings(spec: &Spec, mode: Mode) -> String {
+fn settings(spec: &Spec, engine: Engine, mode: Mode) -> String {
     let memory = spec.memory.0;
     let mib = |bytes: u64| (bytes >> 20).max(1);
     let (listen, read_only) = match mode {
@@ -189,7 +196,7 @@ wal_level = replica
 max_wal_senders = 0
 min_wal_size = 48MB
 wal_compression = on
-checkpoint_completion_target = 0.9
+{archive}checkpoint_completion_target = 0.9
 ssl = on
 ssl_cert_file = '{CERTIFICATE}/chain.pem'
 ssl_key_file = '{CERTIFICATE}/key.pem'
@@ -217,6 +224,7 @@ include '{LIVE}/{DISK}'
         maintenance = mib(memory / 16).min(1024),
         processes = workers + 4,
         gather = workers / 2,
+        archive = segments::postgres(engine),
     )
 }
 

@@ -34,6 +34,10 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     same("port", &sight.port, &Some(plan::port(order, &spec).digest()))?;
     same("people", &sight.marks.get(mark::PEOPLE), &Some(&people::digest(order, &spec)))?;
 
+    let replay = sight.marks.get(crate::segments::REPLAY);
+    if replay.is_some_and(|mark| !mark.ends_with(" done")) {
+        return Err(format!("the log is to be carried out to {replay:?}"));
+    }
     let text = sight.marks.get(mark::ENGINE).ok_or("no engine holds the data")?;
     let words: Vec<&str> = text.split(' ').collect();
     let [version, "of", owner] = words[..] else { return Err(format!("the mark of the engine: {text}")) };

@@ -45,6 +45,10 @@ pub(super) fn working(task: &str) -> Text {
     let (da, en) = match task {
         "init" => ("Databasen laves.", "The database is being made."),
         "identify" => ("Kopien gøres til en instans for sig.", "The copy is being made an instance of its own."),
+        "replay" => (
+            "Loggen udføres igen frem til det tidspunkt, der er valgt.",
+            "The log is being carried out again to the time that was chosen.",
+        ),
         "upgrade" => (
             "Databasen løftes til den nye version. Den svarer ikke imens.",
             "The database is being lifted to the new version. It does not answer meanwhile.",
@@ -62,6 +66,10 @@ pub(super) fn failed(task: &str, reason: &str) -> Text {
         "init" | "identify" => (
             "Databasen kunne ikke laves. Stop og start den for at prøve igen.",
             "The database could not be made. Stop and start it to try again.",
+        ),
+        "replay" => (
+            "Loggen kunne ikke udføres igen frem til det tidspunkt. Den, den er lavet af, er urørt. Slet denne, og vælg et andet tidspunkt.",
+            "The log could not be carried out again to that time. What it is made from is untouched. Delete this one and choose another time.",
         ),
         "upgrade" => (
             "Databasen kunne ikke løftes til den nye version. Den gamle er urørt og svarer igen. Vælg den gamle version, ret fejlen, og prøv igen.",

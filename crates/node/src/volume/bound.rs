@@ -31,6 +31,7 @@ impl Volume {
     /// When the kernel refuses.
     pub fn set_limit(&self, bound: impl Into<Bound>) -> Result<(), VolumeError> {
         let bound = bound.into();
+        self.set_store_room(bound.limit)?;
         self.set_wall(bound.wall(self.taken()?))?;
         write_whole(&self.holder.join(".limit"), &self.holder.join(BOUND), bound.text().as_bytes())
             .map_err(VolumeError::io(format!("setting the limit of solution {}", self.number)))

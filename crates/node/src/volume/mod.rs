@@ -5,6 +5,7 @@
 //!                     live/             what the solution has now; its folders belong to the solution's uid, its top to root
 //!                     live/marks/       what tasks have left; travels with snapshots
 //!                     snap/<id>         read-only snapshots, each with <id>.json beside it
+//!                     store/            what was kept of its log: no part of snapshots, see `store.rs`
 //!                     retained          while the live part is gone: which snapshot brings it back
 //! <pool>/runtimes|templates|apps/       see [`crate::runtime`]
 //! ```
@@ -32,6 +33,7 @@ mod loopdev;
 mod owner;
 mod pool;
 mod snapshot;
+mod store;
 #[allow(clippy::module_inception, reason = "the wall and the one thing on it share the name")]
 mod volume;
 
@@ -41,6 +43,7 @@ pub use filling::Filling;
 pub use health::{PoolHealth, Scrub};
 pub use pool::{Leftovers, Pool, PoolConfig, QuotaMode, QuotaWish, Source, leftovers};
 pub use snapshot::{SnapshotInfo, Why};
+pub use store::Line;
 pub use volume::{Usage, Volume};
 
 pub(crate) use error::run;

@@ -1,5 +1,6 @@
 //! What is kept beside a snapshot.
 
+use crate::segment::window::Point;
 use husorden_base::SnapshotId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub enum Why {
         /// What, such as `restore`.
         what: String,
     },
+    /// By the platform, so that the log can be carried out again from it.
+    Base,
     /// By the platform, when the solution was deleted: kept for the retention time.
     Retained,
 }
@@ -35,4 +38,7 @@ pub struct SnapshotInfo {
     /// Fields of the spec as they were with this data, where the wish was ahead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<serde_json::Value>,
+    /// Where its log stood; none where none is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<Point>,
 }

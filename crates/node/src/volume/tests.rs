@@ -435,7 +435,7 @@ fn a_clone_is_its_own_and_pays_for_what_it_changes() {
         let id = SnapshotId::new();
         first.snapshot(&id, Why::Customer, None).expect("a snapshot");
         let second = pool.volume(number(8));
-        second.clone_from(&first, &id, Bytes::mib(30)).expect("a clone");
+        second.clone_from(&first, &id, Bytes::mib(30), None).expect("a clone");
         says(&second, "a", "two");
         assert_eq!((sees(&first, "a").as_str(), sees(&second, "a").as_str()), ("one", "two"), "{quota}");
         assert_eq!(fs::read_link(second.folder("www").join("link")).expect("a link"), Path::new("/etc/passwd"));

@@ -2,8 +2,10 @@
 
 use super::bound::{BOUND, Bound};
 use super::{Pool, QuotaMode, SnapshotInfo, VolumeError, Why, btrfs, owner, pool::destroy_subvolume};
+use crate::segment::Name;
 use husorden_base::{Bytes, Number, SnapshotId};
 use husorden_kinds::VolumeSight;
+use husorden_kinds::segments::REPLAY;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -166,15 +168,29 @@ impl Volume {
         })
     }
 
-    /// Makes the volume from a snapshot of another in the same pool. What was the other's is this one's.
+    /// Makes the volume from a snapshot of another in the same pool. What was the other's is this one's. With a time come the
+    /// segments that are to be carried out to it, and a mark that says so.
     ///
     /// # Errors
     /// As [`Volume::create`], and when there is no such snapshot.
-    pub fn clone_from(&self, other: &Self, id: &SnapshotId, bound: impl Into<Bound>) -> Result<(), VolumeError> {
+    pub fn clone_from(
+        &self,
+        other: &Self,
+        id: &SnapshotId,
+        bound: impl Into<Bound>,
+        replay: Option<(Timestamp, &[Name])>,
+    ) -> Result<(), VolumeError> {
         let source = other.open_snapshot(id)?;
         let from = other.snapshot_path(id);
         self.build(bound.into(), |holder| {
-            let own = || owner::give(open_folder(&holder.join(LIVE))?.as_fd(), other.number, self.number);
+            let own = || {
+                let live = holder.join(LIVE);
+                owner::give(open_folder(&live)?.as_fd(), other.number, self.number)?;
+                let Some((at, names)) = replay else { return Ok(()) };
+                other.lend(names, &live.join(REPLAY), self.number)?;
+                let marks = live.join(MARKS);
+                write_whole(&marks.join(format!(".{REPLAY}")), &marks.join(REPLAY), at.to_string().as_bytes())
+            };
             if self.pool.quota_mode() == QuotaMode::Simple {
                 return btrfs::snapshot(open_folder(holder)?, LIVE, &source, false, self.group()).and_then(|()| own());
             }
@@ -220,7 +236,7 @@ impl Volume {
         })
     }
 
-    /// What live part and snapshots hold together; one small read. Where nothing counts, the live part alone.
+    /// What live part and snapshots hold together, without the log store; one small read. Where nothing counts, the live part alone.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -275,7 +291,9 @@ impl Volume {
         }
         self.must_live()?;
         let doing = || format!("taking snapshot {id} of solution {}", self.number);
-        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label, spec };
+        // Before the snapshot: a piece that is kept meanwhile is carried out once more, and none is missing.
+        let point = self.point()?;
+        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label, spec, point };
         let text = serde_json::to_vec(&info).expect("plain data has a JSON form");
         let snap = self.holder.join(SNAP);
         // The note comes first: the snapshot's own commit then carries both to the device, and a note alone is nothing.
@@ -338,6 +356,7 @@ impl Volume {
         let doing = || format!("restoring solution {} to snapshot {id}", self.number);
         self.make_live_new(&source).map_err(VolumeError::io(doing()))?;
         self.write_mark(LIVE_NEW, RESTORED, &before.to_string())?;
+        self.turn_line()?;
         let holder = open_folder(&self.holder).map_err(VolumeError::io(doing()))?;
         rustix::fs::renameat_with(&holder, LIVE_NEW, &holder, LIVE, rustix::fs::RenameFlags::EXCHANGE)
             .map_err(|errno| VolumeError::io(doing())(errno.into()))?;
@@ -551,7 +570,7 @@ fn remove_file(path: &Path) -> io::Result<()> {
     }
 }
 
-fn read_number(path: &Path) -> Result<Bytes, VolumeError> {
+pub(super) fn read_number(path: &Path) -> Result<Bytes, VolumeError> {
     let doing = || format!("reading {}", path.display());
     let mut text = String::new();
     File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map_err(VolumeError::io(doing()))?;

@@ -17,7 +17,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 /// Characters of the key that makes a form count once.
-const KEY_CHARS: usize = 24;
+pub(crate) const KEY_CHARS: usize = 24;
 
 const fn glyph(glyph: Glyph) -> Icon {
     match glyph {
@@ -157,11 +157,16 @@ pub(crate) async fn create(ask: &Ask) -> Result<Reply, Refusal> {
             return Ok(show(ask, kind, &offer, &typed, &Wrong::of(ask, refusal)).await);
         }
     };
+    Ok(after(ask, &made))
+}
+
+/// What follows an order for a solution: its passwords, once, and how far it is.
+pub(crate) fn after(ask: &Ask, made: &api::SolutionCreated) -> Reply {
     let path = format!("/solutions/{}/made", segment(&made.solution.name));
     if made.credentials.iter().all(|one| one.password.is_none()) {
-        return Ok(Reply::see(OwnPath::of(path)));
+        return Reply::see(OwnPath::of(path));
     }
-    Ok(following(ask, &made.solution, &made.credentials, &path))
+    following(ask, &made.solution, &made.credentials, &path)
 }
 
 /// How far a new solution is; where its passwords were shown already, or there were none.

@@ -97,6 +97,8 @@ pub(crate) struct Field<'a> {
     pub(crate) inputmode: Option<&'a str>,
     pub(crate) placeholder: Option<&'a str>,
     pub(crate) max: Option<usize>,
+    /// The least step of a number or a time.
+    pub(crate) step: Option<&'a str>,
 }
 
 impl Field<'_> {
@@ -111,7 +113,7 @@ impl Field<'_> {
             html! {
                 input id=(id) name=(self.name) type=(kind) value=(self.value) class=[(!self.class.is_empty()).then_some(self.class)]
                     autocomplete=[(!self.autocomplete.is_empty()).then_some(self.autocomplete)] required[self.required]
-                    inputmode=[self.inputmode] placeholder=[self.placeholder] maxlength=[self.max] spellcheck="false"
+                    inputmode=[self.inputmode] placeholder=[self.placeholder] maxlength=[self.max] step=[self.step] spellcheck="false"
                     aria-describedby=[describes(&id, self.help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")];
             },
         )

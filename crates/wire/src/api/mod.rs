@@ -96,6 +96,41 @@ pub struct SolutionFrom {
     /// A snapshot of it; left out, one is taken now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// A time: its data as it was then, with everything that was committed until that second. It must lie within the solution's
+    /// `log`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub at: Option<Timestamp>,
+}
+
+/// Which seconds of a solution's data can be had again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogWindow {
+    /// From here on.
+    #[schema(value_type = String)]
+    pub from: Timestamp,
+    /// Up to here.
+    #[schema(value_type = String)]
+    pub to: Timestamp,
+    /// Seconds that would be lost if the server were lost now; 0 when everything is kept.
+    pub behind_s: u64,
+    /// Spans between that cannot be had: the clock of the machine showed their times more than once.
+    pub holes: Vec<TimeSpan>,
+    /// Bytes that the log takes, beyond the solution's disk.
+    pub bytes: u64,
+    /// Bytes that it may take; then its oldest part goes.
+    pub room: u64,
+}
+
+/// From when to when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimeSpan {
+    /// From here on.
+    #[schema(value_type = String)]
+    pub from: Timestamp,
+    /// Up to here.
+    #[schema(value_type = String)]
+    pub to: Timestamp,
 }
 
 /// A change of a solution. What is left out stays.
@@ -156,6 +191,9 @@ pub struct Solution {
     /// Disk use in bytes: `live`, `snapshots`, `limit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<BTreeMap<String, u64>>,
+    /// Which seconds of its data can be had again, by a copy (`from` with `at`); none where no log is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogWindow>,
     /// Its own name, for what is reached by a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

@@ -9,6 +9,8 @@ mod database;
 mod drivers;
 mod faults;
 mod flow;
+mod image;
+mod log;
 mod network;
 mod operation;
 mod panel;

@@ -19,7 +19,7 @@ psql="psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null"
 perl /run/conf/identify.pl "$DB.new" "$IDENTITY"
 "$BIN/pg_resetwal" -f -D "$DB.new" > /dev/null
 "$BIN/postgres" -D "/srv/db/$DB.new" -c config_file=/run/conf/postgresql.conf -c listen_addresses= -c ssl=off \
-    -c unix_socket_directories=/tmp/new -c fsync=off -c full_page_writes=off -c shared_preload_libraries= > /tmp/new/log 2>&1 &
+    -c unix_socket_directories=/tmp/new -c fsync=off -c full_page_writes=off -c shared_preload_libraries= -c archive_mode=off > /tmp/new/log 2>&1 &
 server=$!
 until pg_isready --quiet $new; do
     kill -0 "$server" || { tail -n 20 /tmp/new/log >&2; exit 1; }

@@ -44,6 +44,15 @@ fn all_marks(order: &Order, spec: &Spec) -> Vec<BTreeMap<String, String>> {
     let family: Vec<&str> =
         CATALOGUE.into_iter().filter(|name| name.split('-').next() == spec.engine.word().split('-').next()).collect();
     let mut all = vec![BTreeMap::new(), BTreeMap::from([(mark::ENGINE.to_owned(), "oracle of nobody".to_owned())])];
+    // A copy as of a time: before, and after its log was carried out.
+    for (owner, replay) in [(&other, "2030-01-31T16:00:00Z"), (&own, "2030-01-31T16:00:00Z done")] {
+        let engine = format!("{} of {owner}", spec.engine.word());
+        all.push(
+            [(mark::ENGINE, &*engine), (crate::segments::REPLAY, replay)]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+        );
+    }
     for version in family {
         for text in [
             format!("{version} of {own}"),
@@ -89,7 +98,7 @@ fn all_services(spec: &Spec) -> Vec<BTreeMap<String, ServiceSight>> {
 fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
     let failed =
         |name: &str| (name.to_owned(), TaskSight { digest: "old".to_owned(), failed: Some("it failed".to_owned()) });
-    vec![BTreeMap::new(), ["init", "identify", "upgrade", "people", "tidy", "alien"].map(failed).into()]
+    vec![BTreeMap::new(), ["init", "replay", "identify", "upgrade", "people", "tidy", "alien"].map(failed).into()]
 }
 
 /// Every small state of one order.

@@ -9,6 +9,7 @@ mod dumps;
 mod entry;
 mod figures;
 mod log;
+mod moment;
 mod place;
 mod shapes;
 mod snapshots;
@@ -75,6 +76,7 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/snapshots/{snapshot}/restore", Session, snapshots::restore),
         get("/solutions/{solution}/snapshots/{snapshot}/delete", Session, snapshots::delete_page),
         post("/solutions/{solution}/snapshots/{snapshot}/delete", Session, snapshots::delete),
+        post("/solutions/{solution}/moment", Session, moment::copy),
         get("/solutions/{solution}/undo", Session, snapshots::undo_page),
         post("/solutions/{solution}/undo", Session, snapshots::undo),
         get("/solutions/{solution}/stop", Session, danger::stop_page),

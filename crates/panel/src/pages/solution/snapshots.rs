@@ -20,7 +20,7 @@ pub(super) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     page(ask, &Wrong::none(ask)).await
 }
 
-async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
+pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
     let id = segment(&one.id);
     let after = segment(ask.query.text("after"));
@@ -41,7 +41,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                         "Et øjeblik, hvor alt er frosset fast: filer og database sammen. Det tager et sekund og forstyrrer ingen. Tag et, før du ændrer noget stort.",
                         "A moment in which everything stands still: files and database together. It takes a second and disturbs nobody. Take one before a big change.",
                     )) }
-                    (wrong.summary(ask))
+                    @if !super::moment::sent(ask) { (wrong.summary(ask)) }
                     form method="post" action={ (path(&one)) "/snapshots" } class="search" {
                         (form::token(ask))
                         div class="box" {
@@ -51,6 +51,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                     }
                 }))
             }
+            (super::moment::card(ask, &one, wrong))
             section class="card" id="snapshots" data-live {
                 div class="title" {
                     h2 { (l.t("Øjebliksbilleder", "Snapshots")) }
@@ -122,6 +123,7 @@ fn before(ask: &Ask, word: &str) -> String {
         "upgrade" => l.t("Før skiftet til en ny version", "Before the change to a new version"),
         "roll-back" => l.t("Efter en opdatering, der ikke holdt", "After an update that did not hold"),
         "change" => l.t("Før en ændring", "Before a change"),
+        "log" => l.t("Grundlag for et tidspunkt", "Base for a point in time"),
         _ => l.t("Før en ændring", "Before a change"),
     }
     .to_owned()

@@ -1,0 +1,96 @@
+//! Any second of a solution's data, as a solution of its own beside it: which seconds can be had, and the form that asks for one, in the
+//! reader's own time.
+
+use super::shapes::{may_change, path, read};
+use super::snapshots;
+use crate::ask::{Ask, Reply};
+use crate::pages::create::{self, KEY_CHARS};
+use crate::say::Say;
+use crate::ui::icon::Icon;
+use crate::ui::{self, Field, Tone, Wrong, form};
+use husorden_base::{Refusal, Secret, Text};
+use husorden_wire::api;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use maud::{Markup, html};
+use serde_json::json;
+
+/// A time as the form has it.
+const FORM: &str = "%Y-%m-%dT%H:%M:%S";
+/// A time as people read it, to the second.
+const SECOND: &str = "%Y-%m-%d %H:%M:%S";
+
+/// Whether the form of this card was sent.
+pub(super) fn sent(ask: &Ask) -> bool {
+    ask.form.get("/from/at").is_some()
+}
+
+fn local(ask: &Ask, at: Timestamp, form: &str) -> String {
+    at.to_zoned(ask.reader.zone.clone()).strftime(form).to_string()
+}
+
+/// Which seconds can be had, and the form. Nothing where no log is kept.
+pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
+    let Some(log) = &one.log else { return html! {} };
+    let l = ask.l;
+    let typed = |name: &str, else_: String| ask.form.get(name).map_or(else_, str::to_owned);
+    let at = typed("/from/at", local(ask, log.to, FORM));
+    let name = typed("/name", format!("{}-{}", one.name, local(ask, log.to, "%m%d-%H%M")));
+    let zone = ask.reader.zone.iana_name().unwrap_or("UTC").to_owned();
+    html! {
+        (ui::card(l.t("Et hvilket som helst sekund", "Any second"), html! {}, html! {
+            p class="soft small" { (l.t(
+                "Alt, der skrives, gemmes også som en log. Vælg et tidspunkt, og få data, som de var da, i en løsning for sig ved siden af. Denne røres ikke.",
+                "Everything that is written is kept as a log too. Choose a time, and have the data as it was then in a solution of its own beside. This one is not touched.",
+            )) }
+            dl class="facts" {
+                div { dt { (l.t("Fra", "From")) } dd class="num" { (second(ask, log.from)) } }
+                div { dt { (l.t("Til", "To")) } dd class="num" { (second(ask, log.to)) } }
+                div {
+                    dt { (l.t("Ville gå tabt nu", "Would be lost now")) }
+                    dd class="num" { @if log.behind_s == 0 { (l.t("intet", "nothing")) } @else { (log.behind_s) " s" } }
+                }
+                div { dt { (l.t("Loggen fylder", "The log takes")) } dd class="num" { (ask.reader.size(log.bytes)) " / " (ask.reader.size(log.room)) } }
+            }
+            @for hole in &log.holes {
+                (ui::note(Tone::Warn, l.t("Uret blev stillet", "The clock was set"), html! { p {
+                    (l.t("Tider mellem ", "Times between ")) (second(ask, hole.from)) (l.t(" og ", " and ")) (second(ask, hole.to))
+                    (l.t(" viste det mere end én gang; de kan ikke vælges.", " were shown more than once; they cannot be chosen."))
+                } }))
+            }
+            @if may_change(ask) {
+                @if sent(ask) { (wrong.summary(ask)) }
+                form method="post" action={ (path(one)) "/moment" } class="fields" {
+                    (form::token(ask))
+                    input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
+                    (Field { name: "/from/at", label: l.t("Tidspunkt", "Time"), help: &l.f(|| format!("I din egen tid ({zone}), på sekundet."), || format!("In your own time ({zone}), to the second.")), kind: "datetime-local", value: &at, step: Some("1"), required: true, ..Field::default() }.show(ask, wrong))
+                    (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), value: &name, autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
+                    div class="actions" { button class="button primary" { (Icon::Restore.show()) (l.t("Lav den", "Make it")) } }
+                }
+            }
+        }))
+    }
+}
+
+fn second(ask: &Ask, at: Timestamp) -> Markup {
+    html! { time datetime=(at.to_string()) { (local(ask, at, SECOND)) } }
+}
+
+/// Makes the solution beside.
+pub(super) async fn copy(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    let typed = ask.form.text("/from/at").parse::<DateTime>().and_then(|at| at.to_zoned(ask.reader.zone.clone()));
+    let Ok(at) = typed else {
+        let refusal =
+            Refusal::field("/from/at", Text::new("Skriv en dag og et klokkeslæt", "Write a day and a time of day"));
+        return snapshots::page(ask, &Wrong::of(ask, refusal)).await;
+    };
+    let from = json!({ "solution": one.id, "at": at.timestamp() });
+    let body = json!({ "kind": one.kind, "name": ask.form.text("/name"), "from": from });
+    let made: Result<api::SolutionCreated, Refusal> =
+        ask.api.post_once("/v1/solutions", &body, ask.form.text("_key")).await;
+    match made {
+        Ok(made) => Ok(create::after(ask, &made)),
+        Err(refusal) => snapshots::page(ask, &Wrong::of(ask, refusal)).await,
+    }
+}

@@ -1,0 +1,221 @@
+//! Any second comes back, on real engines: what is written is kept within a minute and nothing while nobody writes; a copy as of a second has
+//! what was there then and nothing that came after; and the kept log is of use without the platform.
+
+use super::database::{Client, change, create, own_address, wait_running};
+use husorden_world::{Answer, House, Who, text};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The longest that a change may wait to be kept, with what this machine is slow.
+const KEPT: Duration = Duration::from_secs(90);
+
+fn log(house: &House, name: &str) -> Value {
+    house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body["log"].take()
+}
+
+fn time(log: &Value, field: &str) -> Timestamp {
+    log[field].as_str().expect("a time").parse().expect("a time")
+}
+
+fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
+    while !holds() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Waits until everything up to this time can be had.
+fn kept(house: &House, name: &str, at: Timestamp) {
+    until("it is kept", KEPT, || {
+        let log = log(house, name);
+        !log.is_null() && time(&log, "to") >= at && time(&log, "from") <= at
+    });
+}
+
+/// Segments of a solution, by name.
+fn segments(house: &House, number: u64) -> (PathBuf, Vec<String>) {
+    let store = PathBuf::from(format!("/run/husorden/{}/pools/main/solutions/{number}/store", house.instance));
+    let mut lines: Vec<PathBuf> = std::fs::read_dir(&store)
+        .expect("a store")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    lines.sort();
+    let line = lines.pop().expect("a line");
+    let names = std::fs::read_dir(&line).expect("a line").map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> =
+        names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".seg")).collect();
+    names.sort();
+    (line, names)
+}
+
+fn copy(house: &House, name: &str, from: &str, at: Timestamp) -> Answer {
+    let body = json!({ "kind": "database", "name": name, "from": { "solution": from, "at": at.to_string() } });
+    house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers")
+}
+
+/// One engine and its client.
+struct Engine {
+    name: &'static str,
+    engine: &'static str,
+}
+
+impl Engine {
+    fn ask(&self, client: &Client<'_>, sql: &str) -> Result<String, String> {
+        if self.engine.starts_with("postgresql") { client.psql("app", sql) } else { client.mariadb("app", sql) }
+    }
+}
+
+const ENGINES: [Engine; 2] =
+    [Engine { name: "pg", engine: "postgresql-15" }, Engine { name: "my", engine: "mariadb-11.8" }];
+
+#[test]
+fn any_second_of_a_database_comes_back() {
+    let house = House::up("log").expect("the house comes up");
+    let allow = json!([{ "net": own_address(&house) }]);
+    let clients: Vec<Client<'_>> = ENGINES
+        .iter()
+        .map(|one| {
+            let made = create(&house, one.name, &json!({ "engine": one.engine, "allow": allow }));
+            wait_running(&house, one.name);
+            Client::first(&house, one.name, &made)
+        })
+        .collect();
+    let now = || Timestamp::now().round(jiff::Unit::Second).expect("a time");
+    let step = || std::thread::sleep(Duration::from_millis(2_100));
+    let all = |sql: &str| {
+        for (one, client) in ENGINES.iter().zip(&clients) {
+            one.ask(client, sql).unwrap_or_else(|error| panic!("{}: {sql}: {error}", one.name));
+        }
+    };
+    all("CREATE TABLE t (n int PRIMARY KEY, pad text)");
+    all("INSERT INTO t VALUES (1, 'first')");
+    for one in &ENGINES {
+        until("there is a window", KEPT, || !log(&house, one.name).is_null());
+    }
+    // A base is there from here on.
+    step();
+    step();
+    all("INSERT INTO t VALUES (2, 'second')");
+    step();
+    let before = now();
+    step();
+    all("INSERT INTO t VALUES (3, 'third')");
+    step();
+    let middle = now();
+    step();
+    all("DROP TABLE t");
+    step();
+    let after = now();
+    for one in &ENGINES {
+        let refused = copy(&house, "never", one.name, "2000-01-01T00:00:00Z".parse().expect("a time"));
+        assert_eq!(
+            (refused.status, &refused.body["refusal"]["fields"][0]["pointer"]),
+            (422, &json!("/from/at")),
+            "{:?}",
+            refused.body
+        );
+        let refused = copy(&house, "never", one.name, after + jiff::SignedDuration::from_secs(3600));
+        assert_eq!(refused.status, 422, "what is not yet: {:?}", refused.body);
+        kept(&house, one.name, after);
+    }
+    for (one, client) in ENGINES.iter().zip(&clients) {
+        for (name, at, wanted) in [("before", before, "1\n2"), ("middle", middle, "1\n2\n3"), ("after", after, "")] {
+            let name = format!("{}-{name}", one.name);
+            let made = copy(&house, &name, one.name, at);
+            assert_eq!(made.status, 201, "{:?}", made.body);
+            wait_running(&house, &name);
+            let beside = Client::first(&house, &name, &made);
+            let rows = one.ask(&beside, "SELECT n FROM t ORDER BY n");
+            match wanted {
+                "" => assert!(rows.is_err(), "{name}: the table was dropped by then: {rows:?}"),
+                wanted => assert_eq!(rows.as_deref(), Ok(wanted), "{name}"),
+            }
+            // It is an instance of its own, that takes changes, and whose own log begins.
+            one.ask(&beside, "CREATE TABLE mine (n int)").expect("it takes changes");
+            assert!(one.ask(client, "SELECT * FROM mine").is_err(), "the other knows nothing of it");
+        }
+    }
+    an_idle_one_keeps_nothing(&house);
+    a_restore_begins_another_line(&house, &clients[0]);
+    without_the_platform(&house, &clients[1]);
+    let left = house.run(&["down"]).expect("down runs");
+    assert!(left.status.success(), "{}", text(&left.stderr));
+}
+
+/// Nobody writes: no segment in a minute, and nothing is behind. PostgreSQL notes its last checkpoint once, some minutes after a change.
+fn an_idle_one_keeps_nothing(house: &House) {
+    for one in &ENGINES {
+        let made =
+            house.api(Who::Account, "GET", &format!("/v1/solutions/{}", one.name), None).expect("the API answers");
+        let number = made.body["number"].as_u64().expect("a number");
+        until("everything is kept", KEPT, || log(house, one.name)["behind_s"] == 0);
+        let quiet = || {
+            let before = segments(house, number).1;
+            std::thread::sleep(Duration::from_secs(61));
+            before == segments(house, number).1
+        };
+        assert!(quiet() || quiet(), "{}: {:?}", one.name, segments(house, number).1);
+        assert_eq!(log(house, one.name)["behind_s"], 0);
+    }
+}
+
+/// What follows a restore does not follow what was kept before it: only what came after can be had.
+fn a_restore_begins_another_line(house: &House, owner: &Client<'_>) {
+    owner.psql("app", "CREATE TABLE later AS SELECT 7 AS n").expect("a table");
+    let snapshots = house.api(Who::Account, "GET", "/v1/solutions/pg/snapshots", None).expect("the API answers").body;
+    let base = snapshots["items"].as_array().expect("a list").iter().find(|one| one["before"] == "log");
+    let id = base.expect("one to begin from")["id"].as_str().expect("an id").to_owned();
+    let old = log(house, "pg");
+    let path = format!("/v1/solutions/pg/snapshots/{id}/restore");
+    let order = house.api(Who::Account, "POST", &path, None).expect("the API answers");
+    assert_eq!(order.status, 202, "{:?}", order.body);
+    house.wait_order(order.body["id"].as_str().expect("an id"), KEPT).expect("it is restored");
+    wait_running(house, "pg");
+    assert_eq!(owner.psql("app", "SELECT to_regclass('later') IS NULL").as_deref(), Ok("t"));
+    owner.psql("app", "CREATE TABLE again AS SELECT 8 AS n").expect("a table");
+    until("a new line has a window", KEPT, || {
+        let log = log(house, "pg");
+        !log.is_null() && time(&log, "from") > time(&old, "to")
+    });
+    change(house, "pg", &json!({ "size": "6 GiB" }));
+}
+
+/// The files that come out are the engine's own, none is missing, and a spoilt store is told.
+fn without_the_platform(house: &House, _owner: &Client<'_>) {
+    let made = house.api(Who::Account, "GET", "/v1/solutions/my", None).expect("the API answers").body;
+    let (line, names) = segments(house, made["number"].as_u64().expect("a number"));
+    let to = house.home().join("out");
+    let extract = |from: &Path, to: &Path| {
+        Command::new(&house.binary).args(["log", "extract"]).arg(from).arg("--to").arg(to).output().expect("it runs")
+    };
+    let done = extract(&line, &to);
+    let said = text(&done.stdout);
+    assert!(done.status.success() && said.contains("mariadb-binlog"), "{said}{}", text(&done.stderr));
+    assert_eq!(std::fs::read_dir(&to).expect("a folder").count(), names.len());
+    let magic = std::fs::read(to.join("binlog.000001")).or_else(|_| std::fs::read(to.join("binlog.000002")));
+    assert!(magic.expect("a binary log").starts_with(b"\xfebin"));
+    // By hand, as docs/databases.md says.
+    let by_hand = Command::new("sh")
+        .args(["-c", "tail -n +3 \"$1\" | zstd -dc | head -c 4", "sh"])
+        .arg(line.join(&names[0]))
+        .output()
+        .expect("it runs");
+    assert_eq!(by_hand.stdout, b"\xfebin", "{}", text(&by_hand.stderr));
+    let copy = house.home().join("spoilt");
+    std::fs::create_dir(&copy).expect("a folder");
+    for name in names.iter().skip(1) {
+        std::fs::copy(line.join(name), copy.join(name)).expect("a copy");
+    }
+    let middle = copy.join(&names[names.len() / 2]);
+    let mut bytes = std::fs::read(&middle).expect("a segment");
+    let last = bytes.len() - 20;
+    bytes[last] ^= 1;
+    std::fs::remove_file(&middle).and_then(|()| std::fs::write(&middle, bytes)).expect("it is spoilt");
+    let told = extract(&copy, &house.home().join("spoilt-out"));
+    assert!(!told.status.success(), "{}", text(&told.stderr));
+}
