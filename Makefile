@@ -13,8 +13,9 @@ HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap zstd $(POSTGRESQ
 # The panel is driven in a real browser. npm comes with some packages of Node.js and not with others: the test says so when it
 # is not there.
 # Databases are asked by other people's clients.
-TEST := $(HOST) openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
-BENCH := $(TEST) wrk nginx-light apache2-utils php-fpm
+# Backups are read by stock restic and age, and lie with OpenSSH and behind rclone's REST server.
+TEST := $(HOST) restic age openssh-client openssh-server openssh-sftp-server rclone openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
+BENCH := $(TEST) borgbackup wrk nginx-light apache2-utils php-fpm
 
 .PHONY: up down test bench clean packages-host packages-test packages-bench
 

@@ -11,6 +11,7 @@ mod place;
 mod prepare;
 mod process;
 mod progress;
+mod repository;
 mod role;
 mod roles;
 mod segments;
@@ -62,6 +63,9 @@ enum Verb {
         #[command(subcommand)]
         verb: segments::Verb,
     },
+    /// Where backups lie, the target's own side: note, expire, check, hold, purge
+    #[command(subcommand)]
+    Repository(repository::Verb),
     /// The part of an upload that runs inside the solution's sandbox
     #[command(hide = true)]
     Unpack(roles::Unpack),
@@ -92,6 +96,8 @@ fn main() -> ExitCode {
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),
         Verb::Log { verb } => verb.run(),
+        Verb::Repository(verb @ repository::Verb::Watch { .. }) => role(|| verb.run()),
+        Verb::Repository(verb) => verb.run(),
         Verb::Unpack(unpack) => return unpack.run(),
         Verb::Probe(probe) => probe.run(),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),

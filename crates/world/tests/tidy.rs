@@ -11,24 +11,38 @@ const LINES_WARN: usize = 400;
 const LINES_MAX: usize = 800;
 
 /// Who may import whom, besides itself. What does not stand here may not.
-const DIRECTIONS: [(&str, &[&str]); 13] = [
+const DIRECTIONS: [(&str, &[&str]); 14] = [
     ("base", &[]),
     ("passwords", &["base"]),
     ("rules", &["base"]),
     ("evidence", &["base"]),
+    ("backup", &["base"]),
     ("kinds", &["base", "rules"]),
     ("wire", &["base", "kinds", "rules"]),
     ("control", &["base", "evidence", "kinds", "passwords", "rules", "wire"]),
-    ("node", &["base", "evidence", "kinds", "rules", "wire"]),
+    ("node", &["backup", "base", "evidence", "kinds", "rules", "wire"]),
     ("edge", &["base"]),
     ("cli", &["base", "evidence", "passwords", "rules", "wire"]),
     ("panel", &["base", "kinds", "rules", "wire", "control"]),
     (
         "husorden",
-        &["base", "evidence", "kinds", "passwords", "rules", "wire", "control", "panel", "node", "edge", "cli"],
+        &[
+            "backup",
+            "base",
+            "evidence",
+            "kinds",
+            "passwords",
+            "rules",
+            "wire",
+            "control",
+            "panel",
+            "node",
+            "edge",
+            "cli",
+        ],
     ),
     // Tests of the whole house look at it from outside, by the binary and the network.
-    ("world", &["base", "evidence", "kinds", "passwords", "rules", "wire", "control", "node", "edge", "cli"]),
+    ("world", &["backup", "base", "evidence", "kinds", "passwords", "rules", "wire", "control", "node", "edge", "cli"]),
 ];
 
 /// Rust files outside a kind's folder that may name it, each with its reason.

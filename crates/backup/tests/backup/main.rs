@@ -1,0 +1,16 @@
+//! Repositories beside stock restic, on real targets, under faults.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, and says what it found"
+)]
+
+mod child;
+mod corrupt;
+mod faults;
+mod hand;
+mod rest;
+mod restic;
+mod sftp;
