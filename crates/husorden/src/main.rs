@@ -69,6 +69,9 @@ enum Verb {
     /// The part of an upload that runs inside the solution's sandbox
     #[command(hide = true)]
     Unpack(roles::Unpack),
+    /// What a server asks, in its sandbox, of a password that is set in SQL
+    #[command(hide = true)]
+    Judge,
     /// The child of a node that looks from outside at what a measure has closed
     #[command(hide = true)]
     Probe(roles::Probe),
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Verb::Repository(verb @ repository::Verb::Watch { .. }) => role(|| verb.run()),
         Verb::Repository(verb) => verb.run(),
         Verb::Unpack(unpack) => return unpack.run(),
+        Verb::Judge => return roles::judge(),
         Verb::Probe(probe) => probe.run(),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),
         Verb::Kind(words) => return husorden_cli::run_kind(&husorden.globals, words),

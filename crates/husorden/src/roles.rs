@@ -2,7 +2,10 @@
 
 use crate::role::{RoleFile, TAKEN};
 use anyhow::{Context, Result};
+use husorden_base::Secret;
+use husorden_passwords::Judge;
 use nix::sys::signal::SigSet;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -116,6 +119,29 @@ impl Unpack {
         }
     }
 }
+
+/// Judges a password: user and password on standard input, a zero between them; on standard output why it is refused, and 1 as the exit
+/// code then. The list of leaked passwords is the small one that the program carries.
+pub(crate) fn judge() -> ExitCode {
+    let mut asked = Vec::new();
+    if std::io::stdin().take(JUDGED_BYTES_MAX).read_to_end(&mut asked).is_err() {
+        return ExitCode::from(2);
+    }
+    let (user, password) = match asked.iter().position(|byte| *byte == 0) {
+        Some(at) => (&asked[..at], &asked[at + 1..]),
+        None => return ExitCode::from(2),
+    };
+    let (user, password) = (String::from_utf8_lossy(user), Secret::new(String::from_utf8_lossy(password).into_owned()));
+    let Err(refusal) = Judge::new(None).check(password.reveal(), &[&user], false) else { return ExitCode::SUCCESS };
+    let told = format!("{}. {}", refusal.title.en, refusal.detail.en);
+    match std::io::stdout().write_all(told.as_bytes()) {
+        Ok(()) => ExitCode::from(1),
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// The most that is read of what is to be judged.
+const JUDGED_BYTES_MAX: u64 = 8 << 10;
 
 /// The network that is looked from; what to ask comes on standard input.
 #[derive(Clone, Debug, clap::Args)]

@@ -129,7 +129,8 @@ impl Fake {
                 | Place::Sockets
                 | Place::Tool
                 | Place::Certificate
-                | Place::Listen => {}
+                | Place::Listen
+                | Place::Judge(_) => {}
             }
         }
         for name in names {

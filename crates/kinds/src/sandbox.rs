@@ -1,5 +1,6 @@
 //! What runs: sandboxes, the services that start on demand in them, and tasks that run once.
 
+use crate::attach::Protocol;
 use husorden_base::{Bytes, RuntimeName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -77,7 +78,13 @@ pub enum Place {
     /// A library, to be preloaded, that hands a server its listening sockets where the server can't be told of them: in place
     /// of each socket that it binds it gets the one the node listens on, by the socket's family.
     Listen,
+    /// A library, to be loaded by a server that speaks this, that puts each password set in it before the platform's judge: the
+    /// [`Place::Tool`], which it finds at [`TOOL`].
+    Judge(Protocol),
 }
+
+/// Where libraries of the platform look for its program, inside.
+pub const TOOL: &str = "/run/conf/husorden";
 
 /// What a sandbox may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -289,6 +289,7 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
             Place::Sockets => node.config.ground.sockets(number),
             Place::Certificate => node.certificate(wish).map_err(|error| ours("certifying the solution", &error))?,
             Place::Listen => node.listen_library.clone(),
+            Place::Judge(protocol) => node.judges.of(*protocol),
         };
         binds.push(ResolvedBind { from, to: bind.to.clone(), write: bind.write });
     }

@@ -21,6 +21,7 @@ mod host;
 mod house;
 mod intake;
 mod journal;
+mod judge;
 mod keeper;
 mod keeping;
 mod lines;
@@ -96,6 +97,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
     let attachments = attachments::Attachments::open(&ground.home.join("node").join("attachments.key"))
         .map_err(failed("opening the key of attachments"))?;
     let listen_library = listen::put(&ground.run).map_err(failed("writing the library for listening servers"))?;
+    let judges = judge::Judges::put(&ground.run).map_err(failed("writing the libraries that judge passwords"))?;
     let node = Arc::new(Node {
         config,
         register,
@@ -103,6 +105,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         certificates,
         attachments,
         listen_library,
+        judges,
         pool,
         runtimes: Arc::new(runtimes),
         ports: Arc::new(ports),

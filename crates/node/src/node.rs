@@ -42,6 +42,7 @@ pub(crate) struct Node {
     pub(crate) attachments: Attachments,
     /// What [`husorden_kinds::Place::Listen`] is on this machine.
     pub(crate) listen_library: PathBuf,
+    pub(crate) judges: crate::judge::Judges,
     pub(crate) pool: Arc<Pool>,
     pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) ports: Arc<Ports>,

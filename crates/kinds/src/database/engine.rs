@@ -3,7 +3,8 @@
 use super::people;
 use super::spec::{Spec, same};
 use super::{mariadb, postgres};
-use crate::{Bind, Io, Limits, Log, Network, Order, Place, Sandbox, Scheme, Service, Task};
+use crate::sandbox::TOOL;
+use crate::{Bind, Io, Limits, Log, Network, Order, Place, Protocol, Sandbox, Scheme, Service, Task};
 use husorden_base::{Bytes, RuntimeName, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -290,6 +291,21 @@ pub(super) fn environment() -> BTreeMap<String, String> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
 }
+
+/// Has passwords that people set in SQL put before the platform's judge.
+pub(super) fn judged(sandbox: &mut Sandbox, engine: Engine) {
+    let protocol = match engine.family() {
+        Family::Postgres => Protocol::Postgresql,
+        Family::MariaDb => Protocol::Mysql,
+    };
+    sandbox.binds.extend([
+        Bind { from: Place::Judge(protocol), to: format!("{GENERATED}/{JUDGE}"), write: false },
+        Bind { from: Place::Tool, to: TOOL.to_owned(), write: false },
+    ]);
+}
+
+/// The library that does so, among the generated files.
+pub(super) const JUDGE: &str = "judge.so";
 
 /// Has a server start with somebody beside it who keeps what it says.
 pub(super) fn kept(sandbox: &mut Sandbox) {

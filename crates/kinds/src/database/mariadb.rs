@@ -1,7 +1,7 @@
 //! MariaDB as an instance of its own: its settings and its service. What it shares with the small one of a site stands in
 //! [`crate::mariadb`].
 
-use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
+use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, JUDGE, Mode};
 use super::parameters;
 use super::segments;
 use super::spec::Spec;
@@ -21,6 +21,7 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     settings(&mut sandbox, spec, engine, Mode::Serving);
     engine::kept(&mut sandbox);
     segments::kept(&mut sandbox, engine);
+    engine::judged(&mut sandbox, engine);
     sandbox.binds.push(engine::certificate());
     sandbox.binds.push(engine::sockets());
     sandbox.files.insert(TURN_OUT.to_owned(), include_str!("files/mariadb-turn-out.sh").to_owned());
@@ -82,6 +83,8 @@ pub(super) fn settings(sandbox: &mut Sandbox, spec: &Spec, engine: Engine, mode:
         Mode::Serving => format!(
             "port = {TCP}\ninit-file = {LIVE}/{START_FILE}\nrequire-secure-transport = ON\ntls-version = TLSv1.2,TLSv1.3\n\
              ssl-cert = {CERTIFICATE}/chain.pem\nssl-key = {CERTIFICATE}/key.pem\n\
+             plugin-dir = {GENERATED}\nplugin-load-add = {JUDGE}\n\
+             # Without it the server does not start: no password goes unjudged.\nhusorden-password = FORCE_PLUS_PERMANENT\n\
              slow-query-log = ON\nslow-query-log-file = /tmp/said\n"
         ),
         Mode::Upgrading => "skip-networking\n".to_owned(),
@@ -105,13 +108,7 @@ fn cnf(spec: &Spec, engine: &RuntimeName, reached: &str) -> String {
         "\
 {base}{logged}datadir = /srv/db/{engine}
 socket = /run/db.sock
-{reached}# Passwords that people set in SQL are judged by the server's own plugin.
-plugin-load-add = simple_password_check
-simple-password-check-minimal-length = 15
-simple-password-check-digits = 0
-simple-password-check-letters-same-case = 0
-simple-password-check-other-characters = 0
-max-connections = {connections}
+{reached}max-connections = {connections}
 max-allowed-packet = 64M
 max-password-errors = 1000
 thread-cache-size = {cache}

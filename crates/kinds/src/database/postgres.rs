@@ -3,10 +3,10 @@
 //! It can't be told of listening sockets, so a library is preloaded that hands them over ([`Place::Listen`]). The settings file and
 //! the file of who may connect are the platform's; what changes without a restart lies among the live files.
 
-use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, Mode};
-use super::parameters;
+use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, JUDGE, Mode};
 use super::segments;
 use super::spec::Spec;
+use super::{parameters, words};
 use crate::{Bind, Brake, Fill, LIVE, Live, Network, Order, Place, Reach, Sandbox, Service};
 use husorden_base::Bytes;
 use std::collections::BTreeMap;
@@ -67,6 +67,7 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
     ]);
     engine::kept(&mut sandbox);
     segments::kept(&mut sandbox, engine);
+    engine::judged(&mut sandbox, engine);
     let reach = match mode {
         Mode::Serving => Reach::Port(TCP),
         Mode::Upgrading => Reach::Own,
@@ -101,7 +102,11 @@ pub(super) fn ask() -> Vec<String> {
 /// What it does when its disk is used up. A transaction that begins writes nothing; a session may say otherwise for its own, so that its
 /// owner can clear up. Whoever goes on writing that way finds, with three quarters of the reserve gone, that nobody is let in until there is room.
 fn brakes(spec: &Spec) -> BTreeMap<Fill, Brake> {
-    let disk = format!("{}# It is used up.\ndefault_transaction_read_only = on\ntemp_file_limit = 64MB\n", disk(spec));
+    let disk = format!(
+        "{}# It is used up.\ndefault_transaction_read_only = on\ntemp_file_limit = 64MB\nhusorden.disk = '{}'\n",
+        disk(spec),
+        words::used_up(spec.size)
+    );
     let full = BTreeMap::from([(DISK.to_owned(), disk)]);
     let mut over = full.clone();
     over.insert("pg_hba.conf".to_owned(), format!("{LOCAL}{CLOSED}"));
@@ -202,8 +207,8 @@ ssl_cert_file = '{CERTIFICATE}/chain.pem'
 ssl_key_file = '{CERTIFICATE}/key.pem'
 ssl_min_protocol_version = 'TLSv1.2'
 password_encryption = 'scram-sha-256'
-# Passwords that people set in SQL are judged by the server's own hook.
-shared_preload_libraries = 'passwordcheck,pg_stat_statements'
+# Passwords that people set in SQL are judged by the platform's own library.
+shared_preload_libraries = '{GENERATED}/{JUDGE},pg_stat_statements'
 log_destination = 'stderr'
 logging_collector = off
 # Whoever keeps it writes the time.

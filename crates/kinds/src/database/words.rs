@@ -2,7 +2,7 @@
 
 use super::engine::DB;
 use crate::Waiting;
-use husorden_base::{RuntimeName, Text};
+use husorden_base::{Bytes, RuntimeName, Text};
 
 /// The most of a task's last words that is shown to the owner; staff see them all.
 const REASON_CHARS_MAX: usize = 600;
@@ -92,6 +92,14 @@ fn tail(text: &str) -> &str {
     let text = text.trim();
     let skip = text.chars().count().saturating_sub(REASON_CHARS_MAX);
     text.char_indices().nth(skip).map_or("", |(start, _)| &text[start..])
+}
+
+/// What a client reads beside the refusal of a change, in the language of the server's own messages. It stands between quotes.
+pub(super) fn used_up(size: Bytes) -> String {
+    format!(
+        "The disk of this instance ({size}) is used up: data, log and snapshots. Make it larger or delete snapshots. To clear up in SQL: \
+         SET default_transaction_read_only = off, then TRUNCATE, DROP, or DELETE and VACUUM."
+    )
 }
 
 /// What comes of it when the disk is full.

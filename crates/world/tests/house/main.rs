@@ -10,6 +10,7 @@ mod drivers;
 mod faults;
 mod flow;
 mod image;
+mod judge;
 mod log;
 mod network;
 mod operation;

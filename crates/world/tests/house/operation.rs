@@ -64,13 +64,13 @@ fn a_database_whose_disk_is_full_refuses_changes_and_loses_nothing() {
     let postgres = Client::first(&house, "pg", &postgres);
     what_it_says(&house, "pg", |sql| postgres.psql("app", sql));
     a_full_postgres(&house, &postgres);
-    what_is_measured(&house, "pg");
+    what_is_measured(&house, "pg", || postgres.psql("app", "SELECT count(*) FROM later"));
     let mariadb = create(&house, "my", &spec("mariadb-11.8"));
     wait_running(&house, "my");
     let mariadb = Client::first(&house, "my", &mariadb);
     what_it_says(&house, "my", |sql| mariadb.mariadb("app", sql));
     a_full_mariadb(&house, &mariadb);
-    what_is_measured(&house, "my");
+    what_is_measured(&house, "my", || mariadb.mariadb("app", "SELECT SUM(LENGTH(pad)) FROM t"));
     let left = house.run(&["down"]).expect("down runs");
     assert!(left.status.success());
 }
@@ -99,8 +99,9 @@ fn what_it_says(house: &House, name: &str, ask: impl Fn(&str) -> Result<String, 
     assert_eq!(log(house, name, &json!({ "lines": 1 })).len(), 1);
 }
 
-/// What was measured meanwhile, a minute apart.
-fn what_is_measured(house: &House, name: &str) {
+/// What was measured meanwhile, a minute apart. Somebody asks it something all the while: of a server that reads nothing there is no share
+/// that it read from memory.
+fn what_is_measured(house: &House, name: &str, ask: impl Fn() -> Result<String, String>) {
     let wanted = [
         "connections",
         "transactions",
@@ -121,9 +122,8 @@ fn what_is_measured(house: &House, name: &str) {
             all.iter()
                 .any(|figure| figure["name"] == **name && !figure["points"].as_array().expect("points").is_empty())
         };
-        // Of MariaDB the share from memory has not been seen on a real instance yet.
-        let awaited = wanted.iter().filter(|figure| name == "pg" || **figure != "cache-hits");
-        let missing: Vec<_> = awaited.filter(|figure| !measured(figure)).collect();
+        ask().expect("it answers");
+        let missing: Vec<_> = wanted.iter().filter(|figure| !measured(figure)).collect();
         if missing.is_empty() {
             let size = all.iter().find(|figure| figure["name"] == "size").expect("it is there");
             assert!(size["points"][0]["value"].as_f64().is_some_and(|bytes| bytes > 1e6), "{size}");
@@ -152,6 +152,13 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     let (acknowledged, refused) = fill(|| owner.psql("app", &insert));
     eprintln!("PostgreSQL took {acknowledged} times {ROWS} rows: {refused}");
     assert!(refused.contains("read-only transaction"), "{refused}");
+    // With the reason, and what to do, in the refusal itself.
+    assert!(
+        refused.contains("HINT:") && refused.contains("(512 MiB) is used up") && refused.contains("Make it larger"),
+        "{refused}"
+    );
+    let told = owner.psql("app", "SET husorden.disk = 'nothing'").expect_err("it is the platform's to say");
+    assert!(told.contains("cannot be changed now"), "{told}");
     let count = || {
         owner.psql("app", "SELECT count(*) FROM t").and_then(|count| count.parse::<u32>().map_err(|e| e.to_string()))
     };
@@ -188,6 +195,9 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     until("it is found", || findings(house, "pg").contains(&"disk-full".to_owned()));
     by_force(owner, "TRUNCATE t").expect("the owner may clear up");
     until("it takes changes", || owner.psql("app", "CREATE TABLE x (a int)").is_ok());
+    let refused =
+        owner.psql("app", "SET transaction_read_only = on; CREATE TABLE y (a int)").expect_err("by its own wish");
+    assert!(refused.contains("read-only transaction") && !refused.contains("HINT:"), "{refused}");
     assert_eq!(server(house, owner), pid, "a change of size restarts nothing");
     assert_eq!(owner.psql("app", "SELECT a FROM later").as_deref(), Ok("1"));
 }

@@ -151,7 +151,10 @@ fn what_is_full_takes_no_changes_and_what_is_over_nobody() {
     let at = |fill: Fill, file: &str| service.live_at(fill).files[file].clone();
     assert_eq!(service.live_at(Fill::Room), service.live);
     assert!(!at(Fill::Room, "disk.conf").contains("read_only"));
-    assert!(at(Fill::Full, "disk.conf").ends_with("default_transaction_read_only = on\ntemp_file_limit = 64MB\n"));
+    assert!(at(Fill::Full, "disk.conf").contains("default_transaction_read_only = on\ntemp_file_limit = 64MB\n"));
+    let said = at(Fill::Full, "disk.conf");
+    let said = said.lines().last().and_then(|line| line.strip_prefix("husorden.disk = '")).expect("the reason");
+    assert!(said.ends_with('\'') && said.matches('\'').count() == 1 && said.contains("(4 GiB) is used up"), "{said}");
     assert_eq!(at(Fill::Full, "pg_hba.conf"), at(Fill::Room, "pg_hba.conf"));
     assert_eq!(
         at(Fill::Over, "pg_hba.conf"),
