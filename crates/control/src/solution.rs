@@ -170,7 +170,9 @@ pub(crate) async fn change(
     let mut trail = Trail::default();
     if let Some(patch) = &mut form.spec {
         attachment::named(&mut tx, patch).await?;
-        row.spec = parse(kind, &merge(&before.spec, patch), Some(&before.spec), wrong)?;
+        // What has not come true can be taken back: the change is one of the spec as the data has it.
+        let held = row.seen.as_ref().map_or_else(|| before.spec.clone(), |seen| kind.held(&before.spec, &seen.marks));
+        row.spec = parse(kind, &merge(&before.spec, patch), Some(&held), wrong)?;
     } else if !wrong.is_empty() {
         return Err(Refusal::fields(wrong).into());
     }

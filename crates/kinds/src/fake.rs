@@ -4,7 +4,8 @@
 
 use crate::builds::Move;
 use crate::{
-    Host, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TaskSight, Trouble, VolumeSight,
+    Host, ON_TRIAL, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TRIAL_OF, TaskSight,
+    Trouble, VolumeSight,
 };
 use husorden_base::{RuntimeName, SnapshotId};
 use jiff::Timestamp;
@@ -64,7 +65,10 @@ impl Fake {
                 );
             } else {
                 self.sight.tasks.remove(&task.name);
-                self.sight.marks.extend(task.marks);
+                for (key, value) in task.marks {
+                    let on_trial = self.sight.trial.as_mut().filter(|_| key.starts_with(ON_TRIAL));
+                    on_trial.unwrap_or(&mut self.sight.marks).insert(key, value);
+                }
             }
         }
         for service in self.sight.services.values_mut() {
@@ -124,7 +128,11 @@ impl Fake {
             match &bind.from {
                 Place::App(name) => names.push(name.clone()),
                 Place::Template(name) => names.push(name.to_string()),
-                Place::Folder(_)
+                Place::Trial(_) if self.sight.trial.is_none() => {
+                    return Err(Trouble::ours("there is no copy to try it on"));
+                }
+                Place::Trial(_)
+                | Place::Folder(_)
                 | Place::Store(_)
                 | Place::Sockets
                 | Place::Tool
@@ -210,6 +218,9 @@ impl Host for Fake {
                     VolumeSight::Live { .. } if at_work => {
                         return Err(Trouble::ours("a volume taken away under what runs on it"));
                     }
+                    VolumeSight::Live { .. } if sight.trial.is_some() => {
+                        return Err(Trouble::ours("a copy left behind"));
+                    }
                     VolumeSight::Live { .. } => {
                         sight.volume = VolumeSight::Retained;
                         self.kept = std::mem::take(&mut sight.marks);
@@ -261,6 +272,18 @@ impl Host for Fake {
             Step::Snapshot { id, .. } => {
                 let id = id.unwrap_or_else(|| numbered(0));
                 self.snapshots.entry(id).or_insert_with(|| sight.marks.clone());
+            }
+            Step::TrialMake { of } => {
+                let mut marks = sight.marks.clone();
+                marks.insert(TRIAL_OF.to_owned(), of.clone());
+                sight.trial = Some(marks);
+            }
+            Step::TrialDrop => {
+                let on_it = |place: &Place| matches!(place, Place::Trial(_));
+                if self.running.iter().any(|task| task.sandbox.binds.iter().any(|bind| on_it(&bind.from))) {
+                    return Err(Trouble::ours("a copy taken away under what runs on it"));
+                }
+                sight.trial = None;
             }
             Step::Restore { id } => {
                 sight.marks = self.snapshots.get(id).cloned().ok_or_else(|| Trouble::ours("no such snapshot"))?;

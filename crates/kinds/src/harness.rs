@@ -231,6 +231,7 @@ fn whole(order: &Order, host: &Cut) -> Result<(), String> {
             Step::Task { .. }
             | Step::Service { .. }
             | Step::Snapshot { .. }
+            | Step::TrialMake { .. }
             | Step::Restore { .. }
             | Step::Builds { .. }
             | Step::Quiet

@@ -42,8 +42,8 @@ pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use sandbox::{
-    Bind, Brake, Fill, Io, LIVE, Limits, Live, Network, Place, Reach, Role, Sandbox, Service, Task, TaskName,
-    same_but_live,
+    Bind, Brake, Fill, Io, LIVE, Limits, Live, Network, ON_TRIAL, Place, Reach, Role, Sandbox, Service, TRIAL_OF, Task,
+    TaskName, same_but_live,
 };
 pub use scheme::Scheme;
 pub use segments::{Keeping, Segments, Sign};
@@ -213,6 +213,11 @@ pub trait Kind: Sync {
     /// What comes of it when its volume is full.
     fn when_full(&self) -> Text {
         Text::new("Når den er fuld, kan der ikke skrives mere.", "When it is full, nothing more can be written.")
+    }
+
+    /// The spec as its data has it, where what is wished has not come true yet: a change is read as one of this.
+    fn held(&self, spec: &Value, _marks: &BTreeMap<String, String>) -> Value {
+        spec.clone()
     }
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.

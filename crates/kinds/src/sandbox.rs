@@ -61,6 +61,8 @@ pub struct Bind {
 pub enum Place {
     /// A folder of the solution's volume, one of those named at its creation.
     Folder(String),
+    /// A folder of the copy of the volume on which something is tried.
+    Trial(String),
     /// A catalogue application, read-only.
     App(String),
     /// What a runtime prepared once for its solutions to copy, read-only.
@@ -263,11 +265,17 @@ pub struct Task {
     pub sandbox: Sandbox,
     /// Handed to standard input; the one way for something confidential to get in.
     pub stdin: String,
-    /// The marks it leaves, keys and values, one after the other: a node that dies in between leaves those before.
+    /// The marks it leaves, keys and values, one after the other: a node that dies in between leaves those before. A key that begins
+    /// with [`ON_TRIAL`] is left on the copy on which something is tried.
     pub marks: Vec<(String, String)>,
     /// Seconds after which it is ended and counts as failed.
     pub limit_s: u32,
 }
+
+/// How marks begin that lie on the copy of a volume on which something is tried, and go with it.
+pub const ON_TRIAL: &str = "trial.";
+/// The mark that says what a copy was made for.
+pub const TRIAL_OF: &str = "trial.of";
 
 impl Task {
     /// What tells two tasks apart; a task that failed is not run again until this changes or its failure is forgotten.

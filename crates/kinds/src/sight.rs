@@ -17,6 +17,9 @@ pub struct Sight {
     pub reserve: Bytes,
     /// What tasks have left on the live volume; they travel with snapshots, so that a restored volume says truly what it holds.
     pub marks: BTreeMap<String, String>,
+    /// Marks of the copy on which something is tried, if there is one.
+    #[serde(default)]
+    pub trial: Option<BTreeMap<String, String>>,
     /// Services that are set, running or not.
     pub services: BTreeMap<Role, ServiceSight>,
     /// Tasks that run, or ended without leaving their mark.

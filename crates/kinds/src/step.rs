@@ -85,6 +85,14 @@ pub enum Step {
         /// Fields of the spec as they were with this data, where the wish is ahead of it.
         spec: Option<Value>,
     },
+    /// Make a copy of the live part to try something on, in place of any that is there. What is written on it counts against a bound of
+    /// its own, so that it takes no room from what serves.
+    TrialMake {
+        /// What it is for.
+        of: String,
+    },
+    /// Destroy that copy. Nothing may run on it.
+    TrialDrop,
     /// Bring the live part back to a snapshot; what it held is kept as another.
     Restore {
         /// The snapshot.

@@ -69,12 +69,17 @@ impl Host for Walls<'_> {
             }
             VolumeSight::Absent | VolumeSight::Retained => std::collections::BTreeMap::default(),
         };
+        let trial = match volume {
+            VolumeSight::Live { .. } => self.volume.trial().map_err(|error| ours("looking at a copy", &error))?,
+            VolumeSight::Absent | VolumeSight::Retained => None,
+        };
         let sandboxes = self.node.sandboxes.sight(number);
         let (builds, shelf) = (self.node.register.builds(self.wish.solution), self.node.runtimes.shelf());
         Ok(Sight {
             volume,
             reserve,
             marks,
+            trial,
             services: sandboxes.services,
             tasks: sandboxes.tasks,
             port: self.node.ports.look(number).map_err(|error| ours("looking at the port", &error))?,
@@ -164,6 +169,15 @@ impl Host for Walls<'_> {
                     self.snapshot(&id, before, spec.clone()).map_err(|error| trouble("taking a snapshot", &error))
                 })
             }
+            Step::TrialMake { of } => {
+                self.must_be_free("a trial")?;
+                self.witnessed("trial.make", json!({ "of": of }), || {
+                    self.volume.trial_make(of).map_err(|error| trouble("copying the volume to try something", &error))
+                })
+            }
+            Step::TrialDrop => self.witnessed("trial.drop", json!({}), || {
+                self.volume.trial_drop().map_err(|error| trouble("taking a copy away", &error))
+            }),
             Step::Restore { id } => self.witnessed("volume.restore", json!({ "snapshot": id }), || {
                 // What is replaced is kept, under an id that follows from the snapshot's, so that there is one of it.
                 let before = SnapshotId(uuid::Uuid::from_u128(id.0.as_u128() ^ 1));
@@ -273,6 +287,7 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
     for bind in &sandbox.binds {
         let from: PathBuf = match &bind.from {
             Place::Folder(name) => volume.folder(name),
+            Place::Trial(name) => volume.trial_folder(name),
             Place::App(name) => node.runtimes.app(name).ok_or_else(|| absent(name))?,
             Place::Template(name) => {
                 let template = node.runtimes.template(name, pinned(name).as_deref());

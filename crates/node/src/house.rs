@@ -4,7 +4,7 @@
 use crate::Node;
 use crate::sandbox::{Event, Resolved, Surroundings};
 use husorden_base::Number;
-use husorden_kinds::{Sandbox, Task};
+use husorden_kinds::{ON_TRIAL, Sandbox, Task};
 use husorden_wire::node::Wish;
 use std::sync::{Arc, OnceLock, Weak};
 use tracing::{info, warn};
@@ -45,7 +45,10 @@ impl Surroundings for House {
         let volume = node.volume(number);
         task.marks
             .iter()
-            .try_for_each(|(key, value)| volume.set_mark(key, value))
+            .try_for_each(|(key, value)| {
+                let on_trial = key.starts_with(ON_TRIAL);
+                if on_trial { volume.trial_mark(key, value) } else { volume.set_mark(key, value) }
+            })
             .map_err(|error| crate::host::causes(&error))
     }
 

@@ -17,6 +17,12 @@ pub(super) const LOG: Log = Log { folder: "log", file: "db.log" };
 pub(super) const DB: &str = "db";
 /// The role of the pooler before it.
 pub(super) const POOLER: &str = "pooler";
+/// The role of the server on the copy on which an upgrade is tried, and the task that tries it.
+pub(super) const TRIAL: &str = "trial";
+/// The task that brings the copy to rest first.
+pub(super) const TRIAL_REST: &str = "trial-rest";
+/// The task that upgrades, and what a snapshot is called that is taken before it.
+pub(super) const UPGRADE: &str = "upgrade";
 /// Where generated files lie.
 pub(super) const GENERATED: &str = "/run/conf";
 /// Where the certificate lies.
@@ -32,6 +38,10 @@ pub(super) mod mark {
     pub(in crate::database) const ENGINE: &str = "engine";
     /// Digest of the users, databases and rights that were set last.
     pub(in crate::database) const PEOPLE: &str = "people";
+    /// On the copy on which an upgrade is tried: it is at rest.
+    pub(in crate::database) const TRIAL_RESTS: &str = "trial.rests";
+    /// On that copy: the upgrade came to a good end there.
+    pub(in crate::database) const TRIAL_DONE: &str = "trial.done";
 }
 
 /// An engine in a version. Within a family the order is that of versions: data goes up, never down.
@@ -196,16 +206,58 @@ pub(super) fn identify(order: &Order, spec: &Spec, engine: Engine) -> Task {
 
 /// Brings the data of an older version to this one, beside it.
 pub(super) fn upgrade(order: &Order, spec: &Spec, from: Engine, to: Engine) -> Task {
+    let sandbox = upgrading(order, spec, from, to, DB);
+    task(UPGRADE, sandbox, (mark::ENGINE, &held_as(order, to, Some(from))), 6 * 3600)
+}
+
+/// Does the same on a copy.
+pub(super) fn trial(order: &Order, spec: &Spec, from: Engine, to: Engine) -> Task {
+    let sandbox = on_copy(upgrading(order, spec, from, to, TRIAL));
+    task(TRIAL, sandbox, (mark::TRIAL_DONE, to.word()), 6 * 3600)
+}
+
+/// Brings the copy to rest: it was taken while the server ran, and a later version takes up no work that was cut.
+pub(super) fn trial_rest(spec: &Spec, from: Engine) -> Task {
+    let mut sandbox = sandbox(spec, from);
+    script(&mut sandbox, "rest.sh", include_str!("files/mariadb-rest.sh"));
+    mariadb::settings(&mut sandbox, spec, from, Mode::Upgrading);
+    task(TRIAL_REST, on_copy(sandbox), (mark::TRIAL_RESTS, from.word()), 1800)
+}
+
+/// The server of the version before, on the copy: it answers nobody but what is tried there.
+pub(super) fn trial_service(spec: &Spec, engine: Engine) -> Service {
+    let mut service = service(spec, engine, Mode::Upgrading);
+    service.sandbox = on_copy(service.sandbox);
+    service
+}
+
+/// The same sandbox on the copy, and without a network.
+fn on_copy(mut sandbox: Sandbox) -> Sandbox {
+    for bind in &mut sandbox.binds {
+        if let Place::Folder(name) = &bind.from {
+            bind.from = Place::Trial(name.clone());
+        }
+    }
+    sandbox.network = Network::Nothing;
+    sandbox.limits.io = Io::BACKGROUND;
+    sandbox
+}
+
+/// What upgrades, given the role of the server of the version before.
+fn upgrading(order: &Order, spec: &Spec, from: Engine, to: Engine, old: &str) -> Sandbox {
     let mut sandbox = sandbox(spec, to);
     sandbox.env.insert("FROM".to_owned(), from.word().to_owned());
     match to.family() {
-        Family::Postgres => postgres::upgrade(&mut sandbox, order, spec, to),
+        Family::Postgres => {
+            sandbox.env.insert("OLD".to_owned(), format!("{SOCKETS}/{old}.sock"));
+            postgres::upgrade(&mut sandbox, order, spec, to);
+        }
         Family::MariaDb => {
             script(&mut sandbox, "upgrade.sh", crate::mariadb::UPGRADE);
             mariadb::settings(&mut sandbox, spec, to, Mode::Upgrading);
         }
     }
-    task("upgrade", sandbox, (mark::ENGINE, &held_as(order, to, Some(from))), 6 * 3600)
+    sandbox
 }
 
 /// Removes the data of older versions.

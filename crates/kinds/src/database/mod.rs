@@ -5,8 +5,8 @@
 //!            VolumeCreate         init: the template's copy            people: users, databases, rights
 //!   absent ───────────────▶ live ───────────────────────────▶ held ──────────────────────────────────────▶ settled
 //!                             ▲                                │ ▲                                            │
-//!                 VolumeRevive│            a wish for a later  │ │ upgrade left its mark, or failed:          │ a change of people
-//!                             │                     version    ▼ │ what served before serves on               ▼
+//!                 VolumeRevive│            a wish for a later, │ │ upgrade left its mark, or failed:          │ a change of people
+//!                             │       and a copy bore it       ▼ │ what served before serves on               ▼
 //!   absent ◀────────────── retained ◀───────────────────── upgrading                                       people again
 //!           VolumeDestroy            VolumeRetain, when the aim is gone
 //!           (gone, expired)
@@ -18,6 +18,7 @@
 //! - A step that destroys is planned under [`crate::Aim::Gone`] alone, and a volume is touched only after a look that showed
 //!   nothing at work on it.
 //! - No task and no service is planned while the instance is closed or stopped.
+//! - What is tried on a copy touches nothing of what serves, and a trial that fails is all that happens.
 //! - What serves is the version that the mark names. While it is lifted to another, the old one answers no client; a lift that
 //!   fails leaves it serving.
 //! - No client is the superuser. The platform comes by the unix socket, and is known by its peer.
@@ -169,11 +170,24 @@ impl Kind for Database {
         words::when_full()
     }
 
+    fn held(&self, spec: &Value, marks: &BTreeMap<String, String>) -> Value {
+        let held = marks.get(engine::mark::ENGINE).and_then(|text| engine::Engine::named(text.split(' ').next()?));
+        let wished = stored(spec).map(|spec| spec.engine);
+        let mut spec = spec.clone();
+        if let (Some(held), Some(wished)) = (held, wished)
+            && held < wished
+            && held.family() == wished.family()
+        {
+            spec["engine"] = Value::String(held.word().to_owned());
+        }
+        spec
+    }
+
     fn destructive(&self, before: &Value, after: &Value) -> bool {
         match (stored(before), stored(after)) {
             (Some(before), Some(after)) => {
-                before.engine != after.engine
-                    || before.databases.keys().any(|name| !after.databases.contains_key(name))
+                // A later version is come to by a plan that takes its own snapshot, when the data is about to change.
+                before.databases.keys().any(|name| !after.databases.contains_key(name))
                     || before.users.keys().any(|name| !after.users.contains_key(name))
             }
             _ => true,

@@ -2,11 +2,12 @@
 //! neither done nor failed runs, one at a time:
 //!
 //! ```text
-//! init | replay → identify → upgrade → people → tidy
+//! init | replay → identify → trial → upgrade → people → tidy
 //! ```
 //!
 //! What serves follows from the marks alone: the version that the mark `engine` names. A wish for a later one changes what serves
-//! only when the upgrade has left the mark, so an upgrade that fails changes nothing.
+//! only when the upgrade has left the mark, so an upgrade that fails changes nothing. It is begun only when the same has come to a good
+//! end on a copy, while the instance served; what the copy came to is written on it and goes with it.
 
 use super::engine::{self, DB, Engine, Held, Mode, POOLER, mark};
 use super::segments;
@@ -14,9 +15,11 @@ use super::spec::Spec;
 use super::words;
 use super::{people, pooler};
 use crate::{
-    Door, Order, Plan, Port, RuntimeSight, Service, ServiceState, Sight, Standing, Step, Task, VolumeSight, Waiting,
+    Door, Order, Plan, Port, RuntimeSight, Service, ServiceState, Sight, Standing, Step, TRIAL_OF, Task, VolumeSight,
+    Waiting,
 };
 use husorden_base::{Number, RuntimeName, Text};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Doors are given by number: the first, and how many there are.
@@ -31,6 +34,10 @@ pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
         (Standing::Going, _) => gone(order, sight),
         (Standing::Stopped | Standing::Closed(_), Ok(spec)) => {
             let mut steps = quiet(sight);
+            // What a measure holds stays as it is, the copy too.
+            if steps.is_empty() && order.standing() == Standing::Stopped {
+                steps.extend(sight.trial.as_ref().map(|_| Step::TrialDrop));
+            }
             if sight.volume != VolumeSight::Absent {
                 steps.extend(volume(&spec, sight));
             }
@@ -76,7 +83,9 @@ fn gone(order: &Order, sight: &Sight) -> Plan {
         steps.push(Step::PortDrop);
     }
     // The volume is touched only after a look that shows nothing at work on it.
-    if steps.is_empty() {
+    if steps.is_empty() && sight.trial.is_some() {
+        steps.push(Step::TrialDrop);
+    } else if steps.is_empty() {
         match sight.volume {
             VolumeSight::Live { .. } => steps.push(Step::VolumeRetain),
             VolumeSight::Retained if order.expired => steps.push(Step::VolumeDestroy),
@@ -118,6 +127,8 @@ enum Needs {
     Quieted,
     /// It does not run: the task works on its data.
     Absent,
+    /// It serves; the task works on a copy.
+    Copy,
 }
 
 /// One task in the line.
@@ -162,9 +173,8 @@ impl<'a> Run<'a> {
         if held.engine.has_identity() && !held.own {
             line.push(Due { task: engine::identify(order, spec, held.engine), needs: Needs::Absent, ends: true });
         }
-        if held.engine < spec.engine && held.engine.family() == spec.engine.family() {
-            let needs = if held.engine.has_identity() { Needs::Quieted } else { Needs::Absent };
-            line.push(Due { task: engine::upgrade(order, spec, held.engine, spec.engine), needs, ends: false });
+        if self.rises() {
+            line.push(self.rise(held));
         }
         if self.sight.marks.get(mark::PEOPLE) != Some(&people::digest(order, spec)) {
             let first = !self.sight.marks.contains_key(mark::PEOPLE);
@@ -174,6 +184,72 @@ impl<'a> Run<'a> {
             line.push(Due { task: engine::tidy(order, spec, held.engine), needs: Needs::Served, ends: false });
         }
         line
+    }
+
+    /// The wish is a later version than the data is of.
+    fn rises(&self) -> bool {
+        let to = self.spec.engine;
+        self.held.is_some_and(|held| held.engine < to && held.engine.family() == to.family())
+    }
+
+    /// What the copy is for. A volume that was brought back is another than the one that was tried.
+    fn trial_of(&self, held: Held) -> String {
+        let restored = self.sight.marks.get("restored").map(String::as_str).unwrap_or_default();
+        format!("{} to {} {restored}", held.engine.word(), self.spec.engine.word())
+    }
+
+    /// The copy, if it was made for this.
+    fn copy(&self) -> Option<&BTreeMap<String, String>> {
+        let of = self.trial_of(self.held?);
+        self.sight.trial.as_ref().filter(|marks| marks.get(TRIAL_OF) == Some(&of))
+    }
+
+    /// The next step on the way to a later version: on the copy, and when that came to a good end, on the data. What failed stays the
+    /// next, though the copy is gone by then.
+    fn rise(&self, held: Held) -> Due {
+        let (order, spec, to) = (self.order, self.spec, self.spec.engine);
+        let on_copy = |task| Due { task, needs: Needs::Copy, ends: false };
+        let upgrade = || {
+            let needs = if held.engine.has_identity() { Needs::Quieted } else { Needs::Absent };
+            Due { task: engine::upgrade(order, spec, held.engine, to), needs, ends: false }
+        };
+        let trial = || on_copy(engine::trial(order, spec, held.engine, to));
+        let marked = |key: &str| self.copy().is_some_and(|marks| marks.contains_key(key));
+        if marked(mark::TRIAL_DONE) || self.failed(&upgrade()) {
+            upgrade()
+        } else if held.engine.has_identity() || marked(mark::TRIAL_RESTS) || self.failed(&trial()) {
+            trial()
+        } else {
+            on_copy(engine::trial_rest(spec, held.engine))
+        }
+    }
+
+    /// Whether a task was tried and failed.
+    fn failed(&self, due: &Due) -> bool {
+        let seen = self.sight.tasks.get(&due.task.name).filter(|seen| seen.digest == due.task.digest());
+        seen.is_some_and(|seen| seen.failed.is_some())
+    }
+
+    /// What is to become of the copy: made, dropped, or nothing. It is dropped when nothing of it is seen at work.
+    fn copying(&self) -> Option<Step> {
+        let on_it = |name: &str| matches!(name, engine::TRIAL | engine::TRIAL_REST);
+        let at_work = self.sight.services.contains_key(engine::TRIAL)
+            || self.sight.tasks.iter().any(|(name, seen)| on_it(name) && seen.failed.is_none());
+        let lifts = |due: &&Due| due.needs == Needs::Copy || due.task.name == engine::UPGRADE;
+        let wanted = self.line.iter().find(lifts).is_some_and(|due| !self.failed(due));
+        match (wanted, self.copy(), &self.sight.trial) {
+            (true, None, _) if !at_work => Some(Step::TrialMake { of: self.trial_of(self.held?) }),
+            (false, _, Some(_)) if !at_work => Some(Step::TrialDrop),
+            _ => None,
+        }
+    }
+
+    /// The server on the copy, while what is tried there asks one.
+    fn trial_service(&self, current: Option<&Due>) -> Option<Service> {
+        let held = self.held.filter(|held| held.engine.has_identity())?;
+        let due = current.filter(|due| due.needs == Needs::Copy && self.built(&due.task.sandbox.runtime))?;
+        (self.copy().is_some() && due.task.name == engine::TRIAL && self.built(&held.engine.catalogue()))
+            .then(|| engine::trial_service(self.spec, held.engine))
     }
 
     fn plan(self) -> Plan {
@@ -192,6 +268,7 @@ impl<'a> Run<'a> {
                 steps.push(Step::TaskForget { name: name.clone() });
             }
         }
+        steps.extend(self.copying());
         // Build-ups.
         steps.extend(volume(self.spec, self.sight));
         let port = port(self.order, self.spec);
@@ -208,7 +285,9 @@ impl<'a> Run<'a> {
         }
         for (role, service) in &services {
             let seen = self.sight.services.get(*role);
-            if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {
+            // That on the copy is told by what is tried there.
+            let failing = seen.filter(|_| *role != engine::TRIAL).map(|seen| &seen.state);
+            if let Some(ServiceState::Failing { reason }) = failing {
                 troubles.push(words::service_failing(role, reason));
             }
             if self.built(&service.sandbox.runtime) && seen.map(|seen| &seen.digest) != Some(&service.digest()) {
@@ -217,7 +296,12 @@ impl<'a> Run<'a> {
         }
         if let Some(due) = current {
             work = Some(words::working(&due.task.name));
-            if !self.sight.tasks.contains_key(&due.task.name) && self.may_start(due, services.get(DB)) {
+            if !self.sight.tasks.contains_key(&due.task.name) && self.may_start(due, &services) {
+                if let (engine::UPGRADE, Some(held)) = (&*due.task.name, self.held) {
+                    // The way back: the data as it is now, and the version that it is of.
+                    let spec = Some(json!({ "engine": held.engine.word() }));
+                    steps.push(Step::Snapshot { id: None, before: engine::UPGRADE.to_owned(), spec });
+                }
                 steps.push(Step::Task { task: Box::new(due.task.clone()) });
             }
         }
@@ -253,11 +337,12 @@ impl<'a> Run<'a> {
         let mode = match current.filter(|due| ready(due)).map(|due| due.needs) {
             Some(Needs::Absent) => return BTreeMap::new(),
             Some(Needs::Quieted) => Mode::Upgrading,
-            Some(Needs::Served) | None => Mode::Serving,
+            Some(Needs::Served | Needs::Copy) | None => Mode::Serving,
         };
         let pooler = (mode == Mode::Serving).then(|| pooler::service(self.spec, held.engine)).flatten();
         let server = (DB, engine::service(self.spec, held.engine, mode));
-        pooler.map(|pooler| (POOLER, pooler)).into_iter().chain([server]).collect()
+        let trial = self.trial_service(current).map(|service| (engine::TRIAL, service));
+        pooler.map(|pooler| (POOLER, pooler)).into_iter().chain([server]).chain(trial).collect()
     }
 
     /// Every catalogue entry that is needed now.
@@ -273,16 +358,23 @@ impl<'a> Run<'a> {
         self.sight.runtimes.get(name) == Some(&RuntimeSight::Ready)
     }
 
+    /// Whether what is tried on the copy finds the server that it asks, where it asks one.
+    fn trial_is_served(&self, as_wanted: impl Fn(&str) -> bool) -> bool {
+        !self.held.is_some_and(|held| held.engine.has_identity()) || as_wanted(engine::TRIAL)
+    }
+
     /// Whether everything a task stands on is seen, so that it is not started into a failure.
-    fn may_start(&self, due: &Due, service: Option<&Service>) -> bool {
-        let seen = self.sight.services.get(DB);
+    fn may_start(&self, due: &Due, services: &BTreeMap<&'static str, Service>) -> bool {
         // One that was told to end may still be at work on its data, or answer once more as it was.
-        let as_wanted = service.zip(seen).is_some_and(|(service, seen)| {
-            seen.digest == service.digest() && !matches!(seen.state, ServiceState::Stopping)
-        });
+        let as_wanted = |role: &str| {
+            services.get(role).zip(self.sight.services.get(role)).is_some_and(|(service, seen)| {
+                seen.digest == service.digest() && !matches!(seen.state, ServiceState::Stopping)
+            })
+        };
         let server = match due.needs {
-            Needs::Absent => seen.is_none(),
-            Needs::Served | Needs::Quieted => as_wanted,
+            Needs::Absent => !self.sight.services.contains_key(DB),
+            Needs::Served | Needs::Quieted => as_wanted(DB),
+            Needs::Copy => self.copy().is_some() && (due.task.name != engine::TRIAL || self.trial_is_served(as_wanted)),
         };
         self.built(&due.task.sandbox.runtime) && server
     }

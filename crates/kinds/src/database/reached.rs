@@ -12,6 +12,9 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
         return Err(format!("tasks are left: {:?}", sight.tasks.keys().collect::<Vec<_>>()));
     }
     same("route", &sight.route, &None)?;
+    if !matches!(order.standing(), Standing::Closed(_)) {
+        same("copy", &sight.trial, &None)?;
+    }
     if order.standing() == Standing::Going {
         same("port", &sight.port, &None)?;
         same("services", &sight.services.len(), &0)?;

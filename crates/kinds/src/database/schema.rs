@@ -114,8 +114,8 @@ pub(super) fn schema() -> Value {
         "properties": {
             "engine": field(
                 choice_with(&ENGINES, &called, "postgresql-17"),
-                ("Engine", "Make and version. It goes up in version, never down, and a snapshot is taken first."),
-                ("Motor", "Slags og version. Den går op i version, aldrig ned, og der tages et øjebliksbillede først."),
+                ("Engine", "Make and version. It goes up in version, never down: first it is tried on a copy, then a snapshot is taken and it is done."),
+                ("Motor", "Slags og version. Den går op i version, aldrig ned: først prøves det på en kopi, så tages et øjebliksbillede, og så sker det."),
             ),
             "databases": databases,
             "users": users,

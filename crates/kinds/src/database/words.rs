@@ -49,9 +49,13 @@ pub(super) fn working(task: &str) -> Text {
             "Loggen udføres igen frem til det tidspunkt, der er valgt.",
             "The log is being carried out again to the time that was chosen.",
         ),
-        "upgrade" => (
-            "Databasen løftes til den nye version. Den svarer ikke imens.",
-            "The database is being lifted to the new version. It does not answer meanwhile.",
+        super::engine::TRIAL | super::engine::TRIAL_REST => (
+            "Skiftet til den nye version prøves på en kopi. Databasen svarer imens som før.",
+            "The change to the new version is being tried on a copy. The database answers meanwhile as before.",
+        ),
+        super::engine::UPGRADE => (
+            "Prøven på en kopi gik godt; databasen skifter nu til den nye version. Den svarer ikke imens.",
+            "The trial on a copy went well; the database is changing to the new version now. It does not answer meanwhile.",
         ),
         "tidy" => ("Den gamle versions data ryddes væk.", "The data of the old version is being cleared away."),
         _ => ("Brugere og databaser sættes.", "Users and databases are being set."),
@@ -71,7 +75,11 @@ pub(super) fn failed(task: &str, reason: &str) -> Text {
             "Loggen kunne ikke udføres igen frem til det tidspunkt. Den, den er lavet af, er urørt. Slet denne, og vælg et andet tidspunkt.",
             "The log could not be carried out again to that time. What it is made from is untouched. Delete this one and choose another time.",
         ),
-        "upgrade" => (
+        super::engine::TRIAL | super::engine::TRIAL_REST => (
+            "Skiftet til den nye version gik ikke godt på en kopi. Databasen er urørt og svarer som før. Vælg den gamle version igen, eller ret fejlen, og stop og start databasen for at prøve igen.",
+            "The change to the new version did not go well on a copy. The database is untouched and answers as before. Choose the old version again, or mend the fault, and stop and start the database to try again.",
+        ),
+        super::engine::UPGRADE => (
             "Databasen kunne ikke løftes til den nye version. Den gamle er urørt og svarer igen. Vælg den gamle version, ret fejlen, og prøv igen.",
             "The database could not be lifted to the new version. The old one is untouched and answers again. Choose the old version, mend the fault, and try again.",
         ),

@@ -4,6 +4,7 @@
 //! <pool>/solutions/<number>/            holder, passable for the edge
 //!                     live/             what the solution has now; its folders belong to the solution's uid, its top to root
 //!                     live/marks/       what tasks have left; travels with snapshots
+//!                     trial/            a copy of live on which something is tried, outside the group, while that goes on
 //!                     snap/<id>         read-only snapshots, each with <id>.json beside it
 //!                     store/            what was kept of its log: no part of snapshots, see `store.rs`
 //!                     retained          while the live part is gone: which snapshot brings it back
@@ -21,7 +22,7 @@
 //! Invariants: `live` and every snapshot are members of the quota group 1/`number`. The holder is not: a full group refuses
 //! renames and new files, and the platform must be able to restore and delete in a full volume. Root touches only
 //! the levels drawn above, never a path that a customer can change. Everything is built under a name that starts with a dot, or as
-//! `live.new`, and renamed; what a crash leaves under such names goes when the pool is opened.
+//! `live.new` or `trial.new`, and renamed; what a crash leaves under such names goes when the pool is opened.
 
 mod bound;
 pub(crate) mod btrfs;
@@ -34,6 +35,7 @@ mod owner;
 mod pool;
 mod snapshot;
 mod store;
+mod trial;
 #[allow(clippy::module_inception, reason = "the wall and the one thing on it share the name")]
 mod volume;
 

@@ -88,7 +88,11 @@ impl Volume {
     /// # Errors
     /// When it cannot be read.
     pub fn marks(&self) -> Result<BTreeMap<String, String>, VolumeError> {
-        let folder = self.folder(MARKS);
+        self.marks_of(LIVE)
+    }
+
+    pub(super) fn marks_of(&self, part: &str) -> Result<BTreeMap<String, String>, VolumeError> {
+        let folder = self.holder.join(part).join(MARKS);
         let doing = || format!("reading {}", folder.display());
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
@@ -442,6 +446,7 @@ impl Volume {
         if self.there(LIVE_NEW)? {
             destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW))?;
         }
+        self.sweep_trial()?;
         let names = self.snap_entries()?;
         let snap = self.holder.join(SNAP);
         for name in &names {
@@ -465,7 +470,7 @@ impl Volume {
         read_number(&self.pool.group_folder(self.number).join(name))
     }
 
-    fn there(&self, name: &str) -> Result<bool, VolumeError> {
+    pub(super) fn there(&self, name: &str) -> Result<bool, VolumeError> {
         let path = if name.is_empty() { self.holder.clone() } else { self.holder.join(name) };
         match fs::symlink_metadata(&path) {
             Ok(_) => Ok(true),
@@ -474,7 +479,7 @@ impl Volume {
         }
     }
 
-    fn must_live(&self) -> Result<(), VolumeError> {
+    pub(super) fn must_live(&self) -> Result<(), VolumeError> {
         if self.there(LIVE)? { Ok(()) } else { Err(VolumeError::Absent(self.number)) }
     }
 

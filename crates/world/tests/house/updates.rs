@@ -280,3 +280,76 @@ fn killed_on_the_way(house: &House, owner: &Client<'_>) {
     let odd: Value = serde_json::from_slice(&swept.stdout).expect("the sweep is JSON");
     assert_eq!(odd["odd"], json!([]), "everything has an owner");
 }
+
+/// A change of version that does not go well on a copy is all that happens; and one that goes well is finished whenever the node dies.
+#[test]
+fn a_later_version_is_tried_on_a_copy_first() {
+    let house = House::up_with("lift", "", "care = { sweep_s = 2 }").expect("the house comes up");
+    let allow = json!([{ "net": own_address(&house) }]);
+    // The later version is on the shelf, and the newest build of it makes no clusters.
+    create(&house, "other", &json!({ "engine": "postgresql-17" }));
+    wait_running(&house, "other");
+    build(&house, "postgresql-17", "aaaaaaaaaaa1", Some("usr/lib/postgresql/17/bin/initdb"));
+    restart(&house);
+    // Killed in the middle of the creation too.
+    let made = create(&house, "pg", &json!({ "engine": "postgresql-15", "allow": allow }));
+    restart(&house);
+    wait_running(&house, "pg");
+    let owner = Client::first(&house, "pg", &made);
+    owner.psql("app", "CREATE TABLE notes AS SELECT n FROM generate_series(1, 1000) n").expect("rows");
+    let started = owner.psql("app", "SELECT pg_postmaster_start_time()").expect("it answers");
+    let version = || owner.psql("app", "SHOW server_version_num").map(|text| text[..2].to_owned());
+
+    wish(&house, &json!({ "engine": "postgresql-17" }));
+    until("it says so", || {
+        let one = house.api(Who::Account, "GET", "/v1/solutions/pg", None).expect("the API answers").body;
+        one["state"] == "trouble"
+    });
+    let one = house.api(Who::Account, "GET", "/v1/solutions/pg", None).expect("the API answers").body;
+    let said = one["message"].as_str().expect("it says why");
+    assert!(said.contains("on a copy") && said.contains("this build is broken"), "{said}");
+    assert_eq!(version().as_deref(), Ok("15"));
+    assert_eq!(owner.psql("app", "SELECT pg_postmaster_start_time()"), Ok(started), "it was not even restarted");
+    let copy = pool(&house).join(format!("solutions/{}/trial", number(&house, "pg")));
+    assert!(!copy.exists(), "the copy is gone");
+    // The old version can be chosen again, for the data is of it.
+    change(&house, "pg", &json!({ "engine": "postgresql-15" }));
+
+    build(&house, "postgresql-17", "aaaaaaaaaaa2", None);
+    restart(&house);
+    wish(&house, &json!({ "engine": "postgresql-17" }));
+    let during = Instant::now();
+    until("it is tried", || copy.exists());
+    // What is written while it is tried is there afterwards: the change is made from the present state.
+    owner.psql("app", "INSERT INTO notes VALUES (1001)").expect("it serves while it is tried");
+    restart(&house);
+    wait_running(&house, "pg");
+    eprintln!("a trial and a change of version, with a death between, took {:.1} s", during.elapsed().as_secs_f64());
+    assert_eq!(version().as_deref(), Ok("17"));
+    assert_eq!(owner.psql("app", "SELECT count(*) FROM notes").as_deref(), Ok("1001"));
+    assert!(!copy.exists(), "the copy is gone");
+    let undone = house.api(Who::Account, "POST", "/v1/solutions/pg/undo", None).expect("the API answers");
+    assert_eq!(undone.status, 202, "{:?}", undone.body);
+    assert_eq!(house.wait_order(undone.body["id"].as_str().expect("an id"), BUILT).expect("it ends")["state"], "done");
+    wait_running(&house, "pg");
+    assert_eq!(version().as_deref(), Ok("15"), "undone");
+    assert_eq!(owner.psql("app", "SELECT count(*) FROM notes").as_deref(), Ok("1001"), "as it was when it changed");
+
+    // A copy that becomes an instance, with a death on the way.
+    let body = json!({ "kind": "database", "name": "twin", "from": { "solution": "pg" } });
+    let twin = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
+    assert_eq!(twin.status, 201, "{:?}", twin.body);
+    restart(&house);
+    house.wait_state("twin", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    let shown = twin.body["credentials"].as_array().expect("credentials").iter().find(|one| one["username"] == "app");
+    let twin =
+        Client::new(&house, "twin", "app", shown.expect("the owner's")["password"].as_str().expect("it is shown"));
+    assert_eq!(twin.psql("app", "SELECT count(*) FROM notes").as_deref(), Ok("1001"));
+}
+
+/// Changes a spec, and waits for nothing.
+fn wish(house: &House, spec: &Value) {
+    let answer = house.api(Who::Account, "PATCH", "/v1/solutions/pg", Some(&json!({ "spec": spec })));
+    let answer = answer.expect("the API answers");
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+}

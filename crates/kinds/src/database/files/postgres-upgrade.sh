@@ -9,10 +9,25 @@ if [ ! -d "$FROM" ]; then
 fi
 rm -rf "$DB" "$DB.new"
 mkdir -p /tmp/old /tmp/new
-ln -sf /run/husorden/db.sock /tmp/old/.s.PGSQL.5432
+ln -sf "$OLD" /tmp/old/.s.PGSQL.5432
 old="--host=/tmp/old --username=husorden"
 new="--host=/tmp/new --username=husorden"
 psql="psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --output=/dev/null"
+asked="psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --tuples-only --no-align"
+# What people made: what belongs to an extension may differ between its versions.
+tables="SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm', 'v', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
+roles="SELECT count(*) FROM pg_roles WHERE rolname !~ '^pg_'"
+
+same() {
+    before=$($asked $old --dbname="$2" --command="$3")
+    after=$($asked $new --dbname="$2" --command="$3")
+    if [ "$before" != "$after" ]; then
+        echo "there were $before $1 in $2, and there are $after after the upgrade" >&2
+        exit 1
+    fi
+}
 
 "$BIN/initdb" --pgdata="/srv/db/$DB.new" --username=husorden --auth=peer --encoding=UTF8 --locale-provider=icu --icu-locale=und \
     --locale=C.UTF-8 --data-checksums --no-instructions --no-sync > /dev/null
@@ -31,7 +46,9 @@ pg_dumpall $old --globals-only --no-tablespaces | sed '/^CREATE ROLE husorden;/d
 for database in $(psql --no-psqlrc --tuples-only --no-align $old --dbname=postgres \
     --command="SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"); do
     pg_dump $old --create --dbname="$database" | $psql $new --dbname=postgres
+    same "tables, views and sequences" "$database" "$tables"
 done
+same roles postgres "$roles"
 vacuumdb --quiet --all --analyze-only $new
 kill -INT "$server"
 wait "$server"

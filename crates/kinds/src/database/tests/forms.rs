@@ -70,7 +70,14 @@ fn what_was_stored_before_there_were_poolers_has_none() {
 fn an_instance_goes_up_in_version_and_never_to_another_make() {
     let old = spec(&json!({"engine": "postgresql-15"}));
     let new = Database.parse(&json!({"engine": "postgresql-17"}), Some(&old)).expect("up");
-    assert!(Database.destructive(&old, &new), "a snapshot comes first");
+    assert!(!Database.destructive(&old, &new), "the plan takes its snapshot when the data is about to change");
+    // While the data is of the old version still, the old one can be chosen again; afterwards it can't.
+    let marks =
+        |engine: &str| std::collections::BTreeMap::from([("engine".to_owned(), format!("{engine} of somebody"))]);
+    let before = Database.held(&new, &marks("postgresql-15"));
+    assert!(Database.parse(&json!({"engine": "postgresql-15"}), Some(&before)).is_ok());
+    assert_eq!(Database.held(&new, &marks("postgresql-17")), new);
+    assert_eq!(Database.held(&old, &marks("postgresql-17")), old);
     assert_eq!(wrong(&json!({"engine": "postgresql-15"}), Some(&new)), ["/engine"]);
     assert_eq!(wrong(&json!({"engine": "mariadb-11.8"}), Some(&new)), ["/engine"]);
 }

@@ -6,7 +6,7 @@ use super::super::{Database, people, plan};
 use super::order;
 use crate::fake::ONLY_BUILD;
 use crate::harness::{Lacks, Start, arrives, live, rests_in_trouble, survives};
-use crate::{Aim, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
+use crate::{Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
 use husorden_base::{Bytes, RuntimeName};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -98,7 +98,8 @@ fn all_services(spec: &Spec) -> Vec<BTreeMap<String, ServiceSight>> {
 fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
     let failed =
         |name: &str| (name.to_owned(), TaskSight { digest: "old".to_owned(), failed: Some("it failed".to_owned()) });
-    vec![BTreeMap::new(), ["init", "replay", "identify", "upgrade", "people", "tidy", "alien"].map(failed).into()]
+    let all = ["init", "replay", "identify", "trial-rest", "trial", "upgrade", "people", "tidy", "alien"];
+    vec![BTreeMap::new(), all.map(failed).into()]
 }
 
 /// Every small state of one order.
@@ -169,7 +170,7 @@ fn a_plan_that_forgets_a_step_is_found_out() {
     fn task(step: &Step, name: &str) -> bool {
         matches!(step, Step::Task { task } if task.name == name)
     }
-    let forgetful: [Forgets; 13] = [
+    let forgetful: [Forgets; 17] = [
         ("the volume", |step| matches!(step, Step::VolumeCreate { .. })),
         ("the limit", |step| matches!(step, Step::VolumeLimit { .. })),
         ("the return", |step| matches!(step, Step::VolumeRevive)),
@@ -181,6 +182,10 @@ fn a_plan_that_forgets_a_step_is_found_out() {
         ("taking the server away", |step| matches!(step, Step::ServiceDrop { .. })),
         ("the data", |step| task(step, "init")),
         ("whose it is", |step| task(step, "identify")),
+        ("the copy", |step| matches!(step, Step::TrialMake { .. })),
+        ("taking the copy away", |step| matches!(step, Step::TrialDrop)),
+        ("bringing the copy to rest", |step| task(step, "trial-rest")),
+        ("the trial", |step| task(step, "trial")),
         ("the upgrade", |step| task(step, "upgrade")),
         ("the people", |step| task(step, "people")),
     ];
@@ -210,6 +215,7 @@ fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
     for (task, start) in [
         ("init", empty),
         ("identify", ready("postgresql-17", "another")),
+        ("trial", ready("postgresql-15", &own)),
         ("upgrade", ready("postgresql-15", &own)),
         ("people", ready("postgresql-17", &own)),
     ] {
@@ -217,7 +223,8 @@ fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
             rests_in_trouble(&Database, &order, &start, task).unwrap_or_else(|why| panic!("{task}: {why}"));
         assert!(!text.da.is_empty() && text.da != text.en, "{task}");
         // After an upgrade that failed the old version serves clients again.
-        if task == "upgrade" {
+        if matches!(task, "trial" | "upgrade") {
+            assert_eq!(sight.trial, None, "the copy is gone");
             let old = engine::service(&spec, engine::Engine::Postgres15, Mode::Serving).digest();
             assert_eq!(sight.services.get(DB).map(|seen| seen.digest.clone()), Some(old));
         }
@@ -244,6 +251,75 @@ fn nothing_is_done_to_data_while_a_server_from_before_is_ending() {
     let tidies = |state| plan::plan(&order, &ready(state)).steps.iter().any(|step| matches!(step, Step::Task { .. }));
     assert!(!tidies(ServiceState::Stopping));
     assert!(tidies(ServiceState::Running) && tidies(ServiceState::Sleeping));
+}
+
+/// Trials of every state: the copy of another wish, one half-way, one that is done, and one that nobody wants.
+#[test]
+fn a_copy_is_used_for_what_it_was_made_for_and_goes() {
+    for (engine, old) in [("postgresql-17", "postgresql-15"), ("mariadb-11.8", "mariadb-10.11")] {
+        let order = order(&json!({ "engine": engine }));
+        let own = format!("{old} to {engine} ");
+        let copies = [vec![("trial.of", "another wish"), ("trial.done", engine)], vec![("trial.of", own.as_str())]];
+        for held in [old, engine] {
+            for copy in &copies {
+                for more in [None, Some(("trial.rests", old)), Some(("trial.done", engine))] {
+                    let marks = [("engine", format!("{held} of {}", order.solution))];
+                    let marks: BTreeMap<String, String> = marks.map(|(key, text)| (key.to_owned(), text)).into();
+                    let trial = copy.iter().copied().chain(more).map(|(key, text)| (key.to_owned(), text.to_owned()));
+                    let sight = Sight {
+                        volume: live(Database.volume(&order.spec)),
+                        trial: Some(marks.clone().into_iter().chain(trial).collect()),
+                        marks,
+                        ..Sight::default()
+                    };
+                    survives(&Database, &order, [Start::of(sight)]).unwrap_or_else(|why| panic!("{why}"));
+                }
+            }
+        }
+    }
+}
+
+/// While a trial runs the instance serves as before, and the data is touched only after a snapshot that knows its version.
+#[test]
+fn the_instance_serves_while_it_is_tried_and_a_snapshot_comes_before_the_change() {
+    for (to, from) in [
+        (engine::Engine::Postgres17, engine::Engine::Postgres15),
+        (engine::Engine::MariaDb118, engine::Engine::MariaDb1011),
+    ] {
+        let order = order(&json!({ "engine": to.word() }));
+        let spec = Spec::stored(&order.spec).expect("it was parsed");
+        let marks = BTreeMap::from([(mark::ENGINE.to_owned(), format!("{} of {}", from.word(), order.solution))]);
+        let mut host = crate::fake::Fake::with(Sight { volume: live(spec.size), marks, ..Sight::default() });
+        let serving = engine::service(&spec, from, Mode::Serving).digest();
+        let mut tried = false;
+        while let crate::Outcome::Waits(sight, _) = crate::pass(&Database, &order, &mut host) {
+            if sight.tasks.contains_key(engine::TRIAL) {
+                tried = true;
+                assert_eq!(sight.services.get(DB).map(|seen| &seen.digest), Some(&serving), "it serves");
+            }
+            host.time_passes();
+        }
+        assert!(tried);
+        let place = |wanted: fn(&Step) -> bool| host.done.iter().position(wanted).expect("it is a step");
+        let snapshot =
+            place(|step| matches!(step, Step::Snapshot { before, spec: Some(_), .. } if before == "upgrade"));
+        let upgrade = place(|step| matches!(step, Step::Task { task } if task.name == engine::UPGRADE));
+        let trial = place(|step| matches!(step, Step::Task { task } if task.name == engine::TRIAL));
+        assert!(trial < snapshot && snapshot < upgrade);
+        let on_copy = host.done.iter().filter_map(|step| match step {
+            Step::Task { task } if task.name.starts_with("trial") => Some(&task.sandbox),
+            Step::Service { role, service } if role == engine::TRIAL => Some(&service.sandbox),
+            _ => None,
+        });
+        for sandbox in on_copy {
+            assert_eq!(sandbox.network, crate::Network::Nothing);
+            assert!(
+                !sandbox.binds.iter().any(|bind| matches!(bind.from, crate::Place::Folder(_))),
+                "{:?}",
+                sandbox.binds
+            );
+        }
+    }
 }
 
 #[test]
