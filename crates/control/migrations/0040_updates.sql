@@ -47,7 +47,7 @@ language sql immutable set search_path = public, pg_temp as $$
         when p_kind in ('measure.decided', 'measure.taken', 'measure.lifted', 'measure.ended', 'complaint.made', 'complaint.answered') then 'decisions'
         when p_kind in ('grant.given', 'grant.broken', 'grant.used', 'token.created', 'token.revoked', 'webhook.created', 'webhook.changed',
                         'webhook.deleted', 'member.rescued') then 'access'
-        when p_kind in ('solution.trouble', 'update.rolled-back', 'volume.filling', 'volume.full', 'volume.room', 'wish.refused', 'order.failed', 'webhook.failed') then 'trouble'
+        when p_kind in ('solution.trouble', 'update.rolled-back', 'log.broken', 'volume.filling', 'volume.full', 'volume.room', 'wish.refused', 'order.failed', 'webhook.failed') then 'trouble'
         when p_kind in ('solution.deleted', 'solution.undone', 'solution.buried') then 'deletion'
         when p_kind in ('solution.created', 'solution.changed', 'solution.started', 'solution.stopped', 'credential.changed', 'update.held') then 'work'
         -- A solution that wakes and sleeps is no news.

@@ -3,23 +3,25 @@
 use crate::builds::{End, Stage};
 use crate::fake::{Fake, ONLY_BUILD};
 use crate::harness::{Start, Tally, crashes, survives_on};
-use crate::{Aim, Credential, Kind, Order, Outcome, Sight, Step, kind, pass};
+use crate::{Aim, Credential, KINDS, Kind, Order, Outcome, Sight, Step, pass};
 use husorden_base::{Number, SolutionId};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const NEW: &str = "bbbbbbbbbbbb";
 
-fn forms() -> [(&'static dyn Kind, Value); 5] {
-    let of = |name: &str| kind(name).expect("a kind");
-    let app = json!({"name": "wordpress", "admin_email": "anna@shop.example"});
-    [
-        (of("website"), json!({"domains": ["a.example"], "app": app})),
-        (of("website"), json!({"domains": ["a.example"]})),
-        (of("website"), json!({"domains": ["a.example"], "runtime": "static"})),
-        (of("database"), json!({})),
-        (of("database"), json!({"engine": "mariadb-11.8"})),
-    ]
+/// What each kind offers, with the fields that nobody can offer for its owner.
+fn forms() -> Vec<(&'static dyn Kind, Value)> {
+    let filled = |kind: &'static dyn Kind, mut form: Value| {
+        if kind.schema()["properties"]["domains"].is_object() {
+            form["domains"] = json!(["a.example"]);
+        }
+        if form["app"].is_object() {
+            form["app"]["admin_email"] = json!("anna@shop.example");
+        }
+        (kind, form)
+    };
+    KINDS.into_iter().flat_map(|kind| kind.offers().into_iter().map(move |offer| filled(kind, offer.spec))).collect()
 }
 
 fn order(kind: &dyn Kind, form: &Value) -> Order {
