@@ -49,7 +49,7 @@ impl Row for RunsOn {
         let refused = |build: &str| self.refused.as_ref().is_some_and(|refused| refused.build == build);
         let newer = self.newer.as_ref().map(|newer| {
             let state = if refused(&newer.build) { " (rolled back)" } else { "" };
-            format!("{}{state} {}", newer.build, versions(&newer.packages)).trim_end().to_owned()
+            format!("{}{state}\n{}", newer.build, versions(&newer.packages)).trim_end().to_owned()
         });
         vec![
             self.runtime.clone(),
@@ -65,6 +65,7 @@ impl Row for RunsOn {
     }
 }
 
+/// One a line: PHP alone is eleven packages.
 fn versions(packages: &BTreeMap<String, String>) -> String {
-    packages.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
+    packages.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join("\n")
 }
