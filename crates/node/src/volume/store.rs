@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// The subvolume.
 pub(super) const STORE: &str = "store";
+/// Room that is made in a full store for what the platform writes there itself.
+const OWN_ROOM: u64 = 1 << 20;
 
 /// The newest line of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +72,24 @@ impl Volume {
         };
         let about = About { solution: solution.to_owned(), engine: line.engine, room: self.store_room()?.0 };
         let text = serde_json::to_vec(&about).expect("plain data has a JSON form");
-        self.write_about(&line.folder, &text).map_err(VolumeError::io("saying whose a log store is"))?;
+        self.with_room("saying whose a log store is", || self.write_about(&line.folder, &text))?;
         Ok(line.folder)
+    }
+
+    /// Writes something small of the platform's own, and makes room for it where the store is full: whoever keeps segments is told by it
+    /// how many may stay. A death in between leaves a limit that is little above what is held, until the next such write.
+    fn with_room<T>(&self, doing: &str, write: impl Fn() -> io::Result<T>) -> Result<T, VolumeError> {
+        let kept = || write().map_err(VolumeError::io(doing));
+        match (kept(), self.store_group()?) {
+            (Err(error), Some(group)) if error.is_full() => {
+                let raised = Bytes(self.store_used()?.0 + OWN_ROOM);
+                btrfs::group_limit(self.pool.top(), group, raised.0).map_err(VolumeError::io(doing))?;
+                let written = kept();
+                self.set_store_room(self.bound()?.limit)?;
+                written
+            }
+            (other, _) => other,
+        }
     }
 
     /// Written beside, and moved there: the folder is the solution's own, and what lies in it under that name may be anything.
@@ -100,7 +118,7 @@ impl Volume {
         let number = before.as_ref().map_or(1, |line| line.number + 1);
         let folder = self.store().join(format!("{number:06}-{engine}"));
         let fresh = self.store().join(".line");
-        let made = (|| {
+        self.with_room("beginning a line of a log store", || {
             if fresh.exists() {
                 fs::remove_dir(&fresh)?;
             }
@@ -108,8 +126,7 @@ impl Volume {
             chown(&fresh, Some(self.number.uid()), Some(self.number.uid()))?;
             fs::rename(&fresh, &folder)?;
             open_folder(&self.store())?.sync_all()
-        })();
-        made.map_err(VolumeError::io("beginning a line of a log store"))?;
+        })?;
         // Two lines are kept: that one, and the one before.
         for old in self.lines_before(number.saturating_sub(1))? {
             remove(&old).map_err(VolumeError::io("removing an old line of a log store"))?;

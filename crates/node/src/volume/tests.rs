@@ -123,6 +123,30 @@ fn a_volume_is_made_whole_and_shut_to_others() {
 }
 
 #[test]
+fn a_full_log_store_still_says_whose_it_is_and_how_much_may_stay() {
+    let place = Place::new();
+    let pool = Pool::open(&place.ground, &place.config(900)).expect("a pool");
+    let volume = made(&pool, N, Bytes::gib(2));
+    let engine = "postgresql-17".parse().expect("a runtime");
+    let line = volume.line_for(&engine, "a").expect("a line");
+    let room = volume.store_room().expect("room");
+    fill(&line.join("segment"), 300 << 20).expect("it fits");
+    // The volume is made smaller, and with it what the store may hold: that is less than it holds.
+    volume.set_limit(Bytes::mib(256)).expect("a limit");
+    pool.sync().expect("a sync");
+    let less = volume.store_room().expect("room");
+    assert!(less < room && less < volume.store_used().expect("used"), "{less} of {room}");
+    fill(&line.join("more"), 8 << 20).expect_err("it is full");
+    for round in 0..300 {
+        assert_eq!(volume.line_for(&engine, &format!("again {round}")).expect("it is said"), line);
+    }
+    let said = fs::read_to_string(line.join("about.json")).expect("it lies there");
+    assert!(said.contains(&format!("{}", less.0)), "{said}");
+    assert_eq!(volume.store_room().expect("room"), less, "the limit is back");
+    assert_ne!(volume.line_for(&"postgresql-15".parse().expect("a runtime"), "a").expect("a new line"), line);
+}
+
+#[test]
 fn the_limit_holds_for_root_and_after_a_restore() {
     for (wish, mode) in [(QuotaWish::Best, QuotaMode::Simple), (QuotaWish::Plain, QuotaMode::Plain)] {
         limit_holds(wish, mode);
