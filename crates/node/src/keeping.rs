@@ -127,6 +127,8 @@ enum Work {
     Rest,
     /// A snapshot is taken to begin from.
     Base,
+    /// There is no room for our own snapshots.
+    GiveUp,
 }
 
 /// One log, as it is seen now.
@@ -137,6 +139,8 @@ struct Log {
     known: Known,
     running: bool,
     seen: Option<LogSeen>,
+    /// Among the snapshots are some of our own.
+    ours: bool,
 }
 
 impl Log {
@@ -204,7 +208,9 @@ impl Log {
         }
         known.settled = known.all && !running;
         let to = (!known.all).then_some(known.to);
-        let mut seen = window::window(line.number, &pieces, &bases(volume)?, to);
+        let bases = bases(volume)?;
+        let ours = bases.iter().any(|base| base.ours);
+        let mut seen = window::window(line.number, &pieces, &bases, to);
         if let Some(seen) = &mut seen {
             seen.bytes = volume.store_used().map_or(0, |bytes| bytes.0);
             seen.room = volume.store_room().map_or(0, |bytes| bytes.0);
@@ -212,7 +218,7 @@ impl Log {
         known.seen.clone_from(&seen);
         let known = known.clone();
         drop(all_known);
-        Ok(Some(Self { segments, line, pieces, known, running, seen }))
+        Ok(Some(Self { segments, line, pieces, known, running, seen, ours }))
     }
 
     fn due(&self, node: &Node, wish: &Wish) -> Option<Work> {
@@ -228,8 +234,10 @@ impl Log {
             }
             Who::Command(_) | Who::Engine { .. } => {}
         }
-        let room = node.sandboxes.fill(wish.number) == Fill::Room;
-        (room && self.wants_base(node)).then_some(Work::Base)
+        if node.sandboxes.fill(wish.number) == Fill::Room {
+            return self.wants_base(node).then_some(Work::Base);
+        }
+        self.ours.then_some(Work::GiveUp)
     }
 
     /// Whether a snapshot is to be taken from which the log can be carried out: there is none, or the newest is old, or far behind.
@@ -310,6 +318,7 @@ fn begin(node: &Arc<Node>, wish: Wish, log: Log, work: Work) {
             Work::Ask => ask(&worker, &wish, &log),
             Work::Rest => rest(&worker, &wish, &log),
             Work::Base => base(&worker, &wish, &log),
+            Work::GiveUp => give_up(&worker, &wish),
         }
         worker.keeping.at_work().remove(&wish.solution);
         worker.keeping.count.fetch_sub(1, Ordering::Relaxed);
@@ -380,6 +389,22 @@ fn base(node: &Node, wish: &Wish, log: &Log) {
         Ok(()) => node.keeper.wake(wish.solution),
         Err(error) => {
             warn!(number = %wish.number, error = crate::host::causes(&error), "no snapshot for a log to begin from")
+        }
+    }
+}
+
+/// Lets our own snapshots go where the disk is used up: what they hold is held against its owner, who clears up in vain as long as they
+/// are there. The next is taken when there is room.
+fn give_up(node: &Node, wish: &Wish) {
+    let Some(_claim) = node.verbs.claim(wish.solution) else { return };
+    let volume = node.volume(wish.number);
+    let given = volume.snapshots().and_then(|all| {
+        all.iter().filter(|info| info.why == Why::Base).try_for_each(|info| volume.snapshot_delete(&info.id))
+    });
+    match given {
+        Ok(()) => node.keeper.wake(wish.solution),
+        Err(error) => {
+            warn!(number = %wish.number, error = crate::host::causes(&error), "a full disk keeps our snapshots")
         }
     }
 }
