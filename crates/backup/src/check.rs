@@ -257,12 +257,7 @@ impl Repository {
             Some(_) => {}
         }
         for blob in blobs {
-            let location = Location {
-                pack: 0,
-                offset: blob.offset,
-                length: blob.length,
-                uncompressed: blob.uncompressed_length.unwrap_or(0),
-            };
+            let location = Location::in_its_pack(blob);
             let start = blob.offset as usize;
             let sealed = bytes.get(start..start + blob.length as usize).unwrap_or_default();
             if let Err(fault) = self.unseal(&blob.id, &location, sealed) {

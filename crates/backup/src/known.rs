@@ -1,7 +1,7 @@
 //! Which blobs a repository has and where: all index files together, in memory.
 
 use crate::crypt::SEAL_BYTES;
-use crate::format::{BlobType, IndexFile, IndexPack};
+use crate::format::{BlobType, IndexBlob, IndexFile, IndexPack};
 use crate::id::Id;
 use std::collections::HashMap;
 
@@ -17,6 +17,11 @@ pub(crate) struct Location {
 }
 
 impl Location {
+    /// As a pack's own list says it, for who holds that pack already.
+    pub(crate) fn in_its_pack(blob: &IndexBlob) -> Self {
+        Self { pack: 0, offset: blob.offset, length: blob.length, uncompressed: blob.uncompressed_length.unwrap_or(0) }
+    }
+
     /// Bytes of the blob before compression and sealing.
     pub(crate) fn plain_bytes(&self) -> u64 {
         match self.uncompressed {

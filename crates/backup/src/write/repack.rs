@@ -35,12 +35,7 @@ impl Repository {
         let place = Place::In(Folder::Data, id);
         let pack = self.target.get(place, None)?;
         for blob in blobs {
-            let location = Location {
-                pack: 0,
-                offset: blob.offset,
-                length: blob.length,
-                uncompressed: blob.uncompressed_length.unwrap_or(0),
-            };
+            let location = Location::in_its_pack(blob);
             let start = blob.offset as usize;
             let sealed = pack.get(start..start + blob.length as usize);
             let sealed = sealed.ok_or_else(|| Fault::damaged(place, "it ends before what it holds"))?;
