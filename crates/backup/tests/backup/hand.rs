@@ -52,11 +52,17 @@ pub(crate) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+/// With all its digits: of two backups within a second, "latest" is the second.
+fn moment() -> Moment {
+    let now = now();
+    Moment { seconds: now.as_second(), nanoseconds: now.subsec_nanosecond() }
+}
+
 pub(crate) fn options() -> Options {
     Options {
         host: "node1.test".to_owned(),
         tags: vec!["solution-7".to_owned()],
-        time: Moment { seconds: now().as_second(), nanoseconds: 0 },
+        time: moment(),
         workers: 2,
         stop: Arc::new(AtomicBool::new(false)),
     }
