@@ -63,6 +63,12 @@ ids! {
     GrantId,
     /// A question to a node.
     QuestionId,
+    /// A place where backups go.
+    TargetId,
+    /// A backup of a solution.
+    BackupId,
+    /// A proof that a backup can be restored and opened.
+    ProofId,
 }
 
 /// A small number that one installation gives to one solution and never again; interface names, uids, quota groups and

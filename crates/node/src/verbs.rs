@@ -170,6 +170,9 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         Verb::Load { part, format, before, failed, .. } => {
             crate::flow::load(node, wish, order, Part { part, format }, (before, failed))
         }
+        Verb::BackUp { .. } | Verb::BackupRestore { .. } | Verb::BackupRead { .. } | Verb::Prove { .. } => {
+            Err(no_backups())
+        }
         Verb::Update => crate::updates::now(node, wish.solution, order),
         Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
@@ -177,7 +180,7 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
     // A restore begins another line of the log.
     node.forget_log(wish.solution);
     let state = match result {
-        Ok(()) => VerbState::Done,
+        Ok(()) => VerbState::done(),
         Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },
     };
     if let Err(error) =
@@ -196,10 +199,23 @@ fn doing(verb: &Verb) -> Text {
         Verb::Unpack { .. } => Text::new("Pakker arkivet ud", "Unpacking the archive"),
         Verb::Dump { .. } => Text::new("Trækker ud", "Dumping"),
         Verb::Load { .. } => Text::new("Læser ind", "Loading"),
+        Verb::BackUp { .. } => Text::new("Tager backup", "Backing up"),
+        Verb::BackupRestore { .. } => Text::new("Gendanner fra en backup", "Restoring from a backup"),
+        Verb::BackupRead { .. } => Text::new("Læser i en backup", "Reading a backup"),
+        Verb::Prove { .. } => Text::new("Prøver en backup", "Proving a backup"),
         Verb::Update => Text::new("Opdaterer", "Updating"),
         Verb::Wake => Text::new("Starter", "Starting"),
         Verb::Sleep => Text::new("Stopper", "Stopping"),
     }
+}
+
+fn no_backups() -> Refusal {
+    Refusal::new(
+        "no-backups",
+        501,
+        Text::new("Noden kan ikke tage backup", "The node cannot back up"),
+        Text::new("Den er af en ældre udgave; opdatér den.", "It is of an older release; update it."),
+    )
 }
 
 fn failed(code: &str, da: &str, en: &str) -> VerbState {

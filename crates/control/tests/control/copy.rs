@@ -39,7 +39,7 @@ async fn a_copy_is_made_of_a_snapshot_that_is_chosen_or_taken_now() {
     assert_eq!((origin.solution, origin.number, origin.snapshot), (first.solution, first.number, taken));
     let generation = |wish: &husorden_wire::node::Wish| wish.credentials["admin"].generation;
     assert_eq!(generation(&second), generation(&first) + 1, "what was copied holds an older password");
-    node.progress(order, VerbState::Done).await;
+    node.progress(order, VerbState::done()).await;
     node.seen(&first, SeenState::Settled, |seen| seen.snapshots = vec![snapshot(taken)]).await;
     node.settled(&second).await;
 

@@ -89,7 +89,7 @@ async fn a_destructive_change_waits_for_its_snapshot() {
     let stop = again.wish().await;
     assert_eq!((stop.aim, stop.generation, &stop.spec["engine"]), (Aim::Stop, 4, &json!("one")));
     house.call("POST", "/v1/solutions/shop/start", Value::Null).await.is(200);
-    again.progress(id, VerbState::Done).await;
+    again.progress(id, VerbState::done()).await;
     let second = loop {
         let wish = again.wish().await;
         if wish.spec["engine"] == "two" {
@@ -107,7 +107,7 @@ async fn a_destructive_change_waits_for_its_snapshot() {
     house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.is(202);
     let (undo, verb) = again.verb().await;
     assert!(matches!(verb, Verb::Restore { snapshot, .. } if snapshot == taken), "{verb:?}");
-    again.progress(undo, VerbState::Done).await;
+    again.progress(undo, VerbState::done()).await;
     let third = loop {
         let wish = again.wish().await;
         if wish.solution == first.solution && wish.spec["engine"] == "one" {
@@ -162,7 +162,7 @@ async fn snapshots_are_taken_restored_and_deleted() {
     node.progress(id, VerbState::Running { text, percent: Some(40) }).await;
     let running = order(&house, id, "running").await;
     assert_eq!((&running["percent"], &running["message"]), (&json!(40), &json!("Taking")));
-    node.progress(id, VerbState::Done).await;
+    node.progress(id, VerbState::done()).await;
     order(&house, id, "done").await;
     let list = house.get("/v1/solutions/shop/snapshots").await;
     assert_eq!((&list["items"][0]["state"], &list["items"][0]["label"]), (&json!("ready"), &json!("mine")));
@@ -171,7 +171,7 @@ async fn snapshots_are_taken_restored_and_deleted() {
     let (restore, verb) = node.verb().await;
     let Verb::Restore { before, .. } = verb else { panic!("{verb:?}") };
     house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.refused(409, "undo-not-yet");
-    node.progress(restore, VerbState::Done).await;
+    node.progress(restore, VerbState::done()).await;
     order(&house, restore, "done").await;
     let undo = house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.is(202);
     assert_eq!(undo["verb"], "restore");
@@ -179,7 +179,7 @@ async fn snapshots_are_taken_restored_and_deleted() {
     assert!(matches!(verb, Verb::Restore { snapshot, .. } if snapshot == before), "{verb:?}");
     house.call("DELETE", &format!("/v1/solutions/shop/snapshots/{snapshot}"), Value::Null).await.is(202);
     let (delete, _) = node.verb().await;
-    node.progress(delete, VerbState::Done).await;
+    node.progress(delete, VerbState::done()).await;
     order(&house, delete, "done").await;
     house
         .call("POST", &format!("/v1/solutions/shop/snapshots/{snapshot}/restore"), Value::Null)
@@ -222,7 +222,7 @@ async fn an_upload_is_fetched_by_the_node_and_gone_afterwards() {
     let mut got = Vec::new();
     stream.read_to_end(&mut got).await.unwrap();
     assert!(got == bytes, "{} bytes came", got.len());
-    node.progress(id, VerbState::Done).await;
+    node.progress(id, VerbState::done()).await;
     order(&house, id, "done").await;
     until("the spool is empty", async || (spooled() == 0).then_some(())).await;
     house.running.stop().await;

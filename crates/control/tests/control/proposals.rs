@@ -233,7 +233,7 @@ async fn neither_undo_nor_a_snapshot_stands_in_the_way_of_who_may_connect() {
         }
     };
     assert_eq!(meanwhile.spec["engine"], "one");
-    node.progress(order, VerbState::Done).await;
+    node.progress(order, VerbState::done()).await;
     let second = loop {
         let wish = node.wish().await;
         if wish.spec["engine"] == "two" {
@@ -244,7 +244,7 @@ async fn neither_undo_nor_a_snapshot_stands_in_the_way_of_who_may_connect() {
     change(&house, "db", json!({ "allow": [{ "net": "192.0.2.9" }] })).await.is(200);
     house.call("POST", "/v1/solutions/db/undo", Value::Null).await.is(202);
     let (undo, _) = node.verb().await;
-    node.progress(undo, VerbState::Done).await;
+    node.progress(undo, VerbState::done()).await;
     let spec = until("the spec is back", async || {
         let spec = house.get("/v1/solutions/db").await["spec"].clone();
         Some(spec).filter(|spec| spec["engine"] == "one")

@@ -290,7 +290,7 @@ async fn a_node_has_no_say_in_what_stands_on_another() {
     let before = rows().await;
     let (mut other, _) = Node::hello_as(&house.config.node_socket, "other").await;
     other.seen(&wish, SeenState::Trouble, |seen| seen.generation += 1).await;
-    other.progress(order, VerbState::Done).await;
+    other.progress(order, VerbState::done()).await;
     other.measured(&measure, MeasureState::InForce).await;
     other
         .say(&FromNode::WishRefused {

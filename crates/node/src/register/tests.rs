@@ -15,6 +15,7 @@ fn wish(number: u32, generation: u64) -> Wish {
         spec: serde_json::json!({}),
         credentials: BTreeMap::new(),
         from: None,
+        from_backup: None,
         retain_until: None,
         epoch: 1,
         generation,

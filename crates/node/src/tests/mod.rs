@@ -110,6 +110,7 @@ fn wish(number: u32) -> Wish {
         spec: serde_json::json!({}),
         credentials: BTreeMap::new(),
         from: None,
+        from_backup: None,
         retain_until: None,
         epoch: 1,
         generation: 1,

@@ -29,7 +29,7 @@ fn events(house: &House, name: &str) -> Vec<String> {
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + MADE;
+    let end = Instant::now() + MADE * 2;
     while !holds() {
         assert!(Instant::now() < end, "{what}");
         std::thread::sleep(Duration::from_millis(200));
@@ -227,5 +227,11 @@ fn a_full_mariadb(house: &House, owner: &Client<'_>) {
     until("it takes changes", || owner.mariadb("app", &insert).is_ok());
     assert_eq!(count(), Ok(ROWS));
     assert_eq!(server(house, owner), pid, "a change of size restarts nothing");
-    until("it is said", || events(house, "my").last().map(String::as_str) == Some("volume.room"));
+    // Its own log of what was written fills the smaller disk until it is kept, within a minute, so it may be full once more before there is
+    // room for good; nine tenths of it are said too.
+    until("it is said", || {
+        let said = events(house, "my");
+        let last = said.iter().rfind(|event| ["volume.full", "volume.room"].contains(&event.as_str()));
+        last.map(String::as_str) == Some("volume.room")
+    });
 }

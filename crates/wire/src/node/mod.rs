@@ -8,10 +8,22 @@
 //! Bulk data (an uploaded archive) goes over a connection of its own that opens with [`FromNode::Fetch`]; control answers
 //! with the bytes and closes. What a node hands out goes over one that opens with [`FromNode::Give`].
 
-use husorden_base::{AccountId, MeasureId, Name, Number, OrderId, QuestionId, Refusal, SnapshotId, SolutionId, Text};
-use husorden_kinds::{Aim, Builds, Credential, Waiting};
+mod backup;
+mod seen;
+
+pub use backup::{
+    Address, BackedUp, Counted, Level, Opened, ProofStep, Proven, Reading, Repository, Returning, Secrets, Unlocked,
+};
+pub use seen::{
+    BuildHealth, EvidenceLine, Health, LogBase, LogSeen, MeasureSeen, MeasureState, Outside, PoolHealth, REFUSED_MAX,
+    Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, VolumeUsage,
+};
+
+use husorden_base::{
+    AccountId, BackupId, MeasureId, Name, Number, OrderId, ProofId, QuestionId, Refusal, SnapshotId, SolutionId, Text,
+};
+use husorden_kinds::{Aim, Credential};
 use husorden_rules::Measure;
-use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,6 +58,9 @@ pub struct Wish {
     /// What its volume is made from, when it is made; none for an empty one.
     #[serde(default)]
     pub from: Option<Origin>,
+    /// The backup that its volume is made from, when it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_backup: Option<BackupOrigin>,
     /// With [`Aim::Gone`]: until when what is retained stays.
     #[serde(default)]
     pub retain_until: Option<Timestamp>,
@@ -67,6 +82,17 @@ pub struct Origin {
     /// The time to which its log is carried out from there; none for what the snapshot holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+}
+
+/// A solution's backup, which a volume is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupOrigin {
+    /// Whose backup it is.
+    pub solution: SolutionId,
+    /// Where it lies.
+    pub repository: Repository,
+    /// Its name in the repository.
+    pub copy: String,
 }
 
 /// What control says to a node.
@@ -182,6 +208,46 @@ pub enum Verb {
         /// The id of the snapshot that is taken of what a failure left, before that is undone.
         failed: SnapshotId,
     },
+    /// Write a backup: a snapshot is taken, and goes to a repository from a sandbox, as the solution's uid. What runs is not disturbed, and
+    /// other verbs are done meanwhile. It ends with [`Outcome::BackedUp`].
+    BackUp {
+        /// Its id.
+        backup: BackupId,
+        /// Where to.
+        repository: Box<Repository>,
+    },
+    /// Put what a backup holds in the place of what is there; the state before is kept as a snapshot, so that this can be undone.
+    BackupRestore {
+        /// Where it lies.
+        repository: Box<Repository>,
+        /// The backup's name in the repository.
+        copy: String,
+        /// How much of it.
+        what: Returning,
+        /// The id of the snapshot that is taken first.
+        before: SnapshotId,
+    },
+    /// Hand out something that stands in a backup as one stream ([`FromNode::Give`]), read in a sandbox as the solution's uid.
+    BackupRead {
+        /// Where it lies.
+        repository: Box<Repository>,
+        /// The backup's name in the repository.
+        copy: String,
+        /// What.
+        what: Reading,
+    },
+    /// Prove a backup: restore it on a volume made for that, open it without network, and compare it with what was noted when it was
+    /// written. It ends with [`Outcome::Proven`], also when it does not pass.
+    Prove {
+        /// The proof's id.
+        proof: ProofId,
+        /// Where the backup lies.
+        repository: Box<Repository>,
+        /// The backup's name in the repository.
+        copy: String,
+        /// How far to go.
+        level: Level,
+    },
     /// Move to the newest builds now rather than in the maintenance window. A node of the version before does not know it.
     Update,
     /// Start the solution's services now rather than at the first request.
@@ -235,6 +301,19 @@ pub enum FromNode {
         node: String,
         /// Which order.
         order: OrderId,
+    },
+    /// First line of a connection on which control answers with one line, [`Unlocked`]: what opens the repository of an order, or of the
+    /// backup that a wished volume is made from.
+    Unlock {
+        /// Who asks; it is answered to the node that the order or wish is for.
+        node: String,
+        /// For which order; none for the origin of a wish.
+        #[serde(default)]
+        order: Option<OrderId>,
+        /// For which solution.
+        solution: SolutionId,
+        /// The public half of a key that this node has made for itself (an age recipient, `age1…`); the answer is sealed to it.
+        recipient: String,
     },
     /// What was seen of a solution, sent when it changed and until control has noted it.
     Seen(Box<Seen>),
@@ -299,205 +378,6 @@ pub enum FromNode {
     },
 }
 
-/// Solutions in one [`FromNode::Samples`].
-pub const SAMPLES_MAX: usize = 200;
-
-/// What was measured of one solution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// Which.
-    pub solution: SolutionId,
-    /// When.
-    pub at: Timestamp,
-    /// Figures by name.
-    pub values: BTreeMap<String, f64>,
-}
-
-/// Sources in one [`FromNode::Refused`].
-pub const REFUSED_MAX: usize = 200;
-
-/// Attempts to connect to a solution from one place that its port refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
-    /// To which solution.
-    pub solution: SolutionId,
-    /// To which TCP port of it.
-    pub port: u16,
-    /// From where: an IPv4 address, or an IPv6 /64.
-    pub net: IpNet,
-    /// How often since it was said last.
-    pub attempts: u32,
-    /// When first.
-    pub first: Timestamp,
-    /// When last.
-    pub last: Timestamp,
-}
-
-/// What was seen of one solution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    /// Which.
-    pub solution: SolutionId,
-    /// Number of this report on this node, growing; control answers with it.
-    pub report: u64,
-    /// Epoch of the wish that was pursued.
-    pub epoch: u64,
-    /// Generation of the wish that was pursued.
-    pub generation: u64,
-    /// Whether the node could look. When it could not, what stands below of volume, snapshots, marks and services is
-    /// unknown, and nothing may be concluded from its absence.
-    #[serde(default)]
-    pub looked: bool,
-    /// How it stands.
-    pub state: SeenState,
-    /// Why it does not stand as wished, if so.
-    #[serde(default)]
-    pub waiting: Option<Waiting>,
-    /// Disk use, if there is a volume.
-    #[serde(default)]
-    pub usage: Option<VolumeUsage>,
-    /// Snapshots that lie on the node.
-    #[serde(default)]
-    pub snapshots: Vec<SnapshotSeen>,
-    /// Facts on the volume, such as what app is installed.
-    #[serde(default)]
-    pub marks: BTreeMap<String, String>,
-    /// Services by role: `sleeping`, `running`, `stopping` or `failing`.
-    #[serde(default)]
-    pub services: BTreeMap<String, String>,
-    /// What it runs on, and what its updates came to.
-    #[serde(default)]
-    pub builds: Builds,
-    /// Which seconds of it can be had again; none where no log is kept, or there is nothing to begin from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log: Option<LogSeen>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Which seconds of a solution can be had again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogSeen {
-    /// From here on.
-    pub from: Timestamp,
-    /// Up to here; none where everything is kept, and that is now.
-    #[serde(default)]
-    pub to: Option<Timestamp>,
-    /// Spans between that cannot be had: the clock showed their times more than once.
-    #[serde(default)]
-    pub holes: Vec<(Timestamp, Timestamp)>,
-    /// Snapshots that the log is carried out from, the oldest first.
-    #[serde(default)]
-    pub bases: Vec<LogBase>,
-    /// Pieces have gone that would have reached further back, for there was no room.
-    #[serde(default)]
-    pub broken: bool,
-    /// Bytes that are kept.
-    #[serde(default)]
-    pub bytes: u64,
-    /// Bytes that may be.
-    #[serde(default)]
-    pub room: u64,
-}
-
-/// A snapshot that the log is carried out from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogBase {
-    /// Which.
-    pub snapshot: SnapshotId,
-    /// To any time from here on.
-    pub from: Timestamp,
-}
-
-/// How a solution stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SeenState {
-    /// As wished.
-    Settled,
-    /// Work goes on.
-    Working,
-    /// Something is wrong; `waiting` says what.
-    Trouble,
-}
-
-/// Disk use of one solution in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VolumeUsage {
-    /// What the live volume holds.
-    pub live: u64,
-    /// What only snapshots hold.
-    pub snapshots: u64,
-    /// The limit on both.
-    pub limit: u64,
-    /// It is used up: what can be told to write nothing more was told so.
-    #[serde(default)]
-    pub full: bool,
-}
-
-/// A snapshot as it lies on the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotSeen {
-    /// Its id.
-    pub id: SnapshotId,
-    /// When it was taken.
-    pub taken: Timestamp,
-    /// Its label.
-    pub label: String,
-    /// The destructive verb it was taken before, if the platform took it.
-    pub before: Option<String>,
-    /// Fields of the spec as they were with this data, where the wish was ahead of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spec: Option<Value>,
-}
-
-/// How far a measure is on a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MeasureState {
-    /// Written down on the node; it survives everything from here on.
-    Kept,
-    /// In force: the edge refuses, connections are cut, sandboxes are frozen or gone.
-    InForce,
-    /// Lifted, and served again.
-    Lifted,
-}
-
-/// What a probe met that reaches a measure's solutions as a stranger does, from a network of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MeasureSeen {
-    /// Which.
-    pub measure: MeasureId,
-    /// The revision that was looked for.
-    pub revision: u64,
-    /// What was met.
-    pub what: Outside,
-    /// When.
-    pub at: Timestamp,
-    /// The probe, such as `local/probe`: the node and its network.
-    pub by: String,
-    /// The status that the last solution asked gave, where the answer has one.
-    #[serde(default)]
-    pub status: Option<u16>,
-    /// Solutions that were asked; none where nothing is reached from outside.
-    pub asked: u32,
-    /// Why it was not seen.
-    #[serde(default)]
-    pub why: Option<Text>,
-}
-
-/// What strangers meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outside {
-    /// Everything the measure covers is closed, with the case number.
-    Closed,
-    /// Nothing shows this measure any more.
-    Open,
-    /// Neither could be seen; it is tried again.
-    NotSeen,
-}
-
 /// How far an order is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
@@ -510,7 +390,11 @@ pub enum VerbState {
         percent: Option<u8>,
     },
     /// Done.
-    Done,
+    Done {
+        /// What came of it, where that is more than that it is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<Box<Outcome>>,
+    },
     /// Refused or failed; nothing was changed, or what was changed was brought back.
     Failed {
         /// Why, and what to do.
@@ -518,84 +402,22 @@ pub enum VerbState {
     },
 }
 
-/// A line of evidence as a node writes it.
+impl VerbState {
+    /// Done, and there is nothing more to say.
+    #[must_use]
+    pub const fn done() -> Self {
+        Self::Done { result: None }
+    }
+}
+
+/// What came of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvidenceLine {
-    /// Number on this node, growing without gaps.
-    pub serial: u64,
-    /// When.
-    pub at: Timestamp,
-    /// What, such as `measure.begin` or `volume.destroy.end`.
-    pub act: String,
-    /// On which solution, if on one.
-    pub solution: Option<SolutionId>,
-    /// Details.
-    pub detail: Value,
-    /// The hash of the line before, so that what was written while control was away hangs together; none for the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<String>,
-}
-
-/// How a node is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Health {
-    /// Runtimes and apps with state, build and size.
-    pub runtimes: Vec<RuntimeHealth>,
-    /// Pool use in bytes.
-    pub pool: PoolHealth,
-    /// Sandboxes that run.
-    pub sandboxes: u32,
-    /// Solutions that lie here and were wished by nobody.
-    pub strays: Vec<String>,
-    /// Whether the edge is connected, and the generation it has applied.
-    pub edge_generation: Option<u64>,
-    /// When the first of its sites' certificates ends; none where there are none.
-    #[serde(default)]
-    pub certificate_ends: Option<Timestamp>,
-}
-
-/// A runtime or app on a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuntimeHealth {
-    /// Its name.
-    pub name: String,
-    /// `absent`, `building`, `ready` or `failed`.
-    pub state: String,
-    /// What is being done, or why it failed.
-    pub text: String,
-    /// Build id of the newest ready build.
-    pub build: Option<String>,
-    /// Versions of the packages it was built from that matter: name → version.
-    pub packages: BTreeMap<String, String>,
-    /// Every finished build that is there, the newest first.
-    #[serde(default)]
-    pub builds: Vec<BuildHealth>,
-}
-
-/// A finished build of a runtime or app on a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BuildHealth {
-    /// Its id.
-    pub build: String,
-    /// When it was built.
-    pub built_at: Timestamp,
-    /// Versions of the packages in it that matter: name → version.
-    pub packages: BTreeMap<String, String>,
-}
-
-/// A pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolHealth {
-    /// Bytes of data used.
-    pub data_used: u64,
-    /// Bytes of data there are.
-    pub data_total: u64,
-    /// Bytes of metadata used.
-    pub meta_used: u64,
-    /// Bytes of metadata there are.
-    pub meta_total: u64,
-    /// Errors the device or a scrub has shown.
-    pub errors: u64,
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A backup was written.
+    BackedUp(Box<BackedUp>),
+    /// A proof came to its end, whether it passed or not.
+    Proven(Box<Proven>),
 }
 
 #[cfg(test)]
