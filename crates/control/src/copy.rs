@@ -51,6 +51,9 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
     if let Some(held) = store::solution::held_on(tx.conn(), row.id).await? {
         return Err(held.refusal(false).into());
     }
+    if let Some(backup) = &from.backup {
+        return Err(missing("/from/backup", backup));
+    }
     if let Some(at) = from.at {
         let base = base(&row, from, at)?;
         // What was changed since has a snapshot from before it, and that the spec of then.

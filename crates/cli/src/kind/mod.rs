@@ -191,6 +191,7 @@ fn create(context: &Context, kind: &Kind, flags: &[Flag], matches: &ArgMatches) 
         from: matches.get_one::<String>("from").map(|solution| SolutionFrom {
             solution: solution.clone(),
             snapshot: matches.get_one::<String>("snapshot").cloned(),
+            backup: None,
             at: matches.get_one("at").copied(),
         }),
         account: matches.get_one::<String>("account").cloned(),

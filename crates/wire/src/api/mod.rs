@@ -1,6 +1,7 @@
 //! Types of the public API (`/v1`). Times are RFC 3339 in UTC; sizes are bytes; ids are UUIDs.
 
 mod access;
+mod backup;
 mod capability;
 mod case;
 mod evidence;
@@ -16,6 +17,7 @@ mod signed;
 mod update;
 
 pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
+pub use backup::*;
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
 pub use evidence::*;
@@ -96,6 +98,9 @@ pub struct SolutionFrom {
     /// A snapshot of it; left out, one is taken now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// A backup of it, by id: its data as it was backed up, from where that lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
     /// A time: its data as it was then, with everything that was committed until that second. It must lie within the solution's
     /// `log`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -256,7 +261,8 @@ pub struct Order {
     pub id: String,
     /// On which solution.
     pub solution: String,
-    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `dump`, `load`, `update`, `wake`, `sleep`.
+    /// What: `snapshot`, `restore`, `snapshot-delete`, `unpack`, `dump`, `load`, `back-up`, `backup-restore`, `backup-read`, `prove`,
+    /// `update`, `wake`, `sleep`.
     pub verb: String,
     /// `queued`, `running`, `done` or `failed`.
     pub state: String,
