@@ -3,7 +3,7 @@
 //! The vault's key belongs to a uid of its own outside the database; what is wrapped by it is bound to its solution, so that one can't be put
 //! in the place of another. For the recovery key a solution's key is written as an `age` file to an X25519 recipient: on a machine
 //! where nothing of the platform runs, `age -d` opens it. Whoever has only what is wrapped has nothing; whoever destroys both wrappings has
-//! erased the solution's backups.
+//! erased the solution's backups. Whatever else is short and for one reader's eyes is sealed in the same form.
 
 use crate::crypt::random;
 use crate::fault::Fault;
@@ -26,6 +26,8 @@ const AGE_VERSION: &str = "age-encryption.org/v1\n";
 const AGE_INFO: &[u8] = b"age-encryption.org/v1/X25519";
 const RECIPIENT: &str = "age";
 const IDENTITY: &str = "age-secret-key-";
+/// A file of one chunk holds at most so many bytes.
+pub const SEALED_MAX: usize = 64 << 10;
 /// The only chunk of a short file: counter zero, and the sign that it is the last.
 const ONLY_CHUNK: [u8; NONCE_LEN] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
@@ -140,10 +142,20 @@ impl RecoveryKey {
     /// # Errors
     /// When it was written to another, or is damaged.
     pub fn open(&self, file: &[u8]) -> Result<Key, Fault> {
-        self.open_file(file).ok_or(Fault::WrongKey)
+        let plain = self.unseal(file)?;
+        let text = Secret::new(std::str::from_utf8(&plain).map_err(|_| Fault::WrongKey)?);
+        Key::from_password(&text)
     }
 
-    fn open_file(&self, file: &[u8]) -> Option<Key> {
+    /// What was sealed to this key's recipient, of at most [`SEALED_MAX`] bytes.
+    ///
+    /// # Errors
+    /// When it was sealed to another, is longer, or is damaged.
+    pub fn unseal(&self, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        self.unseal_file(file).ok_or(Fault::WrongKey)
+    }
+
+    fn unseal_file(&self, file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mac_at = file.windows(5).position(|window| window == b"\n--- ")? + 1;
         let header = std::str::from_utf8(&file[..mac_at]).ok()?;
         let rest = &file[mac_at + 4..];
@@ -166,9 +178,10 @@ impl RecoveryKey {
         let (nonce, sealed) = rest[end + 1..].split_at_checked(16)?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let payload = aead(&derive(nonce, &file_key, b"payload"));
-        let plain = payload.open_in_place(Nonce::assume_unique_for_key(ONLY_CHUNK), Aad::empty(), &mut sealed).ok()?;
-        let text = Secret::new(std::str::from_utf8(plain).ok()?);
-        Key::from_password(&text).ok()
+        let nonce = Nonce::assume_unique_for_key(ONLY_CHUNK);
+        let length = payload.open_in_place(nonce, Aad::empty(), &mut sealed).ok()?.len();
+        sealed.truncate(length);
+        Some(sealed)
     }
 }
 
@@ -176,6 +189,16 @@ impl Recipient {
     /// A solution's key as an age file; what stands in it is the password that stock `restic` takes.
     #[must_use]
     pub fn write(&self, key: &Key) -> Vec<u8> {
+        self.seal(key.password().reveal().as_bytes())
+    }
+
+    /// Bytes as an age file that this recipient's key alone opens.
+    ///
+    /// # Panics
+    /// When there are more than [`SEALED_MAX`]: what is sealed here is a key, a secret, a few of them.
+    #[must_use]
+    pub fn seal(&self, bytes: &[u8]) -> Vec<u8> {
+        assert!(bytes.len() <= SEALED_MAX, "what is sealed is short");
         let file_key = Zeroizing::new(random::<16>());
         let secret = Zeroizing::new(random::<32>());
         let ephemeral = MontgomeryPoint::mul_base_clamped(*secret).to_bytes();
@@ -188,7 +211,7 @@ impl Recipient {
         let mac = STANDARD_NO_PAD.encode(hmac::sign(&header_mac, header.as_bytes()));
         let nonce = random::<16>();
         let payload = derive(&nonce, file_key.as_slice(), b"payload");
-        let sealed = seal(&payload, ONLY_CHUNK, key.password().reveal().as_bytes());
+        let sealed = seal(&payload, ONLY_CHUNK, bytes);
         [format!("{header} {mac}\n").as_bytes(), &nonce, &sealed].concat()
     }
 }
@@ -215,7 +238,7 @@ fn seal(key: &[u8; 32], nonce: [u8; NONCE_LEN], plain: &[u8]) -> Vec<u8> {
     let sealing = aead(key);
     sealing
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
-        .expect("keys are short");
+        .expect("one chunk is short");
     sealed
 }
 
@@ -260,6 +283,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sealed_is_opened_by_its_reader_alone() {
+        let recovery = RecoveryKey::generate();
+        for length in [0, 1, 5000, SEALED_MAX] {
+            let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).expect("a byte")).collect();
+            let sealed = recovery.recipient().seal(&bytes);
+            assert_eq!(*recovery.unseal(&sealed).expect("its reader"), bytes);
+            assert_ne!(sealed, recovery.recipient().seal(&bytes), "no two are alike");
+            assert!(RecoveryKey::generate().unseal(&sealed).is_err());
+            assert!(recovery.unseal(&sealed[..sealed.len() - 1]).is_err(), "cut short");
+            assert!(recovery.unseal(&[&sealed[..], b"a"].concat()).is_err(), "longer");
+        }
+        for broken in
+            [&b""[..], b"age-encryption.org/v1\n", b"\n--- \n", b"age-encryption.org/v1\n-> X25519 \n\n--- \n"]
+        {
+            assert!(recovery.unseal(broken).is_err());
+        }
+    }
+
+    #[test]
     fn stock_age_opens_what_is_written_and_writes_what_is_opened() {
         let (recovery, key) = (RecoveryKey::generate(), Key::generate());
         let home = tempfile::tempdir().expect("a directory");
@@ -278,6 +320,12 @@ mod tests {
         let identity = identity.to_str().expect("a path");
         let opened = age(&["-d", "-i", identity], &recovery.recipient().write(&key));
         assert_eq!(opened, key.password().reveal().as_bytes());
+        let long = vec![b'x'; SEALED_MAX];
+        assert_eq!(age(&["-d", "-i", identity], &recovery.recipient().seal(&long)), long);
+        let to = recovery.recipient().to_string();
+        assert_eq!(*recovery.unseal(&age(&["-r", &to], &long)).expect("one chunk"), long);
+        let longer = age(&["-r", &to], &[&long[..], b"y"].concat());
+        assert!(recovery.unseal(&longer).is_err(), "two chunks");
         let written = age(&["-r", &recovery.recipient().to_string()], key.password().reveal().as_bytes());
         assert_eq!(recovery.open(&written).expect("the key").bytes(), key.bytes());
     }
