@@ -124,6 +124,14 @@ pub fn check_names(target: &dyn Target, share: Share) -> Result<Checked, Fault> 
 }
 
 impl Repository {
+    /// As [`check_names`], of the target that it lies on.
+    ///
+    /// # Errors
+    /// When the target does not answer.
+    pub fn check_names(&self, share: Share) -> Result<Checked, Fault> {
+        check_names(self.target.as_ref(), share)
+    }
+
     /// Looks at structure, and at the contents of a share of the packs.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::format::{BlobType, Config, IndexFile, Snapshot, Tree};
 use crate::id::Id;
 use crate::key::{KEYS_TRIED_MAX, Key, KeyFile};
 use crate::known::{Known, Location};
+use crate::progress::Progress;
 use crate::target::{Folder, Place, Target};
 use husorden_base::Secret;
 use serde::Serialize;
@@ -31,6 +32,7 @@ pub struct Repository {
     config: Config,
     known: Mutex<Known>,
     trees: Mutex<Vec<(u32, Arc<Vec<u8>>)>>,
+    progress: Arc<Progress>,
 }
 
 impl Repository {
@@ -85,13 +87,19 @@ impl Repository {
     }
 
     fn with(target: Box<dyn Target>, master: MasterKey, config: Config) -> Self {
-        Self { target, master, config, known: Mutex::default(), trees: Mutex::default() }
+        Self { target, master, config, known: Mutex::default(), trees: Mutex::default(), progress: Arc::default() }
     }
 
     /// The repository's own id, which no other has.
     #[must_use]
     pub fn id(&self) -> Id {
         self.config.id
+    }
+
+    /// How far what is being written or restored is.
+    #[must_use]
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// Lets one more key open it, such as one that the customer holds.

@@ -69,6 +69,9 @@ enum Verb {
     /// The part of an upload that runs inside the solution's sandbox
     #[command(hide = true)]
     Unpack(roles::Unpack),
+    /// The part of a backup that runs in a sandbox as the solution's uid
+    #[command(hide = true)]
+    Copy,
     /// What a server asks, in its sandbox, of a password that is set in SQL
     #[command(hide = true)]
     Judge,
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Verb::Repository(verb @ repository::Verb::Watch { .. }) => role(|| verb.run()),
         Verb::Repository(verb) => verb.run(),
         Verb::Unpack(unpack) => return unpack.run(),
+        Verb::Copy => return if husorden_node::backup::inside() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Verb::Judge => return roles::judge(),
         Verb::Probe(probe) => probe.run(),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),

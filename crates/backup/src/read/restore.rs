@@ -199,6 +199,7 @@ impl Restore<'_> {
         let file = self.open(&path, flags).map_err(Fault::files(doing("making", &path)))?;
         self.done.files += 1;
         self.done.bytes += node.size;
+        self.repository.progress().meet(node.size);
         // Holes are what is never written.
         ftruncate(&file, node.size).map_err(Fault::files(doing("making room for", &path)))?;
         let number =
@@ -380,6 +381,7 @@ fn place(repository: &Repository, fetched: &Fetched, files: &mut Files<'_>) -> R
         let sealed =
             sealed.ok_or_else(|| Fault::damaged(format!("blob {}", id.short()), "its pack ends before it does"))?;
         let plain = repository.unseal(id, location, sealed)?;
+        repository.progress().add(plain.len() as u64 * spots.len() as u64);
         if plain.len() > 4096 && plain.iter().all(|byte| *byte == 0) {
             continue;
         }

@@ -61,6 +61,8 @@ pub struct Former {
     pub snapshot: Id,
     /// The volume's snapshot it was made of, where that is still held on the node.
     pub volume: Option<OwnedFd>,
+    /// Whoever gives both knows that they are read-only snapshots on one disk. Otherwise the kernel is asked, and a sandbox may not ask.
+    pub same_disk: bool,
 }
 
 /// How it is done.

@@ -8,8 +8,10 @@ use super::pending::Pending;
 use super::{FOLDER, Job, LEVEL, NONE, Shared, Source, VOLUME};
 use crate::fault::Fault;
 use crate::format::{Attribute, BlobType, Moment, Node, NodeType, Tree};
+use crate::progress::Progress;
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, fgetxattr, flistxattr, openat, readlinkat, statat};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -42,18 +44,28 @@ struct Level {
 pub(super) struct Walk<'a, 'b> {
     pub(super) shared: &'a Shared<'b>,
     pub(super) press: Press,
+    /// Bytes of files that are walked, for whoever looks on.
+    walked: Arc<Progress>,
+    /// Of those, what was read of the file that is walked now.
+    handed: Cell<u64>,
 }
 
 /// Walks everything and hands it on.
 pub(super) fn walk(shared: &Shared<'_>, source: &Source, former: Option<Tree>) -> Result<(), Fault> {
-    let mut walk = Walk { shared, press: Press::new(LEVEL)? };
+    let mut walk = Walk {
+        shared,
+        press: Press::new(LEVEL)?,
+        walked: Arc::clone(shared.packer.repository.progress()),
+        handed: Cell::new(0),
+    };
     let mut notes: Vec<_> = source.notes.iter().collect();
     notes.sort();
     let (before, after): (Vec<_>, Vec<_>) = notes.into_iter().partition(|(name, _)| name.as_str() < VOLUME);
     before.into_iter().try_for_each(|(name, text)| walk.note(name, text))?;
-    let old = source.former.as_ref().and_then(|former| former.volume.as_ref());
+    let old = source.former.as_ref().and_then(|former| Some((former.volume.as_ref()?, former.same_disk)));
     // Only where both are read-only snapshots of one filesystem does the place of a block say what it holds.
-    let old = old.filter(|old| snapshot_of(old).is_some_and(|id| snapshot_of(&source.volume) == Some(id)));
+    let same = |old| snapshot_of(old).is_some_and(|id| snapshot_of(&source.volume) == Some(id));
+    let old = old.filter(|(old, known)| *known || same(*old)).map(|(old, _)| old);
     walk.volume(source, old, former)?;
     after.into_iter().try_for_each(|(name, text)| walk.note(name, text))
 }
@@ -64,6 +76,10 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn job(&self, job: Job, weight: usize) -> Result<(), Fault> {
+        if let Job::Pieces { bytes, .. } = &job {
+            self.walked.add(bytes.len() as u64);
+            self.handed.set(self.handed.get() + bytes.len() as u64);
+        }
         self.shared.jobs.push(job, weight).map_err(|_| Fault::Stopped)
     }
 
@@ -190,12 +206,14 @@ impl Walk<'_, '_> {
         if let Some(former) = former.filter(|former| self.unchanged(former, &node)) {
             node.content.clone_from(&former.content);
             node.extended_attributes.clone_from(&former.extended_attributes);
+            self.walked.add(node.size);
             return self.event(Event::Ready(node));
         }
         let pending = Arc::new(Pending::new(node.clone()));
         self.event(Event::File(Arc::clone(&pending)))?;
         let size = usize::try_from(node.size).unwrap_or(usize::MAX);
         if size <= pages::WHOLE_BYTES_MAX {
+            self.walked.add(node.size);
             let job = Job::Whole { folder: Arc::clone(folder), name: name.to_vec(), pending };
             return self.job(job, size + 1024);
         }
@@ -211,6 +229,8 @@ impl Walk<'_, '_> {
         } else {
             self.stream(file, name, &pending)?
         };
+        // What is not read (holes, what lies where it lay) is done with the file.
+        self.walked.add(size.saturating_sub(self.handed.take()));
         pending.cut(|node| {
             node.size = size;
             node.extended_attributes = attributes;

@@ -103,7 +103,7 @@ fn follows_extents() {
     let source = Source {
         volume: folder(&second),
         notes: Vec::new(),
-        former: Some(Former { snapshot: before.snapshot, volume: Some(folder(&first)) }),
+        former: Some(Former { snapshot: before.snapshot, volume: Some(folder(&first)), same_disk: false }),
     };
     let begun = std::time::Instant::now();
     let written = open.write(&source, &options()).unwrap();
@@ -146,7 +146,7 @@ fn follows_extents() {
     let source = Source {
         volume: folder(&third),
         notes: Vec::new(),
-        former: Some(Former { snapshot: written.snapshot, volume: Some(folder(&second)) }),
+        former: Some(Former { snapshot: written.snapshot, volume: Some(folder(&second)), same_disk: true }),
     };
     let written = open.write(&source, &options()).unwrap();
     println!("after a hole, a copy by reference and growth: read {:.4}", share(written.bytes_read));

@@ -72,7 +72,7 @@ pub(crate) fn write(repository: &Repository, volume: &Path, former: Option<Id>) 
     let source = Source {
         volume: folder(volume),
         notes: vec![("about.json".to_owned(), b"{\"kind\":\"test\"}".to_vec())],
-        former: former.map(|snapshot| Former { snapshot, volume: None }),
+        former: former.map(|snapshot| Former { snapshot, volume: None, same_disk: false }),
     };
     repository.write(&source, &options())
 }

@@ -8,6 +8,7 @@
 //! in its arguments or environment. What belongs to no service that was set is reported by [`Sandboxes::strays`], never killed.
 
 mod adopt;
+mod aside;
 mod birth;
 mod bundle;
 mod cgroup;
@@ -31,6 +32,7 @@ mod state;
 mod task;
 mod tool;
 
+pub(crate) use aside::Aside;
 pub use bundle::BundleError;
 pub use cgroup::{CgroupError, Pressure, Usage};
 pub use command::{Command, Done};

@@ -73,7 +73,8 @@ fn happened(shared: &Shared, state: &mut State, token: u64) {
         Some(Target::Exit(Which::Service(key))) => shared.service_ended(state, &key),
         Some(Target::Exit(Which::Task(key))) => shared.task_ended(state, &key),
         Some(Target::Output(key)) => shared.task_output(state, &key),
-        None => {}
+        // Whoever holds work of the platform's own waits for it by itself.
+        Some(Target::Exit(Which::Aside(_))) | None => {}
     }
 }
 
@@ -97,6 +98,7 @@ fn due(shared: &Shared, state: &mut State) {
                 }
                 shared.task_timer(state, key);
             }
+            Which::Aside(_) => {}
         }
     }
 }
@@ -113,6 +115,7 @@ fn start(shared: &Shared) {
                 match &which {
                     Which::Service(key) => shared.start_service(key),
                     Which::Task(key) => shared.start_task(key),
+                    Which::Aside(_) => {}
                 }
                 state = shared.lock();
             }

@@ -1,5 +1,6 @@
 //! Starting a sandbox, and a service's way from the first knock to its first accepted connection.
 
+use super::Resolved;
 use super::bundle::{self, Bundle, BundleError, Record};
 use super::cgroup::CgroupError;
 use super::crun::{CrunError, Start};
@@ -65,16 +66,28 @@ impl Shared {
         live: &Live,
         streams: impl FnOnce(&Bundle) -> io::Result<Streams<'a>>,
     ) -> Result<(Process, String), LaunchError> {
+        let resolved = self.house.resolve(which.number(), sandbox).map_err(LaunchError::Resolve)?;
+        self.launch_at(which, sandbox, live, &resolved, streams)
+    }
+
+    /// As [`Shared::launch`], with its places found already.
+    pub(crate) fn launch_at<'a>(
+        &self,
+        which: &Which,
+        sandbox: &Sandbox,
+        live: &Live,
+        resolved: &Resolved,
+        streams: impl FnOnce(&Bundle) -> io::Result<Streams<'a>>,
+    ) -> Result<(Process, String), LaunchError> {
         self.cgroups.expect_moves();
         let (number, leaf, id) = (which.number(), which.leaf(), which.id());
-        let resolved = self.house.resolve(number, sandbox).map_err(LaunchError::Resolve)?;
         if sandbox.binds.iter().any(|bind| bind.from == Place::Sockets) {
             socket::make_folder(&self.ground.sockets(number), self.ground.edge_gid)?;
         }
         let bundle = self.bundle(which);
         self.crun.delete(&id)?;
         self.cgroups.kill(number, &leaf)?;
-        bundle.write(sandbox, live, number, &resolved, &self.cgroups.name(number, &leaf), self.machine)?;
+        bundle.write(sandbox, live, number, resolved, &self.cgroups.name(number, &leaf), self.machine)?;
         let streams = streams(&bundle)?;
         let cgroup = self.cgroups.name(number, &leaf);
         let pid = self.crun.run(Start {

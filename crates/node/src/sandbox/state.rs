@@ -25,13 +25,15 @@ pub(crate) type Key = (Number, String);
 pub(crate) enum Which {
     Service(Key),
     Task(Key),
+    /// Work of the platform's own.
+    Aside(Key),
 }
 
 impl Which {
     /// Whose.
     pub(crate) fn number(&self) -> Number {
         match self {
-            Self::Service((number, _)) | Self::Task((number, _)) => *number,
+            Self::Service((number, _)) | Self::Task((number, _)) | Self::Aside((number, _)) => *number,
         }
     }
 
@@ -40,6 +42,7 @@ impl Which {
         match self {
             Self::Service((_, role)) => role.clone(),
             Self::Task((_, name)) => format!("t.{name}"),
+            Self::Aside((_, name)) => format!("a.{name}"),
         }
     }
 
@@ -52,8 +55,10 @@ impl Which {
     pub(crate) fn parse(id: &str) -> Option<Self> {
         let (number, leaf) = id.split_once('.')?;
         let number = Number::new(number.parse().ok()?)?;
-        Some(match leaf.strip_prefix("t.") {
-            Some(name) => Self::Task((number, name.to_owned())),
+        Some(match leaf.split_once('.') {
+            Some(("t", name)) => Self::Task((number, name.to_owned())),
+            Some(("a", name)) => Self::Aside((number, name.to_owned())),
+            Some(_) => return None,
             None => Self::Service((number, leaf.to_owned())),
         })
     }
@@ -273,6 +278,8 @@ impl Tail {
 pub(crate) struct State {
     pub(crate) services: BTreeMap<Key, Slot>,
     pub(crate) tasks: BTreeMap<Key, TaskSlot>,
+    /// Work of the platform's own that runs; whoever started it holds it.
+    pub(crate) asides: BTreeSet<Key>,
     pub(crate) targets: HashMap<u64, Target>,
     last_token: u64,
     pub(crate) timers: BTreeSet<(Instant, Which)>,
@@ -309,6 +316,7 @@ impl State {
     pub(crate) fn occupied(&self, number: Number) -> bool {
         self.services_of(number).any(|(_, slot)| !slot.resting())
             || self.tasks_of(number).any(|(_, task)| !matches!(task.phase, TaskPhase::Queued | TaskPhase::Failed(_)))
+            || self.asides.range((number, String::new())..).next().is_some_and(|(at, _)| *at == number)
     }
 
     pub(crate) fn services_of(&self, number: Number) -> impl Iterator<Item = (&Key, &Slot)> {
@@ -406,6 +414,8 @@ impl Shared {
         let before = match which {
             Which::Service(key) => state.services.get_mut(key).map(|slot| std::mem::replace(&mut slot.timer, at)),
             Which::Task(key) => state.tasks.get_mut(key).map(|slot| std::mem::replace(&mut slot.timer, at)),
+            // Whoever holds it keeps the time.
+            Which::Aside(_) => None,
         };
         let Some(before) = before else { return };
         if let Some(before) = before {
@@ -478,10 +488,11 @@ mod tests {
     #[test]
     fn ids_are_read_back() {
         let number = Number::new(7).expect("7");
-        for which in [Which::Service((number, "php".into())), Which::Task((number, "install".into()))] {
+        let name = |name: &str| (number, name.to_owned());
+        for which in [Which::Service(name("php")), Which::Task(name("install")), Which::Aside(name("backup"))] {
             assert_eq!(Which::parse(&which.id()), Some(which));
         }
-        assert_eq!(Which::parse("0.php"), None);
+        assert_eq!((Which::parse("0.php"), Which::parse("7.x.php")), (None, None));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a test on a node of its own in a network of its own, and leaves nothing of it, also when the test fails.
-fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
+pub(crate) fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let folder = tempfile::Builder::new().prefix("husorden-node-").tempdir_in("/var/tmp").expect("a folder");
     let ground = ground(
@@ -99,7 +99,7 @@ impl Drop for Gone {
     }
 }
 
-fn wish(number: u32) -> Wish {
+pub(crate) fn wish(number: u32) -> Wish {
     Wish {
         solution: SolutionId(uuid::Uuid::from_u128(u128::from(number))),
         number: Number::new(number).expect("a number"),
@@ -121,7 +121,7 @@ fn ago(minutes: i64) -> Timestamp {
     Timestamp::now() - SignedDuration::from_mins(minutes)
 }
 
-fn measure(on: &Wish) -> Measure {
+pub(crate) fn measure(on: &Wish) -> Measure {
     Measure {
         id: MeasureId::new(),
         revision: 1,
@@ -152,7 +152,7 @@ fn route(number: u32) -> Route {
 }
 
 /// Waits until something is so.
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < end, "{what}");
@@ -161,18 +161,18 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// What the node says to control, line by line.
-struct Heard(Receiver<String>);
+pub(crate) struct Heard(Receiver<String>);
 
 impl Heard {
     /// From here on this hears what the node says, as a control does that has just connected.
-    fn of(node: &Node) -> Self {
+    pub(crate) fn of(node: &Node) -> Self {
         let (sender, receiver) = channel();
         node.voice.set(Some(sender));
         Self(receiver)
     }
 
     /// All that has been said and not been heard yet.
-    fn all(&self) -> Vec<FromNode> {
+    pub(crate) fn all(&self) -> Vec<FromNode> {
         self.0.try_iter().map(|line| serde_json::from_str(&line).expect("a line of the protocol")).collect()
     }
 }

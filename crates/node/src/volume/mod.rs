@@ -27,6 +27,8 @@
 mod bound;
 pub(crate) mod btrfs;
 mod carrier;
+#[allow(dead_code, reason = "backups are built on it next")]
+mod copies;
 mod error;
 mod filling;
 mod health;

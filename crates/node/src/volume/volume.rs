@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 const LIVE: &str = "live";
 const LIVE_NEW: &str = "live.new";
-const MARKS: &str = "marks";
+pub(super) const MARKS: &str = "marks";
 const SNAP: &str = "snap";
 const RETAINED: &str = "retained";
 /// The mark that a restore leaves: the snapshot that was taken before it.
@@ -495,7 +495,7 @@ impl Volume {
         }
     }
 
-    fn snapshot_path(&self, id: &SnapshotId) -> PathBuf {
+    pub(super) fn snapshot_path(&self, id: &SnapshotId) -> PathBuf {
         self.holder.join(SNAP).join(id.to_string())
     }
 
@@ -503,7 +503,7 @@ impl Volume {
         self.holder.join(SNAP).join(format!("{id}.json"))
     }
 
-    fn open_snapshot(&self, id: &SnapshotId) -> Result<File, VolumeError> {
+    pub(super) fn open_snapshot(&self, id: &SnapshotId) -> Result<File, VolumeError> {
         match self.snapshot_info(id)? {
             None => Err(VolumeError::NoSnapshot(self.number, *id)),
             Some(_) => open_folder(&self.snapshot_path(id)).map_err(VolumeError::io(format!("opening snapshot {id}"))),
@@ -555,7 +555,7 @@ pub(crate) fn send(source: &File, out: &mut impl Write) -> io::Result<u64> {
     })
 }
 
-fn fine_name(name: &str, length_max: usize) -> bool {
+pub(super) fn fine_name(name: &str, length_max: usize) -> bool {
     !name.is_empty()
         && name.len() <= length_max
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

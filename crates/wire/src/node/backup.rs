@@ -126,6 +126,64 @@ pub enum Reading {
     },
 }
 
+/// An entry of a folder of a backup: one line of [`Reading::Folder`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupEntry {
+    /// Its name. One that is no text is shown as far as it is, and can't be asked for.
+    pub name: String,
+    /// What it is.
+    pub is: WhatLies,
+    /// Bytes of a file.
+    pub bytes: u64,
+    /// When it was last changed.
+    pub modified: Timestamp,
+    /// Its rights, as the system has them.
+    pub mode: u32,
+}
+
+/// Something that is otherwise than in an older backup: one line of [`Reading::Since`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupChange {
+    /// Its path from the volume's root.
+    pub path: String,
+    /// What it is, or was.
+    pub is: WhatLies,
+    /// How it differs.
+    pub change: Changed,
+    /// Bytes before.
+    pub before: u64,
+    /// Bytes after.
+    pub after: u64,
+}
+
+/// What lies under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhatLies {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A pipe, a socket or a device.
+    Other,
+}
+
+/// How something differs between two backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Changed {
+    /// It was not there before.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// It holds something else.
+    Content,
+    /// Rights, owner or attributes are others.
+    About,
+}
+
 /// A backup that was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackedUp {

@@ -12,7 +12,8 @@ mod backup;
 mod seen;
 
 pub use backup::{
-    Address, BackedUp, Counted, Level, Opened, ProofStep, Proven, Reading, Repository, Returning, Secrets, Unlocked,
+    Address, BackedUp, BackupChange, BackupEntry, Changed, Counted, Level, Opened, ProofStep, Proven, Reading,
+    Repository, Returning, Secrets, Unlocked, WhatLies,
 };
 pub use seen::{
     BuildHealth, EvidenceLine, Health, LogBase, LogSeen, MeasureSeen, MeasureState, Outside, PoolHealth, REFUSED_MAX,
