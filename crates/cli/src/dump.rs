@@ -51,18 +51,7 @@ impl Verb {
         match self {
             Self::Get { solution, part, file, format } => {
                 let at = at("dump", &solution, &part, format.or_else(|| guessed(&file)).as_deref());
-                let mut body = context.api.stream(&Ask::get(&at), "*/*")?;
-                if file == Path::new("-") {
-                    return copy(&mut body, &mut io::stdout().lock()).map(drop).map_err(|error| cut(&error));
-                }
-                let bytes = keep(&mut body, &file).map_err(|error| cut(&error))?;
-                let text = format!("{} ({})", file.display(), Bytes(bytes));
-                output::done(
-                    context.format,
-                    &file.display().to_string(),
-                    &json!({ "file": file, "bytes": bytes }),
-                    &text,
-                )
+                take(context, &at, &file)
             }
             Self::Load { solution, part, file, format } => {
                 let wrong = |error: io::Error| Failure::Usage(format!("{}: {error}", file.display()));
@@ -88,6 +77,17 @@ impl Verb {
             }
         }
     }
+}
+
+/// Takes what the API hands out into a file, or to standard output for `-`.
+pub(crate) fn take(context: &Context, at: &str, file: &Path) -> Result<(), Failure> {
+    let mut body = context.api.stream(&Ask::get(at), "*/*")?;
+    if file == Path::new("-") {
+        return copy(&mut body, &mut io::stdout().lock()).map(drop).map_err(|error| cut(&error));
+    }
+    let bytes = keep(&mut body, file).map_err(|error| cut(&error))?;
+    let text = format!("{} ({})", file.display(), Bytes(bytes));
+    output::done(context.format, &file.display().to_string(), &json!({ "file": file, "bytes": bytes }), &text)
 }
 
 fn at(verb: &str, solution: &str, part: &str, format: Option<&str>) -> String {

@@ -6,6 +6,7 @@
 mod account;
 pub mod api;
 mod attachment;
+mod backup;
 mod case;
 mod context;
 mod credential;
@@ -47,6 +48,15 @@ pub enum Command {
     /// Parts of a solution, such as databases, as one stream: get one, load one
     #[command(subcommand)]
     Dump(dump::Verb),
+    /// Backups of a solution: make, browse, put back
+    #[command(subcommand)]
+    Backup(backup::Verb),
+    /// Whether backups hold
+    #[command(subcommand)]
+    Proof(backup::ProofVerb),
+    /// Where backups lie (staff)
+    #[command(subcommand)]
+    Target(backup::TargetVerb),
     /// What a solution uses of another one of the account
     #[command(subcommand)]
     Attachment(attachment::Verb),
@@ -128,6 +138,9 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Snapshot(verb) => verb.run(&context),
         Command::Archive(verb) => verb.run(&context),
         Command::Dump(verb) => verb.run(&context),
+        Command::Backup(verb) => verb.run(&context),
+        Command::Proof(verb) => verb.run(&context),
+        Command::Target(verb) => verb.run(&context),
         Command::Attachment(verb) => verb.run(&context),
         Command::Proposal(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),

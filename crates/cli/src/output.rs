@@ -173,7 +173,7 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
 fn is_size(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
     path.starts_with("usage.")
-        || matches!(last, "size" | "memory")
+        || matches!(last, "size" | "memory" | "bytes" | "bytes_read" | "bytes_sent")
         || last.ends_with("_bytes")
         || last.ends_with("bytes_max")
 }
@@ -190,7 +190,23 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         "asked" => "bestilt",
         "attempts" => "forsøg",
         "at" => "tid",
+        "backed up" => "gemt",
+        "backups" => "backupper",
         "before" => "før",
+        "change" => "ændring",
+        "changed" => "ændret",
+        "default" => "standard",
+        "level" => "niveau",
+        "newest" => "nyeste",
+        "path" => "sti",
+        "proof" => "prøve",
+        "proven" => "prøvet",
+        "same" => "ens",
+        "sent" => "sendt",
+        "size" => "størrelse",
+        "target" => "mål",
+        "took" => "varighed",
+        "why" => "hvorfor",
         "begun" => "begyndt",
         "by" => "af",
         "case" => "sag",
@@ -277,12 +293,20 @@ pub(crate) fn state(word: &str, language: Language) -> &str {
 pub(crate) fn verb(word: &str, language: Language) -> &str {
     match (language, word) {
         (Language::En, "snapshot-delete") => "deletion of the snapshot",
+        (Language::En, "back-up") => "backup",
+        (Language::En, "backup-restore") => "restore of the backup",
+        (Language::En, "backup-read") => "reading of the backup",
+        (Language::En, "prove") => "proof of the backup",
         (Language::En, "unpack") => "unpacking",
         (Language::En, "dump") => "dump",
         (Language::En, "load") => "loading",
         (Language::Da, "snapshot") => "øjebliksbillede",
         (Language::Da, "snapshot-delete") => "sletning af øjebliksbillede",
         (Language::Da, "restore") => "gendannelse",
+        (Language::Da, "back-up") => "backup",
+        (Language::Da, "backup-restore") => "gendannelse fra backup",
+        (Language::Da, "backup-read") => "læsning i backup",
+        (Language::Da, "prove") => "prøve af backup",
         (Language::Da, "unpack") => "udpakning",
         (Language::Da, "dump") => "udtræk",
         (Language::Da, "load") => "indlæsning",

@@ -6,7 +6,7 @@ use crate::identity::password::Hasher;
 use crate::identity::seal::Seal;
 use crate::identity::{totp, words};
 use crate::token;
-use husorden_base::{AccountId, Language, PersonId, Secret, TokenId};
+use husorden_base::{AccountId, Language, PersonId, Secret, TargetId, TokenId};
 use husorden_wire::api::{Capabilities, Role, StaffRole};
 use sqlx::PgConnection;
 
@@ -186,6 +186,24 @@ impl Bootstrap {
             shown = Some(totp::text(secret.as_slice()));
         }
         Ok(Made { person, totp: shown })
+    }
+
+    /// A folder of this machine as the target of this name, where there is no target at all.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ensure_target(&mut self, name: &str, folder: &str) -> Result<(), BootstrapError> {
+        sqlx::query(
+            "insert into target (id, name, address) select $1, $2, jsonb_build_object('kind', 'folder', 'path', $3::text)
+              where not exists (select from target)",
+        )
+        .bind(TargetId::new().0)
+        .bind(name)
+        .bind(folder)
+        .execute(&mut self.0)
+        .await
+        .map_err(|source| BootstrapError::Sql { doing: "making a target", source })?;
+        Ok(())
     }
 
     /// Whether this token opens the door still; for who kept one and wonders whether a new one is needed.

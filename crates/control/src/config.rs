@@ -54,9 +54,28 @@ pub struct Config {
     /// Customers are told the names of staff; else they are told their roles and a number.
     #[serde(default)]
     pub staff_named: bool,
+    /// Backups and proofs.
+    #[serde(default)]
+    pub backup: Backup,
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Where backups go when a plan names no target, and who proves them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backup {
+    /// Name of the target.
+    pub target: String,
+    /// Name of the node for proofs; where no such node was ever heard, a solution's own proves.
+    pub proof_node: String,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { target: "local".to_owned(), proof_node: "proof".to_owned() }
+    }
 }
 
 /// Mails and webhooks: how they leave, and where their links lead.

@@ -1,5 +1,5 @@
-//! A solution made from another of the same account: from a snapshot of it, or from what it holds now, of which a snapshot is
-//! ordered then. The new one has names, passwords and a volume of its own; the spec is the other's, with the form laid over it.
+//! A solution made from another of the same account: from a backup or a snapshot of it, or from what it holds now, of which a snapshot
+//! is ordered then. The new one has names, passwords and a volume of its own; the spec is the other's, with the form laid over it.
 
 use crate::app::App;
 use crate::attachment;
@@ -9,9 +9,9 @@ use crate::store::solution::SolutionRow;
 use crate::{order, store};
 use husorden_base::{Refusal, Text};
 use husorden_wire::api;
-use husorden_wire::node::Origin;
+use husorden_wire::node::{BackupOrigin, Origin};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What a solution is made from.
@@ -20,6 +20,8 @@ pub(crate) struct Source {
     pub(crate) row: SolutionRow,
     /// The snapshot, if one was chosen.
     snapshot: Option<Uuid>,
+    /// The backup, if one was chosen.
+    backup: Option<(Uuid, BackupOrigin)>,
     /// The time to which the log is carried out from there.
     at: Option<Timestamp>,
     /// The spec as it was when the snapshot was taken.
@@ -51,8 +53,24 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
     if let Some(held) = store::solution::held_on(tx.conn(), row.id).await? {
         return Err(held.refusal(false).into());
     }
-    if let Some(backup) = &from.backup {
-        return Err(missing("/from/backup", backup));
+    if let Some(text) = &from.backup {
+        if from.snapshot.is_some() || from.at.is_some() {
+            let text = Text::new(
+                "Vælg en backup, et øjebliksbillede eller et tidspunkt",
+                "Choose a backup, a snapshot or a time",
+            );
+            return Err(Refusal::field("/from/backup", text).into());
+        }
+        let Ok(id) = text.parse::<Uuid>() else { return Err(missing("/from/backup", text)) };
+        let found = store::backup::get(tx.conn(), row.id, id).await?.filter(|backup| backup.state == "ready");
+        let Some((found, copy)) = found.and_then(|found| found.copy.clone().map(|copy| (found, copy))) else {
+            return Err(missing("/from/backup", text));
+        };
+        let repository = store::backup::repository(tx.conn(), row.id, found.target).await?;
+        let mut spec = found.spec;
+        attachment::not_inherited(&mut spec)?;
+        let backup = BackupOrigin { solution: row.id, repository, copy };
+        return Ok(Source { row, snapshot: None, backup: Some((id, backup)), at: None, spec });
     }
     if let Some(at) = from.at {
         let base = base(&row, from, at)?;
@@ -60,19 +78,19 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
         let then = store::snapshot::spec_at(tx.conn(), row.id, at).await?;
         let mut spec = then.unwrap_or_else(|| row.spec.clone());
         attachment::not_inherited(&mut spec)?;
-        return Ok(Source { row, snapshot: Some(base), at: Some(at), spec });
+        return Ok(Source { row, snapshot: Some(base), backup: None, at: Some(at), spec });
     }
     let Some(text) = &from.snapshot else {
         let mut spec = row.spec.clone();
         attachment::not_inherited(&mut spec)?;
-        return Ok(Source { row, snapshot: None, at: None, spec });
+        return Ok(Source { row, snapshot: None, backup: None, at: None, spec });
     };
     let Ok(id) = text.parse::<Uuid>() else { return Err(missing("/from/snapshot", text)) };
     match store::snapshot::get(tx.conn(), row.id, id).await? {
         Some(snapshot) if snapshot.state == "ready" => {
             let mut spec = snapshot.spec.unwrap_or_else(|| row.spec.clone());
             attachment::not_inherited(&mut spec)?;
-            Ok(Source { row, snapshot: Some(id), at: None, spec })
+            Ok(Source { row, snapshot: Some(id), backup: None, at: None, spec })
         }
         Some(_) | None => Err(missing("/from/snapshot", text)),
     }
@@ -111,19 +129,44 @@ fn base(row: &SolutionRow, from: &api::SolutionFrom, at: Timestamp) -> Result<Uu
     base.map(|base| base.snapshot.0).ok_or_else(|| wrong("Det kan ikke fås".into(), "It cannot be had".into()))
 }
 
+/// What the node is told to make a volume from.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    /// A snapshot.
+    pub(crate) from: Option<Origin>,
+    /// A backup.
+    pub(crate) backup: Option<BackupOrigin>,
+    /// The backup's id.
+    id: Option<Uuid>,
+}
+
+impl Made {
+    /// The same, as evidence keeps it: where backups lie is the host's.
+    pub(crate) fn told(&self) -> Value {
+        match &self.backup {
+            Some(origin) => json!({ "solution": origin.solution, "backup": self.id, "copy": origin.copy }),
+            None => json!(self.from),
+        }
+    }
+}
+
 impl Source {
-    /// What the node is told to copy; a snapshot is ordered when none was chosen.
+    /// What the node is told to copy; a snapshot is ordered when neither that nor a backup was chosen.
     pub(crate) async fn origin(
         &self,
         app: &App,
         tx: &mut TenantTx,
         name: &str,
         trail: &mut crate::caller::Trail,
-    ) -> Result<Origin, Fault> {
+    ) -> Result<Made, Fault> {
+        if let Some((id, backup)) = &self.backup {
+            return Ok(Made { from: None, backup: Some(backup.clone()), id: Some(*id) });
+        }
         let snapshot = match self.snapshot {
             Some(id) => husorden_base::SnapshotId(id),
             None => order::snapshot_to_copy(app, tx, &self.row, name, trail).await?,
         };
-        Ok(Origin { solution: self.row.id, number: self.row.number, snapshot, at: self.at })
+        let origin = Origin { solution: self.row.id, number: self.row.number, snapshot, at: self.at };
+        Ok(Made { from: Some(origin), ..Made::default() })
     }
 }

@@ -312,5 +312,7 @@ fn migrator() -> Migrator {
         one(32, "questions", include_str!("../migrations/0032_questions.sql")),
         one(40, "updates", include_str!("../migrations/0040_updates.sql")),
         one(46, "log", include_str!("../migrations/0046_log.sql")),
+        one(50, "backups", include_str!("../migrations/0050_backups.sql")),
+        one(51, "backup orders", include_str!("../migrations/0051_backup_orders.sql")),
     ])
 }

@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::state::SILENCE_S_MAX;
-use crate::store::look::{self, Look};
+use crate::store::look::{self, Backups, Look};
 use husorden_base::{Bytes, Text};
 use husorden_passwords::ListState;
 use husorden_wire::api::{Condition, Health, HealthCheck};
@@ -144,6 +144,30 @@ fn of_database(look: &Look, checks: &mut Vec<HealthCheck>) {
         format!("{} lines wait for their act to end", look.evidence_open),
     ));
     checks.push(of_checkpoint(look.checkpoint_s));
+    checks.push(of_backups(look.backups));
+}
+
+fn of_backups(backups: Backups) -> HealthCheck {
+    let Backups { planned, late, failed, unproven, proofs_failed, oldest_unproven_s } = backups;
+    let hours = oldest_unproven_s.map_or(0.0, |oldest_s| oldest_s / 3600.0);
+    let state = match (late, failed + unproven + proofs_failed) {
+        _ if proofs_failed > 0 => Condition::Bad,
+        (0, 0) => Condition::Fine,
+        (0, _) => Condition::Degraded,
+        _ => Condition::Bad,
+    };
+    check(
+        "backup",
+        state,
+        format!(
+            "{planned} løsninger har en plan: {late} uden backup i 26 timer, {failed} mislykkedes, {unproven} uprøvet i 48 timer, \
+             {proofs_failed} bestod ikke; den ældste prøve er {hours:.0} timer gammel"
+        ),
+        format!(
+            "{planned} solutions have a plan: {late} without a backup in 26 hours, {failed} failed, {unproven} not proven in 48 hours, \
+             {proofs_failed} did not pass; the oldest proof is {hours:.0} hours old"
+        ),
+    )
 }
 
 /// A certificate is made anew long before its end; one that nears it was forgotten.
@@ -210,6 +234,7 @@ mod tests {
             measures_standing: 3,
             evidence_open: 0,
             checkpoint_s: Some(30.0),
+            backups: Backups { planned: 7, oldest_unproven_s: Some(90_000.0), ..Backups::default() },
             database_bytes: 1,
             database_version: "15.1".to_owned(),
         }
@@ -249,6 +274,10 @@ mod tests {
         for (look, name, state) in [
             (Look { measures_not_in_force: 1, ..fine() }, "measures", Condition::Bad),
             (Look { evidence_open: 1, ..fine() }, "evidence", Condition::Degraded),
+            (Look { backups: Backups { late: 1, ..fine().backups }, ..fine() }, "backup", Condition::Bad),
+            (Look { backups: Backups { failed: 1, ..fine().backups }, ..fine() }, "backup", Condition::Degraded),
+            (Look { backups: Backups { unproven: 1, ..fine().backups }, ..fine() }, "backup", Condition::Degraded),
+            (Look { backups: Backups { proofs_failed: 1, ..fine().backups }, ..fine() }, "backup", Condition::Bad),
             (Look { checkpoint_s: None, ..fine() }, "checkpoint", Condition::Degraded),
             (Look { checkpoint_s: Some(500.0), ..fine() }, "checkpoint", Condition::Degraded),
             (Look { jobs: jobs("mail", 1, 0, 61.0), ..fine() }, "outbox", Condition::Degraded),

@@ -16,6 +16,7 @@ mod account;
 mod answer;
 mod app;
 mod attachment;
+mod backup;
 mod bucket;
 mod caller;
 mod case;

@@ -131,6 +131,29 @@ impl Page {
             self.head("husorden_checkpoint_seconds", "gauge", "Age of the newest signed checkpoint of the evidence");
             self.line("husorden_checkpoint_seconds", &[], checkpoint_s);
         }
+        self.head(
+            "husorden_backups",
+            "gauge",
+            "Solutions with a backup plan, and those among them that do not stand as they should",
+        );
+        let backups = &look.backups;
+        for (state, count) in [
+            ("planned", backups.planned),
+            ("late", backups.late),
+            ("failed", backups.failed),
+            ("unproven", backups.unproven),
+            ("proof-failed", backups.proofs_failed),
+        ] {
+            self.line("husorden_backups", &[("state", state)], count);
+        }
+        if let Some(oldest_s) = backups.oldest_unproven_s {
+            self.head(
+                "husorden_proof_oldest_seconds",
+                "gauge",
+                "For how long the backup that has waited longest was not proven",
+            );
+            self.line("husorden_proof_oldest_seconds", &[], oldest_s);
+        }
         for (name, help, value) in [
             ("husorden_measures_standing", "Measures that stand", look.measures_standing),
             (

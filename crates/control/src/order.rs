@@ -16,7 +16,7 @@ use husorden_base::{Language, OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::Aim;
 use husorden_wire::api;
 use husorden_wire::node::{Verb, VerbState};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Orders of one solution that may wait at once.
@@ -73,12 +73,15 @@ pub(crate) async fn queue(
         act: act(&asked.verb),
         account: Some(row.account),
         solution: Some(row.id),
-        before: json!({ "order": order.id, "verb": asked.verb, "name": row.name }),
+        before: json!({ "order": order.id, "verb": told(&asked.verb), "name": row.name }),
         awaits: Awaits::Order(order.id),
         visible_from: None,
     });
-    let data = json!({ "name": row.name, "order": order.id, "verb": word });
-    trail.event(event(row.account, row.id, "order.queued", data));
+    // Who reads a backup folder by folder asks often; that is evidence, and no news.
+    if !matches!(asked.verb, Verb::BackupRead { .. }) {
+        let data = json!({ "name": row.name, "order": order.id, "verb": word });
+        trail.event(event(row.account, row.id, "order.queued", data));
+    }
     Ok(order)
 }
 
@@ -239,6 +242,15 @@ pub(crate) fn refuse_gone(row: &SolutionRow) -> Result<(), Refusal> {
     );
     refusal.until = row.retain_until;
     Err(refusal)
+}
+
+/// A verb as evidence keeps it. Where backups lie is the host's, and what is evidence is the account's to read.
+fn told(verb: &Verb) -> Value {
+    let mut told = json!(verb);
+    if let Some(fields) = told.as_object_mut() {
+        fields.remove("repository");
+    }
+    told
 }
 
 pub(crate) const fn word(verb: &Verb) -> &'static str {

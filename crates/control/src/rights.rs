@@ -5,6 +5,7 @@ use crate::caller::{Credential, Who};
 use crate::credential::Found;
 use crate::routes::{Permission, Reach};
 use husorden_base::{Refusal, Text};
+use husorden_rules::Access;
 use husorden_wire::api::{Capability, roles_with};
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,7 +17,8 @@ pub(crate) fn check(permission: Permission, found: &Found, now: Timestamp) -> Re
     let is_staff = matches!(found.who, Who::Staff);
     if let Some(held) = &found.held {
         // Tokens and keys are dead; a human being who is logged in reads the decision and complains.
-        let open = permission.when_held && held.leaves(permission.capability);
+        let open = (permission.when_held && held.leaves(permission.capability))
+            || (permission.data_out && held.access == Access::DataOut);
         if matches!(found.credential, Credential::Token(_)) || !open {
             return Err(held.refusal(true));
         }
@@ -115,6 +117,7 @@ mod tests {
             capability: Some(capability),
             writes: true,
             when_held: false,
+            data_out: false,
             dangerous: false,
             person: false,
             stage: Stage::Open,
@@ -200,17 +203,18 @@ mod tests {
         let open = Permission { when_held: true, ..permission(Reach::Both, Capability::Read) };
         let own = Permission { when_held: true, ..permission(Reach::Both, Capability::Own) };
         let shut = permission(Reach::Both, Capability::Read);
+        let out = Permission { data_out: true, ..shut };
         for (access, session, said) in [
-            ("decision", false, ["account-held"; 3]),
-            ("data-out", false, ["account-held"; 3]),
-            ("none", false, ["account-held"; 3]),
-            ("decision", true, ["yes", "yes", "account-held"]),
-            ("data-out", true, ["yes", "yes", "account-held"]),
-            ("none", true, ["account-held", "yes", "account-held"]),
+            ("decision", false, ["account-held"; 4]),
+            ("data-out", false, ["account-held"; 4]),
+            ("none", false, ["account-held"; 4]),
+            ("decision", true, ["yes", "yes", "account-held", "account-held"]),
+            ("data-out", true, ["yes", "yes", "account-held", "yes"]),
+            ("none", true, ["account-held", "yes", "account-held", "account-held"]),
         ] {
             let held = Found { held: Some(holding(access)), ..found(account(), session, Capabilities::of_account()) };
             assert_eq!(
-                [open, own, shut].map(|permission| code(permission, &held)),
+                [open, own, shut, out].map(|permission| code(permission, &held)),
                 said,
                 "{access}, session {session}"
             );

@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::attachment;
 use crate::caller::{Caller, Trail};
-use crate::copy;
+use crate::copy::{self, Made};
 use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::form::IfMatch;
@@ -21,6 +21,7 @@ use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
 use crate::{state, store};
 use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Kind, Login, allow};
+use husorden_rules::Access;
 use husorden_wire::api;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -69,6 +70,22 @@ pub(crate) async fn open(
     Ok((tx, row))
 }
 
+/// Opens a solution for taking its data out: as [`open`] does, and also where a measure leaves its owner that.
+pub(crate) async fn open_to_take_out(app: &App, caller: &Caller, text: &str) -> Result<(TenantTx, SolutionRow), Fault> {
+    let found = find(app, caller, text).await?;
+    let mut tx = caller.tenant(app, found.account, Some(found.id)).await?;
+    let Some(row) = store::solution::lock(tx.conn(), found.id).await? else {
+        return Err(Refusal::not_found(text).into());
+    };
+    if !caller.is_staff()
+        && let Some(held) = store::solution::held_on(tx.conn(), row.id).await?
+        && held.access != Access::DataOut
+    {
+        return Err(held.refusal(false).into());
+    }
+    Ok((tx, row))
+}
+
 /// Makes a solution.
 pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate) -> Result<Answer, Fault> {
     let kind = app.kind(&form.kind).ok_or_else(|| no_kind(app, &form.kind))?;
@@ -91,7 +108,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     };
     let (mut credentials, shown) = credentials(kind.credentials(&spec)).await?;
     let mut trail = Trail::default();
-    let from = match &source {
+    let made = match &source {
         Some(source) => {
             for (name, old) in &source.row.credentials {
                 // What was copied holds the other's passwords; these are newer.
@@ -99,9 +116,9 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
                     new.generation = old.generation + 1;
                 }
             }
-            Some(source.origin(app, &mut tx, &form.name, &mut trail).await?)
+            source.origin(app, &mut tx, &form.name, &mut trail).await?
         }
-        None => None,
+        None => Made::default(),
     };
     let (count, count_max) =
         (store::solution::count_to_create(tx.conn(), account).await?, app.config().limits.solutions_per_account_max);
@@ -120,7 +137,8 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         credentials: &credentials,
         labels: &form.labels,
         protected: form.protected,
-        from,
+        from: made.from,
+        from_backup: made.backup.as_ref(),
     };
     attachment::check(app, caller, &mut tx, (kind, new.node), (None, &spec)).await?;
     store::solution::insert(tx.conn(), &new).await?;
@@ -132,7 +150,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         act: "solution.create",
         account: Some(account),
         solution: Some(id),
-        before: json!({ "kind": kind.name(), "name": form.name, "number": solution.number, "spec": spec, "from": from }),
+        before: json!({ "kind": kind.name(), "name": form.name, "number": solution.number, "spec": spec, "from": made.told() }),
         awaits: Awaits::Generation(1),
         visible_from: None,
     });

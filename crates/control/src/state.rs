@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::store::solution::SolutionView;
-use crate::update;
+use crate::{backup, update};
 use husorden_base::{Bytes, Language, Text};
 use husorden_kinds::{Aim, Waiting};
 use husorden_wire::api;
@@ -77,6 +77,7 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
     if let Some(log) = view.seen.as_ref().and_then(|seen| seen.log.as_ref()).filter(|log| log.broken) {
         found.push(husorden_kinds::finding::log_broken(log.from));
     }
+    found.extend(view.backups.iter().flat_map(|plan| backup::finding::findings(plan, view.now)));
     let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
     stands
         .map(|finding| api::Finding {
@@ -204,6 +205,7 @@ mod tests {
             now: at(1010),
             case_number: None,
             closed: None,
+            backups: None,
         }
     }
 

@@ -71,6 +71,39 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
                 word("from")
             ),
         ),
+        "backup.ready" => both(format!("{name} er sikkerhedskopieret"), format!("{name} was backed up")),
+        "backup.failed" | "proof.failed" | "proof.ended" => {
+            let why = serde_json::from_value::<Text>(data.get("text").cloned().unwrap_or_default()).ok();
+            let (da, en) = why.map_or_else(|| (String::new(), String::new()), |text| (text.da, text.en));
+            match kind {
+                "backup.failed" => {
+                    both(format!("Backuppen af {name} mislykkedes. {da}"), format!("The backup of {name} failed. {en}"))
+                }
+                "proof.failed" => both(
+                    format!("Prøven af backuppen af {name} bestod ikke. {da}"),
+                    format!("The proof of the backup of {name} did not pass. {en}"),
+                ),
+                _ => both(
+                    format!("Backuppen af {name} kunne ikke prøves. {da}"),
+                    format!("The backup of {name} could not be proven. {en}"),
+                ),
+            }
+        }
+        "proof.passed" => both(
+            format!("Backuppen af {name} er prøvet og holder"),
+            format!("The backup of {name} was proven and holds"),
+        ),
+        "backup-plan.changed" => match data.get("on").and_then(Value::as_bool) {
+            Some(false) => both(format!("Backup af {name} er slået fra"), format!("Backups of {name} were turned off")),
+            _ => both(format!("Backupplanen for {name} er ændret"), format!("The backup plan of {name} was changed")),
+        },
+        "target.created" => both(format!("Backupmålet {name} er lavet"), format!("The backup target {name} was made")),
+        "target.changed" => {
+            both(format!("Backupmålet {name} er ændret"), format!("The backup target {name} was changed"))
+        }
+        "target.retired" => {
+            both(format!("Backupmålet {name} er taget ud af brug"), format!("The backup target {name} was retired"))
+        }
         "access.allowed" => both(
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),
@@ -258,6 +291,10 @@ fn verb(verb: &str) -> Text {
         "unpack" => Text::new("udpakning", "unpacking"),
         "dump" => Text::new("udtræk", "dump"),
         "load" => Text::new("indlæsning", "load"),
+        "back-up" => Text::new("backup", "backup"),
+        "backup-restore" => Text::new("gendannelse fra backup", "restore of a backup"),
+        "backup-read" => Text::new("læsning i en backup", "reading of a backup"),
+        "prove" => Text::new("prøve af en backup", "proof of a backup"),
         "update" => Text::new("opdatering", "update"),
         "wake" => Text::new("vækning", "waking"),
         "sleep" => Text::new("dvale", "sleep"),

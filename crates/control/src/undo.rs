@@ -12,11 +12,11 @@ use crate::store;
 use crate::store::order::OrderRow;
 use crate::store::snapshot::SnapshotRow;
 use crate::store::solution::SolutionRow;
-use husorden_base::{Refusal, SnapshotId, Text};
+use husorden_base::{OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::{Aim, allow};
 use husorden_wire::node::Verb;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Undoes what can be undone. Answers with the solution when a deletion is undone, and else with the order that a node
 /// carries out.
@@ -76,15 +76,7 @@ pub(crate) async fn restore(
     undoes: Option<SnapshotId>,
     trail: &mut Trail,
 ) -> Result<OrderRow, Fault> {
-    if row.hold_for.is_some() {
-        return Err(Refusal::new(
-            "change-waits",
-            409,
-            Text::new("En ændring venter allerede på en ordre", "A change waits for an order already"),
-            Text::new("Prøv igen, når ordren er færdig.", "Try again when the order has ended."),
-        )
-        .into());
-    }
+    refuse_waiting(&row)?;
     let before = SnapshotId::new();
     let word = if undoes.is_some() { "undo" } else { "restore" };
     let label = format!("before {word}");
@@ -92,16 +84,44 @@ pub(crate) async fn restore(
     let asked =
         Asked { snapshot: Some(snapshot.id), undoes, ..Asked::just(Verb::Restore { snapshot: snapshot.id, before }) };
     let order = order::queue(tx, &row, asked, trail).await?;
-    if let Some(spec) = snapshot.spec.as_ref().filter(|spec| **spec != row.spec) {
-        // What is brought back is data and how it is served; who may connect is as it is now.
-        let mut back = row;
-        back.spec = allow::keep(spec, &back.spec);
-        if let Some(kind) = app.kind(&back.kind) {
-            solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
-        }
-        store::solution::save(tx.conn(), &back, Some(order.id)).await?;
+    if let Some(spec) = &snapshot.spec {
+        spec_goes_back(app, tx, row, spec, order.id).await?;
     }
     Ok(order)
+}
+
+/// Only one change at a time waits for an order.
+pub(crate) fn refuse_waiting(row: &SolutionRow) -> Result<(), Refusal> {
+    if row.hold_for.is_none() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "change-waits",
+        409,
+        Text::new("En ændring venter allerede på en ordre", "A change waits for an order already"),
+        Text::new("Prøv igen, når ordren er færdig.", "Try again when the order has ended."),
+    ))
+}
+
+/// Has the wish go back to a spec when an order is done, where it is another one. What is brought back is data and how it is served; who may
+/// connect is as it is now.
+pub(crate) async fn spec_goes_back(
+    app: &App,
+    tx: &mut TenantTx,
+    row: SolutionRow,
+    spec: &Value,
+    order: OrderId,
+) -> Result<(), Fault> {
+    if *spec == row.spec {
+        return Ok(());
+    }
+    let mut back = row;
+    back.spec = allow::keep(spec, &back.spec);
+    if let Some(kind) = app.kind(&back.kind) {
+        solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
+    }
+    store::solution::save(tx.conn(), &back, Some(order)).await?;
+    Ok(())
 }
 
 /// From then on the node may have removed what was retained, also where control has not heard of it.

@@ -1,6 +1,6 @@
 //! What lies under the roles: the node's network and the private PostgreSQL. Both are adopted where they stand already.
 
-use crate::place::{Network, Place, Settings};
+use crate::place::{LOCAL_TARGET, Network, Place, Settings};
 use crate::prepare::{Users, database_folder, identity_key};
 use crate::process::Identity;
 use crate::progress::told;
@@ -99,7 +99,13 @@ impl Base {
             self.database_place = Some(database);
         }
         let database = husorden_control::Database::at(database_folder(place, settings));
-        Ok(self.runtime.block_on(migrate(&database))?)
+        self.runtime.block_on(async {
+            migrate(&database).await?;
+            // A first look has backups too, though they go with the machine; the operator's targets take its place.
+            let mut owner = Bootstrap::connect(&database).await.context("connecting to the database as its owner")?;
+            let folder = place.backups().display().to_string();
+            owner.ensure_target(LOCAL_TARGET, &folder).await.context("making a target for backups")
+        })
     }
 
     /// The database, in words.

@@ -62,6 +62,41 @@ pub(crate) struct Settings {
     pub(crate) edge: Edge,
     /// The database.
     pub(crate) database: Database,
+    /// Backups.
+    pub(crate) backup: Backup,
+    /// Proofs of backups.
+    pub(crate) proof: Proof,
+}
+
+/// Where backups go when a solution's plan names no target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Backup {
+    /// Name of the target. The one called `local` is a folder of the home, made where there is none.
+    pub(crate) target: String,
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { target: LOCAL_TARGET.to_owned() }
+    }
+}
+
+/// Name of the target that is a folder of the home.
+pub(crate) const LOCAL_TARGET: &str = "local";
+
+/// Who proves backups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Proof {
+    /// Name of the node for proofs; where there is none, a solution's own proves.
+    pub(crate) node: String,
+}
+
+impl Default for Proof {
+    fn default() -> Self {
+        Self { node: "proof".to_owned() }
+    }
 }
 
 /// Where checkpoints of the evidence log go.
@@ -180,6 +215,8 @@ impl Default for Settings {
             node: Node::default(),
             edge: Edge::default(),
             database: Database::default(),
+            backup: Backup::default(),
+            proof: Proof::default(),
         }
     }
 }
@@ -360,6 +397,11 @@ impl Place {
     /// Checkpoints of the evidence log, when no other folder is named.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.home.join("checkpoints")
+    }
+
+    /// Backups of a first look: on the machine, and gone with it.
+    pub(crate) fn backups(&self) -> PathBuf {
+        self.home.join("backups")
     }
 
     /// Tokens of the platform itself.

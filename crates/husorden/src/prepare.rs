@@ -183,6 +183,10 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         evidence: evidence(place, settings),
         identity: husorden_control::Identity::at(identity_key(place)),
         limits: settings.api.limits.clone(),
+        backup: husorden_control::config::Backup {
+            target: settings.backup.target.clone(),
+            proof_node: settings.proof.node.clone(),
+        },
     };
     let beside = ("panel", settings.panel(place));
     write("control", role::write_with("control", &process("control", Some(users::CONTROL), None), &control, beside)?)?;

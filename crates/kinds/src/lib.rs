@@ -140,6 +140,11 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether it is always backed up. Where it is not, its owner may turn that off.
+    fn backup_required(&self) -> bool {
+        true
+    }
+
     /// What of it is handed out as one stream and taken in again, each by its name, such as its databases.
     fn parts(&self, _spec: &Value) -> Vec<String> {
         Vec::new()

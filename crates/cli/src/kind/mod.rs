@@ -143,11 +143,19 @@ fn command(context: &Context, kind: &Kind, flags: &[Flag]) -> Command {
                     .help(context.word("Kopiér dette øjebliksbillede", "Copy this snapshot of it")),
             )
             .arg(
+                Arg::new("backup")
+                    .long("backup")
+                    .value_name("BACKUP")
+                    .requires("from")
+                    .conflicts_with("snapshot")
+                    .help(context.word("Lav den af denne backup", "Make it from this backup of it")),
+            )
+            .arg(
                 Arg::new("at")
                     .long("at")
                     .value_name("TIME")
                     .requires("from")
-                    .conflicts_with("snapshot")
+                    .conflicts_with_all(["snapshot", "backup"])
                     .value_parser(clap::value_parser!(jiff::Timestamp))
                     .help(context.word("Kopiér dens data, som de var da", "Copy its data as it was then")),
             )
@@ -191,7 +199,7 @@ fn create(context: &Context, kind: &Kind, flags: &[Flag], matches: &ArgMatches) 
         from: matches.get_one::<String>("from").map(|solution| SolutionFrom {
             solution: solution.clone(),
             snapshot: matches.get_one::<String>("snapshot").cloned(),
-            backup: None,
+            backup: matches.get_one::<String>("backup").cloned(),
             at: matches.get_one("at").copied(),
         }),
         account: matches.get_one::<String>("account").cloned(),

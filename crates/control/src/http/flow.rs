@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::{Caller, Trail};
+use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::form::{Ask, IfMatch};
 use crate::gives::Given;
@@ -71,45 +72,13 @@ pub(crate) async fn dump(
     Path(text): Path<String>,
     Ask(asking): Ask<Asking>,
 ) -> Result<Response, Fault> {
-    let (mut tx, row) = solution::open(&app, &caller, &text, &IfMatch::default()).await?;
+    let (tx, row) = solution::open(&app, &caller, &text, &IfMatch::default()).await?;
     order::refuse_gone(&row)?;
     let format = asking.check(&app, &row)?;
     let verb = Verb::Dump { part: asking.part.clone(), format: format.word.to_owned() };
-    let asked = Asked::just(verb);
-    let id = asked.id;
-    let mut waiting = app.gives().wait(id);
-    let mut trail = Trail::default();
-    let queued = order::queue(&mut tx, &row, asked, &mut trail).await?;
-    let answer = Answer::accepted(order::shown(&queued, caller.language));
-    trail.finish(&app, &caller, tx, answer).await?;
-    let mut changes = app.changes();
-    let deadline = tokio::time::Instant::now() + FIRST_WAIT;
-    let given = loop {
-        if let Some(refused) = ended(&app, row.account, id).await?.and_then(|order| order.refusal) {
-            return Err(refused.into());
-        }
-        tokio::select! {
-            given = &mut waiting.stream => match given {
-                Ok(given) => break given,
-                Err(_) => return Err(late().into()),
-            },
-            _ = changes.changed() => {}
-            () = tokio::time::sleep_until(deadline) => return Err(late().into()),
-        }
-    };
-    drop(waiting);
-    let (sender, receiver) = mpsc::channel(PIECES);
-    let account = row.account;
-    let going = app.clone();
-    tokio::spawn(async move {
-        if let Err(error) = pour(&going, account, id, given, &sender).await {
-            tracing::info!(%error, order = %id, "what a node handed out did not come to its end");
-            // The reader's connection is cut, so that half a stream is not taken for a whole one.
-            let _ = sender.send(Err(error)).await;
-        }
-    });
+    let stream = Stream::ordered(&app, &caller, tx, &row, verb).await?;
     let name = file_name(&row, &asking.part, format);
-    let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
+    let mut response = Body::from_stream(ReceiverStream::new(stream.bytes)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -117,6 +86,71 @@ pub(crate) async fn dump(
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
+}
+
+/// What a node hands out for an order.
+pub(crate) struct Stream {
+    account: AccountId,
+    order: OrderId,
+    /// What comes; an error where it did not come to its end.
+    pub(crate) bytes: mpsc::Receiver<Result<Bytes, io::Error>>,
+}
+
+impl Stream {
+    /// Queues an order whose bytes come back, and waits until they begin to. What the node refuses before that is refused here.
+    pub(crate) async fn ordered(
+        app: &App,
+        caller: &Caller,
+        mut tx: TenantTx,
+        row: &SolutionRow,
+        verb: Verb,
+    ) -> Result<Self, Fault> {
+        let asked = Asked::just(verb);
+        let (account, order) = (row.account, asked.id);
+        let mut waiting = app.gives().wait(order);
+        let mut trail = Trail::default();
+        let queued = order::queue(&mut tx, row, asked, &mut trail).await?;
+        let answer = Answer::accepted(order::shown(&queued, caller.language));
+        trail.finish(app, caller, tx, answer).await?;
+        let mut changes = app.changes();
+        let deadline = tokio::time::Instant::now() + FIRST_WAIT;
+        let given = loop {
+            if let Some(refused) = ended(app, account, order).await?.and_then(|order| order.refusal) {
+                return Err(refused.into());
+            }
+            tokio::select! {
+                given = &mut waiting.stream => match given {
+                    Ok(given) => break given,
+                    Err(_) => return Err(late().into()),
+                },
+                _ = changes.changed() => {}
+                () = tokio::time::sleep_until(deadline) => return Err(late().into()),
+            }
+        };
+        drop(waiting);
+        let (sender, bytes) = mpsc::channel(PIECES);
+        let going = app.clone();
+        tokio::spawn(async move {
+            if let Err(error) = pour(&going, account, order, given, &sender).await {
+                tracing::info!(%error, %order, "what a node handed out did not come to its end");
+                // The reader's connection is cut, so that half a stream is not taken for a whole one.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Ok(Self { account, order, bytes })
+    }
+
+    /// The first of it, so that what the node refuses late is still an answer of its own; none where it is empty.
+    pub(crate) async fn first(&mut self, app: &App) -> Result<Option<Bytes>, Fault> {
+        match self.bytes.recv().await {
+            None => Ok(None),
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            Some(Err(error)) => {
+                let refused = ended(app, self.account, self.order).await?.and_then(|order| order.refusal);
+                Err(refused.map_or_else(|| Fault::broken("reading what a node hands out")(error.into()), Fault::from))
+            }
+        }
+    }
 }
 
 /// What it is, of what, and when: `shop-app-20260131T1500Z.sql.gz`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod archive;
+pub(crate) mod backups;
 pub(crate) mod cases;
 pub(crate) mod erasures;
 pub(crate) mod events;
@@ -19,6 +20,7 @@ pub(crate) mod orders;
 pub(crate) mod proposals;
 pub(crate) mod rules;
 pub(crate) mod solutions;
+pub(crate) mod targets;
 pub(crate) mod tokens;
 pub(crate) mod updates;
 

@@ -52,6 +52,8 @@ pub struct Permission {
     pub writes: bool,
     /// Whether it stays open to the sessions of an account that a measure holds; tokens are dead then.
     pub when_held: bool,
+    /// Whether it stays open to the sessions of an account whose measure leaves it that its data is taken out.
+    pub data_out: bool,
     /// Whether a session must have proved again who it is a short while ago.
     pub dangerous: bool,
     /// Whether it is about a person's own log-in, so that a token cannot use it.
@@ -141,6 +143,11 @@ impl Route {
         self
     }
 
+    fn data_out(mut self) -> Self {
+        self.permission.data_out = true;
+        self
+    }
+
     /// It is about a person's own log-in, and open to one that has come so far.
     fn of_person(mut self, stage: Stage) -> Self {
         self.permission.person = true;
@@ -182,6 +189,7 @@ where
             capability: who.1,
             writes: method != Method::GET,
             when_held: false,
+            data_out: false,
             dangerous: false,
             person: false,
             stage: Stage::Open,

@@ -4,8 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, cases, erasures, events, evidence, figures, flow, grants, journal, mails, me, money, notify,
-    orders, proposals, rules, solutions, tokens, updates,
+    accounts, archive, backups, cases, erasures, events, evidence, figures, flow, grants, journal, mails, me, money,
+    notify, orders, proposals, rules, solutions, targets, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -17,6 +17,7 @@ pub fn table() -> Vec<Route> {
     [
         platform(),
         solutions(),
+        saved(),
         accounts(),
         identity(),
         rescues(),
@@ -96,6 +97,38 @@ fn solutions() -> Vec<Route> {
         get("/v1/solutions/{solution}/events", both(Can::Read), "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)
             .gives_page::<Event>().asks(PAGE),
         get("/v1/events", both(Can::Read), "What happened; a stream with Accept: text/event-stream", events::all).gives_page::<Event>().asks(PAGE),
+    ]
+}
+
+#[rustfmt::skip]
+fn saved() -> Vec<Route> {
+    use api::{Backup, BackupChanges, BackupFolder, BackupPlan, BackupPlanChange, BackupRestore, BackupRestoring, BackupVersion, Proof, SolutionProof, Target, TargetChange, TargetCreate};
+    vec![
+        get("/v1/solutions/{solution}/backup-plan", both(Can::Read), "When a solution is backed up, and how its backups stand", backups::plan_show)
+            .gives::<BackupPlan>().data_out(),
+        put("/v1/solutions/{solution}/backup-plan", both(Can::SolutionChange), "Change when a solution is backed up, or turn it off with a reason where that may be", backups::plan_change)
+            .takes::<BackupPlanChange>().gives::<BackupPlan>(),
+        get("/v1/solutions/{solution}/backups", both(Can::Read), "List backups, newest first", backups::list).gives_page::<Backup>().asks(PAGE).data_out(),
+        post("/v1/solutions/{solution}/backups", both(Can::SolutionChange), "Back a solution up now", backups::create).gives::<Backup>().status(202),
+        get("/v1/solutions/{solution}/backups/{backup}", both(Can::Read), "Show a backup", backups::get).gives::<Backup>().data_out(),
+        post("/v1/solutions/{solution}/backups/{backup}/restore", both(Can::SolutionChange), "Put a backup, or a part of it, in the place of what is there; a snapshot is taken first, and undo goes back to it", backups::restore)
+            .takes::<BackupRestore>().gives::<BackupRestoring>().status(202),
+        get("/v1/solutions/{solution}/backups/{backup}/files", both(Can::SolutionChange), "The entries of a folder in a backup", backups::files)
+            .gives::<BackupFolder>().asks(&["path"]).data_out(),
+        get("/v1/solutions/{solution}/backups/{backup}/content", both(Can::SolutionChange), "A file of a backup, or with as=folder a folder as a tar archive", backups::content)
+            .gives_bytes().asks(&["path", "as"]).data_out(),
+        get("/v1/solutions/{solution}/backups/{backup}/changes", both(Can::SolutionChange), "What is otherwise in a backup than in an older one", backups::changes)
+            .gives::<BackupChanges>().asks(&["since", "path"]).data_out(),
+        get("/v1/solutions/{solution}/versions", both(Can::SolutionChange), "The newest backups that hold a file, with its size and time", backups::versions)
+            .gives_page::<BackupVersion>().asks(&["path"]).data_out(),
+        get("/v1/solutions/{solution}/proofs", both(Can::Read), "List proofs of a solution's backups, newest first", backups::proofs).gives_page::<Proof>().asks(PAGE),
+        get("/v1/proofs", both(Can::Read), "How each solution stands with its proofs", backups::all_proofs).gives_page::<SolutionProof>().asks(PAGE),
+        get("/v1/targets", staff(Can::StaffRead), "List the places where backups lie", targets::list).gives_page::<Target>(),
+        post("/v1/targets", staff(Can::NodeOperate), "Make a target", targets::create).takes::<TargetCreate>().gives::<Target>().status(201).dangerous(),
+        patch("/v1/targets/{target}", staff(Can::NodeOperate), "Change a target; where it lies stays", targets::change)
+            .takes::<TargetChange>().gives::<Target>().dangerous(),
+        post("/v1/targets/{target}/retire", staff(Can::NodeOperate), "Take a target out of use: what lies there is read still", targets::retire)
+            .gives::<Target>().dangerous(),
     ]
 }
 

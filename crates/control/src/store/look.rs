@@ -17,8 +17,25 @@ pub(crate) struct Look {
     pub(crate) evidence_open: u64,
     /// Age of the newest signed checkpoint of the evidence.
     pub(crate) checkpoint_s: Option<f64>,
+    pub(crate) backups: Backups,
     pub(crate) database_bytes: u64,
     pub(crate) database_version: String,
+}
+
+/// How the backups of all solutions with a plan stand.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub(crate) struct Backups {
+    pub(crate) planned: u64,
+    /// The newest is older than a day and what it takes to write one.
+    pub(crate) late: u64,
+    /// The last one failed.
+    pub(crate) failed: u64,
+    /// None passed a proof in two days.
+    pub(crate) unproven: u64,
+    /// The last proof failed.
+    pub(crate) proofs_failed: u64,
+    /// For how long the one that has waited longest was not proven.
+    pub(crate) oldest_unproven_s: Option<f64>,
 }
 
 /// Jobs of one kind.

@@ -114,7 +114,7 @@ impl MeasureRow {
 /// A measure that stands in a caller's way.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Holding {
-    access: Access,
+    pub(crate) access: Access,
     case_number: String,
     clause: String,
     starts: Timestamp,

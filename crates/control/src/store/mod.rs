@@ -1,6 +1,7 @@
 //! All SQL of control, one file a noun. Statements are plain strings; rows come as one JSON column that is read into a type.
 
 pub(crate) mod account;
+pub(crate) mod backup;
 pub(crate) mod case;
 pub(crate) mod complaint;
 pub(crate) mod erasure;
@@ -23,6 +24,7 @@ pub(crate) mod rules;
 pub(crate) mod sample;
 pub(crate) mod snapshot;
 pub(crate) mod solution;
+pub(crate) mod target;
 pub(crate) mod token;
 pub(crate) mod webhook;
 

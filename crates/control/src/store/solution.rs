@@ -1,10 +1,11 @@
 //! Solutions and their claims in the database.
 
+use super::backup::PlanRow;
 use super::{all, json, one, part};
 use crate::state::aim_word;
 use husorden_base::{AccountId, Number, OrderId, SolutionId};
 use husorden_kinds::{Aim, Credential};
-use husorden_wire::node::{Origin, Seen};
+use husorden_wire::node::{BackupOrigin, Origin, Seen};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,6 +40,7 @@ pub(crate) struct SolutionView {
     pub(crate) now: Timestamp,
     pub(crate) case_number: Option<String>,
     pub(crate) closed: Option<bool>,
+    pub(crate) backups: Option<PlanRow>,
 }
 
 /// A solution as it is changed: locked until the transaction ends.
@@ -196,12 +198,13 @@ pub(crate) struct NewSolution<'a> {
     pub(crate) labels: &'a BTreeMap<String, String>,
     pub(crate) protected: bool,
     pub(crate) from: Option<Origin>,
+    pub(crate) from_backup: Option<&'a BackupOrigin>,
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into solution (id, account, node, name, kind, aim, spec, credentials, labels, protected, origin)
-         values ($1, $2, $3, $4, $5, 'run', $6, $7, $8, $9, $10)",
+        "insert into solution (id, account, node, name, kind, aim, spec, credentials, labels, protected, origin, from_backup)
+         values ($1, $2, $3, $4, $5, 'run', $6, $7, $8, $9, $10, $11)",
     )
     .bind(new.id.0)
     .bind(new.account.0)
@@ -213,6 +216,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewSolution<'_>) -> Re
     .bind(Json(new.labels))
     .bind(new.protected)
     .bind(new.from.map(Json))
+    .bind(new.from_backup.map(Json))
     .execute(conn)
     .await?;
     Ok(())

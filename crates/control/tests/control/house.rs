@@ -67,6 +67,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
             ..husorden_control::Notify::at("", folder.join("webhook.key"))
         },
         metrics: None,
+        backup: husorden_control::config::Backup::default(),
         // Hashes that cost next to nothing: what is tested is not their strength.
         identity: Identity {
             hash: HashCost { memory_kib: 64, passes: 1 },

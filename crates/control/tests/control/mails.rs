@@ -209,7 +209,7 @@ async fn a_storm_of_trouble_is_one_mail_an_hour_and_hides_no_decision() {
 /// Every kind of event that has words for people has a topic, or is one that nobody is mailed of.
 #[tokio::test]
 async fn every_kind_of_event_was_thought_of() {
-    const NO_MAIL: [&str; 16] = [
+    const NO_MAIL: [&str; 21] = [
         "access.allowed",
         "access.refused",
         "account.created",
@@ -224,7 +224,12 @@ async fn every_kind_of_event_was_thought_of() {
         "measure.seen-open",
         "node.chain-broken",
         "order.queued",
+        "proof.ended",
+        "proof.passed",
         "solution.settled",
+        "target.changed",
+        "target.created",
+        "target.retired",
         "webhook.dead",
     ];
     let house = House::new().await;

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod attachments;
+mod backups;
 mod breach;
 mod cases;
 mod cluster;
@@ -30,6 +31,7 @@ mod notify;
 mod people;
 mod private;
 mod proposals;
+mod proving;
 mod rescues;
 mod rules;
 mod schema;

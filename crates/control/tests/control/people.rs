@@ -141,6 +141,17 @@ impl House {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut owner).await.expect("a statement");
     }
 
+    /// Rows of a statement that selects nothing, `select from …`.
+    pub async fn count(&self, sql: &str) -> i64 {
+        let mut owner = husorden_control::doors::owner(&self.config.database).await.expect("the owner is let in");
+        let sql = format!("select count(*) from ({sql}) x");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut owner).await.expect("a statement")
+    }
+
+    pub async fn exists(&self, sql: &str) -> bool {
+        self.count(sql).await > 0
+    }
+
     /// The mails to be sent to somebody, newest last, each with the secret of its link.
     pub async fn mails(&self, to: &str, template: &str) -> Vec<(Value, Option<Secret>)> {
         let mut owner = husorden_control::doors::owner(&self.config.database).await.expect("the owner is let in");

@@ -58,6 +58,14 @@ impl Kind for Tiny {
         &[Protocol::Mysql]
     }
 
+    fn backup_required(&self) -> bool {
+        false
+    }
+
+    fn parts(&self, _: &Value) -> Vec<String> {
+        vec!["app".to_owned()]
+    }
+
     fn volume(&self, _: &Value) -> Bytes {
         Bytes::gib(1)
     }

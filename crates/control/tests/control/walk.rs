@@ -28,6 +28,10 @@ impl Things {
             filled + "?format=zip"
         } else if filled.ends_with("/dump") || filled.ends_with("/load") {
             filled + "?part=app"
+        } else if filled.ends_with("/content") || filled.ends_with("/versions") {
+            filled + "?path=files"
+        } else if filled.ends_with("/changes") {
+            filled + "?since=" + self.get("backup")
         } else {
             filled
         }
@@ -41,7 +45,7 @@ impl Things {
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.0
             .iter()
-            .filter(|(name, _)| !["credential", "version", "plan"].contains(name))
+            .filter(|(name, _)| !["credential", "version", "plan", "target"].contains(name))
             .map(|(_, value)| value.as_str())
     }
 }
@@ -91,10 +95,20 @@ pub async fn things(house: &House) -> Things {
     let sql = "insert into refused (solution, account, net, port, attempts, first, last)
                values ($1::uuid, $2, '203.0.113.7/32', 5432, 1, now(), now()) returning id::text";
     let proposal: String = sqlx::query_scalar(sql).bind(&id).bind(house.ours.0).fetch_one(&mut owner).await.unwrap();
+    let target = json!({ "name": "walked", "address": { "kind": "folder", "path": "/srv/walked" } });
+    house.staff("POST", "/v1/targets", target).await.is(201);
+    let sql = "insert into backup (id, solution, account, target, order_id, reason, state, spec, refusal)
+               select gen_random_uuid(), $1::uuid, $2, id, gen_random_uuid(), 'asked', 'failed', '{}',
+                      jsonb_build_object('code', 'x', 'status', 503, 'title', jsonb_build_object('da', $3::text, 'en', $3::text),
+                                         'detail', jsonb_build_object('da', $3::text, 'en', $3::text)) from target returning id::text";
+    let backup = sqlx::query_scalar(sql).bind(&id).bind(house.ours.0).bind(MARK);
+    let backup: String = backup.fetch_one(&mut owner).await.unwrap();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
         ("solution", id),
         ("snapshot", text(&order["snapshot"])),
+        ("backup", backup),
+        ("target", "walked".to_owned()),
         ("order", text(&order["id"])),
         ("proposal", proposal),
         ("credential", "admin".to_owned()),
@@ -121,6 +135,9 @@ fn request(house: &House, token: &str, method: &http::Method, path: &str) -> Req
     let body = takes.then(|| match path.split('/').nth(2) {
         Some("members") if path.ends_with("/notifications") => json!({ "mail": {} }),
         Some("members") => json!({ "role": "billing" }),
+        Some("solutions") if path.ends_with("/restore") && path.contains("/backups/") => {
+            json!({ "only": "everything" })
+        }
         Some("staff") if method == http::Method::PATCH => json!({ "roles": ["support"] }),
         _ => json!({}),
     });

@@ -60,6 +60,10 @@ impl Kind for Website {
         schema::schema()
     }
 
+    fn backup_required(&self) -> bool {
+        false
+    }
+
     fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
         let spec = Spec::parse(form, before)?;
         Ok(serde_json::to_value(spec).expect("a spec is plain data"))

@@ -263,7 +263,7 @@ pub struct BackupFolder {
 pub struct BackupDifference {
     /// Its path.
     pub path: String,
-    /// `added`, `removed`, or `changed`.
+    /// `added`, `removed`, `changed`, or `rights` where only rights, owner or attributes are others.
     pub change: String,
     /// `file`, `folder`, `link` or `other`, as it is in the newer one, or was where it was removed.
     pub kind: String,

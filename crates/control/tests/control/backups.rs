@@ -1,0 +1,591 @@
+//! Backups: targets, plans, the schedule, what is put back, what is read, and what is refused.
+
+use crate::house::House;
+use crate::node::{Node, snapshot, until};
+use husorden_base::{OrderId, Refusal, SnapshotId, Text};
+use husorden_wire::node::{
+    Address, BackedUp, Counted, Opened, Outcome, Reading, Repository, Returning, SeenState, Verb, VerbState, Wish,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+/// The installation's own target, a folder.
+pub async fn target(house: &House) {
+    let form = json!({ "name": "local", "address": { "kind": "folder", "path": "/srv/backups" } });
+    house.staff("POST", "/v1/targets", form).await.is(201);
+}
+
+/// A solution that a node has settled.
+pub async fn shop(house: &House, node: &mut Node, spec: Value) -> Wish {
+    house.create("shop", spec).await;
+    let wish = node.wish().await;
+    node.settled(&wish).await;
+    wish
+}
+
+/// Has the schedule looked at now.
+pub async fn look(house: &House) {
+    // A round that is under way would set its own next time over this one.
+    let idle = "select from job where kind = 'backup-schedule' and leased_by is null";
+    until("the schedule rests", async || house.exists(idle).await.then_some(())).await;
+    house.sql("update job set due = now() where kind = 'backup-schedule'").await;
+}
+
+pub fn written(copy: &str) -> VerbState {
+    let counted = Counted { least: 3, most: 4 };
+    let backed_up = BackedUp {
+        copy: copy.to_owned(),
+        taken: Timestamp::now(),
+        snapshot: SnapshotId::new(),
+        files: 12,
+        bytes: 34_000,
+        bytes_read: 5_600,
+        bytes_sent: 780,
+        took_ms: 910,
+        noted: Opened { counts: [("app.orders".to_owned(), counted)].into(), words: [].into() },
+    };
+    VerbState::Done { result: Some(Box::new(Outcome::BackedUp(Box::new(backed_up)))) }
+}
+
+pub fn failed(code: &'static str, status: u16) -> VerbState {
+    let refusal = Refusal::new(code, status, Text::new("Nej", "No"), Text::new("Målet er væk", "The target is gone"));
+    VerbState::Failed { refusal: Box::new(refusal) }
+}
+
+/// The next order to back up.
+pub async fn back_up(node: &mut Node) -> (OrderId, Repository) {
+    match node.verb().await {
+        (order, Verb::BackUp { repository, .. }) => (order, *repository),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A backup that was asked for and written.
+pub async fn backup(house: &House, node: &mut Node, copy: &str) -> String {
+    let made = house.call("POST", "/v1/solutions/shop/backups", Value::Null).await.is(202);
+    let (order, _) = back_up(node).await;
+    node.progress(order, written(copy)).await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/solutions/shop/backups/{id}");
+    until("it is ready", async || (house.get(&path).await["state"] == "ready").then_some(())).await;
+    id
+}
+
+async fn findings(house: &House) -> Vec<String> {
+    let one = house.get("/v1/solutions/shop").await;
+    one["findings"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn events(house: &House, kind: &str) -> usize {
+    let events = house.get("/v1/solutions/shop/events?limit=200").await;
+    events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == kind).count()
+}
+
+#[tokio::test]
+async fn targets_are_made_changed_and_retired_and_nobody_else_knows_where_they_are() {
+    let house = House::new().await;
+    let folder = |name: &str, path: &str| json!({ "name": name, "address": { "kind": "folder", "path": path } });
+    for (form, pointer) in [
+        (folder("Local", "/srv"), "/name"),
+        (folder("", "/srv"), "/name"),
+        (folder("a", "srv"), "/address/path"),
+        (folder("a", "/srv/../etc"), "/address/path"),
+        (json!({ "name": "a", "address": { "kind": "tape" } }), "/address"),
+        (json!({ "name": "a", "address": { "kind": "folder", "path": "/srv" }, "secret": "x" }), "/secret"),
+        (
+            json!({ "name": "a", "address": { "kind": "folder", "path": "/srv" }, "bytes_per_second": 1 }),
+            "/bytes_per_second",
+        ),
+        (json!({ "name": "a", "address": { "kind": "folder", "path": "/srv" }, "more": 1 }), "/more"),
+    ] {
+        let said = house.staff("POST", "/v1/targets", form.clone()).await.refused(422, "invalid-fields");
+        assert_eq!(said["refusal"]["fields"][0]["pointer"], pointer, "{form}: {said}");
+    }
+    let sftp = json!({ "kind": "sftp", "host": "backup.example", "user": "node1", "path": "srv",
+        "host_key": format!("ssh-ed25519 {}", "A".repeat(68)) });
+    house.staff("POST", "/v1/targets", json!({ "name": "a", "address": sftp })).await.refused(422, "invalid-fields");
+    let form = json!({ "name": "a", "address": sftp, "secret": "key" });
+    house.staff("POST", "/v1/targets", form).await.refused(503, "vault-away");
+
+    target(&house).await;
+    let again = house.staff("POST", "/v1/targets", folder("local", "/srv/more")).await;
+    again.refused(422, "invalid-fields");
+    let rest = json!({ "name": "far", "address": { "kind": "rest", "url": "https://backup.example/" } });
+    house.staff("POST", "/v1/targets", rest).await.is(201);
+    let list = house.staff("GET", "/v1/targets", Value::Null).await.is(200);
+    let told: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|t| (&t["name"], &t["default"], &t["with_machine"])).collect();
+    assert_eq!(told, [(&json!("far"), &json!(false), &json!(false)), (&json!("local"), &json!(true), &json!(true))]);
+
+    house.staff("PATCH", "/v1/targets/local", json!({ "name": "other" })).await.refused(409, "target-is-default");
+    house.staff("POST", "/v1/targets/local/retire", Value::Null).await.refused(409, "target-is-default");
+    house.staff("POST", "/v1/targets/nowhere/retire", Value::Null).await.refused(404, "not-found");
+    let paced = house.staff("PATCH", "/v1/targets/far", json!({ "bytes_per_second": 1_000_000 })).await.is(200);
+    assert_eq!(paced["bytes_per_second"], 1_000_000);
+    let fast = house.staff("PATCH", "/v1/targets/far", json!({ "bytes_per_second": 0 })).await.is(200);
+    assert_eq!(fast["bytes_per_second"], Value::Null);
+
+    // A plan that names one holds it; only staff choose.
+    house.create("shop", json!({})).await;
+    let plan = "/v1/solutions/shop/backup-plan";
+    house.call("PUT", plan, json!({ "target": "far" })).await.refused(422, "invalid-fields");
+    house.break_glass().await;
+    house.staff("PUT", plan, json!({ "target": "nowhere" })).await.refused(422, "invalid-fields");
+    house.staff("PUT", plan, json!({ "target": "far" })).await.is(200);
+    assert_eq!(house.get(plan).await["target"], "far");
+    house.staff("POST", "/v1/targets/far/retire", Value::Null).await.refused(409, "target-in-use");
+    house.staff("PUT", plan, json!({ "target": "" })).await.is(200);
+    let retired = house.staff("POST", "/v1/targets/far/retire", Value::Null).await.is(200);
+    assert_eq!(retired["state"], "retired");
+    house.staff("PUT", plan, json!({ "target": "far" })).await.refused(422, "invalid-fields");
+    let acts = house.staff("GET", "/v1/evidence?order=newest&limit=200", Value::Null).await.is(200);
+    let acts: Vec<&str> = acts["items"].as_array().unwrap().iter().filter_map(|line| line["act"].as_str()).collect();
+    for act in ["target.create", "target.change", "target.retire", "backup-plan.change"] {
+        assert!(acts.contains(&act), "{act} in {acts:?}");
+    }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_day_has_one_backup_and_what_was_missed_is_made_once() {
+    let house = House::new().await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let wish = shop(&house, &mut node, json!({})).await;
+    let plan = async || house.get("/v1/solutions/shop/backup-plan").await;
+    let before = plan().await;
+    assert_eq!(
+        (&before["on"], &before["required"], &before["target"], &before["next"]),
+        (&json!(true), &json!(false), &Value::Null, &Value::Null)
+    );
+    house.call("POST", "/v1/solutions/shop/backups", Value::Null).await.refused(409, "no-target");
+
+    target(&house).await;
+    look(&house).await;
+    let due = "select due from backup_plan where due is not null and due > now()";
+    until("it has its time", async || (plan().await["next"].is_string() && house.exists(due).await).then_some(()))
+        .await;
+    let next: Timestamp = plan().await["next"].as_str().unwrap().parse().unwrap();
+    assert!(next > Timestamp::now() && next < Timestamp::now() + SignedDuration::from_hours(25));
+
+    // Control was away for five days.
+    house.sql("update backup_plan set due = now() - interval '5 days'").await;
+    look(&house).await;
+    let (order, repository) = back_up(&mut node).await;
+    assert_eq!(repository.folder, wish.number.get().to_string());
+    assert_eq!(repository.address, Address::Folder { path: "/srv/backups".to_owned() });
+    assert_eq!(plan().await["under_way"]["reason"], "daily");
+    assert!(house.exists("select from backup_plan where due > now()").await, "the next is tomorrow's");
+    // One at a time, also when it is asked for, and when the plan's time comes again.
+    house.call("POST", "/v1/solutions/shop/backups", Value::Null).await.refused(409, "backup-under-way");
+    house.sql("update backup_plan set due = now() - interval '1 hour'").await;
+    look(&house).await;
+    let text = Text::new("Skriver", "Writing");
+    node.progress(order, VerbState::Running { text, percent: Some(7) }).await;
+    until("it is told", async || (plan().await["under_way"]["message"] == "Writing").then_some(())).await;
+
+    // A node says its end again and again; another end later changes nothing.
+    for _ in 0..3 {
+        node.progress(order, written("c1")).await;
+    }
+    node.progress(order, failed("late", 503)).await;
+    node.settled(&wish).await;
+    let newest = plan().await["newest"].clone();
+    assert_eq!(
+        (&newest["state"], &newest["files"], &newest["bytes"], &newest["bytes_sent"], &newest["took_ms"]),
+        (&json!("ready"), &json!(12), &json!(34_000), &json!(780), &json!(910))
+    );
+    assert_eq!(newest["noted"]["counts"]["app.orders"], json!({ "least": 3, "most": 4 }));
+    assert_eq!((events(&house, "backup.ready").await, events(&house, "backup.failed").await), (1, 0));
+    // The time that came meanwhile is the one after it: the backup that is there stands for it.
+    look(&house).await;
+    until("it waits", async || house.exists("select from backup_plan where due > now()").await.then_some(())).await;
+    assert_eq!(house.get("/v1/solutions/shop/backups").await["items"].as_array().unwrap().len(), 1);
+    let evidence = house.get("/v1/evidence?limit=200").await;
+    let acts: Vec<_> = evidence["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["act"].as_str().unwrap(), line["ended"].is_string()))
+        .collect();
+    assert!(acts.contains(&("order.back-up", true)) && acts.contains(&("backup.ready", true)), "{acts:?}");
+    assert!(!evidence.to_string().contains("/srv/backups"), "where it lies is the host's");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_failed_one_is_told_once_and_tried_again_and_what_is_sealed_rests() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let wish = shop(&house, &mut node, json!({})).await;
+    for round in 1..=2 {
+        house.sql("update backup_plan set due = now() - interval '1 minute'").await;
+        look(&house).await;
+        let (order, _) = back_up(&mut node).await;
+        node.progress(order, failed("target-away", 503)).await;
+        until("it is said", async || (events(&house, "backup.failed").await == round).then_some(())).await;
+        let soon =
+            "select from backup_plan where failed is not null and due between now() and now() + interval '61 minutes'";
+        assert!(house.exists(soon).await, "it is tried again in an hour");
+    }
+    let mails = "select from event where mail_topic(kind, data) = 'trouble' and kind = 'backup.failed'";
+    assert_eq!(house.count(mails).await, 1, "of the first only");
+    let last = house.get("/v1/solutions/shop/backups").await["items"][0].clone();
+    assert_eq!((&last["state"], &last["message"]), (&json!("failed"), &json!("No: The target is gone")));
+    house.sql("update backup_plan set since = now() - interval '27 hours'").await;
+    assert_eq!(findings(&house).await, ["backup-late"]);
+    let health = house.staff("GET", "/v1/health", Value::Null).await.is(200);
+    let check = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "backup").unwrap().clone();
+    assert_eq!(check["state"], "bad", "{check}");
+
+    // What is suspended is backed up; what is sealed is not.
+    let held = house.decide(json!({ "of": "solution", "id": wish.solution }), json!({})).await;
+    house.sql("update backup_plan set due = now() - interval '1 minute'").await;
+    look(&house).await;
+    let (order, _) = back_up(&mut node).await;
+    node.progress(order, written("c1")).await;
+    until("it is ready", async || (events(&house, "backup.ready").await == 1).then_some(())).await;
+    let (proof, _) = node.verb().await;
+    node.progress(proof, failed("no-room", 507)).await;
+    let lift = format!("/v1/measures/{}/lift", held["id"].as_str().unwrap());
+    house.staff("POST", &lift, json!({ "reasons": "It was found to be in order." })).await.is(200);
+    house.decide(json!({ "of": "solution", "id": wish.solution }), json!({ "access": "none" })).await;
+    house.sql("update backup_plan set due = now() - interval '1 minute', newest = null").await;
+    look(&house).await;
+    until("it was looked at", async || {
+        house.exists("select from job where kind = 'backup-schedule' and due > now()").await.then_some(())
+    })
+    .await;
+    assert_eq!(house.count("select from backup where state = 'writing'").await, 0);
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_plan_is_turned_off_with_a_reason_where_it_may_be() {
+    let house = House::new().await;
+    target(&house).await;
+    house.create("shop", json!({})).await;
+    let plan = "/v1/solutions/shop/backup-plan";
+    house.call("PUT", plan, json!({ "on": false })).await.refused(422, "invalid-fields");
+    house.call("PUT", plan, json!({ "hour": 24 })).await.refused(422, "invalid-fields");
+    house.call("PUT", plan, json!({ "zone": "Mars/Olympus" })).await.refused(422, "invalid-fields");
+    house.call("PUT", plan, json!({ "often": true })).await.refused(422, "invalid-fields");
+    let off = house.call("PUT", plan, json!({ "on": false, "reason": "It is a test." })).await.is(200);
+    assert_eq!((&off["on"], &off["reason"], &off["next"]), (&json!(false), &json!("It is a test."), &Value::Null));
+    assert_eq!(findings(&house).await, ["no-backup"]);
+    let on = house.call("PUT", plan, json!({ "on": true, "hour": 23, "hours": 2, "zone": "UTC" })).await.is(200);
+    assert_eq!((&on["reason"], &on["hour"], &on["zone"]), (&Value::Null, &json!(23), &json!("UTC")));
+    let next: Timestamp = on["next"].as_str().unwrap().parse().unwrap();
+    assert!([23, 0].contains(&next.strftime("%H").to_string().parse::<u8>().unwrap()), "{next}");
+    assert_eq!(findings(&house).await, Vec::<String>::new());
+    assert_eq!(events(&house, "backup-plan.changed").await, 2);
+
+    house.call("POST", "/v1/solutions", json!({ "kind": "gated", "name": "always" })).await.is(201);
+    let always = "/v1/solutions/always/backup-plan";
+    assert_eq!(house.get(always).await["required"], true);
+    let off = json!({ "on": false, "reason": "It is a test." });
+    house.call("PUT", always, off).await.refused(409, "backup-required");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_is_put_back_with_its_spec_and_undone() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let first = shop(&house, &mut node, json!({ "names": ["old.example"] })).await;
+    let id = backup(&house, &mut node, "c1").await;
+    look(&house).await;
+    let (proof, _) = node.verb().await;
+    node.progress(proof, failed("no-room", 507)).await;
+    let change = json!({ "spec": { "names": ["new.example"] } });
+    house.call("PATCH", "/v1/solutions/shop", change).await.is(200);
+    let second = node.wish().await;
+    node.settled(&second).await;
+
+    let restore = format!("/v1/solutions/shop/backups/{id}/restore");
+    let ask = async |form: Value| house.call("POST", &restore, form).await;
+    let long = "a".repeat(4097);
+    for form in [
+        json!({}),
+        json!({ "only": "some" }),
+        json!({ "only": "path" }),
+        json!({ "only": "path", "path": "" }),
+        json!({ "only": "path", "path": "/etc" }),
+        json!({ "only": "path", "path": "files/../../etc" }),
+        json!({ "only": "path", "path": "files\u{0}" }),
+        json!({ "only": "path", "path": long }),
+        json!({ "only": "path", "path": "files", "part": "app" }),
+        json!({ "only": "part" }),
+        json!({ "only": "part", "part": "nothing" }),
+        json!({ "only": "everything", "path": "files" }),
+        json!({ "only": "everything", "more": 1 }),
+    ] {
+        ask(form).await.refused(422, "invalid-fields");
+    }
+    let missing = format!("/v1/solutions/shop/backups/{}/restore", uuid::Uuid::nil());
+    house.call("POST", &missing, json!({ "only": "everything" })).await.refused(404, "not-found");
+    house
+        .call("POST", "/v1/solutions/shop/backups/x/restore", json!({ "only": "everything" }))
+        .await
+        .refused(404, "not-found");
+
+    // A part of it leaves the spec as it is.
+    for (form, expected) in [
+        (json!({ "only": "path", "path": "files/a b/" }), Returning::Path { path: "files/a b".to_owned() }),
+        (json!({ "only": "part", "part": "app" }), Returning::Part { part: "app".to_owned() }),
+    ] {
+        let asked = ask(form).await.is(202);
+        let (order, verb) = node.verb().await;
+        let Verb::BackupRestore { copy, what, before, .. } = verb else { panic!("{verb:?}") };
+        assert_eq!((copy.as_str(), &what), ("c1", &expected));
+        assert_eq!((&asked["before"], &asked["order"]["id"]), (&json!(before), &json!(order)));
+        node.progress(order, VerbState::done()).await;
+        until("done", async || (house.get(&format!("/v1/orders/{order}")).await["state"] == "done").then_some(()))
+            .await;
+        assert_eq!(house.get("/v1/solutions/shop").await["spec"]["names"], json!(["new.example"]));
+    }
+
+    ask(json!({ "only": "everything" })).await.is(202);
+    let (order, verb) = node.verb().await;
+    let Verb::BackupRestore { what: Returning::Everything, before, .. } = verb else { panic!("{verb:?}") };
+    ask(json!({ "only": "everything" })).await.refused(409, "change-waits");
+    node.progress(order, VerbState::done()).await;
+    let third = loop {
+        let wish = node.wish().await;
+        if wish.spec == first.spec {
+            break wish;
+        }
+    };
+    node.seen(&third, SeenState::Settled, |seen| seen.snapshots = vec![snapshot(before)]).await;
+    let shown = house.get("/v1/solutions/shop/snapshots").await;
+    let kept = shown["items"].as_array().unwrap().iter().find(|one| one["id"] == json!(before)).unwrap().clone();
+    assert_eq!((&kept["before"], &kept["state"]), (&json!("restore"), &json!("ready")));
+
+    house.call("POST", "/v1/solutions/shop/undo", Value::Null).await.is(202);
+    let (undo, verb) = node.verb().await;
+    assert!(matches!(verb, Verb::Restore { snapshot, .. } if snapshot == before), "{verb:?}");
+    node.progress(undo, VerbState::done()).await;
+    let fourth = loop {
+        let wish = node.wish().await;
+        if wish.generation > third.generation && wish.spec == second.spec {
+            break wish;
+        }
+    };
+    node.settled(&fourth).await;
+
+    // A restore that fails leaves everything as it was.
+    ask(json!({ "only": "everything" })).await.is(202);
+    let (order, _) = node.verb().await;
+    node.progress(order, failed("target-away", 503)).await;
+    until("it failed", async || (house.get(&format!("/v1/orders/{order}")).await["state"] == "failed").then_some(()))
+        .await;
+    assert_eq!(house.get("/v1/solutions/shop").await["spec"]["names"], json!(["new.example"]));
+
+    // One that is being written cannot be used.
+    let writing = house.call("POST", "/v1/solutions/shop/backups", Value::Null).await.is(202);
+    let path = format!("/v1/solutions/shop/backups/{}", writing["id"].as_str().unwrap());
+    house
+        .call("POST", &format!("{path}/restore"), json!({ "only": "everything" }))
+        .await
+        .refused(409, "backup-not-ready");
+    house.call("GET", &format!("{path}/files"), Value::Null).await.refused(409, "backup-not-ready");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_becomes_a_solution_beside_the_one_it_was_made_of() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let first = shop(&house, &mut node, json!({ "names": ["old.example"] })).await;
+    let id = backup(&house, &mut node, "c1").await;
+    let make = async |from: Value| {
+        let form = json!({ "kind": "tiny", "name": "beside", "from": from, "spec": { "names": ["beside.example"] } });
+        house.call("POST", "/v1/solutions", form).await
+    };
+    for from in [
+        json!({ "solution": "shop", "backup": uuid::Uuid::nil() }),
+        json!({ "solution": "shop", "backup": "yesterday" }),
+        json!({ "solution": "shop", "backup": id, "snapshot": uuid::Uuid::nil() }),
+        json!({ "solution": "shop", "backup": id, "at": "2030-01-31T16:00:00Z" }),
+    ] {
+        make(from).await.refused(422, "invalid-fields");
+    }
+    let made = make(json!({ "solution": "shop", "backup": id })).await.is(201);
+    assert_eq!(made["solution"]["spec"]["names"], json!(["beside.example"]));
+    let wish = node.wish().await;
+    let origin = wish.from_backup.expect("it is told");
+    assert_eq!((origin.solution, origin.copy.as_str(), wish.from), (first.solution, "c1", None));
+    assert_eq!(origin.repository.folder, first.number.get().to_string(), "the other's repository");
+    // Its own backups are its own.
+    assert_eq!(house.get("/v1/solutions/beside/backups").await["items"], json!([]));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_is_read_through_its_node_and_by_nobody_else() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let wish = shop(&house, &mut node, json!({})).await;
+    let older = backup(&house, &mut node, "c1").await;
+    let newer = backup(&house, &mut node, "c2").await;
+    let socket = house.config.node_socket.clone();
+    let base = format!("/v1/solutions/shop/backups/{newer}");
+
+    // What is asked goes to the node, and what it hands out comes back.
+    let read = async |node: &mut Node, path: &str, bytes: &[u8], end: VerbState| {
+        let asked = house.send(house.request(&house.account, "GET", path, None));
+        let told = async {
+            let (order, what) = loop {
+                if let (order, Verb::BackupRead { what, .. }) = node.verb().await {
+                    break (order, what);
+                }
+            };
+            Node::give(&socket, order, bytes).await;
+            node.progress(order, end).await;
+            what
+        };
+        tokio::join!(asked, told)
+    };
+    let lines = concat!(
+        r#"{"name":"b.txt","is":"file","bytes":7,"modified":"2026-01-01T00:00:00Z","mode":420}"#,
+        "\n",
+        r#"{"name":"zoo","is":"folder","bytes":0,"modified":"2026-01-01T00:00:00Z","mode":493}"#,
+        "\n",
+    );
+    let (said, what) =
+        read(&mut node, &format!("{base}/files?path=files%2Fa%20b"), lines.as_bytes(), VerbState::done()).await;
+    assert_eq!(what, Reading::Folder { path: "files/a b".to_owned() });
+    let folder = said.is(200);
+    let names: Vec<_> = folder["entries"].as_array().unwrap().iter().map(|e| (&e["name"], &e["kind"])).collect();
+    assert_eq!(names, [(&json!("zoo"), &json!("folder")), (&json!("b.txt"), &json!("file"))], "folders first");
+    assert_eq!(folder["more"], false);
+
+    let changes = concat!(
+        r#"{"path":"files/x.php","is":"file","change":"content","before":10,"after":99}"#,
+        "\n",
+        r#"{"path":"files/a.php","is":"file","change":"added","before":0,"after":5}"#,
+        "\n",
+    );
+    let (said, what) =
+        read(&mut node, &format!("{base}/changes?since={older}&path=files"), changes.as_bytes(), VerbState::done())
+            .await;
+    assert_eq!(what, Reading::Since { copy: "c1".to_owned(), path: "files".to_owned() });
+    let changed = said.is(200)["changes"].clone();
+    assert_eq!(
+        (&changed[0]["path"], &changed[1]["change"], &changed[1]["bytes_before"]),
+        (&json!("files/a.php"), &json!("changed"), &json!(10))
+    );
+    for since in [newer.clone(), uuid::Uuid::nil().to_string(), "x".to_owned()] {
+        house.call("GET", &format!("{base}/changes?since={since}"), Value::Null).await.refused(422, "invalid-fields");
+    }
+
+    let asked = house.request(&house.account, "GET", &format!("{base}/content?path=files/%C3%A6%22.txt"), None);
+    let told = async {
+        let (order, verb) = node.verb().await;
+        Node::give(&socket, order, b"bytes of ours").await;
+        node.progress(order, VerbState::done()).await;
+        verb
+    };
+    let (response, _) = tokio::join!(tower::ServiceExt::oneshot(house.router.clone(), asked), told);
+    let (parts, body) = response.unwrap().into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    assert_eq!((parts.status.as_u16(), &bytes[..]), (200, &b"bytes of ours"[..]));
+    assert_eq!(parts.headers["content-disposition"], "attachment; filename*=UTF-8''%C3%A6%22.txt");
+    assert_eq!(parts.headers["cache-control"], "no-store");
+
+    // What the node refuses is refused, also when it had begun to hand out; garbage is nobody's folder.
+    let (said, _) = read(&mut node, &format!("{base}/files?path=nothing"), b"", failed("no-such-path", 404)).await;
+    said.refused(404, "no-such-path");
+    let (said, _) = read(&mut node, &format!("{base}/content?path=nothing"), b"", failed("no-such-path", 404)).await;
+    said.refused(404, "no-such-path");
+    let (said, _) = read(&mut node, &format!("{base}/files"), b"no JSON\n", VerbState::done()).await;
+    assert_eq!(said.status.as_u16(), 500);
+    let many: String = (0..10_001).map(|n| format!("{{\"name\":\"{n}\",\"is\":\"file\",\"bytes\":1}}\n")).collect();
+    let (said, _) = read(&mut node, &format!("{base}/files"), many.as_bytes(), VerbState::done()).await;
+    let folder = said.is(200);
+    assert_eq!((folder["entries"].as_array().unwrap().len(), &folder["more"]), (10_000, &json!(true)));
+
+    let long = "a/".repeat(2049);
+    for path in ["..", "/etc", "a/../b", "a//b", "a%00", "%FF%FE", "a%2F..", long.as_str()] {
+        for what in ["files?", "content?"] {
+            house.call("GET", &format!("{base}/{what}path={path}"), Value::Null).await.refused(422, "invalid-fields");
+        }
+        house
+            .call("GET", &format!("/v1/solutions/shop/versions?path={path}"), Value::Null)
+            .await
+            .refused(422, "invalid-fields");
+    }
+    house.call("GET", &format!("{base}/content"), Value::Null).await.refused(422, "invalid-fields");
+    house.call("GET", &format!("{base}/content?path=a&as=disk"), Value::Null).await.refused(422, "invalid-fields");
+
+    // Nobody else: another account finds nothing, staff need a grant, a token that only reads reads no contents.
+    let other = async |path: &str| house.send(house.request(&house.other, "GET", path, None)).await;
+    for path in [
+        base.clone(),
+        format!("{base}/files"),
+        format!("{base}/content?path=a"),
+        "/v1/solutions/shop/proofs".to_owned(),
+    ] {
+        other(&path).await.refused(404, "not-found");
+    }
+    house.staff("GET", &format!("{base}/files"), Value::Null).await.refused(403, "grant-needed");
+    house.staff("GET", &base, Value::Null).await.is(200);
+    let reader = house.call("POST", "/v1/tokens", json!({ "label": "reader" })).await.is(201);
+    let reader = reader["token"].as_str().unwrap().to_owned();
+    house.send(house.request(&reader, "GET", &base, None)).await.is(200);
+    house.send(house.request(&reader, "GET", &format!("{base}/files"), None)).await.refused(403, "capability-missing");
+
+    // A measure closes it, unless it leaves that data is taken out.
+    let held = house.decide(json!({ "of": "solution", "id": wish.solution }), json!({})).await;
+    house.call("GET", &format!("{base}/files"), Value::Null).await.refused(403, "solution-held");
+    let lift = format!("/v1/measures/{}/lift", held["id"].as_str().unwrap());
+    house.staff("POST", &lift, json!({ "reasons": "It was found to be in order." })).await.is(200);
+    house.decide(json!({ "of": "solution", "id": wish.solution }), json!({ "access": "data-out" })).await;
+    let (said, _) = read(&mut node, &format!("{base}/files"), lines.as_bytes(), VerbState::done()).await;
+    said.is(200);
+    house.call("POST", &format!("{base}/restore"), json!({ "only": "everything" })).await.refused(403, "solution-held");
+
+    // Who reads folder by folder is in the evidence, and fills nobody's news.
+    assert!(house.count("select from evidence where act = 'order.backup-read'").await >= 6);
+    let news = "select from event where data->>'verb' = 'backup-read'";
+    assert_eq!(house.count(news).await, 0);
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn versions_of_a_file_are_those_of_the_backups_that_hold_it() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    shop(&house, &mut node, json!({})).await;
+    for copy in ["c1", "c2", "c3"] {
+        backup(&house, &mut node, copy).await;
+    }
+    let line = |bytes: u64| {
+        format!("{{\"name\":\"x.php\",\"is\":\"file\",\"bytes\":{bytes},\"modified\":\"2026-01-01T00:00:00Z\"}}\n")
+    };
+    let asked = house.call("GET", "/v1/solutions/shop/versions?path=files/x.php", Value::Null);
+    let told = async {
+        // Newest first; in the oldest there was no such folder.
+        for (bytes, end) in
+            [(line(9), VerbState::done()), (line(9), VerbState::done()), (String::new(), failed("no-such-path", 404))]
+        {
+            let order = loop {
+                if let (order, Verb::BackupRead { what, .. }) = node.verb().await {
+                    assert_eq!(what, Reading::Folder { path: "files".to_owned() });
+                    break order;
+                }
+            };
+            Node::give(&house.config.node_socket, order, bytes.as_bytes()).await;
+            node.progress(order, end).await;
+        }
+    };
+    let (said, ()) = tokio::join!(asked, told);
+    let said = said.is(200);
+    let versions: Vec<_> = said["items"].as_array().unwrap().iter().map(|one| (&one["bytes"], &one["same"])).collect();
+    assert_eq!(versions, [(&json!(9), &json!(true)), (&json!(9), &json!(false))]);
+    house.running.stop().await;
+}
