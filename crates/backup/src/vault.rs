@@ -22,6 +22,7 @@ use zeroize::{Zeroize, Zeroizing};
 /// What every wrapping by the vault begins with.
 const WRAPPED: &str = "v1.";
 const PURPOSE: &[u8] = b"husorden backup key v1\0";
+const SECRET: &[u8] = b"husorden secret v1\0";
 const AGE_VERSION: &str = "age-encryption.org/v1\n";
 const AGE_INFO: &[u8] = b"age-encryption.org/v1/X25519";
 const RECIPIENT: &str = "age";
@@ -54,12 +55,7 @@ impl VaultKey {
     /// A solution's key, readable with this key and for this solution alone.
     #[must_use]
     pub fn wrap(&self, key: &Key, solution: &str) -> String {
-        let nonce = random::<NONCE_LEN>();
-        let mut sealed = Zeroizing::new(key.bytes().to_vec());
-        let about = Aad::from([PURPOSE, solution.as_bytes()].concat());
-        let tag = self.aead().seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), about, &mut sealed);
-        let tag = tag.expect("a key is short");
-        format!("{WRAPPED}{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed, tag.as_ref()].concat()))
+        self.seal(key.bytes(), &[PURPOSE, solution.as_bytes()].concat())
     }
 
     /// The key of this solution.
@@ -67,14 +63,44 @@ impl VaultKey {
     /// # Errors
     /// When it was wrapped by another key, for another solution, or is damaged.
     pub fn unwrap(&self, wrapped: &str, solution: &str) -> Result<Key, Fault> {
+        let plain = self.unseal(wrapped, &[PURPOSE, solution.as_bytes()].concat())?;
+        Ok(Key::from_bytes(plain.as_slice().try_into().map_err(|_| Fault::WrongKey)?))
+    }
+
+    /// A secret, readable with this key and for what it was said to be about alone.
+    #[must_use]
+    pub fn wrap_secret(&self, secret: &Secret, about: &str) -> String {
+        self.seal(secret.reveal().as_bytes(), &[SECRET, about.as_bytes()].concat())
+    }
+
+    /// The secret about this.
+    ///
+    /// # Errors
+    /// When it was wrapped by another key, is about something else, or is damaged.
+    pub fn unwrap_secret(&self, wrapped: &str, about: &str) -> Result<Secret, Fault> {
+        let plain = self.unseal(wrapped, &[SECRET, about.as_bytes()].concat())?;
+        Ok(Secret::new(std::str::from_utf8(&plain).map_err(|_| Fault::WrongKey)?))
+    }
+
+    fn seal(&self, plain: &[u8], about: &[u8]) -> String {
+        let nonce = random::<NONCE_LEN>();
+        let mut sealed = Zeroizing::new(plain.to_vec());
+        let unique = Nonce::assume_unique_for_key(nonce);
+        let tag = self.aead().seal_in_place_separate_tag(unique, Aad::from(about), &mut sealed);
+        let tag = tag.expect("what is wrapped is short");
+        format!("{WRAPPED}{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed, tag.as_ref()].concat()))
+    }
+
+    fn unseal(&self, wrapped: &str, about: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let sealed =
             wrapped.strip_prefix(WRAPPED).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(Fault::WrongKey)?;
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or(Fault::WrongKey)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Fault::WrongKey)?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
-        let about = Aad::from([PURPOSE, solution.as_bytes()].concat());
-        let plain = self.aead().open_in_place(nonce, about, &mut sealed).map_err(|_| Fault::WrongKey)?;
-        Ok(Key::from_bytes((&*plain).try_into().map_err(|_| Fault::WrongKey)?))
+        let length =
+            self.aead().open_in_place(nonce, Aad::from(about), &mut sealed).map_err(|_| Fault::WrongKey)?.len();
+        sealed.truncate(length);
+        Ok(sealed)
     }
 }
 
@@ -261,6 +287,15 @@ mod tests {
             let broken = String::from_utf8(broken).expect("letters");
             assert!(vault.unwrap(&broken, "7").is_err(), "at {at}");
         }
+    }
+
+    #[test]
+    fn a_wrapped_secret_opens_for_what_it_is_about_alone() {
+        let (vault, key, secret) = (VaultKey::from_bytes(random()), Key::generate(), Secret::generate(40));
+        let wrapped = vault.wrap_secret(&secret, "7");
+        assert_eq!(vault.unwrap_secret(&wrapped, "7").expect("the same"), secret);
+        assert!(vault.unwrap_secret(&wrapped, "8").is_err() && vault.unwrap(&wrapped, "7").is_err());
+        assert!(vault.unwrap_secret(&vault.wrap(&key, "7"), "7").is_err(), "a key is no secret");
     }
 
     #[test]

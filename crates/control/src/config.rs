@@ -51,6 +51,9 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// Log-in.
     pub identity: Identity,
+    /// The vault; without one nothing can be backed up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<Vault>,
     /// Customers are told the names of staff; else they are told their roles and a number.
     #[serde(default)]
     pub staff_named: bool,
@@ -224,6 +227,29 @@ const fn staff_timeout() -> Timeout {
 
 const fn rescue_wait_s() -> u32 {
     24 * 3600
+}
+
+/// The vault, which keeps what opens backups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// Its unix socket.
+    pub socket: PathBuf,
+    /// Longest time for an answer, in seconds.
+    #[serde(default = "vault_wait_s")]
+    pub wait_s: u64,
+}
+
+impl Vault {
+    /// The vault behind this socket.
+    #[must_use]
+    pub fn at(socket: impl Into<PathBuf>) -> Self {
+        Self { socket: socket.into(), wait_s: vault_wait_s() }
+    }
+}
+
+const fn vault_wait_s() -> u64 {
+    5
 }
 
 /// Where the database is.

@@ -4,9 +4,11 @@
 use crate::app::App;
 use crate::state::SILENCE_S_MAX;
 use crate::store::look::{self, Backups, Look};
+use crate::vault::{self, VaultError};
 use husorden_base::{Bytes, Text};
 use husorden_passwords::ListState;
 use husorden_wire::api::{Condition, Health, HealthCheck};
+use husorden_wire::vault::Status;
 use jiff::Timestamp;
 
 /// Free disk below which it is degraded, and below which it is bad, in bytes.
@@ -36,6 +38,9 @@ pub(crate) async fn look(app: &App) -> Health {
     let nodes = look.iter().flat_map(|look| &look.nodes).filter(|node| node.certificate_ends.is_some());
     let ends = app.certificates().into_iter().chain(nodes.map(|node| (node.name.clone(), node.certificate_ends)));
     checks.extend(ends.map(|(name, ends)| of_certificate(&name, ends, Timestamp::now())));
+    if app.config().vault.is_some() {
+        checks.push(of_vault(vault::status(app).await));
+    }
     let state = checks.iter().map(|check| check.state).max().unwrap_or(Condition::Fine);
     Health { state, at: look.map_or_else(Timestamp::now, |look| look.at), checks }
 }
@@ -170,6 +175,30 @@ fn of_backups(backups: Backups) -> HealthCheck {
     )
 }
 
+/// Without the vault nothing is backed up, restored or proven; without a recovery key on paper its loss is the loss of every backup.
+fn of_vault(status: Result<Status, VaultError>) -> HealthCheck {
+    match status {
+        Ok(Status { recovery: Some(_), keys, .. }) => check(
+            "vault",
+            Condition::Fine,
+            format!("Boksen svarer; {keys} nøgler, også skrevet til gendannelsesnøglen på papir"),
+            format!("The vault answers; {keys} keys, also written for the recovery key on paper"),
+        ),
+        Ok(Status { recovery: None, keys, .. }) => check(
+            "vault",
+            Condition::Degraded,
+            format!("Boksen svarer; {keys} nøgler, men ingen gendannelsesnøgle på papir: husorden vault recovery"),
+            format!("The vault answers; {keys} keys, but no recovery key on paper: husorden vault recovery"),
+        ),
+        Err(error) => check(
+            "vault",
+            Condition::Bad,
+            format!("Boksen svarer ikke, så intet sikkerhedskopieres eller hentes tilbage: {error}"),
+            format!("The vault does not answer, so nothing is backed up or restored: {error}"),
+        ),
+    }
+}
+
 /// A certificate is made anew long before its end; one that nears it was forgotten.
 fn of_certificate(name: &str, ends: Option<Timestamp>, now: Timestamp) -> HealthCheck {
     let check_name = format!("certificate:{name}");
@@ -238,6 +267,16 @@ mod tests {
             database_bytes: 1,
             database_version: "15.1".to_owned(),
         }
+    }
+
+    #[test]
+    fn a_vault_that_is_away_or_has_no_paper_is_told() {
+        let status = |recovery: Option<&str>| {
+            Ok(Status { keys: 1, destroyed: 0, targets: 0, recovery: recovery.map(str::to_owned) })
+        };
+        assert_eq!(of_vault(status(Some("age1"))).state, Condition::Fine);
+        assert_eq!(of_vault(status(None)).state, Condition::Degraded);
+        assert_eq!(of_vault(Err(VaultError::Garbage)).state, Condition::Bad);
     }
 
     #[test]

@@ -29,6 +29,8 @@ enum JobError {
     Late,
     #[error("what is to be erased is sealed")]
     Held,
+    #[error("{0}")]
+    Vault(#[from] crate::vault::VaultError),
     #[error("no worker for jobs of kind {0:?}")]
     Unknown(String),
 }
@@ -72,6 +74,21 @@ async fn round(app: &App, worker: Uuid) -> Result<usize, sqlx::Error> {
     Ok(count)
 }
 
+/// Destroys the key of a solution that is gone for good. An installation without a vault has made none.
+async fn destroy_key(app: &App, one: &Job) -> Result<(), JobError> {
+    let text = |name: &str| one.subject.get(name).cloned().unwrap_or_default();
+    let (Ok(solution), Ok(number)) = (serde_json::from_value(text("solution")), serde_json::from_value(text("number")))
+    else {
+        return Ok(());
+    };
+    if app.config().vault.is_none() {
+        return Ok(());
+    }
+    let receipt = crate::vault::destroy(app, solution, number).await?;
+    job::key_destroyed(app.doors().system(), &receipt).await?;
+    Ok(())
+}
+
 async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
     let system = app.doors().system();
     match one.kind.as_str() {
@@ -113,6 +130,7 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
             let needed: HashSet<String> = job::spool_needed(system).await?.into_iter().collect();
             spool::sweep(&app.config().spool, &needed).await?;
         }
+        "destroy-key" => destroy_key(app, one).await?,
         "rescue-open" => {
             if let Some(id) = one.subject.get("rescue").and_then(|id| id.as_str()).and_then(|id| id.parse().ok()) {
                 crate::identity::rescue::open(app, id).await?;

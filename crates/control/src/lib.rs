@@ -54,10 +54,11 @@ mod texts;
 mod token;
 mod undo;
 mod update;
+mod vault;
 mod visitor;
 
 pub use app::{App, Kinds};
-pub use config::{Config, Database, Identity, Limits, MailTls, MailWay, Notify};
+pub use config::{Config, Database, Identity, Limits, MailTls, MailWay, Notify, Vault};
 pub use evidence::{BadTarget, SignError};
 pub use gate::without_credential;
 pub use server::{Running, StartError, start};

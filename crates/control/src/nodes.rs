@@ -7,6 +7,7 @@
 mod fetch;
 mod report;
 mod tell;
+mod unlock;
 
 use crate::app::App;
 use crate::gives::Given;
@@ -131,13 +132,16 @@ async fn link(app: App, stream: UnixStream) -> Result<(), LinkError> {
             ended
         }
         FromNode::Fetch { node, order } => fetch::send(&app, &node, order, write).await,
+        FromNode::Unlock { node, order, solution, recipient } => {
+            unlock::answer(&app, &node, (order, solution), &recipient, write).await
+        }
         // What was read of the stream with the first line goes along.
         FromNode::Give { order, .. } => {
             let first = lines.read_buffer_mut().split().freeze();
             app.gives().given(order, Given { first, rest: lines.into_inner() });
             Ok(())
         }
-        _ => Err(LinkError::Garbage("the first line was neither hello nor fetch nor give".to_owned())),
+        _ => Err(LinkError::Garbage("the first line was neither hello nor fetch nor give nor unlock".to_owned())),
     }
 }
 

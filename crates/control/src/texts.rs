@@ -27,6 +27,13 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             both(format!("En ændring af {name} er fortrudt"), format!("A change of {name} was undone"))
         }
         "solution.buried" => both(format!("{name} er væk for altid"), format!("{name} is gone for good")),
+        "solution.key-destroyed" => both(
+            format!(
+                "Nøglen til sikkerhedskopierne af {name} er destrueret; den sidste kopi af den er væk senest {}",
+                day("gone_by")
+            ),
+            format!("The key of the backups of {name} was destroyed; no copy of it remains after {}", day("gone_by")),
+        ),
         "solution.settled" => both(format!("{name} står som ønsket"), format!("{name} stands as wished")),
         "solution.trouble" => {
             let text = serde_json::from_value::<Text>(data.get("text").cloned().unwrap_or_default()).ok();

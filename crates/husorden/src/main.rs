@@ -21,6 +21,7 @@ mod supervise;
 mod sweep;
 mod up;
 mod users;
+mod vault;
 mod visit;
 
 use clap::{Parser, Subcommand};
@@ -58,6 +59,14 @@ enum Verb {
     },
     /// Run the edge role alone
     Edge(roles::FileArg),
+    /// Run the vault role alone, or speak with this machine's vault: the recovery key, what it keeps
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Vault {
+        #[command(flatten)]
+        file: Option<roles::FileArg>,
+        #[command(subcommand)]
+        verb: Option<vault::Verb>,
+    },
     /// Segments of an engine's log, without the platform
     Log {
         #[command(subcommand)]
@@ -101,6 +110,9 @@ fn main() -> ExitCode {
         Verb::Node { verb: Some(verb), .. } => verb.run(),
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),
+        Verb::Vault { file: Some(file), .. } => role(|| roles::vault(&file.config)),
+        Verb::Vault { verb: Some(verb), .. } => verb.run(husorden.globals.output()),
+        Verb::Vault { .. } => Err(anyhow::anyhow!("`husorden vault` needs --config or a verb")),
         Verb::Log { verb } => verb.run(),
         Verb::Repository(verb @ repository::Verb::Watch { .. }) => role(|| verb.run()),
         Verb::Repository(verb) => verb.run(),

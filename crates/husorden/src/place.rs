@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) backup: Backup,
     /// Proofs of backups.
     pub(crate) proof: Proof,
+    /// The vault.
+    pub(crate) vault: Vault,
 }
 
 /// Where backups go when a solution's plan names no target.
@@ -199,6 +201,20 @@ pub(crate) struct Database {
     pub(crate) socket_dir: Option<PathBuf>,
 }
 
+/// Settings of the vault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Vault {
+    /// Days for which copies of the vault's folder are kept; the receipt of a destroyed key names the day by which none remains.
+    pub(crate) copies_days: u16,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { copies_days: husorden_vault::copies_days() }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -217,6 +233,7 @@ impl Default for Settings {
             database: Database::default(),
             backup: Backup::default(),
             proof: Proof::default(),
+            vault: Vault::default(),
         }
     }
 }
@@ -432,6 +449,11 @@ impl Place {
     /// Control's unix socket for nodes.
     pub(crate) fn control_socket(&self) -> PathBuf {
         self.run.join("control").join("node.sock")
+    }
+
+    /// The vault's unix socket.
+    pub(crate) fn vault_socket(&self) -> PathBuf {
+        self.run.join("vault").join("vault.sock")
     }
 }
 

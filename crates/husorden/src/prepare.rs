@@ -29,6 +29,8 @@ pub(crate) struct Users {
     pub(crate) control: Ids,
     /// The edge role.
     pub(crate) edge: Ids,
+    /// The vault role.
+    pub(crate) vault: Ids,
 }
 
 /// The users of the roles. The text says which were made, if any.
@@ -41,7 +43,12 @@ pub(crate) fn users() -> Result<(Users, String)> {
         }
         Ok(ids)
     };
-    let users = Users { database: one(users::DATABASE)?, control: one(users::CONTROL)?, edge: one(users::EDGE)? };
+    let users = Users {
+        database: one(users::DATABASE)?,
+        control: one(users::CONTROL)?,
+        edge: one(users::EDGE)?,
+        vault: one(users::VAULT)?,
+    };
     let text = if made.is_empty() { "users are there".to_owned() } else { format!("users made: {}", made.join(", ")) };
     Ok((users, text))
 }
@@ -62,6 +69,8 @@ pub(crate) fn folders(place: &Place, settings: &Settings, users: &Users) -> Resu
         (place.run.join("roles"), root, 0o755),
         (place.run.join("config"), root, 0o755),
         (place.run.join("control"), users.control, 0o750),
+        (place.run.join("vault"), users.vault, 0o755),
+        (place.home.join("vault"), users.vault, 0o700),
         (place.home.join("control"), users.control, 0o700),
         (place.home.join("control/spool"), users.control, 0o700),
         (place.home.join("mail"), users.control, 0o700),
@@ -182,6 +191,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         rules: settings.rules.clone(),
         evidence: evidence(place, settings),
         identity: husorden_control::Identity::at(identity_key(place)),
+        vault: Some(husorden_control::Vault::at(place.vault_socket())),
         limits: settings.api.limits.clone(),
         backup: husorden_control::config::Backup {
             target: settings.backup.target.clone(),
@@ -190,6 +200,14 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
     };
     let beside = ("panel", settings.panel(place));
     write("control", role::write_with("control", &process("control", Some(users::CONTROL), None), &control, beside)?)?;
+
+    let vault = husorden_vault::Config {
+        folder: place.home.join("vault"),
+        socket: place.vault_socket(),
+        control: users::CONTROL.to_owned(),
+        copies_days: settings.vault.copies_days,
+    };
+    write("vault", role::write("vault", &process("vault", Some(users::VAULT), None), &vault)?)?;
 
     let node = husorden_node::Config {
         name: settings.node.name.clone(),

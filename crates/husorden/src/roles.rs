@@ -1,9 +1,11 @@
-//! The roles alone: `husorden control`, `node` and `edge`, each with its file. Under `up` they are started just like this.
+//! The roles alone: `husorden vault`, `control`, `node` and `edge`, each with its file. Under `up` they are started just like this.
 
 use crate::role::{RoleFile, TAKEN};
+use crate::users;
 use anyhow::{Context, Result};
 use husorden_base::Secret;
 use husorden_passwords::Judge;
+use nix::sched::CloneFlags;
 use nix::sys::signal::SigSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -85,6 +87,27 @@ pub(crate) fn edge(path: &Path) -> Result<ExitCode> {
     }
     file.process.step_down()?;
     husorden_edge::run_blocking(config, asked_to_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What opens backups. It listens once it has stepped down, in a folder of its own.
+pub(crate) fn vault(path: &Path) -> Result<ExitCode> {
+    let file = RoleFile::<husorden_vault::Config>::read("vault", path)?;
+    let Some(_single) = file.process.take_place()? else { return Ok(taken("vault")) };
+    let config = file.config;
+    let control = users::find(&config.control)?.with_context(|| format!("there is no user {}", config.control))?;
+    if nix::unistd::geteuid().is_root() {
+        // A network of its own, with nothing in it: what the vault keeps leaves by its socket alone.
+        nix::sched::unshare(CloneFlags::CLONE_NEWNET).context("leaving the machine's network")?;
+    }
+    file.process.step_down()?;
+    husorden_vault::serve::keep_memory_private().context("keeping the vault's memory private")?;
+    let store = husorden_vault::Store::open(&config.folder, config.copies_days)
+        .with_context(|| format!("opening the vault {}", config.folder.display()))?;
+    let listener = husorden_vault::serve::bind(&config.socket)
+        .with_context(|| format!("listening on {}", config.socket.display()))?;
+    tracing::info!("the vault answers");
+    husorden_vault::serve::serve(store, &listener, control.uid.as_raw());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ use crate::prepare;
 use crate::process::Single;
 use crate::progress::line;
 use crate::users::Ids;
+use crate::vault;
 use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,7 @@ impl State {
 impl Status {
     pub(crate) fn run(self, format: husorden_cli::Format) -> Result<ExitCode> {
         let place = self.which.place()?;
-        let mut roles: Vec<(&str, Option<u32>)> = ["supervisor", "control", "node", "edge"]
+        let mut roles: Vec<(&str, Option<u32>)> = ["supervisor", "vault", "control", "node", "edge"]
             .into_iter()
             .map(|name| (name, Single::holder(&place.role_lock(name)).map(|identity| identity.pid)))
             .collect();
@@ -170,6 +171,11 @@ pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
         );
     }
     let flags = place.flags();
+    if vault::status(place).is_ok_and(|vault| vault.recovery.is_none()) {
+        text += &format!(
+            "  on paper      nothing yet: `husorden vault recovery{flags}` makes the key that opens backups when this machine is lost\n"
+        );
+    }
     let make = if flags.is_empty() { "or `make down`; " } else { "" };
     text + &format!("  stop it:      husorden down{flags}   ({make}data stays)\n")
 }

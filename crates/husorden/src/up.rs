@@ -8,7 +8,7 @@ use crate::progress::{Progress, line, told};
 use crate::signals::Signals;
 use crate::status::{self, State};
 use crate::supervise::{Found, Role};
-use crate::{detach, doctor, local, logs, prepare, sweep};
+use crate::{detach, doctor, local, logs, prepare, sweep, vault};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -156,7 +156,7 @@ impl House {
         };
         state.write(&self.place)?;
 
-        for (name, patience) in [("control", 20), ("node", 60), ("edge", 35)] {
+        for (name, patience) in [("vault", 5), ("control", 20), ("node", 60), ("edge", 35)] {
             self.roles.push(Role::new(&self.place, name, Duration::from_secs(patience)));
             let how = self.begin(name, edge, progress)?;
             progress.done(&how);
@@ -179,6 +179,7 @@ impl House {
             }
             let answers = role.identity().is_some()
                 && match name {
+                    "vault" => vault::status(&self.place).is_ok(),
                     "control" => TcpStream::connect_timeout(&self.settings.api.listen, LOOK).is_ok(),
                     "node" => local::ask(&self.place, &serde_json::json!({ "do": "status" })).is_ok(),
                     _ => {
@@ -234,7 +235,7 @@ impl House {
                 tracing::error!("the database could not be looked after: {}", told(&error));
             }
             if bounded.elapsed() > Duration::from_secs(10) {
-                logs::bound(&self.place.logs(), &["supervisor", "control", "node", "edge"], None);
+                logs::bound(&self.place.logs(), &["supervisor", "vault", "control", "node", "edge"], None);
                 bounded = Instant::now();
             }
         }

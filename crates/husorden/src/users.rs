@@ -8,6 +8,8 @@ use std::process::Command;
 pub(crate) const DATABASE: &str = "husorden-db";
 /// The control role.
 pub(crate) const CONTROL: &str = "husorden-control";
+/// The vault role.
+pub(crate) const VAULT: &str = "husorden-vault";
 /// The edge role.
 pub(crate) const EDGE: &str = "husorden-edge";
 

@@ -2,9 +2,11 @@
 
 use super::{all, json};
 use husorden_base::{MeasureId, SolutionId};
+use husorden_wire::vault::Receipt;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -49,6 +51,12 @@ pub(crate) async fn measure_watch(
 
 pub(crate) async fn claim(system: &PgPool, worker: Uuid, lease_s: i32, limit: i32) -> Result<Vec<Job>, sqlx::Error> {
     all(json("select j from job_claim($1, $2, $3) j").bind(worker).bind(lease_s).bind(limit), system).await
+}
+
+/// Writes down that a key was destroyed; once, however often it is said.
+pub(crate) async fn key_destroyed(system: &PgPool, receipt: &Receipt) -> Result<(), sqlx::Error> {
+    sqlx::query("select key_destroyed($1)").bind(Json(receipt)).execute(system).await?;
+    Ok(())
 }
 
 /// The same for what leaves the house.

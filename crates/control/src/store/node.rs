@@ -2,7 +2,7 @@
 
 use super::all;
 use super::json as read;
-use husorden_base::{CaseId, MeasureId, OrderId, QuestionId, SolutionId};
+use husorden_base::{CaseId, MeasureId, Number, OrderId, QuestionId, SolutionId, TargetId, Text};
 use husorden_evidence::chain;
 use husorden_rules::Measure;
 use husorden_wire::node::{
@@ -99,6 +99,41 @@ pub(crate) async fn wish_refused(
         .bind(why)
         .execute(system)
         .await?;
+    Ok(())
+}
+
+/// A key that may be released, and the line of evidence that says so.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Unlock {
+    pub(crate) evidence: i64,
+    pub(crate) solution: SolutionId,
+    pub(crate) number: Number,
+    pub(crate) target: TargetId,
+    /// The key may be made: it is to be written with.
+    pub(crate) make: bool,
+}
+
+/// Whether a node may have what opens the backups that its order or wish is about. Written down before it has them.
+pub(crate) async fn unlock(
+    system: &PgPool,
+    node: &str,
+    order: Option<OrderId>,
+    solution: SolutionId,
+    recipient: &str,
+) -> Result<Option<Unlock>, sqlx::Error> {
+    let found: Option<Json<Unlock>> = sqlx::query_scalar("select node_unlock($1, $2, $3, $4)")
+        .bind(node)
+        .bind(order.map(|order| order.0))
+        .bind(solution.0)
+        .bind(recipient)
+        .fetch_one(system)
+        .await?;
+    Ok(found.map(|unlock| unlock.0))
+}
+
+/// What came of it.
+pub(crate) async fn unlocked(system: &PgPool, evidence: i64, refused: Option<&Text>) -> Result<(), sqlx::Error> {
+    sqlx::query("select node_unlocked($1, $2)").bind(evidence).bind(refused.map(Json)).execute(system).await?;
     Ok(())
 }
 

@@ -73,6 +73,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
             hash: HashCost { memory_kib: 64, passes: 1 },
             ..Identity::at(folder.join("identity.key"))
         },
+        vault: None,
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

@@ -40,6 +40,7 @@ mod sessions;
 mod tamper;
 mod tenancy;
 mod tiny;
+mod vault;
 mod waiting;
 mod walk;
 mod wire;

@@ -20,6 +20,7 @@ mod refusals;
 mod story;
 mod suspension;
 mod updates;
+mod vault;
 
 use husorden_world::{House, Who};
 use serde_json::{Value, json};

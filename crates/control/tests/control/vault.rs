@@ -1,0 +1,185 @@
+//! What opens backups: released to the node that an open order sends there, and destroyed with the solution.
+
+use crate::house::House;
+use crate::node::{Node, until};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use husorden_backup::vault::RecoveryKey;
+use husorden_base::{BackupId, OrderId, Secret, SolutionId, TargetId, Text};
+use husorden_control::Vault;
+use husorden_wire::node::{Address, FromNode, Repository, Secrets, Unlocked, Verb, VerbState};
+use husorden_wire::vault::{Answer, Ask};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+/// A vault that answers in this process.
+fn running(folder: &Path) -> PathBuf {
+    let socket = folder.join("vault.sock");
+    let store = husorden_vault::Store::open(&folder.join("vault"), 35).expect("a vault");
+    let listener = husorden_vault::serve::bind(&socket).expect("it listens");
+    let own = uid();
+    std::thread::spawn(move || husorden_vault::serve::serve(store, &listener, own));
+    socket
+}
+
+fn uid() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").expect("this process").uid()
+}
+
+/// What a node is answered.
+async fn unlock(house: &House, node: &str, order: Option<OrderId>, solution: SolutionId, to: &RecoveryKey) -> Unlocked {
+    let mut stream = UnixStream::connect(&house.config.node_socket).await.expect("control listens");
+    let recipient = to.recipient().to_string();
+    let line = FromNode::Unlock { node: node.to_owned(), order, solution, recipient };
+    stream.write_all(format!("{}\n", serde_json::to_string(&line).unwrap()).as_bytes()).await.expect("written");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("one line, and the end");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+fn opened(unlocked: Unlocked, by: &RecoveryKey) -> Secrets {
+    let Unlocked::Released { sealed } = unlocked else { panic!("{unlocked:?}") };
+    serde_json::from_slice(&by.unseal(&STANDARD.decode(sealed).unwrap()).expect("the node's")).expect("secrets")
+}
+
+#[track_caller]
+fn refused(unlocked: Unlocked) -> Text {
+    let Unlocked::Refused { why } = unlocked else { panic!("{unlocked:?}") };
+    why
+}
+
+async fn order(house: &House, solution: SolutionId, verb: &Verb) -> OrderId {
+    let id = OrderId::new();
+    let mut owner = husorden_control::doors::owner(&house.config.database).await.expect("the owner is let in");
+    let body = serde_json::to_value(verb).unwrap();
+    sqlx::query(
+        "insert into verb_order (id, solution, account, node, verb, body)
+         select $1, s.id, s.account, s.node, $3->>'verb', $3 from solution s where s.id = $2",
+    )
+    .bind(id.0)
+    .bind(solution.0)
+    .bind(sqlx::types::Json(body))
+    .execute(&mut owner)
+    .await
+    .expect("an order");
+    id
+}
+
+#[tokio::test]
+async fn a_key_goes_to_the_node_of_an_open_order_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = running(folder.path());
+    let house = House::with(|config| {
+        config.retention_days = 0;
+        config.vault = Some(Vault::at(&socket));
+    })
+    .await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    house.create("shop", json!({ "names": ["shop.example"] })).await;
+    let wish = node.wish().await;
+    node.settled(&wish).await;
+    let (solution, key, target) = (wish.solution, RecoveryKey::generate(), TargetId::new());
+    let kept = husorden_vault::serve::ask(&socket, &Ask::Keep { target, secret: Secret::new("of the target") });
+    assert_eq!(kept.expect("the vault answers"), Answer::Done);
+    let repository = Box::new(Repository {
+        target,
+        address: Address::Folder { path: "/srv/backups".to_owned() },
+        folder: wish.number.to_string(),
+        bytes_per_second: None,
+    });
+
+    refused(unlock(&house, "local", None, solution, &key).await);
+    let sleep = order(&house, solution, &Verb::Sleep).await;
+    refused(unlock(&house, "local", Some(sleep), solution, &key).await);
+    // What reads needs a key that is there.
+    let copy = "0".repeat(64);
+    let prove = Verb::Prove {
+        proof: husorden_base::ProofId::new(),
+        repository: repository.clone(),
+        copy,
+        level: husorden_wire::node::Level::Opened,
+    };
+    let prove = order(&house, solution, &prove).await;
+    let why = refused(unlock(&house, "local", Some(prove), solution, &key).await);
+    assert!(why.en.contains("never backed up") && why.da.contains("aldrig"), "{why:?}");
+
+    let back_up = order(&house, solution, &Verb::BackUp { backup: BackupId::new(), repository }).await;
+    let first = opened(unlock(&house, "local", Some(back_up), solution, &key).await, &key);
+    assert_eq!(first.target, Some(Secret::new("of the target")));
+    let second = opened(unlock(&house, "local", Some(prove), solution, &key).await, &key);
+    assert_eq!(first.repository, second.repository);
+    for (node, order, whose) in [
+        ("other", Some(back_up), solution),
+        ("local", Some(OrderId::new()), solution),
+        ("local", Some(back_up), SolutionId::new()),
+    ] {
+        refused(unlock(&house, node, order, whose, &key).await);
+    }
+    // An order that has ended opens nothing any more.
+    node.progress(back_up, VerbState::done()).await;
+    until("the order's end", async || {
+        matches!(unlock(&house, "local", Some(back_up), solution, &key).await, Unlocked::Refused { .. }).then_some(())
+    })
+    .await;
+
+    let lines = house.get("/v1/evidence?limit=100").await;
+    let released: Vec<&Value> =
+        lines["items"].as_array().unwrap().iter().filter(|line| line["act"] == "backup.key-released").collect();
+    let good = released.iter().filter(|line| line["after"]["is"] == "released").count();
+    assert!(good >= 2 && released.iter().any(|line| line["after"]["is"] == "refused"), "{released:?}");
+    assert!(!lines.to_string().contains(first.repository.reveal()));
+
+    // Deleted, retained, empty and buried: the key goes along, and the account is told by when no copy remains.
+    house.call("DELETE", "/v1/solutions/shop", Value::Null).await.is(200);
+    let gone = loop {
+        let wish = node.wish().await;
+        if wish.aim == husorden_kinds::Aim::Gone {
+            break wish;
+        }
+    };
+    node.seen(&gone, husorden_wire::node::SeenState::Settled, |seen| seen.usage = None).await;
+    let receipt = until("a receipt", async || {
+        let lines = house.get("/v1/evidence?limit=100").await;
+        lines["items"].as_array().unwrap().iter().find(|line| line["act"] == "backup.key-destroyed").cloned()
+    })
+    .await;
+    assert!(receipt["after"]["gone_by"].is_string() && receipt["before"]["made"].is_string(), "{receipt}");
+    let events = house.get("/v1/events?limit=100").await;
+    let told = events["items"].as_array().unwrap().iter().find(|event| event["kind"] == "solution.key-destroyed");
+    assert!(told.is_some_and(|event| event.to_string().contains("shop")), "{events}");
+    let status = husorden_vault::serve::ask(&socket, &Ask::Status).expect("the vault answers");
+    assert!(matches!(status, Answer::Status { status } if status.keys == 0 && status.destroyed == 1));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_vault_that_does_not_answer_releases_nothing_and_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("vault.sock");
+    let house = House::with(|config| config.vault = Some(Vault { wait_s: 1, ..Vault::at(&socket) })).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    house.create("shop", json!({ "names": ["shop.example"] })).await;
+    let wish = node.wish().await;
+    let repository = Box::new(Repository {
+        target: TargetId::new(),
+        address: Address::Folder { path: "/srv/backups".to_owned() },
+        folder: wish.number.to_string(),
+        bytes_per_second: None,
+    });
+    let verb = Verb::BackUp { backup: BackupId::new(), repository };
+    let back_up = order(&house, wish.solution, &verb).await;
+    let key = RecoveryKey::generate();
+    // Nobody listens; somebody listens and says nothing.
+    refused(unlock(&house, "local", Some(back_up), wish.solution, &key).await);
+    let silent = tokio::net::UnixListener::bind(&socket).expect("bound");
+    let why = refused(unlock(&house, "local", Some(back_up), wish.solution, &key).await);
+    assert!(why.da.contains("svarer ikke") && why.en.contains("does not answer"), "{why:?}");
+    let health = house.staff("GET", "/v1/health", Value::Null).await.is(200);
+    let vault = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "vault").cloned();
+    assert_eq!(vault.expect("a check of the vault")["state"], "bad");
+    drop(silent);
+    house.running.stop().await;
+}
