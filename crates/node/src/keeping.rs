@@ -54,6 +54,8 @@ struct Known {
     asked: Option<Instant>,
     /// The state in which the rest of it was looked for.
     rested: Option<String>,
+    /// When that was last tried in vain.
+    vain: Option<Instant>,
     /// Nothing of it runs, and everything is kept.
     settled: bool,
     seen: Option<LogSeen>,
@@ -183,6 +185,7 @@ impl Log {
             looked: last,
             asked: None,
             rested: None,
+            vain: None,
             settled: false,
             seen: None,
         });
@@ -229,7 +232,11 @@ impl Log {
         }
         match &self.segments.keeping {
             Who::Command(_) if self.running && !self.known.all && asked(KEEP) => return Some(Work::Ask),
-            _ if !self.running && !self.known.all && self.known.rested.as_ref() != Some(&self.known.sign) => {
+            _ if !self.running
+                && !self.known.all
+                && self.known.rested.as_ref() != Some(&self.known.sign)
+                && self.known.vain.is_none_or(|at| at.elapsed() >= KEEP) =>
+            {
                 return Some(Work::Rest);
             }
             Who::Command(_) | Who::Engine { .. } => {}
@@ -355,15 +362,19 @@ fn rest(node: &Arc<Node>, wish: &Wish, log: &Log) {
         return;
     }
     let outcome = crate::intake::run(node, wish, &log.segments.rest, Streamed::default());
+    let mut all_known = node.keeping.known();
+    let Some(known) = all_known.get_mut(&wish.solution) else { return };
     match outcome {
-        Ok(None) => {}
+        Ok(None) => known.rested = Some(known.sign.clone()),
         Ok(Some(reason)) => {
-            info!(number = %wish.number, reason, "the rest of a log is kept when its server runs again")
+            info!(number = %wish.number, reason, "the rest of a log is kept when its server runs again");
+            known.rested = Some(known.sign.clone());
         }
-        Err(error) => debug!(number = %wish.number, %error, "the rest of a log was not kept"),
-    }
-    if let Some(known) = node.keeping.known().get_mut(&wish.solution) {
-        known.rested = Some(known.sign.clone());
+        // Nothing was said about the log: it is tried again.
+        Err(error) => {
+            debug!(number = %wish.number, %error, "the rest of a log was not kept");
+            known.vain = Some(Instant::now());
+        }
     }
 }
 

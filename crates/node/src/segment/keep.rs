@@ -4,10 +4,11 @@
 //! A store has room for so much. When it is used up the oldest pieces go, for the newest are what a loss of this minute is mended with; an
 //! engine is never held up. A piece that finds no room at all is left out, and its number with it, so that the gap is seen.
 
-use super::{Content, Header, MAGIC, Name, binlog, list, wal};
+use super::{Content, Header, MAGIC, Name, binlog, hex, list, wal};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, Dir, FlockOperation, flock, statat, syncfs};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -21,6 +22,8 @@ pub const ABOUT: &str = "about.json";
 pub const NOTED: &str = "noted";
 /// The file that says what was kept last.
 const LAST: &str = "last.json";
+/// What names of PostgreSQL's files begin with.
+const WAL: &str = "0";
 /// How hard it is compressed: the engine waits for a processor too.
 const LEVEL: i32 = 3;
 
@@ -155,12 +158,22 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Keeps one file of PostgreSQL, as its archiver names it. `times` is the program that prints a piece's transactions.
+/// Keeps one file of PostgreSQL, as its archiver names it. `times` is the program that prints a piece's transactions. Where the next one has not
+/// been begun everything is kept, and it is said at once.
 ///
 /// # Errors
 /// When it could not be kept; the archiver tries it again.
 pub fn wal(store: &Path, from: &Path, name: &str, times: &Path) -> io::Result<()> {
-    Store::open(store)?.keep(from, name, wal::content(from, name, times)?)
+    let content = wal::content(from, name, times)?;
+    let mut store = Store::open(store)?;
+    store.keep(from, name, content)?;
+    let Some(folder) = from.parent() else { return Ok(()) };
+    // First the state, then the look: what is written in between changes this sign.
+    let sign = sign(&File::open(folder)?, WAL, By::Time)?;
+    match wal::is_last(from, name)? {
+        true => store.note(NOTED, sign.as_bytes()),
+        false => Ok(()),
+    }
 }
 
 /// Keeps what MariaDB has ended, and, where there is a client to be asked, has it end the file that is open and remove what is kept.
@@ -223,7 +236,7 @@ fn ask(client: &str, sql: &str) -> io::Result<()> {
 pub enum By {
     /// The name and the size of its newest file.
     Size,
-    /// When one of its files was last written.
+    /// When each of its files was last written. A clock that was set back gives another time too, though no later one.
     Time,
 }
 
@@ -232,30 +245,28 @@ pub enum By {
 /// # Errors
 /// When the folder cannot be read.
 pub fn sign(folder: &impl AsFd, prefix: &str, by: By) -> io::Result<String> {
-    let (mut newest, mut written) = (String::new(), 0_i128);
+    let mut files = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().to_str() else { continue };
         if !name.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit())) {
             continue;
         }
-        let stat = match statat(folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
-            Err(rustix::io::Errno::NOENT) => continue,
-            other => other?,
-        };
-        match by {
-            By::Size if name > newest.split(' ').next().unwrap_or_default() => {
-                newest = format!("{name} {}", stat.st_size);
-            }
-            By::Size => {}
-            By::Time => {
-                written = written.max(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec))
-            }
+        match statat(folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+            Err(rustix::io::Errno::NOENT) => {}
+            stat => files.push((name.to_owned(), stat?)),
         }
     }
+    files.sort_by(|one, other| one.0.cmp(&other.0));
     Ok(match by {
-        By::Size => newest,
-        By::Time => written.to_string(),
+        By::Size => files.last().map_or_else(String::new, |(name, stat)| format!("{name} {}", stat.st_size)),
+        By::Time => {
+            let mut hash = Sha256::new();
+            for (name, stat) in &files {
+                hash.update(format!("{name} {}.{:09}\n", stat.st_mtime, stat.st_mtime_nsec));
+            }
+            hex(&hash.finalize())
+        }
     })
 }
 

@@ -15,23 +15,59 @@ const HEAD_BYTES: usize = 40;
 /// What a file of this name holds. What is no piece of the log, such as a file of history, holds no times. `times` is the program that
 /// prints a piece's transactions.
 pub(super) fn content(path: &Path, name: &str, times: &Path) -> io::Result<Content> {
-    let piece = name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !piece {
+    if !is_piece(name) {
         return Ok(Content::default());
     }
-    let mut head = [0; HEAD_BYTES];
-    File::open(path)?.read_exact(&mut head)?;
-    let long = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
-    let int = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
-    let (timeline, begins, system, size) = (int(4), long(8), long(24), u64::from(int(32)));
+    let head = Head::read(path)?;
     let (times, back) = committed(path, times)?;
     Ok(Content {
-        system: format!("{system} timeline {timeline}"),
-        begins: position(begins),
-        ends: position(begins + size),
+        system: format!("{} timeline {}", head.system, head.timeline),
+        begins: position(head.begins),
+        ends: position(head.begins + head.size),
         times,
         back,
     })
+}
+
+/// Whether nothing was written after this piece: the next one is not there, or is an older one under a new name, or has not been begun.
+pub(super) fn is_last(path: &Path, name: &str) -> io::Result<bool> {
+    if !is_piece(name) {
+        return Ok(false);
+    }
+    let head = Head::read(path)?;
+    let Some(in_each) = 0x1_0000_0000_u64.checked_div(head.size).filter(|in_each| *in_each > 0) else {
+        return Ok(false);
+    };
+    let (begins, timeline) = (head.begins + head.size, head.timeline);
+    let number = begins / head.size;
+    let next = path.with_file_name(format!("{timeline:08X}{:08X}{:08X}", number / in_each, number % in_each));
+    match Head::read(&next) {
+        Ok(next) => Ok(next.begins != begins),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_piece(name: &str) -> bool {
+    name.len() == 24 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What the first page of a piece says.
+struct Head {
+    timeline: u32,
+    begins: u64,
+    system: u64,
+    size: u64,
+}
+
+impl Head {
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut head = [0; HEAD_BYTES];
+        File::open(path)?.read_exact(&mut head)?;
+        let long = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
+        let int = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
+        Ok(Self { timeline: int(4), begins: long(8), system: long(24), size: int(32).into() })
+    }
 }
 
 /// As PostgreSQL writes it.
@@ -87,6 +123,31 @@ mod tests {
         assert_eq!(time(prepared), Some("2030-01-31T17:02:03.5Z".parse().expect("a time")));
         assert_eq!(time("… desc: ASSIGNMENT xtop 7: subxacts: 8"), None);
         assert_eq!(time("garbage"), None);
+    }
+
+    #[test]
+    fn a_piece_is_the_last_until_the_next_is_begun() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let size = 16_u64 << 20;
+        let write = |name: &str, begins: u64| {
+            let mut head = [0_u8; HEAD_BYTES];
+            head[4..8].copy_from_slice(&1_u32.to_le_bytes());
+            head[8..16].copy_from_slice(&begins.to_le_bytes());
+            head[32..36].copy_from_slice(&16_777_216_u32.to_le_bytes());
+            std::fs::write(folder.path().join(name), head).expect("it is written");
+        };
+        // The last of one four GiB, so that the next one's name is another in both parts.
+        let (name, next) = ("0000000100000002000000FF", "000000010000000300000000");
+        write(name, (3 << 32) - size);
+        let last = || is_last(&folder.path().join(name), name).expect("it is looked at");
+        assert!(last(), "there is none after it");
+        write(next, 1 << 32);
+        assert!(last(), "an older one under a new name");
+        std::fs::write(folder.path().join(next), [0; 8192]).expect("it is written");
+        assert!(last(), "one that was made ready");
+        write(next, 3 << 32);
+        assert!(!last());
+        assert!(!is_last(&folder.path().join(name), "00000002.history").expect("it is no piece"));
     }
 
     #[test]
