@@ -61,7 +61,7 @@ impl Surroundings for House {
         };
         match &event {
             Event::Ended { expected: false, role, exit, out_of_memory, words, .. } => {
-                warn!(%number, role, %exit, out_of_memory, words, "a service ended unasked");
+                warn!(%number, role, %exit, out_of_memory, words, "a service ended unasked; whoever connects next starts it again");
             }
             Event::OutOfMemory { role, kills, .. } => warn!(%number, role, kills, "killed for want of memory"),
             Event::TaskEnded { name, failed: Some(reason), .. } => warn!(%number, name, reason, "a task failed"),

@@ -5,7 +5,7 @@ use super::child;
 use super::ears::Ears;
 use super::process::{self, Process};
 use super::start::open_ear;
-use super::state::{Shared, Slot, Which};
+use super::state::{Phase, Shared, Slot, Which};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -69,6 +69,10 @@ impl Shared {
         let digest = slot.digest.clone();
         state.services.insert(key.clone(), slot);
         self.run(&mut state, key, process, words, (digest, build));
+        if let Some(Phase::Running(running)) = state.services.get_mut(key).map(|slot| &mut slot.phase) {
+            // The node before has seen it start.
+            running.served = true;
+        }
         true
     }
 }

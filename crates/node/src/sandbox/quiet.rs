@@ -96,7 +96,7 @@ impl Sandboxes {
             .collect();
         for key in &paused {
             if let Some(slot) = state.services.get_mut(key) {
-                slot.failures = 0;
+                (slot.failures, slot.deaths) = (0, 0);
                 if matches!(slot.phase, Phase::Paused) {
                     self.shared.sleep(&mut state, key);
                 }

@@ -2,6 +2,7 @@
 
 use super::Event;
 use super::ears::{Ears, connected};
+use super::process::Exit;
 use super::state::{Chore, Key, Phase, Running, Shared, Slot, State, Which};
 use husorden_kinds::{Reach, Service};
 use std::time::{Duration, Instant};
@@ -15,8 +16,13 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
-/// A service that ends by itself sooner than this has failed to start.
+/// A service that ends by itself sooner than this, and before it has served anybody, has failed to start.
 const QUICK_DEATH: Duration = Duration::from_secs(5);
+
+/// One that has served and ends so soon so many times in a row has failed too: some take people up to tell them that they do not start.
+const DEATHS_MAX: u32 = 3;
+
+const SIGKILL: i32 = 9;
 
 /// After so many failures in a row whoever connects is turned away at once instead of waiting through the pause.
 const FAILURES_BEFORE_TURNING_AWAY: u32 = 3;
@@ -87,8 +93,11 @@ impl Shared {
             Phase::Running(running) => {
                 let kills = self.look_at(key, running);
                 if running.started.elapsed() > QUICK_DEATH {
-                    slot.failures = 0;
+                    (slot.failures, slot.deaths) = (0, 0);
                 }
+                let knocked = slot.ears.as_ref().is_some_and(Ears::knocked);
+                running.served |= running.waited && !knocked;
+                running.waited |= knocked;
                 let idle = Duration::from_secs(slot.service.idle_stop_s.into());
                 if self.is_active(key, slot, busy_neighbours, &ports) {
                     if let Phase::Running(running) = &mut slot.phase {
@@ -196,16 +205,20 @@ impl Shared {
                 words: words.clone(),
             },
         );
-        let Some(slot) = state.services.get(key) else { return };
+        let Some(slot) = state.services.get_mut(key) else { return };
+        // Nobody takes up who waits while it is ending.
+        running.served |= running.waited && !slot.ears.as_ref().is_some_and(Ears::knocked);
+        // Inside its sandbox nothing can kill the first process: it was ended from outside.
+        let from_outside = exit == Exit::Signal(SIGKILL) && kills == 0;
+        let quick = !expected && !from_outside && running.started.elapsed() < QUICK_DEATH;
+        slot.deaths = if quick { slot.deaths.saturating_add(1) } else { 0 };
         if slot.leaving {
             state.services.remove(key);
-        } else if !expected && running.started.elapsed() < QUICK_DEATH {
+        } else if quick && (!running.served || slot.deaths >= DEATHS_MAX) {
             let why = if kills > 0 { "it used more memory than it may" } else { "it ended at once" };
             self.failed(&mut state, key, format!("{why} ({exit}): {words}"));
         } else {
-            if let Some(slot) = state.services.get_mut(key) {
-                slot.failures = 0;
-            }
+            slot.failures = 0;
             self.sleep(&mut state, key);
         }
         self.tidy(&state, key.0);

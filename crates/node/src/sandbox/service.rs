@@ -146,7 +146,7 @@ impl Shared {
             socket::dress(&folder, &key.1, service.reach, key.0.uid(), self.ground.edge_gid)?;
             slot.service = Arc::new(service.clone());
             slot.digest.clone_from(&digest);
-            slot.failures = 0;
+            (slot.failures, slot.deaths) = (0, 0);
             if matches!(slot.phase, Phase::Paused) {
                 self.sleep(state, key);
             } else {

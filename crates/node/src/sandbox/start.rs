@@ -142,15 +142,23 @@ impl Shared {
         let ears = slot.ears.as_ref().map(Ears::try_clone).transpose();
         drop(state);
 
+        let waited = ears.as_ref().is_ok_and(|ears| ears.as_ref().is_some_and(Ears::knocked));
         let launched = ears
             .map_err(LaunchError::from)
             .and_then(|ears| self.launch_service(key, &service, &live, ears.as_ref()).map(|started| (started, ears)));
         match launched {
             Ok(((process, build, words), ears)) => {
                 let pid = process.pid();
-                self.started(key, process, words, (digest, build), fill);
+                self.started(key, process, words, (digest, build), fill, waited);
                 if let (Some(ears), Ok(process)) = (ears, Process::hold(pid)) {
-                    wait_for_accept(&process, &ears);
+                    let accepted = wait_for_accept(&process, &ears);
+                    let mut state = self.lock();
+                    let slot = state.services.get_mut(key).map(|slot| &mut slot.phase);
+                    if let Some(Phase::Running(running) | Phase::Stopping(running)) = slot
+                        && running.process.pid() == pid
+                    {
+                        running.served |= waited && accepted;
+                    }
                 }
             }
             Err(error) => {
@@ -208,11 +216,11 @@ impl Shared {
     }
 
     /// Enters a sandbox that has just been started.
-    fn started(&self, key: &Key, process: Process, words: File, as_what: (String, String), fill: Fill) {
+    fn started(&self, key: &Key, process: Process, words: File, as_what: (String, String), fill: Fill, waited: bool) {
         let mut state = self.lock();
         self.run(&mut state, key, process, Some(words), as_what);
         if let Some(Phase::Running(running)) = state.services.get_mut(key).map(|slot| &mut slot.phase) {
-            running.fill = Some(fill);
+            (running.fill, running.waited) = (Some(fill), waited);
         }
         let cold_ms = state.services.get(key).map_or(0, |slot| slot.knocked.elapsed().as_millis());
         let cold_ms = u64::try_from(cold_ms).unwrap_or(u64::MAX);
@@ -256,6 +264,8 @@ impl Shared {
             started: now,
             told: None,
             active: now,
+            waited: false,
+            served: false,
             fill: None,
             cpu: (self.cgroups.cpu_us(key.0, &key.1), now),
             oom_kills: self.cgroups.oom_kills(key.0, &key.1),
@@ -274,15 +284,16 @@ impl Shared {
     }
 }
 
-/// Waits until nobody waits on the socket any more, the service has ended, or the time is up.
-fn wait_for_accept(process: &Process, ears: &Ears) {
+/// Waits until nobody waits on the socket any more, the service has ended, or the time is up. Whether it was the first.
+fn wait_for_accept(process: &Process, ears: &Ears) -> bool {
     let deadline = Instant::now() + Duration::from_millis(START_MS_MAX);
     while Instant::now() < deadline && ears.knocked() {
         let ended = poll(&mut [PollFd::from_borrowed_fd(process.fd(), PollFlags::IN)], Some(&timespec(ACCEPT_LOOK)));
         if ended.is_ok_and(|ready| ready > 0) {
-            return;
+            break;
         }
     }
+    !ears.knocked()
 }
 
 /// A named pipe for what a service says, as (its end, ours). It outlives this node; while nobody listens, and when more is

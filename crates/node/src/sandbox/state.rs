@@ -108,6 +108,9 @@ pub(crate) struct Running {
     pub(crate) told: Option<Instant>,
     /// When it last did something.
     pub(crate) active: Instant,
+    /// Whether somebody waited for it since it was started, and whether it has taken somebody up.
+    pub(crate) waited: bool,
+    pub(crate) served: bool,
     /// How full it was told that its volume is; none when an earlier node told it.
     pub(crate) fill: Option<Fill>,
     /// CPU time at the last tick, and when that was.
@@ -131,6 +134,8 @@ pub(crate) struct Slot {
     pub(crate) failures: u32,
     /// Why, the last time.
     pub(crate) reason: String,
+    /// How often in a row it died at once after it had served.
+    pub(crate) deaths: u32,
     /// Requests the edge has open with it, and when it said so; none when it never did.
     pub(crate) in_flight: Option<(u32, Instant)>,
     /// Commands that run inside.
@@ -154,6 +159,7 @@ impl Slot {
             phase: Phase::Sleeping,
             failures: 0,
             reason: String::new(),
+            deaths: 0,
             in_flight: None,
             commands: 0,
             knocked: Instant::now(),

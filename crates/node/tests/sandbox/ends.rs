@@ -108,6 +108,37 @@ fn a_crash_is_noticed_and_the_next_connection_starts_it_anew() {
 }
 
 #[test]
+fn who_has_served_and_ends_young_did_start() {
+    let site = Site::new();
+    let wall = site.open();
+    wall.service_set(number(7), "web", &service()).unwrap();
+    let ends = || site.house.events.lock().unwrap().iter().filter(|event| matches!(event, Event::Ended { .. })).count();
+    let failing = || matches!(state(&wall, 7, "web"), Some(ServiceState::Failing { .. }));
+    // Killed from outside as often as one likes: the next who connects starts it anew, with no pause before it.
+    for round in 1..=5 {
+        assert!(site.ask(7, "web", "hello").is_some(), "round {round}");
+        // It may answer a moment before its start is noted.
+        until("it is known", || wall.pid(number(7), "web").is_some());
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(wall.pid(number(7), "web").unwrap()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        until("the end is told", || ends() == round);
+        until("it sleeps", || state(&wall, 7, "web") == Some(ServiceState::Sleeping));
+    }
+    // By its own doing, once it has served: it is started anew. Again and again, and it counts as one that does not start.
+    for round in 1..=3 {
+        assert!(site.ask(7, "web", "hello").is_some(), "round {round}");
+        assert_eq!(site.ask(7, "web", "crash"), None);
+        until("the end is told", || ends() == 5 + round);
+        until("it is put away", || state(&wall, 7, "web") == Some(ServiceState::Sleeping) || failing());
+        assert_eq!(failing(), round == 3, "round {round}");
+    }
+    // After its pause it serves as before.
+    until("the pause is over", || !failing());
+    assert!(site.ask(7, "web", "hello").is_some());
+    site.close(wall);
+}
+
+#[test]
 fn what_does_not_start_is_tried_again_and_then_turns_people_away() {
     let site = Site::new();
     let wall = site.open();

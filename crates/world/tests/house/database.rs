@@ -2,16 +2,13 @@
 //! not, what an owner can't do, an upgrade and its undo, a copy, kills, and a measure.
 
 use super::SOON;
-use crate::{commands, drivers};
+use crate::{commands, drivers, kills};
 use husorden_world::{Answer, House, Who, text};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often the server is killed while it is written to.
-const KILLS: u32 = 20;
 /// Time for an instance to be made or changed.
 pub(super) const MADE: Duration = Duration::from_secs(60);
 /// Time for an instance whose runtimes are built first.
@@ -49,7 +46,7 @@ pub(super) fn wait_running(house: &House, name: &str) {
 pub(crate) struct Client<'a> {
     house: &'a House,
     pub(crate) host: String,
-    port: u16,
+    pub(crate) port: u16,
     pub(crate) user: String,
     pub(crate) password: String,
 }
@@ -193,7 +190,7 @@ fn instances_are_made_and_reached_by_those_who_may() {
     people(&house, &owner);
     a_copy_is_an_instance_of_its_own(&house, &owner);
     an_upgrade_and_its_undo(&house, &owner);
-    nothing_acknowledged_is_lost(&house, &owner);
+    kills::nothing_acknowledged_is_lost(&house, &kills::POSTGRES, &owner);
     let mut open = owner.psql_of("app");
     open.args(["--command", "SELECT pg_sleep(60)"]);
     a_measure(&house, "pg", &mut open, &|| owner.psql("app", "SELECT count(*) > 0 FROM acknowledged"), "t");
@@ -347,55 +344,6 @@ fn an_upgrade_and_its_undo(house: &House, owner: &Client<'_>) {
     assert_eq!(version().as_deref(), Ok("15"), "undone");
     assert!(owner.psql("app", "SELECT * FROM of_17").is_err());
     assert_eq!(owner.psql("app", "SELECT md5(string_agg(text, ',' ORDER BY id)) FROM notes"), rows);
-}
-
-/// The server is killed while a client writes, again and again: every row that was acknowledged is there afterwards.
-fn nothing_acknowledged_is_lost(house: &House, owner: &Client<'_>) {
-    owner.psql("app", "CREATE TABLE acknowledged (n int PRIMARY KEY)").expect("a table");
-    let mut next = 1;
-    for round in 0..KILLS {
-        let last = writes_until_killed(house, owner, next);
-        assert!(last >= next, "round {round}: something was written");
-        let until = Instant::now() + MADE;
-        let sql = format!("SELECT count(*), coalesce(max(n), 0) FROM acknowledged WHERE n <= {last}");
-        let seen = loop {
-            match owner.psql("app", &sql) {
-                Ok(seen) => break seen,
-                Err(error) => assert!(Instant::now() < until, "round {round}: {error}"),
-            }
-        };
-        assert_eq!(seen, format!("{last}|{last}"), "round {round}");
-        // One more may have been written than was heard of.
-        let max = owner.psql("app", "SELECT max(n) FROM acknowledged").expect("it answers");
-        next = max.parse::<u32>().expect("a number") + 1;
-    }
-    eprintln!("{} rows were acknowledged over {KILLS} kills, and all are there", next - 1);
-}
-
-/// Writes row after row from `next` on in one session, kills the server meanwhile, and gives the last row that was acknowledged.
-fn writes_until_killed(house: &House, owner: &Client<'_>, next: u32) -> u32 {
-    let mut psql = owner.psql_of("app");
-    psql.args(["--quiet", "--file=-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut psql = psql.spawn().expect("psql runs");
-    let (mut to, from) = (psql.stdin.take().expect("a pipe"), psql.stdout.take().expect("a pipe"));
-    let writer = std::thread::spawn(move || {
-        for n in next.. {
-            if writeln!(to, "INSERT INTO acknowledged VALUES ({n}) RETURNING n;").is_err() {
-                return;
-            }
-        }
-    });
-    let reader = std::thread::spawn(move || {
-        BufReader::new(from).lines().map_while(Result::ok).filter_map(|line| line.parse().ok()).last().unwrap_or(0)
-    });
-    // A server that dies younger than this counts as one that does not start, and is paused.
-    std::thread::sleep(Duration::from_millis(5_300));
-    let pid = server(house, owner);
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it is killed");
-    let last = reader.join().expect("what psql said is read");
-    psql.wait().expect("psql ends");
-    writer.join().expect("the writer ends");
-    last
 }
 
 /// The first process of the instance's sandbox.

@@ -11,6 +11,7 @@ mod faults;
 mod flow;
 mod image;
 mod judge;
+mod kills;
 mod log;
 mod network;
 mod operation;
