@@ -1,6 +1,6 @@
 //! `husorden doctor`: what this machine can do and lacks, with the remedy. The node knows; here it is asked and shown.
 
-use crate::place::{Network, Place, Settings, Which};
+use crate::place::{LOCAL_TARGET, Network, Place, Settings, Which};
 use crate::prepare;
 use crate::progress::line;
 use crate::users::{self, Ids};
@@ -79,6 +79,40 @@ fn room(place: &Place, settings: &Settings) -> Option<Finding> {
     })
 }
 
+/// Where backups go that no plan sends elsewhere. A folder of the machine is enough to see how they work, and for nothing else.
+fn backups(place: &Place, settings: &Settings, setting: Setting) -> Finding {
+    let target = &settings.backup.target;
+    if target != LOCAL_TARGET {
+        return Finding {
+            what: "backups",
+            state: State::Fine,
+            text: Text::new(format!("backupper går til målet {target}"), format!("backups go to the target {target}")),
+            remedy: None,
+        };
+    }
+    let folder = place.backups();
+    let text = Text::new(
+        format!("backupper lægges i {} og går tabt med maskinen", folder.display()),
+        format!("backups go to {}, and are lost with the machine", folder.display()),
+    );
+    let (state, remedy) = match setting {
+        Setting::FirstLook => (State::Fine, None),
+        Setting::Production => {
+            let own = place.own_settings().display().to_string();
+            let remedy = Text::new(
+                format!(
+                    "lav et mål et andet sted med husorden target create, og nævn det under [backup] target i {own}"
+                ),
+                format!(
+                    "make a target elsewhere with husorden target create, and name it under [backup] target in {own}"
+                ),
+            );
+            (State::Degraded, Some(remedy))
+        }
+    };
+    Finding { what: "backups", state, text, remedy }
+}
+
 fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Finding>> {
     // Before the first start the edge's user is not there yet; the judgement does not rest on it.
     let edge = users::find(users::EDGE)?.map_or(Gid::from_raw(0), |Ids { gid, .. }| gid);
@@ -89,5 +123,6 @@ fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Find
         findings.retain(|finding| finding.what != "postgresql");
     }
     findings.extend(room(place, settings));
+    findings.push(backups(place, settings, setting));
     Ok(findings)
 }

@@ -7,7 +7,7 @@ mod target;
 pub(crate) use proof::Verb as ProofVerb;
 pub(crate) use target::Verb as TargetVerb;
 
-use crate::api::{Ask, segment};
+use crate::api::segment;
 use crate::context::Context;
 use crate::dump::take;
 use crate::failure::Failure;

@@ -58,7 +58,7 @@ pub struct Create {
 /// Of which kind a target is, and where.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub struct Where {
+pub(super) struct Where {
     /// A folder of the node's machine, for a first look
     #[arg(long, value_name = "PATH")]
     folder: Option<String>,
