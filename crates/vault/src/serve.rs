@@ -208,9 +208,7 @@ mod tests {
             let _ = stream.read_to_string(&mut text);
             text
         };
-        for line in
-            [&b"{}\n"[..], b"\n", b"{\"ask\":\"keep\",\"secret\":\"hush\"}\n", b"{\"ask\":\"status\",\"x\":1}\n"]
-        {
+        for line in [&b"{}\n"[..], b"\n", b"{\"ask\":\"keep\",\"secret\":\"hush\"}\n"] {
             assert_eq!(raw(line), "{\"is\":\"refused\",\"why\":{\"of\":\"bad-ask\"}}\n");
         }
         assert_eq!(raw(b"{\"ask\":\"status\"}"), "");
