@@ -1,6 +1,6 @@
 //! The one seam to the machine: a look, and a step. The node implements it on the real walls; [`crate::fake`] in memory.
 
-use crate::{Sight, Step};
+use crate::{Sight, Step, Waiting};
 use husorden_base::Text;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,11 @@ pub trait Host {
     /// # Errors
     /// When anything could not be seen. Not knowing is not absence: the pass takes no step then.
     fn look(&mut self) -> Result<Sight, Trouble>;
+
+    /// Long work of the machine's own that no plan can go past: a volume is being fetched. Asked after each look.
+    fn busy(&mut self) -> Option<Waiting> {
+        None
+    }
 
     /// Carries out one step; returns within two seconds. Long work is started here and seen by a later look.
     ///

@@ -31,6 +31,9 @@ pub fn pass(kind: &dyn Kind, order: &Order, host: &mut dyn Host) -> Outcome {
             Ok(sight) => sight,
             Err(trouble) => return Outcome::Blind(trouble),
         };
+        if let Some(waiting) = host.busy() {
+            return Outcome::Waits(sight, waiting);
+        }
         let plan = update::plan(kind, order, &sight);
         if plan.steps.is_empty() {
             return match plan.waiting {

@@ -227,15 +227,23 @@ pub(crate) fn say_evidence(node: &Node) {
     }
 }
 
+/// A connection that opens with a line, and on which the other side answers.
+///
+/// # Errors
+/// When control is not reached.
+pub(crate) fn ask(control: &Path, line: &FromNode) -> std::io::Result<UnixStream> {
+    let mut stream = UnixStream::connect(control)?;
+    writeln!(stream, "{}", serde_json::to_string(line)?)?;
+    stream.shutdown(Shutdown::Write)?;
+    Ok(stream)
+}
+
 /// A connection that yields the bytes of an order; its writing half is closed, so whoever gets it can only read them.
 ///
 /// # Errors
 /// When control is not reached.
 pub(crate) fn fetch(control: &Path, node: &str, order: OrderId) -> std::io::Result<UnixStream> {
-    let mut stream = UnixStream::connect(control)?;
-    writeln!(stream, "{}", serde_json::to_string(&FromNode::Fetch { node: node.to_owned(), order })?)?;
-    stream.shutdown(Shutdown::Write)?;
-    Ok(stream)
+    ask(control, &FromNode::Fetch { node: node.to_owned(), order })
 }
 
 /// A connection that takes the bytes that an order asks for; its reading half is closed.

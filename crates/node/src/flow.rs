@@ -21,12 +21,15 @@ pub(crate) struct Part<'a> {
     pub(crate) format: &'a str,
 }
 
-/// Hands a part out: control has the bytes when this returns, and hears by the end of the order that they are all.
+/// Hands a part out, beside passes and other verbs: control has the bytes when this returns, and hears by the end of the order that they are all.
 pub(crate) fn dump(node: &Arc<Node>, wish: &Wish, order: OrderId, what: Part<'_>) -> Result<(), Refusal> {
     let task = task(node, wish, order, |kind, order, marks| kind.dump(order, marks, what.part, what.format))?;
     let stream = crate::control::give(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
-    let streamed = Streamed { stdin: None, stdout: Some(OwnedFd::from(stream)) };
-    match crate::intake::run(node, wish, &task, streamed).map_err(|error| ours(&error))? {
+    let resolved = crate::host::resolve(node, wish, &task.sandbox);
+    let resolved = resolved.map_err(|trouble| ours(&io::Error::other(trouble.detail)))?;
+    let stop = || node.ending() || crate::verbs::closed(node, wish).is_some();
+    let ended = node.sandboxes.task_aside(wish.number, &task, &resolved, OwnedFd::from(stream), &stop);
+    match ended.map_err(|error| crate::verbs::ours(&error))? {
         None => Ok(()),
         Some(reason) => Err(refused(
             "dump-failed",

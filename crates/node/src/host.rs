@@ -7,7 +7,9 @@ use crate::volume::{Bound, Volume, VolumeError, Why};
 use husorden_base::{Refusal, RuntimeName, SnapshotId, Text};
 use husorden_kinds::builds::Pin;
 use husorden_kinds::update::UPDATE;
-use husorden_kinds::{Aim, Builds, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Window};
+use husorden_kinds::{
+    Aim, Builds, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Waiting, Window,
+};
 use husorden_wire::node::{Origin, Wish};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +94,10 @@ impl Host for Walls<'_> {
         })
     }
 
+    fn busy(&mut self) -> Option<Waiting> {
+        self.wish.from_backup.as_ref().and_then(|_| self.node.makings.waiting(self.wish.solution))
+    }
+
     fn apply(&mut self, step: &Step) -> Result<(), Trouble> {
         debug!(number = %self.wish.number, step = %name(step), "step");
         let (node, number) = (self.node, self.wish.number);
@@ -102,6 +108,10 @@ impl Host for Walls<'_> {
                 node.pool.admit().map_err(|error| trouble("making the volume", &error))?;
                 if let Some(from) = &self.wish.from {
                     return self.copy(from, bound);
+                }
+                if let Some(from) = &self.wish.from_backup {
+                    crate::backup::begin(node, self.wish, from, bound);
+                    return Ok(());
                 }
                 self.witnessed("volume.create", json!({ "limit": limit }), || {
                     self.volume.create(bound, folders).map_err(|error| trouble("making the volume", &error))

@@ -151,6 +151,7 @@ pub(crate) fn round(node: &Arc<Node>, wish: &Wish, kind: &'static dyn Kind) -> (
     let order = node.order(wish);
     node.enforce(wish);
     let outcome = pass(kind, &order, &mut Walls::new(node, wish));
+    crate::backup::give_up(node, wish);
     node.report(wish, &outcome);
     (order, outcome)
 }

@@ -304,7 +304,8 @@ fn noted(line: &Path) -> io::Result<String> {
 /// Snapshots that the log can be carried out from.
 fn bases(volume: &Volume) -> io::Result<Vec<Base>> {
     let all = volume.snapshots().map_err(|error| io::Error::other(crate::host::causes(&error)))?;
-    let bases = all.into_iter().filter(|info| info.why != Why::Retained);
+    // Those of backups come and go with backups.
+    let bases = all.into_iter().filter(|info| !matches!(info.why, Why::Retained | Why::Backup));
     let base = |info: SnapshotInfo| {
         Some(Base { id: info.id, taken: info.taken_at, ours: info.why == Why::Base, point: info.point? })
     };

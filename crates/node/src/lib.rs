@@ -6,7 +6,6 @@
 
 mod access;
 mod attachments;
-#[allow(dead_code, unused_imports, reason = "what asks for it is built on it next")]
 pub mod backup;
 mod burial;
 pub mod ca;
@@ -123,6 +122,10 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         bailiff: measures::Bailiff::default(),
         outside: outside::Outside::default(),
         keeping: keeping::Keeping::default(),
+        key: backup::NodeKey::default(),
+        slots: backup::Slots::default(),
+        reading: backup::Reading::default(),
+        makings: backup::Makings::default(),
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);

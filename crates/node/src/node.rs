@@ -60,6 +60,12 @@ pub(crate) struct Node {
     pub(crate) bailiff: measures::Bailiff,
     pub(crate) outside: Outside,
     pub(crate) keeping: crate::keeping::Keeping,
+    /// What the vault seals to; it lives as long as the node does.
+    pub(crate) key: crate::backup::NodeKey,
+    pub(crate) slots: crate::backup::Slots,
+    /// Snapshots that are being read for a backup.
+    pub(crate) reading: crate::backup::Reading,
+    pub(crate) makings: crate::backup::Makings,
     /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
     pub(crate) gate: Mutex<()>,
 }
@@ -197,8 +203,8 @@ impl Node {
                         Why::Customer => None,
                         Why::Before { what } => Some(what),
                         Why::Base => Some("log".to_owned()),
-                        // It is no snapshot to choose: undoing the deletion brings it back.
-                        Why::Retained => return None,
+                        // They are none to choose: undoing the deletion brings the one back, and of the other there is a backup.
+                        Why::Retained | Why::Backup => return None,
                     };
                     Some(SnapshotSeen {
                         id: snapshot.id,

@@ -4,6 +4,7 @@
 //! memory; 10,000 wishes are some tens of megabytes.
 
 mod builds;
+pub(crate) mod copies;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ const GONE: TableDefinition<'_, u128, (u64, u64)> = TableDefinition::new("gone")
 const CHAIN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("chain");
 /// What each solution runs on.
 const BUILDS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("builds");
+/// Of each solution, which backup at which target was made of which snapshot.
+const COPIES: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("copies");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// Pages of the file that are kept in memory, in bytes. What is read stands in [`Memory`] anyway; this is for writes.
@@ -148,6 +151,7 @@ impl Register {
             transaction.open_table(META).map_err(store)?;
             transaction.open_table(CHAIN).map_err(store)?;
             transaction.open_table(BUILDS).map_err(store)?;
+            transaction.open_table(COPIES).map_err(store)?;
         }
         transaction.commit().map_err(store)?;
         let memory = Self::load(&database)?;
@@ -268,6 +272,7 @@ impl Register {
             transaction.open_table(WISH).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
             transaction.open_table(GONE).map_err(store)?.insert(solution.0.as_u128(), last).map_err(store)?;
             transaction.open_table(BUILDS).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
+            transaction.open_table(COPIES).map_err(store)?.remove(solution.0.as_u128()).map_err(store)?;
             Ok(())
         })?;
         let mut memory = self.memory();

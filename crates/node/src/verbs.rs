@@ -1,12 +1,16 @@
 //! Verbs: what control asks to be done once. Those of one solution are done one after the other, never beside a pass, and
 //! each is written down when it has ended, so that it is not done twice.
+//!
+//! What takes long and changes nothing of the solution (a backup, a proof, something handed out) goes in a lane of its own: one after the other there,
+//! beside passes and other verbs.
 
 use crate::Node;
+use crate::backup::{self, Return};
 use crate::flow::Part;
 use crate::intake::Archive;
 use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
-use husorden_wire::node::{FromNode, Verb, VerbState, Wish};
+use husorden_wire::node::{FromNode, Outcome, Verb, VerbState, Wish};
 use serde_json::json;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,9 +19,44 @@ use tracing::warn;
 /// Verbs of one solution that may wait.
 const WAITING_MAX: usize = 100;
 
+/// Verbs of one lane wait for each other, and for nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lane {
+    /// Nobody else works on the solution meanwhile.
+    Work,
+    /// Backups.
+    Backup,
+    /// Proofs.
+    Proof,
+    /// What is handed out.
+    Hand,
+}
+
+impl Lane {
+    fn of(verb: &Verb) -> Self {
+        match verb {
+            Verb::BackUp { .. } => Self::Backup,
+            Verb::Prove { .. } => Self::Proof,
+            Verb::Dump { .. } | Verb::BackupRead { .. } => Self::Hand,
+            Verb::Snapshot { .. }
+            | Verb::SnapshotDelete { .. }
+            | Verb::Restore { .. }
+            | Verb::Unpack { .. }
+            | Verb::Load { .. }
+            | Verb::BackupRestore { .. }
+            | Verb::Update
+            | Verb::Wake
+            | Verb::Sleep => Self::Work,
+        }
+    }
+}
+
+/// A lane of one solution.
+type Place = (SolutionId, Lane);
+
 #[derive(Default)]
 struct Desk {
-    waiting: HashMap<SolutionId, VecDeque<(OrderId, Verb)>>,
+    waiting: HashMap<Place, VecDeque<(OrderId, Verb)>>,
     known: HashSet<OrderId>,
     busy: HashSet<SolutionId>,
 }
@@ -52,7 +91,8 @@ impl Verbs {
         self.lock().busy.insert(solution).then(|| Claim { verbs: self, solution })
     }
 
-    fn claim_waiting(&self, solution: SolutionId) -> Claim<'_> {
+    /// The solution for oneself, as soon as nobody else works on it. Not from within a verb that has it already.
+    pub(crate) fn claim_waiting(&self, solution: SolutionId) -> Claim<'_> {
         let mut desk = self.lock();
         while !desk.busy.insert(solution) {
             desk = self.freed.wait(desk).unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +113,8 @@ impl Verbs {
         if !desk.known.insert(order) {
             return;
         }
-        let queue = desk.waiting.entry(solution).or_default();
+        let place = (solution, Lane::of(&verb));
+        let queue = desk.waiting.entry(place).or_default();
         let first = queue.is_empty();
         if queue.len() < WAITING_MAX {
             queue.push_back((order, verb));
@@ -84,29 +125,39 @@ impl Verbs {
         if first {
             let node = Arc::clone(node);
             let spawned =
-                std::thread::Builder::new().name("verbs".to_owned()).spawn(move || node.verbs.work(&node, solution));
+                std::thread::Builder::new().name("verbs".to_owned()).spawn(move || node.verbs.work(&node, place));
             if let Err(error) = spawned {
                 // Nobody works at this queue; control asks again after its next hello.
                 warn!(%solution, %error, "no thread for a verb");
-                desk.waiting.remove(&solution);
+                desk.waiting.remove(&place);
                 desk.known.remove(&order);
             }
         }
     }
 
-    /// Does the verbs of one solution until none waits. The one being done stays at the head of the queue, so that a verb
+    /// Does the verbs of one lane until none waits. The one being done stays at the head of the queue, so that a verb
     /// which arrives meanwhile starts no second worker.
-    fn work(&self, node: &Arc<Node>, solution: SolutionId) {
+    fn work(&self, node: &Arc<Node>, place: Place) {
+        let (solution, lane) = place;
         loop {
-            let next = self.lock().waiting.get(&solution).and_then(|queue| queue.front().cloned());
+            let next = self.lock().waiting.get(&place).and_then(|queue| queue.front().cloned());
             let Some((order, verb)) = next else { break };
             let state = {
-                let _claim = self.claim_waiting(solution);
+                let _claim = (lane == Lane::Work).then(|| self.claim_waiting(solution));
                 node.register.wish(solution).map_or_else(
                     || failed("unknown-solution", "Noden kender ikke løsningen", "The node does not know the solution"),
                     |wish| carry_out(node, &wish, order, &verb),
                 )
             };
+            if lane != Lane::Work && node.ending() && matches!(state, VerbState::Failed { .. }) {
+                // It was cut short by the node's own end: the next one hears of it and of what waits behind it again, and does it anew.
+                let mut desk = self.lock();
+                let left = desk.waiting.remove(&place).unwrap_or_default();
+                for (order, _) in &left {
+                    desk.known.remove(order);
+                }
+                break;
+            }
             if let Err(error) = node.register.end_verb(order, &state) {
                 warn!(%order, %error, "the end of a verb could not be written down");
             }
@@ -114,10 +165,10 @@ impl Verbs {
             node.keeper.wake(solution);
             let mut desk = self.lock();
             desk.known.remove(&order);
-            if let Some(queue) = desk.waiting.get_mut(&solution) {
+            if let Some(queue) = desk.waiting.get_mut(&place) {
                 queue.pop_front();
                 if queue.is_empty() {
-                    desk.waiting.remove(&solution);
+                    desk.waiting.remove(&place);
                     break;
                 }
             }
@@ -125,22 +176,29 @@ impl Verbs {
     }
 }
 
+/// Why nothing may be done on a solution now: a measure holds it.
+pub(crate) fn closed(node: &Node, wish: &Wish) -> Option<Refusal> {
+    let held = node.register.held(wish.solution, wish.account, jiff::Timestamp::now())?;
+    Some(Refusal {
+        case: Some(held.case_number.clone()),
+        ..Refusal::new(
+            "closed-by-measure",
+            403,
+            Text::new("Løsningen er lukket af en foranstaltning", "The solution is closed by a measure"),
+            Text::new(
+                format!("Sag {}: afgørelsen siger hvorfor, og hvordan man klager.", held.case_number),
+                format!("Case {}: the decision says why, and how to complain.", held.case_number),
+            ),
+        )
+    })
+}
+
 fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> VerbState {
-    if let Some(held) = node.register.held(wish.solution, wish.account, jiff::Timestamp::now()) {
-        return VerbState::Failed {
-            refusal: Box::new(Refusal {
-                case: Some(held.case_number.clone()),
-                ..Refusal::new(
-                    "closed-by-measure",
-                    403,
-                    Text::new("Løsningen er lukket af en foranstaltning", "The solution is closed by a measure"),
-                    Text::new(
-                        format!("Sag {}: afgørelsen siger hvorfor, og hvordan man klager.", held.case_number),
-                        format!("Case {}: the decision says why, and how to complain.", held.case_number),
-                    ),
-                )
-            }),
-        };
+    let lane = Lane::of(verb);
+    // A backup does not depend on its owner being served; what is sealed is neither copied nor proven, and who does that looks for seals.
+    let unserved = matches!(lane, Lane::Backup | Lane::Proof);
+    if let Some(refusal) = closed(node, wish).filter(|_| !unserved) {
+        return VerbState::Failed { refusal: Box::new(refusal) };
     }
     let detail = json!({ "order": order, "verb": verb });
     if let Err(error) = node.register.witness("verb.begin", Some(wish.solution), detail) {
@@ -149,38 +207,50 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
     }
     node.voice.say(&FromNode::Progress { order, state: VerbState::Running { text: doing(verb), percent: None } });
     let volume = node.volume(wish.number);
+    let done = |()| None;
     let result = match verb {
         Verb::Snapshot { snapshot, label, before } => {
             let why = before.as_ref().map_or(Why::Customer, |what| Why::Before { what: what.clone() });
             let label = (!label.is_empty()).then(|| label.clone());
-            volume.snapshot(snapshot, why, label).map(drop).map_err(|error| crate::host::refused(&error))
+            volume.snapshot(snapshot, why, label).map(|_| None).map_err(|error| crate::host::refused(&error))
         }
         Verb::SnapshotDelete { snapshot } => {
-            volume.snapshot_delete(snapshot).map_err(|error| crate::host::refused(&error))
+            volume.snapshot_delete(snapshot).map(done).map_err(|error| crate::host::refused(&error))
         }
-        Verb::Restore { snapshot, before } => node.quiet(wish.number, || {
-            volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
-            volume.restore(snapshot, before)
-        }),
+        Verb::Restore { snapshot, before } => node
+            .quiet(wish.number, || {
+                volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
+                volume.restore(snapshot, before)
+            })
+            .map(done),
         Verb::Unpack { format, into, bytes, before } => volume
             .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)
             .map_err(|error| crate::host::refused(&error))
-            .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into })),
-        Verb::Dump { part, format } => crate::flow::dump(node, wish, order, Part { part, format }),
+            .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into }))
+            .map(done),
+        Verb::Dump { part, format } => crate::flow::dump(node, wish, order, Part { part, format }).map(done),
         Verb::Load { part, format, before, failed, .. } => {
-            crate::flow::load(node, wish, order, Part { part, format }, (before, failed))
+            crate::flow::load(node, wish, order, Part { part, format }, (before, failed)).map(done)
         }
-        Verb::BackUp { .. } | Verb::BackupRestore { .. } | Verb::BackupRead { .. } | Verb::Prove { .. } => {
-            Err(no_backups())
+        Verb::BackUp { backup: id, repository } => backup::back_up(node, wish, order, *id, repository)
+            .map(|written| Some(Box::new(Outcome::BackedUp(Box::new(written))))),
+        Verb::BackupRestore { repository, copy, what, before } => {
+            backup::restore(node, wish, order, &Return { repository, copy, what, before }).map(done)
         }
-        Verb::Update => crate::updates::now(node, wish.solution, order),
-        Verb::Wake => node.sandboxes.wake(wish.number).map_err(|error| ours(&error)),
-        Verb::Sleep => node.sandboxes.quiet(wish.number).map(drop).map_err(|error| ours(&error)),
+        Verb::BackupRead { repository, copy, what } => {
+            backup::read(node, wish, order, repository, (copy, what)).map(done)
+        }
+        Verb::Prove { .. } => Err(no_proofs()),
+        Verb::Update => crate::updates::now(node, wish.solution, order).map(done),
+        Verb::Wake => node.sandboxes.wake(wish.number).map(done).map_err(|error| ours(&error)),
+        Verb::Sleep => node.sandboxes.quiet(wish.number).map(|_| None).map_err(|error| ours(&error)),
     };
-    // A restore begins another line of the log.
-    node.forget_log(wish.solution);
+    if lane == Lane::Work {
+        // A restore begins another line of the log.
+        node.forget_log(wish.solution);
+    }
     let state = match result {
-        Ok(()) => VerbState::done(),
+        Ok(result) => VerbState::Done { result },
         Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },
     };
     if let Err(error) =
@@ -209,11 +279,11 @@ fn doing(verb: &Verb) -> Text {
     }
 }
 
-fn no_backups() -> Refusal {
+fn no_proofs() -> Refusal {
     Refusal::new(
-        "no-backups",
+        "no-proofs",
         501,
-        Text::new("Noden kan ikke tage backup", "The node cannot back up"),
+        Text::new("Noden kan ikke prøve backupper", "The node cannot prove backups"),
         Text::new("Den er af en ældre udgave; opdatér den.", "It is of an older release; update it."),
     )
 }

@@ -13,7 +13,7 @@ mod steady;
 pub use local::Local;
 pub use pace::Pace;
 pub use rest::Rest;
-pub use sftp::{Sftp, SftpAccount};
+pub use sftp::{Sftp, SftpAccount, session};
 pub use steady::{Patience, Steady};
 
 use crate::fault::Fault;

@@ -10,7 +10,10 @@ use super::sftp_wire::{Said, Wire};
 use super::{Folder, Listed, OBJECT_BYTES_MAX, Pace, Place, Target, already};
 use crate::crypt::random;
 use crate::fault::Fault;
+use std::fs::File;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,9 +42,20 @@ pub struct SftpAccount {
     pub client: PathBuf,
 }
 
+/// How a session begins.
+#[derive(Clone, Debug)]
+enum Door {
+    /// By OpenSSH's client.
+    Client(SftpAccount),
+    /// By a connection to this socket, behind which somebody else has begun it.
+    Socket(PathBuf),
+}
+
 /// A repository on an SFTP account.
 pub struct Sftp {
-    account: SftpAccount,
+    door: Door,
+    /// Folder of the repository, from where the account begins.
+    folder: String,
     pace: Arc<Pace>,
     /// One session, made when it is first needed and again when it was lost.
     session: Mutex<Option<Session>>,
@@ -49,14 +63,16 @@ pub struct Sftp {
 
 struct Session {
     wire: Wire,
-    child: Child,
+    _client: Option<Client>,
 }
 
-impl Drop for Session {
+struct Client(Child);
+
+impl Drop for Client {
     fn drop(&mut self) {
         // The client has nothing to end in order: what was acknowledged is on the other side's disk.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
@@ -64,47 +80,53 @@ impl Sftp {
     /// The repository there; it need not be there yet.
     #[must_use]
     pub fn new(account: SftpAccount, pace: Arc<Pace>) -> Self {
-        Self { account, pace, session: Mutex::new(None) }
+        let folder = account.folder.clone();
+        Self { door: Door::Client(account), folder, pace, session: Mutex::new(None) }
+    }
+
+    /// The repository in this folder, by sessions that somebody else has begun: each connection to the socket is one. So who speaks SFTP needs neither
+    /// the network nor the account's key.
+    #[must_use]
+    pub fn behind(socket: impl Into<PathBuf>, folder: impl Into<String>, pace: Arc<Pace>) -> Self {
+        Self { door: Door::Socket(socket.into()), folder: folder.into(), pace, session: Mutex::new(None) }
     }
 
     fn begin(&self) -> Result<Session, Said> {
-        let account = &self.account;
+        let (to, from, client) = match &self.door {
+            Door::Client(account) => Self::client(account)?,
+            Door::Socket(path) => {
+                let stream = UnixStream::connect(path)?;
+                (File::from(OwnedFd::from(stream.try_clone()?)), File::from(OwnedFd::from(stream)), None)
+            }
+        };
+        let wire = Wire::begin(to, from)?;
+        if wire.hardlink {
+            Ok(Session { wire, _client: client })
+        } else {
+            Err(Said::Failure("the server gives no second names (hardlink@openssh.com), which are needed".to_owned()))
+        }
+    }
+
+    fn client(account: &SftpAccount) -> Result<(File, File, Option<Client>), Said> {
         if account.host.starts_with('-') || account.user.starts_with('-') {
             return Err(Said::Denied);
         }
-        let mut command = Command::new(&account.client);
-        // Nothing of the machine's own configuration, no agent, no questions, no unknown host.
-        command.args(["-F", "none", "-T", "-x", "-a"]);
-        for option in [
-            "BatchMode=yes".to_owned(),
-            "StrictHostKeyChecking=yes".to_owned(),
-            "IdentitiesOnly=yes".to_owned(),
-            "GlobalKnownHostsFile=none".to_owned(),
-            "UpdateHostKeys=no".to_owned(),
-            "ServerAliveInterval=15".to_owned(),
-            "ServerAliveCountMax=4".to_owned(),
-            format!("ConnectTimeout={CONNECT_SECONDS}"),
-            format!("UserKnownHostsFile={}", account.known_hosts.display()),
-            format!("IdentityFile={}", account.identity.display()),
-        ] {
-            command.args(["-o", &option]);
-        }
-        command.args(["-p", &account.port.to_string(), "-l", &account.user, "-s", "--", &account.host, "sftp"]);
-        command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut command = session(account);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
-        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+        let pipes = (child.stdin.take(), child.stdout.take());
+        let client = Client(child);
+        let (Some(to), Some(from)) = pipes else {
             return Err(Said::Lost("its client has no pipes".to_owned()));
         };
-        match Wire::begin(to, from) {
-            Ok(wire) if wire.hardlink => Ok(Session { wire, child }),
-            other => {
-                drop(child.kill());
-                drop(child.wait());
-                other?;
-                Err(Said::Failure(
-                    "the server gives no second names (hardlink@openssh.com), which are needed".to_owned(),
-                ))
-            }
+        Ok((File::from(OwnedFd::from(to)), File::from(OwnedFd::from(from)), Some(client)))
+    }
+
+    /// What a connection goes to.
+    fn whereto(&self) -> &str {
+        match &self.door {
+            Door::Client(account) => &account.host,
+            Door::Socket(_) => "the backup target",
         }
     }
 
@@ -112,7 +134,7 @@ impl Sftp {
     fn with<R>(&self, doing: impl Fn() -> String, what: impl FnOnce(&mut Wire) -> Result<R, Said>) -> Result<R, Fault> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if session.is_none() {
-            *session = Some(self.begin().map_err(|said| said.fault(format!("connecting to {}", self.account.host)))?);
+            *session = Some(self.begin().map_err(|said| said.fault(format!("connecting to {}", self.whereto())))?);
         }
         let open = session.as_mut().expect("there is one now");
         let done = what(&mut open.wire);
@@ -123,17 +145,39 @@ impl Sftp {
     }
 
     fn path(&self, inner: &str) -> String {
-        if self.account.folder.is_empty() {
-            inner.to_owned()
-        } else {
-            format!("{}/{inner}", self.account.folder.trim_end_matches('/'))
-        }
+        if self.folder.is_empty() { inner.to_owned() } else { format!("{}/{inner}", self.folder.trim_end_matches('/')) }
     }
+}
+
+/// OpenSSH's client, to begin a session of SFTP on its standard input and output: with nothing of the machine's own configuration, no agent, no questions and
+/// no unknown host.
+#[must_use]
+pub fn session(account: &SftpAccount) -> Command {
+    let mut command = Command::new(&account.client);
+    // Nothing of the machine's own configuration, no agent, no questions, no unknown host.
+    command.args(["-F", "none", "-T", "-x", "-a"]);
+    for option in [
+        "BatchMode=yes".to_owned(),
+        "StrictHostKeyChecking=yes".to_owned(),
+        "IdentitiesOnly=yes".to_owned(),
+        "GlobalKnownHostsFile=none".to_owned(),
+        "UpdateHostKeys=no".to_owned(),
+        "ServerAliveInterval=15".to_owned(),
+        "ServerAliveCountMax=4".to_owned(),
+        format!("ConnectTimeout={CONNECT_SECONDS}"),
+        format!("UserKnownHostsFile={}", account.known_hosts.display()),
+        format!("IdentityFile={}", account.identity.display()),
+    ] {
+        command.args(["-o", &option]);
+    }
+    command.args(["-p", &account.port.to_string(), "-l", &account.user, "-s", "--", &account.host, "sftp"]);
+    command.env_clear().stderr(Stdio::null());
+    command
 }
 
 impl Target for Sftp {
     fn prepare(&self) -> Result<(), Fault> {
-        let mut folders = vec![self.account.folder.trim_end_matches('/').to_owned()];
+        let mut folders = vec![self.folder.trim_end_matches('/').to_owned()];
         folders.extend(Folder::ALL.map(|folder| self.path(folder.name())));
         folders.extend(["locks", INCOMING].map(|name| self.path(name)));
         folders.extend((0..=255).map(|byte| self.path(&format!("data/{byte:02x}"))));

@@ -2,9 +2,9 @@
 
 use crate::fault::Fault;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::process::{ChildStdin, ChildStdout};
 use std::time::Duration;
 
 /// Bytes of one read or write request: OpenSSH takes 256 KiB with what stands around them.
@@ -81,8 +81,8 @@ pub(super) struct Found {
 
 /// A session of SFTP.
 pub(super) struct Wire {
-    to: ChildStdin,
-    from: ChildStdout,
+    to: File,
+    from: File,
     last: u32,
     pub(super) hardlink: bool,
     pub(super) fsync: bool,
@@ -187,7 +187,7 @@ impl Answer {
 
 impl Wire {
     /// Begins the session.
-    pub(super) fn begin(to: ChildStdin, from: ChildStdout) -> Result<Self, Said> {
+    pub(super) fn begin(to: File, from: File) -> Result<Self, Said> {
         let mut wire = Self { to, from, last: 0, hardlink: false, fsync: false };
         wire.send(Packet::new(INIT).number(3))?;
         let mut hello = wire.packet()?;

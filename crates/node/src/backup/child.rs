@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
@@ -32,11 +33,14 @@ const ASK: Duration = Duration::from_secs(1);
 /// Last words that are kept, where they are none of ours.
 const WORDS_BYTES_MAX: usize = 4 << 10;
 
+/// Children get a name each.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// Work for a child.
 pub(crate) struct Errand<'a> {
     /// As whose uid: the solution whose repository it is, for the files of a folder target are its own.
     pub(crate) number: Number,
-    /// One of this name at a time for a number: `backup`, `restore`, `read`, `prove`.
+    /// What it is called: `backup`, `restore`, `read`, `prove`.
     pub(crate) name: &'a str,
     /// Where the repository lies.
     pub(crate) repository: &'a Repository,
@@ -99,9 +103,11 @@ pub(crate) fn run(node: &Node, errand: Errand<'_>, progress: &mut dyn FnMut(u64,
     let (said, mouth) = io::pipe().map_err(ours)?;
     let out = errand.into.map_or_else(|| File::options().write(true).open("/dev/null").map(OwnedFd::from), Ok);
     let streams = [OwnedFd::from(job_reader), out.map_err(ours)?, OwnedFd::from(mouth)];
+    // Several may be at work for one number, such as two who look into its backups.
+    let name = format!("{}-{}", errand.name, COUNT.fetch_add(1, Ordering::Relaxed));
     let aside = node
         .sandboxes
-        .aside(errand.number, errand.name, &sandbox, &resolved, streams)
+        .aside(errand.number, &name, &sandbox, &resolved, streams)
         .map_err(|error| crate::verbs::ours(&error))?;
     let heard = std::thread::scope(|scope| {
         // It lives as long as the job is wanted: its end is what tells the child that nobody waits any more.

@@ -3,11 +3,12 @@
 
 use super::hand::{self, Hand};
 use super::job::{
-    ABOUT, Came, FINDINGS_MAX, FORMER, FaultOf, JOB_BYTES_MAX, Job, LACKING_MAX, ROOT, Said, TARGET, VOLUME, Way, Work,
+    ABOUT, Came, FINDINGS_MAX, FORMER, FaultOf, JOB_BYTES_MAX, Job, LACKING_MAX, ROOT, Said, TARGET, VOLUME, WAY, Way,
+    Work,
 };
 use super::replace::replace;
 use husorden_backup::read::Want;
-use husorden_backup::target::{Local, Pace, Patience, Steady, Target};
+use husorden_backup::target::{Local, Pace, Patience, Rest, Sftp, Steady, Target};
 use husorden_backup::{
     Checked, Fault, Former, Id, Key, Moment, NodeType, Options, Progress, Repository, Share, Source,
 };
@@ -143,12 +144,19 @@ fn tell(progress: Arc<Progress>, over: Arc<AtomicBool>) -> std::thread::JoinHand
 fn target(job: &Job, until: Instant, stop: &Arc<AtomicBool>) -> Result<Box<dyn Target>, Fault> {
     let pace = Arc::new(job.bytes_per_second.map_or_else(Pace::free, Pace::limited));
     let patience = Patience { deadline: Some(until), ..Patience::default() };
-    match &job.way {
-        Way::Folder => Ok(Box::new(Steady::new(Local::new(TARGET, pace), patience, Arc::clone(stop)))),
-        Way::Sftp { .. } | Way::Rest { .. } => {
-            Err(Fault::Limit("this release writes to folders alone; take a target that is a folder".to_owned()))
+    let stop = Arc::clone(stop);
+    let target: Box<dyn Target> = match &job.way {
+        Way::Folder => Box::new(Steady::new(Local::new(TARGET, pace), patience, stop)),
+        Way::Sftp { folder } => Box::new(Steady::new(Sftp::behind(WAY, folder, pace), patience, stop)),
+        Way::Rest { url, user } => {
+            let account = user.as_deref().zip(job.account.as_ref());
+            let rest = Rest::behind(WAY, url, account, pace);
+            let rest =
+                rest.map_err(|source| Fault::Files { doing: "opening the way to the target".to_owned(), source })?;
+            Box::new(Steady::new(rest, patience, stop))
         }
-    }
+    };
+    Ok(target)
 }
 
 fn workers() -> usize {

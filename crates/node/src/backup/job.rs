@@ -17,6 +17,7 @@ pub(crate) const VOLUME: &str = "/run/volume";
 pub(crate) const FORMER: &str = "/run/former";
 /// The repository, on a target that is a folder.
 pub(crate) const TARGET: &str = "/run/target";
+
 /// The socket behind which the node holds the one way to a target elsewhere.
 pub(crate) const WAY: &str = "/run/way";
 
@@ -59,12 +60,12 @@ pub(crate) struct Job {
 pub(crate) enum Way {
     /// A folder at [`TARGET`].
     Folder,
-    /// A session of SFTP for each connection to [`WAY`].
+    /// A session of SFTP for each connection to the way.
     Sftp {
         /// The repository's folder there.
         folder: String,
     },
-    /// A connection to the server for each connection to [`WAY`].
+    /// A connection to the server for each connection to the way.
     Rest {
         /// The repository's address.
         url: String,

@@ -15,15 +15,40 @@ mod fault;
 mod hand;
 mod inside;
 pub(crate) mod job;
+mod make;
 mod noted;
+mod read;
 mod replace;
+mod restore;
+mod slots;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod unlock;
 mod way;
+mod write;
 
 pub(crate) use about::About;
 pub(crate) use child::{Errand, folders, run};
 pub(crate) use fault::refusal;
 pub use inside::inside;
+pub(crate) use make::{Makings, begin};
 pub(crate) use noted::noted;
+pub(crate) use read::read;
+pub(crate) use restore::{Return, restore};
+pub(crate) use slots::Slots;
+pub(crate) use unlock::{NodeKey, unlock};
+pub(crate) use write::{Reading, back_up, give_up};
+
+use husorden_base::Number;
+use husorden_wire::node::{Repository, Wish};
+
+/// Whose uid the files of a repository have: the solution's that it is named after.
+pub(crate) fn whose_folder(repository: &Repository) -> Option<Number> {
+    Number::new(repository.folder.parse().ok()?)
+}
+
+/// As [`whose_folder`], of a repository that is thought to be this solution's own.
+fn whose(repository: &Repository, wish: &Wish) -> Number {
+    whose_folder(repository).unwrap_or(wish.number)
+}

@@ -3,15 +3,18 @@
 
 use super::process::{Exit, Process};
 use super::start::Streams;
-use super::state::{Key, Shared, Which, timespec};
+use super::state::{Key, Shared, Tail, Which, timespec};
+use super::task::held_in_memory;
 use super::{END_WAIT, Resolved, SandboxError, Sandboxes, causes, key};
 use husorden_base::Number;
-use husorden_kinds::{Live, Sandbox};
+use husorden_kinds::{Live, Sandbox, Task};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// It, while it runs.
 pub(crate) struct Aside {
@@ -63,6 +66,57 @@ impl Sandboxes {
                 })
             }
         }
+    }
+}
+
+/// What is kept of what a task says that runs aside.
+const OUTPUT_BYTES_MAX: usize = 16 << 10;
+/// Pause between two looks at one.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Sandboxes {
+    /// Runs a task to its end aside, with its standard output going elsewhere; no mark is left. Its last words where it failed.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn task_aside(
+        &self,
+        number: Number,
+        task: &Task,
+        resolved: &Resolved,
+        stdout: OwnedFd,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, SandboxError> {
+        let machine = |source| SandboxError::Machine { what: "preparing a task", source };
+        let (said, mouth) = io::pipe().map_err(machine)?;
+        let mut said = File::from(OwnedFd::from(said));
+        let quiet = fcntl_getfl(&said).and_then(|flags| fcntl_setfl(&said, flags | OFlags::NONBLOCK));
+        quiet.map_err(|error| machine(error.into()))?;
+        let stdin = held_in_memory(&task.stdin).map_err(machine)?;
+        let aside = self.aside(number, &task.name, &task.sandbox, resolved, [stdin.into(), stdout, mouth.into()])?;
+        let until = Instant::now() + Duration::from_secs(task.limit_s.into());
+        let mut tail = Tail::new(OUTPUT_BYTES_MAX);
+        let mut cut = None;
+        while !aside.wait(LOOK) {
+            tail.fill(&mut said);
+            if cut.is_none() && Instant::now() >= until {
+                cut = Some(format!("it took longer than {} seconds", task.limit_s));
+            } else if cut.is_none() && stop() {
+                cut = Some("it was stopped".to_owned());
+            }
+            if cut.is_some() {
+                aside.kill();
+            }
+        }
+        tail.fill(&mut said);
+        let ended = aside.end();
+        let why = match ended.exit {
+            _ if cut.is_some() => cut,
+            Exit::Code(0) => return Ok(None),
+            exit if ended.out_of_memory => Some(format!("it used more memory than it may ({exit})")),
+            exit => Some(exit.to_string()),
+        };
+        Ok(why.map(|why| if tail.text().is_empty() { why } else { format!("{why}: {}", tail.text()) }))
     }
 }
 

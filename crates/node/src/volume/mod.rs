@@ -27,7 +27,6 @@
 mod bound;
 pub(crate) mod btrfs;
 mod carrier;
-#[allow(dead_code, reason = "backups are built on it next")]
 mod copies;
 mod error;
 mod filling;

@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-const LIVE: &str = "live";
-const LIVE_NEW: &str = "live.new";
+pub(super) const LIVE: &str = "live";
+pub(super) const LIVE_NEW: &str = "live.new";
 pub(super) const MARKS: &str = "marks";
-const SNAP: &str = "snap";
+pub(super) const SNAP: &str = "snap";
 const RETAINED: &str = "retained";
 /// The mark that a restore leaves: the snapshot that was taken before it.
-const RESTORED: &str = "restored";
+pub(super) const RESTORED: &str = "restored";
 /// Folders that only the solution itself reads; the others may be read by the edge, which serves from them.
 const PRIVATE_FOLDERS: [&str; 3] = ["db", "log", "tmp"];
 const MARK_KEY_BYTES_MAX: usize = 64;
@@ -115,9 +115,7 @@ impl Volume {
     /// # Errors
     /// When there is no live part, or the mark is too long.
     pub fn set_mark(&self, key: &str, value: &str) -> Result<(), VolumeError> {
-        // Dots group marks; a part between them is a name.
-        let fine = key.len() <= MARK_KEY_BYTES_MAX && key.split('.').all(|part| fine_name(part, MARK_KEY_BYTES_MAX));
-        if !fine || value.len() > MARK_VALUE_BYTES_MAX {
+        if !fine_mark(key) || value.len() > MARK_VALUE_BYTES_MAX {
             return Err(VolumeError::Strange(format!("{key:?} with {} bytes is no mark", value.len())));
         }
         self.must_live()?;
@@ -128,7 +126,7 @@ impl Volume {
     }
 
     /// Writes a mark into the live part or what is to become it, and makes room for it where there is none.
-    fn write_mark(&self, part: &str, key: &str, value: &str) -> Result<(), VolumeError> {
+    pub(super) fn write_mark(&self, part: &str, key: &str, value: &str) -> Result<(), VolumeError> {
         let folder = self.holder.join(part).join(MARKS);
         let write = || {
             write_whole(&folder.join(format!(".{key}")), &folder.join(key), value.as_bytes())
@@ -155,21 +153,24 @@ impl Volume {
         if let Some(name) = folders.iter().find(|name| !fine_name(name, 32) || name.as_str() == MARKS) {
             return Err(VolumeError::Strange(format!("{name:?} is no name for a folder of a volume")));
         }
-        self.build(bound.into(), |holder| {
-            let live = holder.join(LIVE);
-            btrfs::subvol_create(open_folder(holder)?, LIVE, self.group())?;
-            fs::set_permissions(&live, Permissions::from_mode(0o710))?;
-            chown(&live, Some(0), Some(self.pool.edge_gid))?;
-            DirBuilder::new().mode(0o700).create(live.join(MARKS))?;
-            for name in folders {
-                let folder = live.join(name);
-                DirBuilder::new().mode(0o700).create(&folder)?;
-                let mode = if PRIVATE_FOLDERS.contains(&name.as_str()) { 0o700 } else { 0o755 };
-                fs::set_permissions(&folder, Permissions::from_mode(mode))?;
-                chown(&folder, Some(self.number.uid()), Some(self.number.uid()))?;
-            }
-            Ok(())
-        })
+        self.build(bound.into(), |holder| self.furnish(holder, LIVE, folders, self.number))
+    }
+
+    /// Makes a live part under this name, with the platform's own and with these folders, which belong to `owner`.
+    pub(super) fn furnish(&self, holder: &Path, name: &str, folders: &[String], owner: Number) -> io::Result<()> {
+        let live = holder.join(name);
+        btrfs::subvol_create(open_folder(holder)?, name, self.group())?;
+        fs::set_permissions(&live, Permissions::from_mode(0o710))?;
+        chown(&live, Some(0), Some(self.pool.edge_gid))?;
+        DirBuilder::new().mode(0o700).create(live.join(MARKS))?;
+        for name in folders {
+            let folder = live.join(name);
+            DirBuilder::new().mode(0o700).create(&folder)?;
+            let mode = if PRIVATE_FOLDERS.contains(&name.as_str()) { 0o700 } else { 0o755 };
+            fs::set_permissions(&folder, Permissions::from_mode(mode))?;
+            chown(&folder, Some(owner.uid()), Some(owner.uid()))?;
+        }
+        Ok(())
     }
 
     /// Makes the volume from a snapshot of another in the same pool. What was the other's is this one's. With a time come the
@@ -207,7 +208,7 @@ impl Volume {
         })
     }
 
-    fn build(&self, bound: Bound, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), VolumeError> {
+    pub(super) fn build(&self, bound: Bound, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), VolumeError> {
         match self.look()? {
             VolumeSight::Live { .. } => return Ok(()),
             VolumeSight::Retained => {
@@ -359,6 +360,12 @@ impl Volume {
         self.must_live()?;
         let doing = || format!("restoring solution {} to snapshot {id}", self.number);
         self.make_live_new(&source).map_err(VolumeError::io(doing()))?;
+        self.take_place(before)
+    }
+
+    /// Puts what was made to come in the place of the live part.
+    pub(super) fn take_place(&self, before: &SnapshotId) -> Result<(), VolumeError> {
+        let doing = || format!("putting another live part in the place of solution {}'s", self.number);
         self.write_mark(LIVE_NEW, RESTORED, &before.to_string())?;
         self.turn_line()?;
         let holder = open_folder(&self.holder).map_err(VolumeError::io(doing()))?;
@@ -553,6 +560,11 @@ pub(crate) fn send(source: &File, out: &mut impl Write) -> io::Result<u64> {
         filled?;
         Ok(copied)
     })
+}
+
+/// Dots group marks; a part between them is a name.
+pub(super) fn fine_mark(key: &str) -> bool {
+    key.len() <= MARK_KEY_BYTES_MAX && key.split('.').all(|part| fine_name(part, MARK_KEY_BYTES_MAX))
 }
 
 pub(super) fn fine_name(name: &str, length_max: usize) -> bool {
