@@ -186,7 +186,7 @@ impl Client {
     /// # Errors
     /// When it is refused, or nobody answers.
     pub fn ask<T: DeserializeOwned>(&self, ask: &Ask<'_>) -> Result<T, Failure> {
-        let mut body = self.open(ask, "application/json")?;
+        let mut body = self.open(ask, "application/json")?.into_body();
         let text =
             body.with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(|error| self.unreachable(&error))?;
         let text = if text.is_empty() { "null" } else { &text };
@@ -200,10 +200,21 @@ impl Client {
     /// # Errors
     /// When it is refused, or nobody answers.
     pub fn stream(&self, ask: &Ask<'_>, accept: &str) -> Result<impl Read + use<>, Failure> {
-        Ok(self.open(ask, accept)?.into_reader())
+        Ok(self.open(ask, accept)?.into_body().into_reader())
     }
 
-    fn open(&self, ask: &Ask<'_>, accept: &str) -> Result<Body, Failure> {
+    /// The same, with about how many bytes it will be where control knows.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers.
+    pub fn stream_expected(&self, ask: &Ask<'_>) -> Result<(impl Read + use<>, Option<u64>), Failure> {
+        let answer = self.open(ask, "*/*")?;
+        let said = answer.headers().get("husorden-bytes-expected").and_then(|value| value.to_str().ok());
+        let expected = said.and_then(|text| text.parse().ok());
+        Ok((answer.into_body().into_reader(), expected))
+    }
+
+    fn open(&self, ask: &Ask<'_>, accept: &str) -> Result<http::Response<Body>, Failure> {
         let mut request = http::Request::builder()
             .method(ask.method.clone())
             .uri(format!("{}{}", self.base, ask.path))
@@ -243,7 +254,7 @@ impl Client {
         let answer = answer.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(answer.into_body());
+            return Ok(answer);
         }
         let text = answer.into_body().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
         match serde_json::from_str::<Problem>(&text) {

@@ -5,15 +5,19 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 use crate::solution::{path, show};
-use husorden_base::Bytes;
+use crate::wait::Teller;
+use husorden_base::{Bytes, Language};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use ureq::http::Method;
 
 /// Bytes that are written at a time.
 const PIECE_BYTES: usize = 64 << 10;
+/// Pause between two times that it is said how far a stream is.
+const SAY_PAUSE: Duration = Duration::from_secs(1);
 /// How files of each format end.
 const ENDINGS: [(&str, &str); 3] = [(".sql.gz", "sql.gz"), (".sql", "sql"), (".dump", "custom")];
 
@@ -81,11 +85,14 @@ impl Verb {
 
 /// Takes what the API hands out into a file, or to standard output for `-`.
 pub(crate) fn take(context: &Context, at: &str, file: &Path) -> Result<(), Failure> {
-    let mut body = context.api.stream(&Ask::get(at), "*/*")?;
+    let (mut body, expected) = context.api.stream_expected(&Ask::get(at))?;
+    let mut far = Far::new(context.word("modtaget", "received"), expected, context.language);
     if file == Path::new("-") {
-        return copy(&mut body, &mut io::stdout().lock()).map(drop).map_err(|error| cut(&error));
+        let copied = copy(&mut body, &mut io::stdout().lock(), |bytes| far.say(bytes));
+        return copied.map(drop).map_err(|error| cut(&error));
     }
-    let bytes = keep(&mut body, file).map_err(|error| cut(&error))?;
+    let bytes = keep(&mut body, file, |bytes| far.say(bytes)).map_err(|error| cut(&error))?;
+    drop(far);
     let text = format!("{} ({})", file.display(), Bytes(bytes));
     output::done(context.format, &file.display().to_string(), &json!({ "file": file, "bytes": bytes }), &text)
 }
@@ -101,12 +108,12 @@ fn guessed(file: &Path) -> Option<String> {
 }
 
 /// Writes the file beside its place and puts it there when it is whole: a stream that breaks leaves nothing.
-fn keep(body: &mut impl Read, file: &Path) -> io::Result<u64> {
+fn keep(body: &mut impl Read, file: &Path, far: impl FnMut(u64)) -> io::Result<u64> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
     let written = File::create(&beside).and_then(|mut to| {
-        let bytes = copy(body, &mut to)?;
+        let bytes = copy(body, &mut to, far)?;
         to.sync_all()?;
         std::fs::rename(&beside, file)?;
         Ok(bytes)
@@ -117,7 +124,7 @@ fn keep(body: &mut impl Read, file: &Path) -> io::Result<u64> {
     written
 }
 
-fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<u64> {
+fn copy(from: &mut impl Read, to: &mut impl Write, mut far: impl FnMut(u64)) -> io::Result<u64> {
     let mut piece = vec![0; PIECE_BYTES];
     let mut bytes = 0;
     loop {
@@ -128,7 +135,41 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<u64> {
         }
         to.write_all(&piece[..length])?;
         bytes += length as u64;
+        far(bytes);
     }
+}
+
+/// Says how far a stream is while it comes. What it will come to is an estimate, so that all of it is not said before it is.
+struct Far {
+    teller: Teller,
+    expected: Option<u64>,
+    language: Language,
+    said: Instant,
+}
+
+impl Far {
+    fn new(what: &str, expected: Option<u64>, language: Language) -> Self {
+        Self { teller: Teller::new(what), expected, language, said: Instant::now() }
+    }
+
+    fn say(&mut self, bytes: u64) {
+        if self.said.elapsed() < SAY_PAUSE {
+            return;
+        }
+        self.said = Instant::now();
+        let (text, percent) = so_far(bytes, self.expected, self.language);
+        self.teller.tell(&text, percent);
+    }
+}
+
+fn so_far(bytes: u64, expected: Option<u64>, language: Language) -> (String, Option<u8>) {
+    let Some(expected) = expected else { return (Bytes(bytes).to_string(), None) };
+    let share = u128::from(bytes) * 100 / u128::from(expected.max(1));
+    let of = match language {
+        Language::Da => "af omkring",
+        Language::En => "of about",
+    };
+    (format!("{} {of} {}", Bytes(bytes), Bytes(expected)), Some(u8::try_from(share).map_or(99, |share| share.min(99))))
 }
 
 fn cut(error: &io::Error) -> Failure {
@@ -154,11 +195,19 @@ mod tests {
     fn a_stream_that_breaks_leaves_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("shop.sql");
-        assert!(keep(&mut Breaks(2), &file).is_err());
+        assert!(keep(&mut Breaks(2), &file, drop).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
-        assert_eq!(keep(&mut Breaks(2).take(6), &file).expect("it is written"), 6);
+        assert_eq!(keep(&mut Breaks(2).take(6), &file, drop).expect("it is written"), 6);
         assert_eq!(std::fs::read(&file).expect("it is there"), b"abcabc");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_stream_is_never_all_there_before_its_end() {
+        let say = |bytes, expected| so_far(bytes, expected, Language::En);
+        assert_eq!(say(1_536, None), ("1.5 KiB".to_owned(), None));
+        assert_eq!(say(1_024, Some(4_096)), ("1 KiB of about 4 KiB".to_owned(), Some(25)));
+        assert_eq!((say(9_000, Some(4_096)).1, say(1, Some(0)).1), (Some(99), Some(99)));
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn how_far(seen: &Solution, generation: u64, language: Language) -> Far {
 }
 
 /// Tells how far something is, without saying the same twice.
-struct Teller {
+pub(crate) struct Teller {
     what: String,
     began: Instant,
     bar: Option<ProgressBar>,
@@ -125,7 +125,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn new(what: &str) -> Self {
+    pub(crate) fn new(what: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed}  {msg}") {
@@ -138,7 +138,7 @@ impl Teller {
         Self { what: what.to_owned(), began: Instant::now(), bar, last: String::new() }
     }
 
-    fn tell(&mut self, text: &str, percent: Option<u8>) {
+    pub(crate) fn tell(&mut self, text: &str, percent: Option<u8>) {
         let text = crate::output::plain(text);
         let text = match percent {
             Some(percent) => format!("{text} ({percent} %)"),

@@ -315,5 +315,6 @@ fn migrator() -> Migrator {
         one(50, "backups", include_str!("../migrations/0050_backups.sql")),
         one(51, "backup orders", include_str!("../migrations/0051_backup_orders.sql")),
         one(55, "vault", include_str!("../migrations/0055_vault.sql")),
+        one(60, "flow", include_str!("../migrations/0060_flow.sql")),
     ])
 }

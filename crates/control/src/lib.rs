@@ -50,6 +50,7 @@ mod solution;
 mod spool;
 mod state;
 mod store;
+mod stream;
 mod texts;
 mod token;
 mod undo;

@@ -12,7 +12,7 @@ use crate::store::order::{NewOrder, OrderRow};
 use crate::store::snapshot::SnapshotRow;
 use crate::store::solution::SolutionRow;
 use crate::{store, undo};
-use husorden_base::{Language, OrderId, Refusal, SnapshotId, Text};
+use husorden_base::{Bytes, Language, OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::Aim;
 use husorden_wire::api;
 use husorden_wire::node::{Verb, VerbState};
@@ -291,12 +291,19 @@ const fn act(verb: &Verb) -> &'static str {
 
 /// An order as the API shows it.
 pub(crate) fn shown(order: &OrderRow, language: Language) -> api::Order {
+    let asked = |what: &str| order.body.get(what);
+    // What is taken in is as large as what was sent; what is handed out is known by the end alone.
+    let sent = asked("bytes").and_then(serde_json::Value::as_u64);
+    let expected = order.bytes_expected.or(sent);
     let (message, percent) = match (&order.refusal, &order.progress) {
         (Some(refusal), _) => {
             let text = format!("{}: {}", refusal.title.get(language), refusal.detail.get(language));
             (Some(text), None)
         }
-        (None, Some(VerbState::Running { text, percent })) => (Some(text.get(language).to_owned()), *percent),
+        (None, Some(VerbState::Running { text, percent })) => (
+            Some(flowing(text.get(language), order.bytes, expected, language)),
+            percent.or_else(|| share(order.bytes?, expected?)),
+        ),
         (None, _) => (None, (order.state == "done").then_some(100)),
     };
     api::Order {
@@ -307,8 +314,26 @@ pub(crate) fn shown(order: &OrderRow, language: Language) -> api::Order {
         message,
         percent,
         snapshot: order.snapshot.map(|id| id.to_string()),
+        part: asked("part").and_then(|part| part.as_str()).map(str::to_owned),
+        bytes: order.bytes,
+        bytes_expected: expected,
         created: order.created,
         ended: order.ended,
+    }
+}
+
+/// The share of a stream that went through. It is an estimate, so that all of it is not said before it is.
+fn share(bytes: u64, expected: u64) -> Option<u8> {
+    u8::try_from(u128::from(bytes) * 100 / u128::from(expected.max(1))).map_or(Some(99), |share| Some(share.min(99)))
+}
+
+/// What is done, and how far its stream is.
+fn flowing(text: &str, bytes: Option<u64>, expected: Option<u64>, language: Language) -> String {
+    match (bytes.map(Bytes), expected.map(Bytes), language) {
+        (None, ..) => text.to_owned(),
+        (Some(bytes), None, _) => format!("{text}: {bytes}"),
+        (Some(bytes), Some(expected), Language::Da) => format!("{text}: {bytes} af omkring {expected}"),
+        (Some(bytes), Some(expected), Language::En) => format!("{text}: {bytes} of about {expected}"),
     }
 }
 
@@ -321,5 +346,20 @@ pub(crate) fn snapshot_shown(row: SnapshotRow) -> api::Snapshot {
         before: row.before,
         state: row.state,
         taken: row.taken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_never_all_there_before_its_end() {
+        let shares = [(0, 100), (50, 100), (100, 100), (300, 100), (5, 0), (u64::MAX, u64::MAX)];
+        assert_eq!(shares.map(|(bytes, of)| share(bytes, of)), [0, 50, 99, 99, 99, 99].map(Some));
+        let said = |bytes, expected, language| flowing("Dumping", bytes, expected, language);
+        assert_eq!(said(None, Some(1), Language::En), "Dumping");
+        assert_eq!(said(Some(1_536), None, Language::En), "Dumping: 1.5 KiB");
+        assert_eq!(said(Some(1_536), Some(4_096), Language::En), "Dumping: 1.5 KiB of about 4 KiB");
     }
 }

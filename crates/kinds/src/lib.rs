@@ -84,6 +84,8 @@ pub struct StreamFormat {
     pub ending: &'static str,
     /// Its media type.
     pub media: &'static str,
+    /// About how large a stream is, in percent of the data as the solution holds it. Nothing rests on it but how far a first one seems.
+    pub share_percent: u32,
 }
 
 /// Something the platform can host.
@@ -129,6 +131,11 @@ pub trait Kind: Sync {
         &[]
     }
 
+    /// Of what it can be attached to, that in which its own data can lie.
+    fn holds_in(&self) -> &'static [Protocol] {
+        &[]
+    }
+
     /// What it offers to be attached to; none for a kind that nobody uses.
     fn serves(&self, _spec: &Value) -> Option<Served> {
         None
@@ -153,6 +160,11 @@ pub trait Kind: Sync {
     /// The formats of such streams, the usual one first; none for a kind without parts.
     fn formats(&self, _spec: &Value) -> &'static [StreamFormat] {
         &[]
+    }
+
+    /// The figure that says how many bytes of data all parts have together; none where nobody measures it.
+    fn parts_figure(&self) -> Option<&'static str> {
+        None
     }
 
     /// The task whose standard output is a part of it. None where there is no such part to be read now.

@@ -146,12 +146,32 @@ impl Api {
         Err(refusal(&bytes))
     }
 
+    /// Sends a file as it comes.
+    pub(crate) async fn upload<T: DeserializeOwned>(&self, path: &str, file: Body) -> Result<T, Refusal> {
+        let kind = "application/octet-stream";
+        let (status, bytes) = whole(self.call(Method::POST, path, Some((file, kind)), &[]).await?).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(|error| ours("reading the answer", &error));
+        }
+        Err(refusal(&bytes))
+    }
+
     /// The answer as it comes, for streams. A refusal is an answer here too.
     pub(crate) async fn raw(
         &self,
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Result<Response, Refusal> {
+        self.call(method, path, body.map(|body| (Body::from(body), "application/json")), headers).await
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Body, &str)>,
         headers: &[(&str, &str)],
     ) -> Result<Response, Refusal> {
         let mut request = Request::builder().method(method).uri(path).header(
@@ -173,11 +193,11 @@ impl Api {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+        if let Some((_, kind)) = &body {
+            request = request.header(header::CONTENT_TYPE, *kind);
         }
         let mut request = request
-            .body(body.map_or_else(Body::empty, Body::from))
+            .body(body.map_or_else(Body::empty, |(body, _)| body))
             .map_err(|error| ours("making the request", &error))?;
         if let Some(address) = self.address {
             request.extensions_mut().insert(husorden_control::Visitor(address));

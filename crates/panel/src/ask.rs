@@ -7,6 +7,7 @@ use crate::own_path::OwnPath;
 use crate::say::Reader;
 use crate::standing::Standing;
 use crate::ui::shell;
+use crate::upload::Slot;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -78,6 +79,10 @@ pub(crate) struct Ask {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) query: Form,
     pub(crate) form: Form,
+    /// The file that came with the form, where the page takes one.
+    pub(crate) file: Slot,
+    /// Largest file that is taken, in bytes.
+    pub(crate) file_bytes_max: u64,
 }
 
 impl Ask {

@@ -23,6 +23,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/live.js"),
     include_str!("assets/dialog.js"),
     include_str!("assets/fields.js"),
+    include_str!("assets/upload.js"),
     include_str!("assets/menu.js"),
 );
 const MARK: &str = include_str!("assets/mark.svg");

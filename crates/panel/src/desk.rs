@@ -11,6 +11,7 @@ use crate::routes::{Page, Reach};
 use crate::say::Reader;
 use crate::standing::Standing;
 use crate::ui;
+use crate::upload::{self, Slot};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -40,6 +41,8 @@ pub(crate) struct Desk {
     pub(crate) api: Router,
     pub(crate) kinds: Kinds,
     pub(crate) config: Config,
+    /// Largest file that control takes, in bytes.
+    pub(crate) file_bytes_max: u64,
 }
 
 /// The headers of every answer.
@@ -138,6 +141,8 @@ impl Desk {
             params,
             query: Form::parse(parts.uri.query().unwrap_or_default().as_bytes()),
             form: Form::default(),
+            file: Slot::default(),
+            file_bytes_max: self.file_bytes_max,
         };
         let reply = match self.admit(&mut ask, page, &parts, body).await {
             Ok(None) => match page {
@@ -177,9 +182,15 @@ impl Desk {
         }
         if parts.method != Method::GET && parts.method != Method::HEAD {
             same_origin(&parts.headers, host_of(parts).as_deref())?;
-            let bytes =
-                Limited::new(body, self.config.limits.form_bytes_max).collect().await.map_err(|_| too_large())?;
-            ask.form = Form::parse(&bytes.to_bytes());
+            let limit = self.config.limits.form_bytes_max;
+            let boundary = page.filter(|page| page.file).and_then(|_| upload::boundary(&parts.headers));
+            if let Some(boundary) = boundary {
+                let (form, file) = upload::read(boundary, &parts.headers, body, limit).await.ok_or_else(too_large)?;
+                (ask.form, ask.file) = (form, Slot::new(file));
+            } else {
+                let bytes = Limited::new(body, limit).collect().await.map_err(|_| too_large())?;
+                ask.form = Form::parse(&bytes.to_bytes());
+            }
             if !same(ask.form.get(TOKEN_FIELD).unwrap_or_default(), &ask.token) {
                 return Err(foreign_form());
             }

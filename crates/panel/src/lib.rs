@@ -23,6 +23,7 @@ mod say;
 mod staff;
 mod standing;
 mod ui;
+mod upload;
 
 pub use config::{Config, Limits};
 pub use server::{Running, StartError, start};

@@ -40,6 +40,8 @@ pub struct Page {
     pub path: &'static str,
     /// Who may see it.
     pub reach: Reach,
+    /// Whether a form with a file is taken.
+    pub file: bool,
     pub(crate) handler: Box<dyn for<'a> Fn(&'a Ask) -> Answer<'a> + Send + Sync>,
 }
 
@@ -66,7 +68,7 @@ fn page<H>(method: Method, path: &'static str, reach: Reach, handler: H) -> Page
 where
     H: for<'a> Handler<'a> + Send + Sync + 'static,
 {
-    Page { method, path, reach, handler: Box::new(move |ask| Box::pin(handler(ask))) }
+    Page { method, path, reach, file: false, handler: Box::new(move |ask| Box::pin(handler(ask))) }
 }
 
 pub(crate) fn get<H: for<'a> Handler<'a> + Send + Sync + 'static>(
@@ -85,6 +87,15 @@ pub(crate) fn post<H: for<'a> Handler<'a> + Send + Sync + 'static>(
     page(Method::POST, path, reach, handler)
 }
 
+/// A page that takes a form with a file.
+pub(crate) fn post_file<H: for<'a> Handler<'a> + Send + Sync + 'static>(
+    path: &'static str,
+    reach: Reach,
+    handler: H,
+) -> Page {
+    Page { file: true, ..post(path, reach, handler) }
+}
+
 /// Every page of the customers' origin.
 #[must_use]
 pub fn customers() -> Vec<Page> {
@@ -100,7 +111,8 @@ pub fn staff() -> Vec<Page> {
 /// The panel: both origins, told apart by the host that is asked for.
 pub fn router(app: &App, config: Config) -> Router {
     let api = husorden_control::routes::router(app.clone());
-    let desk = Arc::new(Desk { api, kinds: app.kinds(), config });
+    let desk =
+        Arc::new(Desk { api, kinds: app.kinds(), config, file_bytes_max: app.config().limits.archive_bytes_max });
     let customers = origin(&desk, Origin::Customers, customers());
     let staff = origin(&desk, Origin::Staff, staff());
     Router::new().fallback(move |request: Request| async move {

@@ -65,7 +65,7 @@ impl Reader {
         let target = self.backup.target;
         let repository = Box::new(store::backup::repository(self.tx.conn(), self.row.id, target).await?);
         let verb = Verb::BackupRead { repository, copy: self.copy, what };
-        Stream::ordered(app, caller, self.tx, &self.row, verb).await
+        Stream::ordered(app, caller, self.tx, &self.row, verb, None).await
     }
 }
 

@@ -10,12 +10,13 @@ use crate::gives::Given;
 use crate::order::{self, Asked};
 use crate::store::order::OrderRow;
 use crate::store::solution::SolutionRow;
+use crate::stream::{self, Count};
 use crate::{solution, spool, store};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use husorden_base::{AccountId, OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::StreamFormat;
 use husorden_wire::node::Verb;
@@ -31,6 +32,8 @@ use tokio_stream::wrappers::ReceiverStream;
 const FIRST_WAIT: Duration = Duration::from_secs(120);
 /// Longest wait for the node to say how it ended, when the last byte has come.
 const END_WAIT: Duration = Duration::from_secs(30);
+/// The header that says about how many bytes the stream will be.
+const EXPECTED: HeaderName = HeaderName::from_static("husorden-bytes-expected");
 /// Bytes of one piece, and pieces that wait for a slow reader.
 const PIECE_BYTES: usize = 64 << 10;
 const PIECES: usize = 4;
@@ -72,16 +75,20 @@ pub(crate) async fn dump(
     Path(text): Path<String>,
     Ask(asking): Ask<Asking>,
 ) -> Result<Response, Fault> {
-    let (tx, row) = solution::open(&app, &caller, &text, &IfMatch::default()).await?;
+    let (mut tx, row) = solution::open(&app, &caller, &text, &IfMatch::default()).await?;
     order::refuse_gone(&row)?;
     let format = asking.check(&app, &row)?;
+    let expected = stream::expected(&app, &mut tx, &row, &asking.part, format).await?;
     let verb = Verb::Dump { part: asking.part.clone(), format: format.word.to_owned() };
-    let stream = Stream::ordered(&app, &caller, tx, &row, verb).await?;
+    let stream = Stream::ordered(&app, &caller, tx, &row, verb, expected).await?;
     let name = file_name(&row, &asking.part, format);
     let mut response = Body::from_stream(ReceiverStream::new(stream.bytes)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(expected) = expected {
+        headers.insert(EXPECTED, HeaderValue::from(expected));
+    }
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
@@ -97,13 +104,15 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Queues an order whose bytes come back, and waits until they begin to. What the node refuses before that is refused here.
+    /// Queues an order whose bytes come back, about so many where that is known, and waits until they begin to. What the node refuses before
+    /// that is refused here.
     pub(crate) async fn ordered(
         app: &App,
         caller: &Caller,
         mut tx: TenantTx,
         row: &SolutionRow,
         verb: Verb,
+        expected: Option<u64>,
     ) -> Result<Self, Fault> {
         let asked = Asked::just(verb);
         let (account, order) = (row.account, asked.id);
@@ -131,7 +140,8 @@ impl Stream {
         let (sender, bytes) = mpsc::channel(PIECES);
         let going = app.clone();
         tokio::spawn(async move {
-            if let Err(error) = pour(&going, account, order, given, &sender).await {
+            let mut count = Count::new(&going, order, expected);
+            if let Err(error) = pour(&going, account, order, given, &sender, &mut count).await {
                 tracing::info!(%error, %order, "what a node handed out did not come to its end");
                 // The reader's connection is cut, so that half a stream is not taken for a whole one.
                 let _ = sender.send(Err(error)).await;
@@ -166,9 +176,11 @@ async fn pour(
     order: OrderId,
     mut given: Given,
     to: &mpsc::Sender<Result<Bytes, io::Error>>,
+    count: &mut Count,
 ) -> Result<(), io::Error> {
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
     if !given.first.is_empty() {
+        count.add(given.first.len()).await;
         to.send(Ok(given.first)).await.map_err(gone)?;
     }
     loop {
@@ -176,8 +188,10 @@ async fn pour(
         if given.rest.read_buf(&mut piece).await? == 0 {
             break;
         }
+        count.add(piece.len()).await;
         to.send(Ok(piece.freeze())).await.map_err(gone)?;
     }
+    count.say().await;
     let mut changes = app.changes();
     let deadline = tokio::time::Instant::now() + END_WAIT;
     loop {

@@ -1,6 +1,6 @@
 //! Orders and snapshots.
 
-use super::{Paging, id, one_more, page};
+use super::{Limit, Paging, id, one_more, page};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::Caller;
@@ -11,16 +11,31 @@ use axum::extract::{Path, State};
 use husorden_base::Refusal;
 use husorden_wire::api;
 use husorden_wire::node::Verb;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// What `GET …/orders` may ask for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asking {
+    #[serde(default)]
+    after: Option<Uuid>,
+    #[serde(default)]
+    limit: Limit,
+    /// From the newest on, rather than from the oldest.
+    #[serde(default)]
+    newest: bool,
+}
 
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(text): Path<String>,
-    Ask(ask): Ask<Paging>,
+    Ask(ask): Ask<Asking>,
 ) -> Result<Answer, Fault> {
     let view = solution::find(&app, &caller, &text).await?;
     let mut tx = caller.read(&app).await?;
-    let rows = store::order::list(tx.conn(), view.id, ask.after, one_more(ask.limit)).await?;
+    let rows = store::order::list(tx.conn(), view.id, ask.after, one_more(ask.limit), ask.newest).await?;
     Ok(Answer::ok(page(rows, ask.limit, |row| row.id.to_string(), |row| order::shown(&row, caller.language))))
 }
 

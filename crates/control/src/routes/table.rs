@@ -92,7 +92,7 @@ fn solutions() -> Vec<Route> {
             .gives_page::<Figure>().asks(&["hours"]),
         post("/v1/solutions/{solution}/log", both(Can::SolutionChange), "The newest lines of what a solution's services said, which may be anybody's data", journal::read)
             .takes::<LogAsk>().gives_page::<LogLine>(),
-        get("/v1/solutions/{solution}/orders", both(Can::Read), "List what was asked of the node", orders::list).gives_page::<Order>().asks(PAGE),
+        get("/v1/solutions/{solution}/orders", both(Can::Read), "List what was asked of the node", orders::list).gives_page::<Order>().asks(&["after", "limit", "newest"]),
         get("/v1/orders/{order}", both(Can::Read), "Show how far an order is", orders::get).gives::<Order>(),
         get("/v1/solutions/{solution}/events", both(Can::Read), "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)
             .gives_page::<Event>().asks(PAGE),

@@ -5,8 +5,9 @@ use husorden_base::{OrderId, Refusal, SnapshotId, SolutionId};
 use husorden_wire::node::{Verb, VerbState};
 use jiff::Timestamp;
 use serde::Deserialize;
-use sqlx::PgConnection;
+use serde_json::Value;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +19,12 @@ pub(crate) struct OrderRow {
     pub(crate) progress: Option<VerbState>,
     pub(crate) refusal: Option<Refusal>,
     pub(crate) snapshot: Option<SnapshotId>,
+    /// The verb with all that it was asked with.
+    pub(crate) body: Value,
+    /// Bytes of its stream that went through.
+    pub(crate) bytes: Option<u64>,
+    /// About how many it will be.
+    pub(crate) bytes_expected: Option<u64>,
     pub(crate) created: Timestamp,
     pub(crate) ended: Option<Timestamp>,
 }
@@ -64,15 +71,43 @@ pub(crate) async fn list(
     solution: SolutionId,
     after: Option<Uuid>,
     limit: i64,
+    newest: bool,
 ) -> Result<Vec<OrderRow>, sqlx::Error> {
-    all(
-        json("select to_jsonb(o) from verb_order o where solution = $1 and ($2::uuid is null or id > $2) order by id limit $3")
-            .bind(solution.0)
-            .bind(after)
-            .bind(limit),
-        conn,
-    )
-    .await
+    let sql = if newest {
+        "select to_jsonb(o) from verb_order o where solution = $1 and ($2::uuid is null or id < $2) order by id desc limit $3"
+    } else {
+        "select to_jsonb(o) from verb_order o where solution = $1 and ($2::uuid is null or id > $2) order by id limit $3"
+    };
+    all(json(sql).bind(solution.0).bind(after).bind(limit), conn).await
+}
+
+/// How many bytes a part was when it was last dumped in a format.
+pub(crate) async fn dumped(
+    conn: &mut PgConnection,
+    solution: SolutionId,
+    part: &str,
+    format: &str,
+) -> Result<Option<u64>, sqlx::Error> {
+    let sql = "select to_jsonb(bytes) from verb_order where solution = $1 and verb = 'dump' and state = 'done' and bytes is not null
+               and body->>'part' = $2 and body->>'format' = $3 order by id desc limit 1";
+    one(json(sql).bind(solution.0).bind(part.to_owned()).bind(format.to_owned()), conn).await
+}
+
+/// Writes down how far the stream of an order is.
+pub(crate) async fn flow(
+    system: &PgPool,
+    order: OrderId,
+    bytes: u64,
+    expected: Option<u64>,
+) -> Result<(), sqlx::Error> {
+    let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    sqlx::query("select order_flow($1, $2, $3)")
+        .bind(order.0)
+        .bind(signed(bytes))
+        .bind(expected.map(signed))
+        .execute(system)
+        .await?;
+    Ok(())
 }
 
 /// How many orders of a solution are not ended.

@@ -1,6 +1,6 @@
 //! Figures of solutions, in the database.
 
-use super::{all, json};
+use super::{all, json, one};
 use husorden_base::SolutionId;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,6 +23,17 @@ pub(crate) async fn list(
     let sql = "select to_jsonb(s) from sample s where solution = $1 and at > now() - make_interval(hours => $2)
                order by at limit 5000";
     all(json(sql).bind(solution.0).bind(i32::try_from(hours).unwrap_or(i32::MAX)), conn).await
+}
+
+/// What a figure was when it was last measured, if it is a whole number.
+pub(crate) async fn newest(
+    conn: &mut PgConnection,
+    solution: SolutionId,
+    figure: &str,
+) -> Result<Option<u64>, sqlx::Error> {
+    let sql = "select to_jsonb(round((figures->>$2)::numeric)) from sample where solution = $1 and figures ? $2
+               order by at desc limit 1";
+    one(json(sql).bind(solution.0).bind(figure.to_owned()), conn).await
 }
 
 /// Forgets what is old, and thins what is older than a day.

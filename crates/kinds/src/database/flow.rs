@@ -14,9 +14,11 @@ const LIMIT_S: u32 = 6 * 3600;
 /// The mark that such a task leaves. It says nothing; a task leaves one.
 const MARK: (&str, &str) = ("flow", "done");
 
-const SQL: StreamFormat = StreamFormat { word: "sql", ending: "sql", media: "application/sql" };
-const GZIP: StreamFormat = StreamFormat { word: "sql.gz", ending: "sql.gz", media: "application/gzip" };
-const CUSTOM: StreamFormat = StreamFormat { word: "custom", ending: "dump", media: "application/octet-stream" };
+const SQL: StreamFormat = StreamFormat { word: "sql", ending: "sql", media: "application/sql", share_percent: 80 };
+const GZIP: StreamFormat =
+    StreamFormat { word: "sql.gz", ending: "sql.gz", media: "application/gzip", share_percent: 20 };
+const CUSTOM: StreamFormat =
+    StreamFormat { word: "custom", ending: "dump", media: "application/octet-stream", share_percent: 20 };
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -126,6 +126,10 @@ impl Kind for Database {
         stored(spec).map(|spec| spec.databases.into_keys().collect()).unwrap_or_default()
     }
 
+    fn parts_figure(&self) -> Option<&'static str> {
+        Some("size")
+    }
+
     fn formats(&self, spec: &Value) -> &'static [StreamFormat] {
         stored(spec).map_or(&[], |spec| flow::formats(spec.engine.family()))
     }

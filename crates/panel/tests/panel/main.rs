@@ -20,6 +20,7 @@ mod waiting;
 mod access;
 mod attachment;
 mod client;
+mod dumps;
 mod frame;
 mod letters;
 mod pages;

@@ -275,6 +275,15 @@ pub struct Order {
     /// The snapshot it makes or uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// The part of the solution that it hands out or takes in, such as a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Bytes of its stream that went through so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// How many it will be: what was sent, or about as many as the former dump of the part had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_expected: Option<u64>,
     /// When it was asked.
     #[schema(value_type = String)]
     pub created: Timestamp,

@@ -55,6 +55,24 @@ fn there_and_back(house: &House, name: &str, other: &str) {
     load(house, name, "app", &sql).unwrap_or_else(|error| panic!("{error}"));
     let first = got(house, name, "app", &path("first.sql"));
     assert!(first.contains("CREATE TABLE") && first.contains("row 1999 with "), "{}", &first[..first.len().min(400)]);
+    // What went through is counted, and the next of the same is expected to be as large.
+    let size = first.len() as u64;
+    let orders = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}/orders?newest=true&limit=1"), None);
+    let last = orders.expect("the API answers").body["items"][0].clone();
+    assert_eq!((&last["verb"], &last["part"], last["bytes"].as_u64()), (&json!("dump"), &json!("app"), Some(size)));
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-s",
+        "-o",
+        "/dev/null",
+        "-D",
+        "-",
+        "-H",
+        &format!("Authorization: Bearer {}", house.token(Who::Account)),
+    ]);
+    curl.arg(format!("{}/v1/solutions/{name}/dump?part=app&format=sql", house.api_address()));
+    let heads = text(&curl.output().expect("curl runs").stdout).to_lowercase();
+    assert!(heads.contains(&format!("husorden-bytes-expected: {size}\r")), "{heads}");
     // By way of each format into another database, and out again: the same rows.
     for format in ["sql.gz", other] {
         let file = path(if format == "custom" { "second.dump" } else { format });

@@ -15,6 +15,7 @@ mod kills;
 mod log;
 mod network;
 mod operation;
+mod pages;
 mod panel;
 mod pooler;
 mod refusals;

@@ -22,7 +22,7 @@ use super::overview::state;
 use crate::api::segment;
 use crate::ask::{Ask, Reply};
 use crate::routes::Reach::Session;
-use crate::routes::{Page, get, post};
+use crate::routes::{Page, get, post, post_file};
 use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::places::of_logins;
@@ -53,6 +53,8 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/access/open", Session, access::open),
         post("/solutions/{solution}/access/close", Session, access::close),
         get("/solutions/{solution}/dump", Session, dumps::get),
+        get("/solutions/{solution}/dumps", Session, dumps::show),
+        post_file("/solutions/{solution}/dumps", Session, dumps::load),
         get("/solutions/{solution}/attachment", Session, attachment::show),
         post("/solutions/{solution}/attachment", Session, attachment::attach),
         post("/solutions/{solution}/attachment/move", Session, attachment::move_there),
@@ -112,7 +114,6 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
                     (connect::card(ask, &one))
                     (access)
-                    (dumps::card(ask, &one))
                     section class="card" id="usage" data-live {
                         div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(&one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }
                         div class="body" { (usage(ask, &one)) }

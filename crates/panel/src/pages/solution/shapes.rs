@@ -1,6 +1,6 @@
 //! What the pages of a solution have in common: how it is read, and the frame with its state and tabs.
 
-use super::{access, attachment, standing, title_state};
+use super::{access, attachment, dumps, standing, title_state};
 use crate::api::segment;
 use crate::ask::{Ask, Reply, no_page};
 use crate::pages::overview::kind_title;
@@ -78,13 +78,20 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let tab = |tail: &str, title: &str| (tail.to_owned(), title.to_owned());
     let access = has_list(ask, one).then(|| tab("/access", l.t("Adgang", "Access")));
     let attachment = attachment::has_page(ask, one).then(|| tab("/attachment", l.t("Tilknytning", "Attachment")));
+    let dumps = dumps::has_page(ask, one).then(|| tab("/dumps", l.t("Udtræk", "Dumps")));
     let own = own_places(ask, one);
     let own = own.iter().map(|place| tab(&format!("/places/{}", segment(&place.name)), place.title.get(l)));
-    let tabs = [tab("", l.t("Overblik", "Overview"))].into_iter().chain(access).chain(own).chain(attachment).chain([
-        tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
-        tab("/updates", l.t("Opdateringer", "Updates")),
-        tab("/figures", l.t("Kurver", "Curves")),
-    ]);
+    let tabs = [tab("", l.t("Overblik", "Overview"))]
+        .into_iter()
+        .chain(access)
+        .chain(own)
+        .chain(attachment)
+        .chain(dumps)
+        .chain([
+            tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
+            tab("/updates", l.t("Opdateringer", "Updates")),
+            tab("/figures", l.t("Kurver", "Curves")),
+        ]);
     let log = has_log(ask, one).then(|| tab("/log", l.t("Log", "Log")));
     let tabs = tabs
         .chain(log)

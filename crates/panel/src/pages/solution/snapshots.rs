@@ -27,7 +27,8 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
     let after = if after.is_empty() { String::new() } else { format!("&after={after}") };
     let snapshots: api::Page<api::Snapshot> =
         ask.api.get(&format!("/v1/solutions/{id}/snapshots?limit=100{after}")).await?;
-    let orders: api::Page<api::Order> = ask.api.get(&format!("/v1/solutions/{id}/orders?limit={ORDERS}")).await?;
+    let orders: api::Page<api::Order> =
+        ask.api.get(&format!("/v1/solutions/{id}/orders?newest=true&limit={ORDERS}")).await?;
     let l = ask.l;
     let may = may_change(ask);
     Ok(frame(
@@ -76,8 +77,8 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
 /// What the node is doing, or has failed at last.
 fn under_way(ask: &Ask, orders: &[api::Order]) -> Markup {
     let l = ask.l;
-    // Orders come oldest first.
-    let newest = orders.last();
+    // Orders come newest first.
+    let newest = orders.first();
     html! {
         @for order in orders {
             @if order.state == "queued" || order.state == "running" {
