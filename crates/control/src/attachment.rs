@@ -7,7 +7,7 @@ use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::store;
 use crate::store::solution::SolutionRow;
-use husorden_base::{Refusal, Text};
+use husorden_base::{Language, Refusal, Text};
 use husorden_kinds::{Aim, Attach, Kind, Served};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -34,7 +34,8 @@ pub(crate) async fn check(
 ) -> Result<(), Fault> {
     let Some(attach) = Attach::of(after) else { return Ok(()) };
     let was = before.and_then(Attach::of);
-    if was.is_some_and(|was| (was.solution, was.database) == (attach.solution, attach.database.clone())) {
+    let same = |was: &Attach| (was.solution, &was.database) == (attach.solution, &attach.database);
+    if was.is_some_and(|was| same(&was) && (was.holds || !attach.holds)) {
         return Ok(());
     }
     let text = attach.solution.to_string();
@@ -56,6 +57,25 @@ pub(crate) async fn check(
         )
         .into());
     };
+    if attach.holds && !kind.holds_in().contains(&served.protocol) {
+        let (is, title) = (served.protocol.title(), kind.title());
+        let fit: Vec<&str> = kind.holds_in().iter().map(|protocol| protocol.title()).collect();
+        let fit = fit.join(", ");
+        return Err(field(
+            "/spec/attach/holds",
+            format!(
+                "{} er {is}, og egne data for {title} kan kun ligge i {fit}. Tilknyt den uden at flytte data (din egen kode kan bruge den), eller vælg en instans af {fit}.",
+                row.name,
+                title = title.get(Language::Da).to_lowercase(),
+            ),
+            format!(
+                "{} is {is}, and the data of a {title} itself can lie in {fit} only. Attach it without moving data (code of your own can use it), or choose an instance of {fit}.",
+                row.name,
+                title = title.get(Language::En).to_lowercase(),
+            ),
+        )
+        .into());
+    }
     if row.node != node {
         return Err(field(
             "/spec/attach/solution",

@@ -97,6 +97,17 @@ pub fn username(number: Number) -> String {
     format!("attached-{number}")
 }
 
+impl Protocol {
+    /// What people know it by.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Mysql => "MariaDB",
+            Self::Postgresql => "PostgreSQL",
+        }
+    }
+}
+
 impl Attach {
     /// What a stored spec says; none where it uses nothing.
     #[must_use]

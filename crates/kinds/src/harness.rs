@@ -179,6 +179,9 @@ impl Kind for Lacks<'_> {
     fn accepts(&self) -> &'static [crate::Protocol] {
         self.kind.accepts()
     }
+    fn holds_in(&self) -> &'static [crate::Protocol] {
+        self.kind.holds_in()
+    }
     fn serves(&self, spec: &Value) -> Option<crate::Served> {
         self.kind.serves(spec)
     }

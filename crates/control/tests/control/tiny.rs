@@ -55,6 +55,10 @@ impl Kind for Tiny {
     }
 
     fn accepts(&self) -> &'static [Protocol] {
+        &[Protocol::Mysql, Protocol::Postgresql]
+    }
+
+    fn holds_in(&self) -> &'static [Protocol] {
         &[Protocol::Mysql]
     }
 

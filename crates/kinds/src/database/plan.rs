@@ -14,6 +14,7 @@ use super::segments;
 use super::spec::Spec;
 use super::words;
 use super::{people, pooler};
+use crate::allow::Entry;
 use crate::{
     Door, Order, Plan, Port, RuntimeSight, Service, ServiceState, Sight, Standing, Step, TRIAL_OF, Task, VolumeSight,
     Waiting,
@@ -73,7 +74,12 @@ pub(super) fn port(order: &Order, spec: &Spec) -> Port {
     }
     let inner: Vec<u16> = doors.iter().map(|door| door.inner).collect();
     let access = crate::allow::Access { allow: spec.allow.clone(), open_to_all: spec.open_to_all };
-    Port { allow: access.ports(&inner), doors, ..Port::default() }
+    let guests = spec.guests.iter().map(|guest| Entry { net: guest.net(), note: String::new(), until: None });
+    let attached = crate::allow::Access { allow: guests.collect(), open_to_all: false };
+    let mut allow = access.ports(&inner);
+    // Who is attached comes to the server itself.
+    allow.extend(attached.ports(&[spec.engine.tcp()]));
+    Port { allow, doors, ..Port::default() }
 }
 
 /// On its way out: still, then off the net, then retained, and destroyed only when the retention time is over.

@@ -254,5 +254,10 @@ fn who_may_connect(spec: &Spec, mode: Mode) -> String {
     for entry in &spec.allow {
         let _ = writeln!(text, "hostssl all all {} scram-sha-256", entry.net.trunc());
     }
+    // Who is attached comes as nobody else, and to that one database.
+    for guest in &spec.guests {
+        let (database, user) = (&guest.database, &guest.credential.username);
+        let _ = writeln!(text, "hostssl \"{database}\" \"{user}\" {} scram-sha-256", guest.net());
+    }
     text
 }

@@ -67,6 +67,9 @@ pub(super) struct Spec {
     pub(super) cpu_percent: u32,
     #[serde(default)]
     pub(super) maintenance: Window,
+    /// Who uses it by an attachment; no form names them.
+    #[serde(skip)]
+    pub(super) guests: Vec<Guest>,
 }
 
 fn pooler_size() -> u32 {
@@ -126,8 +129,8 @@ impl Spec {
             let there = spec.databases.contains_key(&guest.database);
             let grants = there.then(|| (guest.database.clone(), Right::Owner)).into_iter().collect();
             spec.users.insert(guest.credential.username.clone(), User { grants });
-            spec.allow.push(Entry { net: guest.net(), note: String::new(), until: None });
         }
+        spec.guests.clone_from(&order.guests);
         Ok(spec)
     }
 
@@ -190,6 +193,7 @@ impl Spec {
             memory,
             cpu_percent,
             maintenance,
+            guests: Vec::new(),
         };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }

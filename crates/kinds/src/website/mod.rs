@@ -95,6 +95,11 @@ impl Kind for Website {
     }
 
     fn accepts(&self) -> &'static [Protocol] {
+        &[Protocol::Mysql, Protocol::Postgresql]
+    }
+
+    fn holds_in(&self) -> &'static [Protocol] {
+        // What is moved is a WordPress, which speaks nothing else.
         &[Protocol::Mysql]
     }
 

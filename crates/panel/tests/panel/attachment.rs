@@ -18,7 +18,7 @@ async fn a_solution_is_attached_and_its_data_moved_by_forms() {
     let data = house.call("POST", "/v1/solutions", form).await.is(201)["solution"]["id"].as_str().unwrap().to_owned();
     client.get("/solutions/data/attachment").await.is(200).says("No solution uses it");
     let page = client.get(path).await.is(200);
-    page.says("data: app").says("data: more").says("nobody sees or types it");
+    page.says("data: app (MariaDB)").says("data: more (MariaDB)").says("nobody sees or types it");
     let version = |page: &str| between(page, "name=\"_generation\" value=\"", "\"").unwrap().to_owned();
     let attach = async || -> Value { house.get("/v1/solutions/shop").await["spec"]["attach"].clone() };
 

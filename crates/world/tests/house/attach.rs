@@ -58,6 +58,106 @@ fn a_wordpress_moves_to_an_attached_instance_and_back() {
     undone(&house);
 }
 
+/// Asks the attached PostgreSQL, by either way that PHP has: who it is, by what, and what it wrote.
+const ASKS: &[u8] = b"<?php
+$file = '/srv/private/database.json';
+if (!is_file($file)) { die('none'); }
+$a = json_decode(file_get_contents($file));
+$db = new PDO(\"pgsql:host=$a->host;port=$a->port;dbname=$a->database;sslmode=require\", $a->user, $a->password, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
+$db->exec('CREATE TABLE IF NOT EXISTS notes (said text)');
+$db->prepare('INSERT INTO notes VALUES (?)')->execute([$_GET['say']]);
+$also = pg_connect(\"host=$a->host port=$a->port dbname=$a->database user=$a->user password=$a->password sslmode=require\");
+$tls = pg_fetch_result(pg_query($also, 'SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()'), 0);
+$said = $db->query('SELECT said FROM notes ORDER BY said')->fetchAll(PDO::FETCH_COLUMN);
+try {
+    new PDO(\"pgsql:host=$a->host;port=$a->port;dbname=other;sslmode=require\", $a->user, $a->password);
+    $other = 'open';
+} catch (PDOException $why) {
+    $other = $why->getMessage();
+}
+echo json_encode(['protocol' => $a->protocol, 'user' => $db->query('SELECT current_user')->fetchColumn(), 'host' => $a->host,
+    'password' => $a->password, 'tls' => $tls, 'said' => $said, 'other' => $other]);
+";
+/// Tries to come as the site did, from the site, with what it once was told.
+const AGAIN: &[u8] = b"<?php
+try {
+    new PDO(\"pgsql:host={$_POST['host']};port=5432;dbname=app;sslmode=require;connect_timeout=3\", $_POST['user'], $_POST['password']);
+    echo 'open';
+} catch (PDOException $why) {
+    echo 'refused';
+}
+";
+
+#[test]
+fn a_php_page_asks_an_attached_postgresql() {
+    let house = House::up("asks").expect("the house comes up");
+    site(&house, "page", json!({ "domains": [DOMAIN] }));
+    site(&house, "other", json!({ "domains": ["other.demo-sites.test"] }));
+    upload(&house, "page", &[("asks.php", ASKS), ("again.php", AGAIN)]);
+    upload(&house, "other", &[("again.php", AGAIN)]);
+    let instance = json!({ "kind": "database", "name": "data", "spec": { "engine": "postgresql-17", "databases": { "app": {}, "other": {} } } });
+    assert_eq!(ask(&house, "POST", "/v1/solutions", Some(instance)).status, 201);
+    house.wait_state("data", "running", SITE).unwrap_or_else(|error| panic!("{error}"));
+
+    command(&house, &["attachment", "create", "page", "data"]);
+    let asked = |say: &str| -> Value {
+        let page = house.get(DOMAIN, &format!("/asks.php?say={say}"), &[]).expect("curl runs");
+        serde_json::from_str(&page.body).unwrap_or_else(|_| panic!("{page:?}"))
+    };
+    let said = asked("first");
+    let user = format!("attached-{}", number(&house, "page"));
+    assert_eq!(
+        (&said["protocol"], &said["user"], &said["said"]),
+        (&json!("postgresql"), &json!(user), &json!(["first"]))
+    );
+    assert!(said["tls"].as_str().expect("a version").starts_with("TLSv1."), "{said}");
+    assert!(
+        said["other"].as_str().expect("a refusal").contains("no pg_hba.conf entry"),
+        "only its own database: {said}"
+    );
+    // The password lies where the site reads it, and nowhere else; and with it nobody else comes in.
+    nobody_has(&house, "page", said["password"].as_str().expect("a password"));
+    let again = |domain: &str| {
+        let form = ["host", "user", "password"].map(|name| format!("{name}={}", said[name].as_str().expect("a text")));
+        let form = form.join("&");
+        house.get(domain, "/again.php", &["--data", &form]).expect("curl runs").body
+    };
+    assert_eq!((again(DOMAIN), again("other.demo-sites.test")), ("open".to_owned(), "refused".to_owned()));
+    // Asleep, it is woken by the site, and killed it comes back.
+    let order = ask(&house, "POST", "/v1/solutions/data/sleep", None);
+    house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it sleeps");
+    assert_eq!(asked("second")["said"], json!(["first", "second"]));
+
+    let off = house.cli(Who::Account, &["attachment", "delete", "page"]).expect("the command line runs");
+    assert!(off.status.success(), "{}", text(&off.stderr));
+    house.wait_state("data", "running", SOON).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(house.get(DOMAIN, "/asks.php?say=third", &[]).expect("curl runs").body, "none");
+    let end = Instant::now() + SOON;
+    while again(DOMAIN) != "refused" {
+        assert!(Instant::now() < end, "the way is still there");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // Attached anew it is itself again, and what it made is there.
+    command(&house, &["attachment", "create", "page", "data"]);
+    assert_eq!(asked("third")["said"], json!(["first", "second", "third"]));
+    // A WordPress keeps its own data in MariaDB.
+    let app = json!({ "name": "wordpress", "title": "Shop", "admin_email": "owner@shop.example", "language": "en_US" });
+    site(&house, "shop", json!({ "domains": ["wp.demo-sites.test"], "app": app }));
+    for holds in [true, false] {
+        let attach = json!({ "spec": { "attach": { "solution": "data", "database": "other", "holds": holds } } });
+        let said = ask(&house, "PATCH", "/v1/solutions/shop", Some(attach));
+        let pointer = said.body["refusal"]["fields"][0]["pointer"].as_str().unwrap_or_default();
+        assert_eq!(
+            (said.status, pointer),
+            if holds { (422, "/spec/attach/holds") } else { (200, "") },
+            "{:?}",
+            said.body
+        );
+    }
+    let moved = ask(&house, "PATCH", "/v1/solutions/shop", Some(json!({ "spec": { "attach": { "holds": true } } })));
+    assert_eq!(moved.status, 422, "{:?}", moved.body);
+}
+
 fn ask(house: &House, method: &str, path: &str, body: Option<Value>) -> Answer {
     house.api(Who::Account, method, path, body.as_ref()).expect("the API answers")
 }
@@ -119,9 +219,14 @@ fn nobody_else_gets_there(house: &House, secret: &str) {
     let host = told(house, "")["host"].as_str().expect("a host").replace(":3306", "");
     let knock = house.get("other.demo-sites.test", &format!("/knock.php?host={host}"), &[]).expect("curl runs");
     assert_eq!(knock.body, "refused");
+    nobody_has(house, "shop", secret);
+}
+
+/// A password lies nowhere but on the volume of the site that uses it.
+fn nobody_has(house: &House, site: &str, secret: &str) {
     let rows = "select spec::text, credentials::text, seen::text from solution; select data::text from event";
     let rows = house.sql(rows).expect("rows");
-    assert!(rows.contains("shop") && !rows.contains(secret));
+    assert!(rows.contains(site) && !rows.contains(secret));
     let found = std::process::Command::new("grep")
         .args([
             "--recursive",
@@ -136,7 +241,7 @@ fn nobody_else_gets_there(house: &House, secret: &str) {
         .arg(format!("/run/husorden/{}", house.instance))
         .output()
         .expect("grep runs");
-    let own = format!("/solutions/{}/live/", number(house, "shop"));
+    let own = format!("/solutions/{}/live/", number(house, site));
     let found = text(&found.stdout);
     assert!(!found.is_empty() && found.lines().all(|file| file.contains(&own)), "the password lies in clear: {found}");
 }

@@ -198,6 +198,15 @@ fn who_is_attached_is_a_user_that_owns_one_database_and_comes_from_one_address()
         assert_ne!(people::digest(&order, &spec), plain);
         let port = super::super::plan::port(&order, &spec);
         assert!(port.allow.iter().any(|allow| allow.net.to_string() == format!("{}/32", number.ipv4())), "{port:?}");
+        if engine == "postgresql-17" {
+            let server = super::super::engine::service(&spec, spec.engine, super::super::engine::Mode::Serving);
+            let rules = &server.live.files["pg_hba.conf"];
+            let line = format!("hostssl \"app\" \"attached-8\" {}/32 scram-sha-256", number.ipv4());
+            assert!(
+                rules.ends_with(&format!("{line}\n")) && rules.matches(&number.ipv4().to_string()).count() == 1,
+                "{rules}"
+            );
+        }
         // A database that is gone leaves a user without rights, and no statement that fails.
         order.guests[0].database = "gone".to_owned();
         let spec = Spec::with_guests(&order).expect("it was parsed");

@@ -80,7 +80,7 @@ fn attached(ask: &Ask, one: &api::Solution, attach: &Attach, others: &[api::Solu
                     @if attach.holds {
                         (act("return", "primary", Icon::Restore, l.t("Flyt data hjem", "Move the data back")))
                     } @else {
-                        (act("move", "primary", Icon::Database, l.t("Flyt data dertil", "Move the data there")))
+                        @if fits(ask, one, other) { (act("move", "primary", Icon::Database, l.t("Flyt data dertil", "Move the data there"))) }
                         (act("end", "quiet", Icon::Close, l.t("Tag tilknytningen af", "Take the attachment off")))
                     }
                 }
@@ -93,6 +93,13 @@ fn attached(ask: &Ask, one: &api::Solution, attach: &Attach, others: &[api::Solu
     }
 }
 
+/// Whether the solution's own data can lie in the other.
+fn fits(ask: &Ask, one: &api::Solution, other: Option<&api::Solution>) -> bool {
+    let holds_in = kind(ask, one).map(Kind::holds_in).unwrap_or_default();
+    let served = other.and_then(|other| kind(ask, other)?.serves(&other.spec));
+    served.is_none_or(|served| holds_in.contains(&served.protocol))
+}
+
 /// Everything of the account that it can use: what the form sends, and what people read.
 fn choices(ask: &Ask, one: &api::Solution, others: &[api::Solution]) -> Vec<(String, String)> {
     let accepts = kind(ask, one).map(Kind::accepts).unwrap_or_default();
@@ -101,7 +108,8 @@ fn choices(ask: &Ask, one: &api::Solution, others: &[api::Solution]) -> Vec<(Str
         let served = kind(ask, other).and_then(|kind| kind.serves(&other.spec));
         let Some(served) = served.filter(|served| accepts.contains(&served.protocol)) else { continue };
         for database in served.databases {
-            choices.push((format!("{} {database}", other.id), format!("{}: {database}", other.name)));
+            let title = format!("{}: {database} ({})", other.name, served.protocol.title());
+            choices.push((format!("{} {database}", other.id), title));
         }
     }
     choices
