@@ -119,7 +119,7 @@ pub enum Command {
 }
 
 /// Nodes, which stand under a verb of their own in the binary.
-pub use lists::nodes;
+pub use lists::{build, nodes};
 
 /// Carries a command out and says how it went.
 #[must_use]

@@ -4,7 +4,7 @@ use crate::api::{Ask, segment};
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
 use crate::output::{self, Row};
-use husorden_wire::api::{Me, Measure, Node, Statement};
+use husorden_wire::api::{BuildAsk, Me, Measure, Node, Statement};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -42,6 +42,16 @@ pub fn nodes(globals: &Globals) -> ExitCode {
     crate::finish(globals.context().and_then(|context| {
         let all: Vec<Node> = context.api.all("/v1/nodes")?;
         output::list(context.format, &all)
+    }))
+}
+
+/// `husorden node build`: a node is asked for a build.
+#[must_use]
+pub fn build(globals: &Globals, node: String, runtime: String) -> ExitCode {
+    crate::finish(globals.context().and_then(|context| {
+        let said = format!("{node}: {runtime} {}", context.word("bygges på ny", "is being built anew"));
+        let seen: Node = context.api.post("/v1/builds", &BuildAsk { node, runtime })?;
+        output::done(context.format, &seen.name, &seen, &said)
     }))
 }
 

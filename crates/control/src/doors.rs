@@ -316,5 +316,7 @@ fn migrator() -> Migrator {
         one(51, "backup orders", include_str!("../migrations/0051_backup_orders.sql")),
         one(55, "vault", include_str!("../migrations/0055_vault.sql")),
         one(60, "flow", include_str!("../migrations/0060_flow.sql")),
+        one(61, "log_given_up", include_str!("../migrations/0061_log_given_up.sql")),
+        one(62, "builds", include_str!("../migrations/0062_builds.sql")),
     ])
 }

@@ -302,7 +302,7 @@ pub(crate) fn shown(order: &OrderRow, language: Language) -> api::Order {
         }
         (None, Some(VerbState::Running { text, percent })) => (
             Some(flowing(text.get(language), order.bytes, expected, language)),
-            percent.or_else(|| share(order.bytes?, expected?)),
+            percent.or_else(|| Some(share(order.bytes?, expected?))),
         ),
         (None, _) => (None, (order.state == "done").then_some(100)),
     };
@@ -323,8 +323,8 @@ pub(crate) fn shown(order: &OrderRow, language: Language) -> api::Order {
 }
 
 /// The share of a stream that went through. It is an estimate, so that all of it is not said before it is.
-fn share(bytes: u64, expected: u64) -> Option<u8> {
-    u8::try_from(u128::from(bytes) * 100 / u128::from(expected.max(1))).map_or(Some(99), |share| Some(share.min(99)))
+fn share(bytes: u64, expected: u64) -> u8 {
+    u8::try_from(u128::from(bytes) * 100 / u128::from(expected.max(1))).map_or(99, |share| share.min(99))
 }
 
 /// What is done, and how far its stream is.
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn a_stream_is_never_all_there_before_its_end() {
         let shares = [(0, 100), (50, 100), (100, 100), (300, 100), (5, 0), (u64::MAX, u64::MAX)];
-        assert_eq!(shares.map(|(bytes, of)| share(bytes, of)), [0, 50, 99, 99, 99, 99].map(Some));
+        assert_eq!(shares.map(|(bytes, of)| share(bytes, of)), [0, 50, 99, 99, 99, 99]);
         let said = |bytes, expected, language| flowing("Dumping", bytes, expected, language);
         assert_eq!(said(None, Some(1), Language::En), "Dumping");
         assert_eq!(said(Some(1_536), None, Language::En), "Dumping: 1.5 KiB");

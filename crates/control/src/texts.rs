@@ -71,6 +71,14 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
                 ),
             )
         }
+        "log.broken" if data.get("full").and_then(Value::as_bool) == Some(true) => both(
+            format!(
+                "Pladsen på {name} er brugt op, så de øjebliksbilleder, loggen begynder fra, er væk; et tidspunkt kan fås igen fra og med, at der er plads"
+            ),
+            format!(
+                "The disk of {name} is used up, so the snapshots that its log begins from are gone; a point in time can be had again from when there is room"
+            ),
+        ),
         "log.broken" => both(
             format!("Der var ikke plads til hele loggen for {name}; et tidspunkt kan fås fra {} og frem", word("from")),
             format!(

@@ -52,6 +52,13 @@ pub(crate) enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Have a node build a runtime anew, from today's packages; solutions move to it in their windows
+    Build {
+        /// The node
+        node: String,
+        /// The runtime or app
+        runtime: String,
+    },
     /// The nodes, as control knows them
     #[command(visible_alias = "ls")]
     List,
@@ -67,7 +74,7 @@ impl Verb {
             Self::Status { which } => (which, json!({ "do": "status" })),
             Self::Scrub { which } => (which, json!({ "do": "scrub" })),
             Self::Sweep { which } => (which, json!({ "do": "sweep" })),
-            Self::List => bail!("the list of nodes is control's to give"),
+            Self::List | Self::Build { .. } => bail!("that is asked of control"),
         };
         let answer = ask(&which.place()?, &request)?;
         match answer.get("refusal") {

@@ -107,6 +107,9 @@ fn main() -> ExitCode {
         Verb::Control(file) => role(|| roles::control(&file.config)),
         Verb::Node { file: Some(file), .. } => role(|| roles::node(&file.config)),
         Verb::Node { verb: Some(local::Verb::List), .. } => return husorden_cli::nodes(&husorden.globals),
+        Verb::Node { verb: Some(local::Verb::Build { node, runtime }), .. } => {
+            return husorden_cli::build(&husorden.globals, node, runtime);
+        }
         Verb::Node { verb: Some(verb), .. } => verb.run(),
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),

@@ -212,9 +212,9 @@ pub trait Kind: Sync {
         Vec::new()
     }
 
-    /// How one that runs is asked for the numbers of its figures.
-    fn gauge(&self, _spec: &Value) -> Option<figure::Gauge> {
-        None
+    /// How what runs of it is asked for the numbers of its figures; who sleeps is not asked.
+    fn gauges(&self, _spec: &Value) -> Vec<figure::Gauge> {
+        Vec::new()
     }
 
     /// How the log of its data is kept, so that a copy can be had as of any second. None while there is no data, or no log of it.

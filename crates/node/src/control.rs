@@ -206,6 +206,10 @@ fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
             }
         }
         ToNode::Ask { question, solution, about } => crate::journal::answer(node, question, solution, about),
+        ToNode::Build { runtime, .. } => match node.runtimes.rebuild(&runtime) {
+            Ok(()) => info!(%runtime, "a new build was asked for"),
+            Err(error) => warn!(%runtime, %error, "a build that was asked for is not made"),
+        },
         ToNode::Noted { solution, report } => node.reports.noted(solution, report),
     }
 }

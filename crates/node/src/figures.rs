@@ -74,13 +74,12 @@ fn numbers(node: &Node, number: Number, wish: &Wish) -> Option<BTreeMap<String, 
     if usage.is_empty() {
         return None;
     }
-    let gauge =
-        kind(&wish.kind).and_then(|kind| kind.gauge(&wish.spec)).filter(|gauge| usage.contains_key(&gauge.role));
+    let gauges = kind(&wish.kind).map(|kind| kind.gauges(&wish.spec)).unwrap_or_default();
     let mut numbers = BTreeMap::new();
-    if let Some(gauge) = gauge {
+    for gauge in gauges.into_iter().filter(|gauge| usage.contains_key(&gauge.role)) {
         let command = Command { argv: gauge.argv, stdin: gauge.stdin, limit: LIMIT, output_bytes_max: SAID_BYTES_MAX };
         match node.sandboxes.ask(number, &gauge.role, &command) {
-            Ok(done) if done.code == Some(0) => numbers = figure::read(&String::from_utf8_lossy(&done.stdout)),
+            Ok(done) if done.code == Some(0) => numbers.extend(figure::read(&String::from_utf8_lossy(&done.stdout))),
             // It may be ending, or have too much to do: then there is a gap in its curves.
             Ok(done) => {
                 debug!(%number, words = %String::from_utf8_lossy(&done.stderr), timed_out = done.timed_out, "a service said no figures");

@@ -7,8 +7,9 @@ use super::LinkError;
 use crate::app::App;
 use crate::store;
 use futures_util::StreamExt;
-use husorden_base::{MeasureId, OrderId, QuestionId, SolutionId};
+use husorden_base::{MeasureId, OrderId, QuestionId, RuntimeName, SolutionId};
 use husorden_wire::node::{ToNode, VERSION};
+use jiff::Timestamp;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,6 +33,7 @@ struct Said {
     measures: HashMap<MeasureId, u64>,
     orders: HashSet<OrderId>,
     questions: HashSet<QuestionId>,
+    builds: HashMap<RuntimeName, Timestamp>,
     waiting: VecDeque<ToNode>,
 }
 
@@ -77,6 +79,14 @@ async fn look(app: &App, node: &str, since: i64, said: &mut Said, ways: &Ways) -
             Err(error) => tracing::error!(%error, node, "a stored line cannot be said; the node is not told of it"),
         }
     }
+    drop(rows);
+    for row in store::node::builds_asked(app.doors().system(), node).await? {
+        match serde_json::from_value::<ToNode>(row) {
+            Ok(line) if said.is_new(&line) => said.waiting.push_back(line),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, node, "a build that was asked for cannot be said"),
+        }
+    }
     Ok(cursor)
 }
 
@@ -90,6 +100,7 @@ impl Said {
             ToNode::Measure { measure } => self.measures.insert(measure.id, measure.revision) != Some(measure.revision),
             ToNode::Verb { order, .. } => self.orders.insert(*order),
             ToNode::Ask { question, .. } => self.questions.insert(*question),
+            ToNode::Build { runtime, asked } => self.builds.insert(runtime.clone(), *asked) != Some(*asked),
             ToNode::Welcome { .. } | ToNode::ThatIsAll | ToNode::Noted { .. } | ToNode::EvidenceKept { .. } => true,
         }
     }

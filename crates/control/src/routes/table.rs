@@ -237,7 +237,7 @@ fn people() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn cases() -> Vec<Route> {
-    use api::{Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Measure, MeasureLift, Node,
+    use api::{BuildAsk, Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Measure, MeasureLift, Node,
         Statement};
     vec![
         get("/v1/cases", staff(Can::StaffRead), "List cases, newest first", cases::list).gives_page::<Case>()
@@ -258,7 +258,9 @@ fn cases() -> Vec<Route> {
         post("/v1/complaints/{complaint}/answer", staff(Can::CaseDecide), "Decide on a complaint; one that is upheld lifts the measure", cases::answer)
             .takes::<ComplaintAnswer>().gives::<Complaint>().dangerous(),
         post("/v1/measures/{measure}/lift", staff(Can::CaseDecide), "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>().dangerous(),
-        get("/v1/nodes", staff(Can::StaffRead), "List nodes", accounts::nodes).gives_page::<Node>(),
+        get("/v1/nodes", staff(Can::StaffRead), "List nodes, with the builds that did not hold on each", accounts::nodes).gives_page::<Node>(),
+        post("/v1/builds", staff(Can::NodeOperate), "Have a node build a runtime anew, from today's packages", accounts::build)
+            .takes::<BuildAsk>().gives::<Node>().status(202),
     ]
 }
 

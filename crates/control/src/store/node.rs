@@ -27,6 +27,41 @@ pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::
     all(read("select to_jsonb(n) from node n order by name limit 1000"), conn).await
 }
 
+/// A build that did not hold for solutions of a node.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct HeldBackRow {
+    pub(crate) node: String,
+    pub(crate) runtime: String,
+    pub(crate) build: String,
+    pub(crate) solutions: u64,
+    pub(crate) newest: Vec<SolutionId>,
+    pub(crate) last: Timestamp,
+}
+
+/// Every build that did not hold. Why it did not may be the customers' own words, which stand with their solutions.
+pub(crate) async fn held_back(conn: &mut PgConnection) -> Result<Vec<HeldBackRow>, sqlx::Error> {
+    let sql = "select to_jsonb(h) from (
+                   select s.node, r.key as runtime, r.value->>'build' as build, count(*) as solutions,
+                          (array_agg(s.id order by (r.value->>'at')::timestamptz desc))[1:5] as newest,
+                          max((r.value->>'at')::timestamptz) as last
+                   from solution s, jsonb_each(case jsonb_typeof(s.seen->'builds'->'refused')
+                                               when 'object' then s.seen->'builds'->'refused' else '{}' end) r
+                   where s.deleted is null group by 1, 2, 3 order by last desc limit 200) h";
+    all(read(sql), conn).await
+}
+
+/// Asks a node for a build; whether there is such a node.
+pub(crate) async fn ask_build(conn: &mut PgConnection, node: &str, runtime: &str) -> Result<bool, sqlx::Error> {
+    let sql = "insert into build_request (node, runtime) select name, $2 from node where name = $1
+               on conflict (node, runtime) do update set asked = now()";
+    Ok(sqlx::query(sql).bind(node).bind(runtime).execute(conn).await?.rows_affected() > 0)
+}
+
+/// What a node was asked to build in the last minute, as it is told of it.
+pub(crate) async fn builds_asked(system: &PgPool, node: &str) -> Result<Vec<Value>, sqlx::Error> {
+    all(read("select say from node_builds_asked($1)").bind(node.to_owned()), system).await
+}
+
 pub(crate) async fn expect(system: &PgPool, node: &str) -> Result<(), sqlx::Error> {
     sqlx::query("select node_expect($1)").bind(node).execute(system).await?;
     Ok(())

@@ -3,7 +3,7 @@
 use crate::house::House;
 use crate::node::{Node, snapshot};
 use husorden_base::SnapshotId;
-use husorden_wire::node::{LogBase, LogSeen, SeenState, Verb, VerbState};
+use husorden_wire::node::{LogBase, LogSeen, SeenState, Verb, VerbState, VolumeUsage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -104,5 +104,26 @@ async fn a_time_is_had_within_what_the_node_says_and_from_the_newest_base_before
     let events = house.get("/v1/solutions/shop/events?limit=200").await;
     let said = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "log.broken").count();
     assert_eq!(said, 2);
+
+    // A full disk takes what it begins from: that is said once, and not of a report that did not look.
+    let full = async |node: &mut Node, percent, looked, log: Option<LogSeen>| {
+        node.seen(&first, SeenState::Settled, |seen| {
+            let usage = VolumeUsage { live: percent, snapshots: 0, limit: 100, full: percent == 100 };
+            (seen.looked, seen.usage, seen.log) = (looked, Some(usage), log);
+        })
+        .await;
+    };
+    full(&mut node, 10, true, Some(log.clone())).await;
+    full(&mut node, 10, true, None).await;
+    full(&mut node, 100, true, Some(log.clone())).await;
+    full(&mut node, 100, false, None).await;
+    full(&mut node, 100, true, Some(log.clone())).await;
+    full(&mut node, 100, true, None).await;
+    full(&mut node, 100, true, None).await;
+    let events = house.get("/v1/solutions/shop/events?limit=200").await;
+    let of_log = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "log.broken");
+    let full: Vec<_> = of_log.filter(|event| event["data"]["full"] == true).collect();
+    assert_eq!(full.len(), 1, "{events}");
+    assert!(full[0]["message"].as_str().unwrap().contains("is used up"), "{full:?}");
     house.running.stop().await;
 }

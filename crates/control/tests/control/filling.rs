@@ -155,3 +155,46 @@ async fn a_log_is_asked_of_the_node_and_staff_see_it_under_a_grant_only() {
     house.call("POST", "/v1/solutions/db/log", json!({})).await.refused(503, "node-silent");
     house.running.stop().await;
 }
+
+/// Staff see which builds did not hold, and have a node build anew: it is told once, and who asks again is told again.
+#[tokio::test]
+async fn staff_see_builds_that_did_not_hold_and_ask_for_new_ones() {
+    use husorden_kinds::Builds;
+    use husorden_kinds::builds::Refused;
+    let house = House::new().await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    for name in ["one", "two"] {
+        house.create(name, json!({})).await;
+        let wish = node.wish().await;
+        let refused = Refused { build: "b2".to_owned(), at: Timestamp::now(), reason: "somebody's secret".to_owned() };
+        let refused = BTreeMap::from([("php-8.4".parse().unwrap(), refused)]);
+        node.seen(&wish, SeenState::Settled, |seen| seen.builds = Builds { refused, ..Builds::default() }).await;
+    }
+    let shown = house.staff("GET", "/v1/nodes", Value::Null).await.is(200);
+    let held = &shown["items"][0]["held_back"];
+    assert_eq!(
+        (&held[0]["runtime"], &held[0]["build"], &held[0]["solutions"]),
+        (&json!("php-8.4"), &json!("b2"), &json!(2))
+    );
+    assert_eq!(held[0]["newest"].as_array().map(Vec::len), Some(2));
+    assert!(!shown.to_string().contains("secret"), "why it was stands with each solution, under a grant");
+
+    let name = shown["items"][0]["name"].as_str().unwrap().to_owned();
+    let ask = |node: &str, runtime: &str| json!({ "node": node, "runtime": runtime });
+    house.staff("POST", "/v1/builds", ask("nowhere", "php-8.4")).await.refused(422, "invalid-fields");
+    house.staff("POST", "/v1/builds", ask(&name, "php-8.4")).await.refused(422, "invalid-fields");
+    let health = json!({ "runtimes": [{ "name": "php-8.4", "state": "ready", "text": "", "build": "b2", "packages": {} }],
+        "pool": { "data_used": 1, "data_total": 2, "meta_used": 1, "meta_total": 2, "errors": 0 }, "sandboxes": 0, "strays": [] });
+    house.sql(&format!("update node set health = '{health}'")).await;
+    house.call("POST", "/v1/builds", ask(&name, "php-8.4")).await.is(403);
+    for _ in 0..2 {
+        house.staff("POST", "/v1/builds", ask(&name, "php-8.4")).await.is(202);
+        loop {
+            if let ToNode::Build { runtime, .. } = node.next().await {
+                assert_eq!(runtime.as_str(), "php-8.4");
+                break;
+            }
+        }
+    }
+    house.running.stop().await;
+}

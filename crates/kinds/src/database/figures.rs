@@ -1,8 +1,8 @@
 //! What is measured of an instance, and the SQL that asks for it: one query, short, that reads no customer's rows.
 
-use super::engine::{DB, Family};
+use super::engine::{DB, Family, POOLER};
 use super::spec::Spec;
-use super::{mariadb, postgres};
+use super::{mariadb, pooler, postgres};
 use crate::figure::{Figure, Gauge, Reading, Unit};
 use husorden_base::Text;
 
@@ -22,16 +22,21 @@ pub(super) fn figures() -> Vec<Figure> {
         figure("size", "Data i databaserne", "Data in the databases", Unit::Bytes, Reading::Level),
         figure("locks-waiting", "Venter på en lås", "Waiting for a lock", Unit::Count, Reading::Level),
         figure("oldest-transaction", "Ældste transaktion", "Oldest transaction", Unit::Seconds, Reading::Level),
+        figure("pooler-clients", "Klienter hos pooleren", "Clients of the pooler", Unit::Count, Reading::Level),
+        figure("pooler-waiting", "Klienter, der venter", "Clients waiting", Unit::Count, Reading::Level),
+        figure("pooler-sessions", "Poolerens sessioner", "Sessions of the pooler", Unit::Count, Reading::Level),
     ]
 }
 
 /// How they are asked for.
-pub(super) fn gauge(spec: &Spec) -> Gauge {
+pub(super) fn gauges(spec: &Spec) -> Vec<Gauge> {
     let (argv, sql) = match spec.engine.family() {
         Family::Postgres => (postgres::ask(), POSTGRES),
         Family::MariaDb => (mariadb::ask(), MARIADB),
     };
-    Gauge { role: DB.to_owned(), argv, stdin: sql.to_owned() }
+    let server = Gauge { role: DB.to_owned(), argv, stdin: sql.to_owned() };
+    let pooler = spec.pooling().map(|_| Gauge { role: POOLER.to_owned(), argv: pooler::ask(), stdin: String::new() });
+    [server].into_iter().chain(pooler).collect()
 }
 
 /// People's sessions are those of clients that are not the platform.

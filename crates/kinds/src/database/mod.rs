@@ -158,8 +158,8 @@ impl Kind for Database {
         figures::figures()
     }
 
-    fn gauge(&self, spec: &Value) -> Option<crate::figure::Gauge> {
-        stored(spec).map(|spec| figures::gauge(&spec))
+    fn gauges(&self, spec: &Value) -> Vec<crate::figure::Gauge> {
+        stored(spec).map(|spec| figures::gauges(&spec)).unwrap_or_default()
     }
 
     fn segments(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Segments> {

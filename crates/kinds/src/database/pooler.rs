@@ -38,10 +38,10 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Option<Service> {
         env: engine::environment(),
         cwd: "/tmp".to_owned(),
         binds: vec![engine::certificate(), engine::sockets()],
-        files: BTreeMap::from([(
-            format!("{GENERATED}/pooler.sh"),
-            include_str!("files/postgres-pooler.sh").to_owned(),
-        )]),
+        files: BTreeMap::from([
+            (format!("{GENERATED}/pooler.sh"), include_str!("files/postgres-pooler.sh").to_owned()),
+            (ASK.to_owned(), include_str!("files/postgres-pools.sh").to_owned()),
+        ]),
         limits: Limits {
             memory: MEMORY,
             // It is one thread.
@@ -68,6 +68,14 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Option<Service> {
         live: Live { files, signal: SIGHUP },
         fill: BTreeMap::new(),
     })
+}
+
+/// The script that asks it for its figures.
+const ASK: &str = "/run/conf/pools.sh";
+
+/// The command that does so.
+pub(super) fn ask() -> Vec<String> {
+    vec!["/bin/sh".to_owned(), ASK.to_owned()]
 }
 
 /// Whether it keeps prepared statements of clients over transactions: from version 1.21 on, which is Debian 13's.

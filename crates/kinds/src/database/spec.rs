@@ -2,10 +2,10 @@
 
 use super::engine::{ENGINES, Engine, Family};
 use super::{names, parameters};
-use crate::Order;
 use crate::allow::{self, Entry};
 use crate::form::Form;
 use crate::window::{self, Window};
+use crate::{Guest, Order};
 use husorden_base::{Bytes, FieldError, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

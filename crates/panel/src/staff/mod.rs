@@ -30,6 +30,7 @@ async fn staff_only(ask: &Ask) -> Result<(), Refusal> {
 pub(crate) fn table() -> Vec<Page> {
     let own = vec![
         get("/", Session, nodes::show),
+        post("/builds", Session, nodes::build),
         get("/accounts", Session, accounts::list),
         get("/accounts/{account}", Session, accounts::show),
         get("/solutions", Session, solutions::list),

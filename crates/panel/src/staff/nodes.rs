@@ -1,11 +1,13 @@
 //! The nodes: which are there, whether they are heard, how full their pools are, and what is built on each.
 
 use crate::ask::{Ask, Reply};
+use crate::own_path::OwnPath;
 use crate::say::Say;
 use crate::ui::icon::Icon;
-use crate::ui::{self, Tone};
+use crate::ui::{self, Tone, form};
 use husorden_base::Refusal;
 use husorden_wire::api;
+use husorden_wire::api::Capability;
 use husorden_wire::node::{Health, PoolHealth, RuntimeHealth};
 use maud::{Markup, html};
 
@@ -49,7 +51,8 @@ fn card(ask: &Ask, node: &api::Node) -> Markup {
             div class="title" { h2 { (node.name) } div class="row" { (heard) (badge) } }
             @if let Some(health) = &health {
                 div class="body split even" { (pool(ask, &health.pool)) (ui::facts(&facts(ask, health))) }
-                (runtimes(ask, &health.runtimes))
+                (held_back(ask, &node.held_back))
+                (runtimes(ask, &node.name, &health.runtimes))
             } @else {
                 div class="body" { p class="soft small" { (l.t("Noden har ikke sagt noget om sig selv endnu.", "The node has said nothing of itself yet.")) } }
             }
@@ -91,7 +94,36 @@ fn facts<'a>(ask: &Ask, health: &Health) -> Vec<(&'a str, Markup)> {
     rows
 }
 
-fn runtimes(ask: &Ask, runtimes: &[RuntimeHealth]) -> Markup {
+/// Builds that did not hold, and for whom.
+fn held_back(ask: &Ask, all: &[api::HeldBack]) -> Markup {
+    let l = ask.l;
+    html! {
+        @for held in all {
+            div class="body" {
+                (ui::note(Tone::Warn, &l.f(
+                    || format!("{} {} holdt ikke for {} {}", held.runtime, held.build, held.solutions, if held.solutions == 1 { "løsning" } else { "løsninger" }),
+                    || format!("{} {} did not hold for {} {}", held.runtime, held.build, held.solutions, if held.solutions == 1 { "solution" } else { "solutions" }),
+                ), html! {
+                    p {
+                        (l.t("Senest ", "Last ")) (ask.reader.ago(held.last)) ". "
+                        (l.t("De kører videre på den forrige. Hvorfor, står ved hver løsning, med kontoens adgang: ", "They run on the one before. Why stands with each solution, under a grant of its account: "))
+                        @for id in &held.newest { a href={ "/solutions?q=" (id) } { code { (id.get(..8).unwrap_or(id)) } } " " }
+                    }
+                }))
+            }
+        }
+    }
+}
+
+/// Has a runtime built anew.
+pub(crate) async fn build(ask: &Ask) -> Result<Reply, Refusal> {
+    let wanted = api::BuildAsk { node: ask.form.text("node").to_owned(), runtime: ask.form.text("runtime").to_owned() };
+    let _: api::Node = ask.api.post("/v1/builds", &wanted).await?;
+    Ok(Reply::see(OwnPath::home()).saying(ask.l.t("Der bygges på ny.", "It is being built anew.")))
+}
+
+fn runtimes(ask: &Ask, node: &str, runtimes: &[RuntimeHealth]) -> Markup {
+    let may = ask.may(Capability::NodeOperate);
     let l = ask.l;
     html! {
         @if !runtimes.is_empty() {
@@ -101,12 +133,23 @@ fn runtimes(ask: &Ask, runtimes: &[RuntimeHealth]) -> Markup {
                     th scope="col" { (l.t("Tilstand", "State")) }
                     th scope="col" { (l.t("Bygget af", "Built from")) }
                     th scope="col" class="end" { (l.t("Udgave", "Build")) }
+                    @if may { th scope="col" { span class="unseen" { (l.t("Handlinger", "Actions")) } } }
                 } }
                 tbody { @for runtime in runtimes { tr {
                     td class="nowrap" { span class="main" { (runtime.name) } }
                     td data-label=(l.t("Tilstand", "State")) { span { (state(ask, &runtime.state)) @if !runtime.text.is_empty() { span class="sub" { (runtime.text) } } } }
                     td class="whole soft small" data-label=(l.t("Bygget af", "Built from")) { (packages(runtime)) }
                     td data-label=(l.t("Udgave", "Build")) class="end nowrap" { @if let Some(build) = &runtime.build { code { (build) } } @else { span class="faint" { "–" } } }
+                    @if may { td class="end" {
+                        @if runtime.state != "building" {
+                            form method="post" action="/builds" class="inline" {
+                                (form::token(ask))
+                                input type="hidden" name="node" value=(node);
+                                input type="hidden" name="runtime" value=(runtime.name);
+                                button class="button small" { (l.t("Byg på ny", "Build anew")) span class="unseen" { " " (runtime.name) } }
+                            }
+                        }
+                    } }
                 } } }
             } }
         }

@@ -381,4 +381,33 @@ pub struct Node {
     /// What it said last: pool, runtimes, sandboxes, strays.
     #[schema(value_type = Object)]
     pub health: Value,
+    /// Builds that did not hold for solutions on it, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldBack>,
+}
+
+/// A build that did not hold for some solutions, which run on the one before; why it was stands with each of them.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct HeldBack {
+    /// The runtime.
+    pub runtime: String,
+    /// The build.
+    pub build: String,
+    /// For how many solutions.
+    pub solutions: u64,
+    /// Ids of the newest few of them.
+    pub newest: Vec<String>,
+    /// When it last did not.
+    #[schema(value_type = String)]
+    pub last: Timestamp,
+}
+
+/// An order to build a runtime anew; staff only.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BuildAsk {
+    /// On which node.
+    pub node: String,
+    /// Which runtime or app, as the node names it.
+    pub runtime: String,
 }

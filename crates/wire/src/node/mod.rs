@@ -21,7 +21,8 @@ pub use seen::{
 };
 
 use husorden_base::{
-    AccountId, BackupId, MeasureId, Name, Number, OrderId, ProofId, QuestionId, Refusal, SnapshotId, SolutionId, Text,
+    AccountId, BackupId, MeasureId, Name, Number, OrderId, ProofId, QuestionId, Refusal, RuntimeName, SnapshotId,
+    SolutionId, Text,
 };
 use husorden_kinds::{Aim, Credential};
 use husorden_rules::Measure;
@@ -141,6 +142,13 @@ pub enum ToNode {
         solution: SolutionId,
         /// What is asked.
         about: Question,
+    },
+    /// Somebody asks for a build from today's packages of a runtime or an app, whatever is there. Who asks again gets another.
+    Build {
+        /// Which.
+        runtime: RuntimeName,
+        /// When it was asked for.
+        asked: Timestamp,
     },
     /// The answer to [`FromNode::Seen`], so that the node need not say it again.
     Noted {

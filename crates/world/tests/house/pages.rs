@@ -1,10 +1,15 @@
 //! The pages of a database in a real browser, over a real server. The pictures lie under `target/screens`. Where no browser or no Node.js
 //! is, the test says so and does nothing.
 
-use super::SITE;
+use super::database::{Client, create, own_address, wait_running};
 use super::panel::{Desk, missing};
 use husorden_world::{House, Who};
 use serde_json::json;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Time until its figures are measured.
+const MEASURED: Duration = Duration::from_secs(150);
 
 #[test]
 fn the_pages_of_a_database_in_a_browser() {
@@ -13,10 +18,33 @@ fn the_pages_of_a_database_in_a_browser() {
         return;
     }
     let house = House::up("pages").expect("the house comes up");
-    let body = json!({ "kind": "database", "name": "db", "spec": { "engine": "postgresql-17" } });
-    let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
-    assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state("db", "running", SITE).unwrap_or_else(|error| panic!("{error}"));
+    let spec = json!({ "engine": "postgresql-17", "pooler": "transaction", "pooler_size": 5, "allow": [{ "net": own_address(&house) }] });
+    let made = create(&house, "db", &spec);
+    wait_running(&house, "db");
     let mut desk = Desk::open(&house);
     desk.run("dumps.mjs", &[("SOLUTION", "db"), ("AXE", "yes")]);
+    // Somebody is connected to the pooler, by the session of the server that it was given.
+    let client = Client::first(&house, "db", &made).pooled();
+    let mut psql = client.psql_of("app");
+    psql.args(["--command", "SELECT pg_sleep(400)"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut connected = psql.spawn().expect("psql runs");
+    let end = Instant::now() + MEASURED;
+    loop {
+        let path = "/v1/solutions/db/figures?hours=1";
+        let figures = house.api(Who::Account, "GET", path, None).expect("the API answers").body;
+        let newest = |name: &str| {
+            let all = figures["items"].as_array().expect("figures");
+            let figure = all.iter().find(|figure| figure["name"] == name).expect("it is one of them");
+            figure["points"].as_array().and_then(|points| points.last()?["value"].as_f64())
+        };
+        if (newest("pooler-clients"), newest("pooler-waiting")) == (Some(1.0), Some(0.0)) {
+            assert!(newest("pooler-sessions").is_some_and(|sessions| sessions >= 1.0), "{figures}");
+            break;
+        }
+        assert!(Instant::now() < end, "{figures}");
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    desk.run("operation.mjs", &[("SOLUTION", "db"), ("AXE", "yes")]);
+    let _ = connected.kill();
+    let _ = connected.wait();
 }

@@ -83,7 +83,7 @@ fn links(one: &api::Solution, kind: &dyn Kind) -> Markup {
                     dt { code { (part) } }
                     dd { div class="row" {
                         @for format in kind.formats(&one.spec) {
-                            a class="button small" href={ (path(one)) "/dump?part=" (segment(part)) "&format=" (segment(format.word)) } download="" {
+                            a class="button small" href={ (path(one)) "/dump?part=" (segment(part)) "&format=" (segment(format.word)) } {
                                 (Icon::File.show()) (format.ending)
                             }
                         }
