@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 pub const INSIDE: &str = "/srv/x";
 /// Runs a program of a runtime with the folder in it.
 const ENTER: &str = r#"r=$1 f=$2 u=$3; shift 3
-mount --bind /dev "$r/dev"; mount -t proc proc "$r/proc"; mount -t tmpfs none "$r/tmp"; mount -t tmpfs none "$r/srv"
+mount --bind /dev "$r/dev"; mount -t tmpfs -o mode=1777 none "$r/dev/shm"; mount -t proc proc "$r/proc"; mount -t tmpfs none "$r/tmp"; mount -t tmpfs none "$r/srv"
 mkdir "$r/srv/x"; mount --bind "$f" "$r/srv/x"
 exec chroot --userspec="$u:$u" "$r" "$@""#;
 

@@ -74,29 +74,39 @@ fn gap(before: &Header, after: &Header) -> Option<String> {
 pub fn commands(header: &Header, to: &Path) -> String {
     let (to, mut text) = (to.display(), String::new());
     let version = header.engine.split_once('-').map_or("", |(_, version)| version);
-    if header.engine.starts_with("postgresql") {
+    let engine = &header.engine;
+    if engine.starts_with("postgresql") {
         let _ = write!(
             text,
-            "On Debian with postgresql-{version}, with the data folder of a backup or snapshot (`db/{engine}` of it) in DATA, owned by postgres:\n\
-             \n  cat >> DATA/postgresql.auto.conf <<'END'\n\
+            "On Debian with postgresql-{version}, as the user postgres, with the data folder of a backup or snapshot (`db/{engine}` of it) in DATA\n\
+             (its whole path), owned by postgres:\n\
+             \n  rm -f DATA/postmaster.pid\n  \
+             echo 'local all all trust' > DATA/pg_hba.conf\n  \
+             cat >> DATA/postgresql.auto.conf <<'END'\n\
              restore_command = 'cp {to}/%f %p'\n\
              recovery_target_time = '2030-01-31 16:02:03+00'\n\
              recovery_target_action = 'promote'\n\
              END\n  touch DATA/recovery.signal\n  \
-             /usr/lib/postgresql/{version}/bin/postgres -D DATA -c ssl=off\n\
-             \nLeave recovery_target_time out to have everything. It must lie after the backup was taken.\n",
-            engine = header.engine,
+             /usr/lib/postgresql/{version}/bin/postgres -D DATA -c ssl=off -c hot_standby=off -c listen_addresses= -k DATA\n\
+             \nIt answers when all of it is carried out, and nobody but the user postgres:\n\
+             \n  psql --host=DATA --username=husorden app\n\
+             \nThe time must lie after the backup was taken and before the last change that was kept. Leave recovery_target_time out to have everything.\n",
         );
     } else {
         let _ = write!(
             text,
-            "On Debian with mariadb-server {version}, with the data folder of a backup or snapshot (`db/{engine}` of it) in DATA, owned by mysql:\n\
-             \n  mariadbd --no-defaults --datadir=DATA --log-bin=binlog --socket=/tmp/restore.sock --skip-networking --skip-grant-tables &\n  \
-             position=$(mariadb --socket=/tmp/restore.sock -BNe 'SELECT @@gtid_binlog_pos')\n  \
-             TZ=UTC mariadb-binlog ${{position:+--start-position=\"$position\"}} --stop-datetime='2030-01-31 16:02:03' {to}/binlog.* |\n      \
-             mariadb --socket=/tmp/restore.sock --binary-mode\n\
-             \nLeave --stop-datetime out to have everything. It must lie after the backup was taken.\n",
-            engine = header.engine,
+            "On Debian with mariadb-server {version}, as the user mysql, with the data folder of a backup or snapshot (`db/{engine}` of it) in DATA\n\
+             (its whole path), owned by mysql:\n\
+             \n  printf '%s;\\n' 'SET sql_log_bin = 0' \"CREATE USER IF NOT EXISTS $(id -un)@localhost IDENTIFIED VIA unix_socket\" \\\n      \
+             \"GRANT ALL ON *.* TO $(id -un)@localhost WITH GRANT OPTION\" > DATA/restore.sql\n  \
+             mariadbd --no-defaults --datadir=DATA --log-bin=binlog --socket=DATA/restore.sock --skip-networking --init-file=DATA/restore.sql &\n  \
+             until mariadb --no-defaults --socket=DATA/restore.sock -e 'SELECT 1' > /dev/null 2>&1; do sleep 1; done\n  \
+             position=$(mariadb --no-defaults --socket=DATA/restore.sock -BNe 'SELECT @@gtid_binlog_pos')\n  \
+             TZ=UTC mariadb-binlog --no-defaults ${{position:+--start-position=\"$position\"}} --stop-datetime='2030-01-31 16:02:03' {to}/binlog.* |\n      \
+             mariadb --no-defaults --socket=DATA/restore.sock --binary-mode\n\
+             \nIt answers by the same socket:\n\
+             \n  mariadb --no-defaults --socket=DATA/restore.sock app\n\
+             \n--stop-datetime (UTC) is the first second that is left out, and must lie after the backup was taken. Leave it out to have everything.\n",
         );
     }
     text

@@ -2,7 +2,7 @@
 //! what was there then and nothing that came after; and the kept log is of use without the platform.
 
 use super::database::{Client, change, create, own_address, wait_running};
-use husorden_world::{Answer, House, Who, text};
+use husorden_world::{Answer, House, Who, hand, text};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// The longest that a change may wait to be kept, with what this machine is slow.
 const KEPT: Duration = Duration::from_secs(90);
 
-fn log(house: &House, name: &str) -> Value {
+pub(super) fn log(house: &House, name: &str) -> Value {
     house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body["log"].take()
 }
 
@@ -20,7 +20,7 @@ fn time(log: &Value, field: &str) -> Timestamp {
     log[field].as_str().expect("a time").parse().expect("a time")
 }
 
-fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + limit;
     while !holds() {
         assert!(Instant::now() < end, "{what}");
@@ -53,24 +53,24 @@ fn segments(house: &House, number: u64) -> (PathBuf, Vec<String>) {
     (line, names)
 }
 
-fn copy(house: &House, name: &str, from: &str, at: Timestamp) -> Answer {
+pub(super) fn copy(house: &House, name: &str, from: &str, at: Timestamp) -> Answer {
     let body = json!({ "kind": "database", "name": name, "from": { "solution": from, "at": at.to_string() } });
     house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers")
 }
 
 /// One engine and its client.
-struct Engine {
-    name: &'static str,
-    engine: &'static str,
+pub(super) struct Engine {
+    pub(super) name: &'static str,
+    pub(super) engine: &'static str,
 }
 
 impl Engine {
-    fn ask(&self, client: &Client<'_>, sql: &str) -> Result<String, String> {
+    pub(super) fn ask(&self, client: &Client<'_>, sql: &str) -> Result<String, String> {
         if self.engine.starts_with("postgresql") { client.psql("app", sql) } else { client.mariadb("app", sql) }
     }
 }
 
-const ENGINES: [Engine; 2] =
+pub(super) const ENGINES: [Engine; 2] =
     [Engine { name: "pg", engine: "postgresql-15" }, Engine { name: "my", engine: "mariadb-11.8" }];
 
 #[test]
@@ -140,6 +140,9 @@ fn any_second_of_a_database_comes_back() {
             assert!(one.ask(client, "SELECT * FROM mine").is_err(), "the other knows nothing of it");
         }
     }
+    for one in &ENGINES {
+        by_the_printed_commands(&house, one, middle);
+    }
     an_idle_one_keeps_nothing(&house, &clients);
     a_restore_begins_another_line(&house, &clients[0]);
     without_the_platform(&house, &clients[1]);
@@ -170,12 +173,18 @@ fn an_idle_one_keeps_nothing(house: &House, clients: &[Client<'_>]) {
     assert_eq!(behind(), [0, 0]);
 }
 
+/// The snapshot that the node took to begin from.
+fn first_base(house: &House, name: &str) -> String {
+    let path = format!("/v1/solutions/{name}/snapshots");
+    let snapshots = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;
+    let base = snapshots["items"].as_array().expect("a list").iter().find(|one| one["before"] == "log");
+    base.expect("one to begin from")["id"].as_str().expect("an id").to_owned()
+}
+
 /// What follows a restore does not follow what was kept before it: only what came after can be had.
 fn a_restore_begins_another_line(house: &House, owner: &Client<'_>) {
     owner.psql("app", "CREATE TABLE later AS SELECT 7 AS n").expect("a table");
-    let snapshots = house.api(Who::Account, "GET", "/v1/solutions/pg/snapshots", None).expect("the API answers").body;
-    let base = snapshots["items"].as_array().expect("a list").iter().find(|one| one["before"] == "log");
-    let id = base.expect("one to begin from")["id"].as_str().expect("an id").to_owned();
+    let id = first_base(house, "pg");
     let old = log(house, "pg");
     let path = format!("/v1/solutions/pg/snapshots/{id}/restore");
     let order = house.api(Who::Account, "POST", &path, None).expect("the API answers");
@@ -189,6 +198,65 @@ fn a_restore_begins_another_line(house: &House, owner: &Client<'_>) {
         !log.is_null() && time(&log, "from") > time(&old, "to")
     });
     change(house, "pg", &json!({ "size": "6 GiB" }));
+}
+
+/// User of a server by hand: one that every runtime knows.
+const NOBODY: u32 = 65_534;
+
+/// The commands that `husorden log extract` prints, word for word, on a server of the same version that knows nothing of the platform, with the
+/// data of the first snapshot: what was there at the chosen second is there, and nothing that came after.
+fn by_the_printed_commands(house: &House, one: &Engine, at: Timestamp) {
+    let made = house.api(Who::Account, "GET", &format!("/v1/solutions/{}", one.name), None).expect("the API answers");
+    let number = made.body["number"].as_u64().expect("a number");
+    let base = first_base(house, one.name);
+    let solution = hand::pool(house).join(format!("solutions/{number}"));
+    let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let run = |program: &str, words: &[&std::ffi::OsStr]| {
+        let output = Command::new(program).args(words).output().expect("it runs");
+        assert!(output.status.success(), "{program}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let (data, kept) = (folder.path().join("data"), folder.path().join("kept"));
+    let from = solution.join(format!("snap/{base}/db/{}", one.engine));
+    run("cp", &["-a".as_ref(), from.as_os_str(), data.as_os_str()]);
+    let words = ["log".as_ref(), "extract".as_ref(), segments(house, number).0.into_os_string()];
+    let words: Vec<&std::ffi::OsStr> =
+        words.iter().map(AsRef::as_ref).chain(["--to".as_ref(), kept.as_os_str()]).collect();
+    let printed = run(house.binary.to_str().expect("a path"), &words);
+    run("chown", &["-R".as_ref(), format!("{NOBODY}:{NOBODY}").as_ref(), folder.path().as_os_str()]);
+
+    let mut parts = printed.split("\n\n").filter(|part| part.starts_with("  "));
+    let (carry_out, ask) = (parts.next().expect("commands"), parts.next().expect("how it is asked"));
+    let second = at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let filled_in = |commands: &str| {
+        assert!(commands.contains("DATA"), "{commands}");
+        let here = kept.canonicalize().expect("its path");
+        commands
+            .replace("DATA", &format!("{}/data", hand::INSIDE))
+            .replace(here.to_str().expect("a path"), &format!("{}/kept", hand::INSIDE))
+            .replace("2030-01-31 16:02:03", &second)
+    };
+    let ask = filled_in(ask);
+    // A server in the foreground is asked from beside it.
+    let rows = match one.engine.starts_with("postgresql") {
+        true => format!(
+            "(\n{}\n) > {}/log 2>&1 &\nuntil {ask} -c 'SELECT 1'; do sleep 0.2; done > /dev/null 2>&1\n{ask} -Atc 'SELECT n FROM t ORDER BY n'\nkill $(head -n 1 {}/data/postmaster.pid)\n",
+            filled_in(carry_out),
+            hand::INSIDE,
+            hand::INSIDE
+        ),
+        false => format!(
+            "exec 2> {}/log\n{}\n{ask} -BNe 'SELECT n FROM t ORDER BY n'\nkill %1; wait\n",
+            hand::INSIDE,
+            filled_in(carry_out)
+        ),
+    };
+    let root = hand::runtime(house, one.engine).expect("its runtime");
+    let shell = if one.engine.starts_with("postgresql") { "/bin/sh" } else { "/bin/bash" };
+    let mut command = hand::command(&root, folder.path(), NOBODY, &["timeout", "100", shell, "-mc", &rows]);
+    let said = command.output().expect("it runs");
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    assert_eq!(text(&said.stdout), "1\n2\n3\n", "{}:\n{rows}\n{}\n{log}", one.name, text(&said.stderr));
 }
 
 /// The files that come out are the engine's own, none is missing, and a spoilt store is told.

@@ -1,8 +1,8 @@
 # Writes another system identifier into a cluster's control file: `identify.pl DATADIR NUMBER`. The cluster must be at rest, and
 # pg_resetwal must be run afterwards, for its log begins with the identifier too.
 #
-# What pg_resetwal and the server make from then on in the log's folder is written in place (FS_NOCOW_FL): each commit then waits for
-# its own blocks and not for the file system's log as well. The log has checksums of its own; data keeps those of the file system.
+# What pg_resetwal and the server make from then on in the log's folder is written in place (FS_NOCOW_FL): each commit then has fewer
+# blocks to wait for. The log has checksums of its own; data keeps those of the file system.
 #
 # The control file begins with the identifier, in the machine's own order of bytes, and ends with a CRC-32C of all that comes
 # before it (src/include/catalog/pg_control.h). Where it ends differs between versions: the checksum tells.
