@@ -59,7 +59,9 @@ fn a_database_whose_disk_is_full_refuses_changes_and_loses_nothing() {
     let house = House::up("full").expect("the house comes up");
     let allow = json!([{ "net": own_address(&house) }]);
     let spec = |engine: &str| json!({ "engine": engine, "size": "512 MiB", "allow": allow });
-    let postgres = create(&house, "pg", &spec("postgresql-17"));
+    let mut pooled = spec("postgresql-17");
+    pooled["pooler"] = json!("transaction");
+    let postgres = create(&house, "pg", &pooled);
     wait_running(&house, "pg");
     let postgres = Client::first(&house, "pg", &postgres);
     what_it_says(&house, "pg", |sql| postgres.psql("app", sql));
@@ -145,6 +147,7 @@ fn by_force(owner: &Client<'_>, sql: &str) -> Result<String, String> {
 fn a_full_postgres(house: &House, owner: &Client<'_>) {
     owner.psql("app", "CREATE TABLE t (n bigserial PRIMARY KEY, pad text)").expect("a table");
     owner.psql("app", "ALTER TABLE t ALTER pad SET STORAGE PLAIN").expect("it stays as long as it is");
+    assert_eq!(owner.pooled().psql("app", "SELECT count(*) FROM t").as_deref(), Ok("0"), "the pooler holds a session");
     let insert = format!(
         "INSERT INTO t (pad) SELECT (SELECT string_agg(md5((g * 100 + i)::text || random()), '') FROM generate_series(1, 62) i) \
          FROM generate_series(1, {ROWS}) g"
@@ -163,6 +166,11 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
         owner.psql("app", "SELECT count(*) FROM t").and_then(|count| count.parse::<u32>().map_err(|e| e.to_string()))
     };
     assert_eq!(count(), Ok(acknowledged * ROWS));
+    // By the pooler it is the same refusal, also in a session that it holds from before; and questions are answered.
+    let pooled = owner.pooled();
+    let refused = pooled.psql("app", &insert).expect_err("it is full");
+    assert!(refused.contains("read-only transaction") && refused.contains("(512 MiB) is used up"), "{refused}");
+    assert_eq!(pooled.psql("app", "SELECT count(*) FROM t"), Ok((acknowledged * ROWS).to_string()));
     until("it is said", || events(house, "pg").contains(&"volume.full".to_owned()));
     assert!(events(house, "pg").contains(&"volume.filling".to_owned()), "{:?}", events(house, "pg"));
     // The snapshots that its log begins from went, so that there is room to clear up, and that is said.
@@ -185,6 +193,7 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     // With room it takes changes again.
     change(house, "pg", &json!({ "size": "2 GiB" }));
     until("it takes changes", || owner.psql("app", "CREATE TABLE later AS SELECT 1 AS a").is_ok());
+    until("by the pooler too", || pooled.psql("app", "CREATE TABLE pooled AS SELECT 2 AS a").is_ok());
     let pid = server(house, owner);
     let rows = count().expect("it answers");
     assert!(rows >= (acknowledged + more) * ROWS, "{rows} of {}", (acknowledged + more) * ROWS);
