@@ -3,6 +3,7 @@
 mod access;
 mod attach;
 mod care;
+mod clock;
 mod commands;
 mod copies;
 mod database;

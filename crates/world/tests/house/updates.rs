@@ -47,7 +47,7 @@ fn pool(house: &House) -> PathBuf {
     PathBuf::from(format!("/run/husorden/{}/pools/main", house.instance))
 }
 
-fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
+pub(super) fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
     let output = Command::new(program).args(arguments).output().expect("it runs");
     assert!(output.status.success(), "{program}: {}", text(&output.stderr));
 }
@@ -55,6 +55,17 @@ fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
 /// Puts a build of a runtime on the shelf that is newer than all others, made from the newest there is; `breaks` is a program in it that
 /// only fails. The node finds it when it is next started.
 pub(super) fn build(house: &House, runtime: &str, id: &str, breaks: Option<&str>) {
+    build_with(house, runtime, id, |root| {
+        if let Some(program) = breaks {
+            fs::remove_file(root.join(program)).expect("the program is there");
+            fs::write(root.join(program), "#!/bin/sh\necho this build is broken >&2\nexit 1\n").expect("a script");
+            run("chmod", &["755".as_ref(), root.join(program).as_os_str()]);
+        }
+    });
+}
+
+/// The same with any change of its files.
+pub(super) fn build_with(house: &House, runtime: &str, id: &str, change: impl Fn(&Path)) {
     let folder = pool(house).join("runtimes");
     let notes = fs::read_dir(&folder).expect("builds").flatten().map(|entry| entry.path());
     let notes = notes.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
@@ -74,11 +85,7 @@ pub(super) fn build(house: &House, runtime: &str, id: &str, breaks: Option<&str>
         run("btrfs", &["subvolume".as_ref(), "snapshot".as_ref(), from.as_os_str(), to.as_os_str()]);
         if part == "runtimes" {
             fs::write(to.join(MARKER), id).expect("a marker");
-            if let Some(program) = breaks {
-                fs::remove_file(to.join(program)).expect("the program is there");
-                fs::write(to.join(program), "#!/bin/sh\necho this build is broken >&2\nexit 1\n").expect("a script");
-                run("chmod", &["755".as_ref(), to.join(program).as_os_str()]);
-            }
+            change(&to);
         }
         run(
             "btrfs",
