@@ -90,7 +90,7 @@ pub(crate) async fn open_to_take_out(app: &App, caller: &Caller, text: &str) -> 
 pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate) -> Result<Answer, Fault> {
     let kind = app.kind(&form.kind).ok_or_else(|| no_kind(app, &form.kind))?;
     let mut wrong = check_labels(&form.labels);
-    if let Err(field) = check_name(&form.name) {
+    if let Err(field) = check_name(kind, &form.name) {
         wrong.push(field);
     }
     let mut form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
@@ -179,7 +179,7 @@ pub(crate) async fn change(
     let kind = app.kind(&row.kind).ok_or_else(|| no_kind(app, &row.kind))?;
     let mut wrong = form.labels.as_ref().map(check_labels).unwrap_or_default();
     if let Some(name) = &form.name
-        && let Err(field) = check_name(name)
+        && let Err(field) = check_name(kind, name)
     {
         wrong.push(field);
     }
@@ -479,9 +479,13 @@ pub(crate) fn parse(
     if wrong.is_empty() { Ok(spec) } else { Err(Refusal::fields(wrong)) }
 }
 
-fn check_name(name: &str) -> Result<(), FieldError> {
+fn check_name(kind: &dyn Kind, name: &str) -> Result<(), FieldError> {
+    let pointer = || "/name".to_owned();
+    if let Some(detail) = kind.name_wrong(name) {
+        return Err(FieldError { pointer: pointer(), detail });
+    }
     name.parse::<Name>().map(drop).map_err(|said| FieldError {
-        pointer: "/name".to_owned(),
+        pointer: pointer(),
         detail: Text::new(
             "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst",
             said,

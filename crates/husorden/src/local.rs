@@ -78,34 +78,32 @@ impl Verb {
         };
         let answer = ask(&which.place()?, &request)?;
         match answer.get("refusal") {
-            Some(refusal) => {
-                let text = match serde_json::from_value::<Refusal>(refusal.clone()) {
-                    Ok(refusal) => {
-                        let language = husorden_cli::language();
-                        let fields = refusal.fields.iter().map(|field| {
-                            format!("\n  --{}: {}", field.pointer.trim_start_matches('/'), field.detail.get(language))
-                        });
-                        format!(
-                            "{}\n  {}{}",
-                            refusal.title.get(language),
-                            refusal.detail.get(language),
-                            fields.collect::<String>()
-                        )
-                    }
-                    Err(_) => refusal.as_str().map_or_else(|| refusal.to_string(), str::to_owned),
-                };
-                #[allow(clippy::print_stderr, reason = "the command line says what was refused")]
-                {
-                    eprintln!("error: {text}");
-                }
-                Ok(ExitCode::from(3))
-            }
+            Some(refusal) => Ok(refused(refusal)),
             None => {
                 crate::progress::line(&serde_json::to_string_pretty(answer.get("ok").unwrap_or(&answer))?);
                 Ok(ExitCode::SUCCESS)
             }
         }
     }
+}
+
+/// Says what the node refused, in the reader's language, with what exit status that ends.
+pub(crate) fn refused(refusal: &Value) -> ExitCode {
+    let text = match serde_json::from_value::<Refusal>(refusal.clone()) {
+        Ok(refusal) => {
+            let language = husorden_cli::language();
+            let fields = refusal.fields.iter().map(|field| {
+                format!("\n  --{}: {}", field.pointer.trim_start_matches('/'), field.detail.get(language))
+            });
+            format!("{}\n  {}{}", refusal.title.get(language), refusal.detail.get(language), fields.collect::<String>())
+        }
+        Err(_) => refusal.as_str().map_or_else(|| refusal.to_string(), str::to_owned),
+    };
+    #[allow(clippy::print_stderr, reason = "the command line says what was refused")]
+    {
+        eprintln!("error: {text}");
+    }
+    ExitCode::from(3)
 }
 
 /// Asks the node of this installation.

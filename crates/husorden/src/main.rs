@@ -5,6 +5,7 @@ mod demo;
 mod detach;
 mod doctor;
 mod down;
+mod image;
 mod local;
 mod logs;
 mod place;
@@ -57,6 +58,9 @@ enum Verb {
         #[command(subcommand)]
         verb: Option<local::Verb>,
     },
+    /// Images that servers start from, on this machine: list them, build one
+    #[command(subcommand)]
+    Image(image::Verb),
     /// Run the edge role alone
     Edge(roles::FileArg),
     /// Run the vault role alone, or speak with this machine's vault: the recovery key, what it keeps
@@ -112,6 +116,7 @@ fn main() -> ExitCode {
         }
         Verb::Node { verb: Some(verb), .. } => verb.run(),
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
+        Verb::Image(verb) => verb.run(husorden.globals.output()),
         Verb::Edge(file) => role(|| roles::edge(&file.config)),
         Verb::Vault { file: Some(file), .. } => role(|| roles::vault(&file.config)),
         Verb::Vault { verb: Some(verb), .. } => verb.run(husorden.globals.output()),

@@ -38,7 +38,7 @@ pub(crate) struct Place {
 pub(crate) struct Settings {
     /// Built runtimes and apps, shared by all installations of a machine.
     pub(crate) cache: PathBuf,
-    /// The folder that holds `runtimes/` and `apps/`; looked for beside the binary when left out.
+    /// The folder that holds `runtimes/`, `apps/` and `images/`; looked for beside the binary when left out.
     pub(crate) catalogue: Option<PathBuf>,
     /// For how many days a deletion can be undone.
     pub(crate) retention_days: u16,
@@ -357,11 +357,11 @@ impl Settings {
             .take(4)
             .chain([Path::new("/usr/share/husorden")])
             .chain(checkout())
-            .find(|folder| folder.join("runtimes").is_dir() && folder.join("apps").is_dir())
+            .find(|folder| ["runtimes", "apps", "images"].iter().all(|part| folder.join(part).is_dir()))
             .map(Path::to_owned)
             .with_context(|| {
                 format!(
-                    "no folder with runtimes/ and apps/ beside {} nor in /usr/share/husorden; name it as `catalogue` in the settings",
+                    "no folder with runtimes/, apps/ and images/ beside {} nor in /usr/share/husorden; name it as `catalogue` in the settings",
                     binary.display()
                 )
             })

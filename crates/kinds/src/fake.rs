@@ -71,6 +71,7 @@ impl Fake {
                 }
             }
         }
+        self.sight.services.retain(|_, service| !service.leaves());
         for service in self.sight.services.values_mut() {
             match service.state {
                 ServiceState::Stopping | ServiceState::Failing { .. } => {
@@ -127,7 +128,7 @@ impl Fake {
         for bind in &sandbox.binds {
             match &bind.from {
                 Place::App(name) => names.push(name.clone()),
-                Place::Template(name) => names.push(name.to_string()),
+                Place::Template(name) | Place::Image(name) => names.push(name.to_string()),
                 Place::Trial(_) if self.sight.trial.is_none() => {
                     return Err(Trouble::ours("there is no copy to try it on"));
                 }

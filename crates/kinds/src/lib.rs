@@ -27,6 +27,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod scheme;
 pub mod segments;
+mod server;
 pub mod sight;
 pub mod step;
 pub mod update;
@@ -56,7 +57,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Every kind there is. A closed list: what does not stand here does not exist.
-pub static KINDS: [&dyn Kind; 2] = [&website::Website, &database::Database];
+pub static KINDS: [&dyn Kind; 3] = [&website::Website, &database::Database, &server::Server];
 
 /// The kind with this name.
 #[must_use]
@@ -106,6 +107,11 @@ pub trait Kind: Sync {
     /// # Errors
     /// The fields that are wrong.
     fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>>;
+
+    /// What is wrong with the name of a solution, where the kind asks for more than a name has to be.
+    fn name_wrong(&self, _name: &str) -> Option<Text> {
+        None
+    }
 
     /// What must be the solution's alone in the whole installation, as (space, key), such as `("domain", "www.shop.example")`.
     fn claims(&self, spec: &Value) -> Vec<(&'static str, String)>;

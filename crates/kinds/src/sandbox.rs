@@ -67,6 +67,8 @@ pub enum Place {
     App(String),
     /// What a runtime prepared once for its solutions to copy, read-only.
     Template(RuntimeName),
+    /// A catalogue image, read-only.
+    Image(RuntimeName),
     /// The platform's own program, read-only.
     Tool,
     /// The solution's sockets, read-only; a connection to a sleeping service wakes it.
@@ -144,7 +146,8 @@ pub struct Service {
     pub sandbox: Sandbox,
     /// Who may connect.
     pub reach: Reach,
-    /// Seconds without work after which it is stopped.
+    /// Seconds without work after which it is stopped; [`Service::STAYS`] for one that is started when it is set, is never idle, and is
+    /// started again when it has ended by itself.
     pub idle_stop_s: u32,
     /// Seconds it may take to stop after `stop_signal` before it is killed.
     pub stop_s: u32,
@@ -200,6 +203,15 @@ pub struct Live {
 pub const LIVE: &str = "/run/live";
 
 impl Service {
+    /// The `idle_stop_s` of a service that runs whether anybody connects or not.
+    pub const STAYS: u32 = 0;
+
+    /// Whether it runs whether anybody connects or not.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.idle_stop_s == Self::STAYS
+    }
+
     /// What tells two services apart: a change of anything in them changes it. Two that differ in their live files only have the
     /// same part before the hyphen.
     #[must_use]

@@ -63,7 +63,7 @@ pub enum VolumeSight {
 /// A service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSight {
-    /// Digest of the service as set.
+    /// Digest of the service as set; empty for one that stays, was dropped, and has not ended.
     pub digest: String,
     /// What it does.
     pub state: ServiceState,
@@ -71,6 +71,14 @@ pub struct ServiceSight {
     pub runtime: RuntimeName,
     /// The build that it runs on, while it runs.
     pub build: Option<String>,
+}
+
+impl ServiceSight {
+    /// Whether it was dropped and has not ended.
+    #[must_use]
+    pub fn leaves(&self) -> bool {
+        self.digest.is_empty()
+    }
 }
 
 /// What a service does.

@@ -303,6 +303,7 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
                 let template = node.runtimes.template(name, pinned(name).as_deref());
                 template.ok_or_else(|| absent(name.as_str()))?
             }
+            Place::Image(name) => node.runtimes.image(name).ok_or_else(|| absent(name.as_str()))?,
             Place::Tool => {
                 std::env::current_exe().map_err(|error| ours("finding the platform's own program", &error))?
             }

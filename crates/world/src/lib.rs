@@ -147,7 +147,7 @@ impl House {
     /// When it can't be started.
     pub fn run(&self, arguments: &[&str]) -> Result<Output> {
         // `husorden node suspend`: the installation is named after the whole verb.
-        let words = if matches!(arguments.first(), Some(&("node" | "vault"))) { 2 } else { 1 };
+        let words = if matches!(arguments.first(), Some(&("node" | "vault" | "image"))) { 2 } else { 1 };
         let (verb, rest) = arguments.split_at_checked(words).context("no verb")?;
         Command::new(&self.binary)
             .args(verb)

@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// The folder of an app's own files.
 pub(super) const OWN: &str = "husorden";
+/// The folder in which the tools find an image's own files.
+pub(super) const OWN_OF_IMAGE: &str = "own";
 
 /// Fills `target`, an empty folder; `work` is thrown away afterwards. Returns what it was made from, with versions.
 pub(super) fn build(
@@ -34,15 +36,17 @@ pub(super) fn build(
     let opened = File::open(&root).map_err(BuildError::io("opening what was unpacked"))?;
     copy::copy(&opened, from, &target.join(&recipe.folder), &wanted)
         .map_err(BuildError::io(format!("copying {from} out of what was unpacked")))?;
-    own_files(recipe, target).map_err(BuildError::io("copying the app's own files"))?;
+    let own = target.join(OWN);
+    fs::create_dir(&own)
+        .and_then(|()| copy_own(&recipe.own, &own))
+        .map_err(BuildError::io("copying the app's own files"))?;
     Ok(made_from)
 }
 
-fn own_files(recipe: &AppRecipe, target: &Path) -> std::io::Result<()> {
-    let own = target.join(OWN);
-    fs::create_dir(&own)?;
-    if recipe.own.is_dir() {
-        for entry in fs::read_dir(&recipe.own)? {
+/// Copies the files that the catalogue adds to an entry, if there are any.
+pub(super) fn copy_own(from: &Path, own: &Path) -> std::io::Result<()> {
+    if from.is_dir() {
+        for entry in fs::read_dir(from)? {
             let entry = entry?;
             let to = own.join(entry.file_name());
             fs::write(&to, fs::read(entry.path())?)?;

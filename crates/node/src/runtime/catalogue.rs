@@ -1,5 +1,7 @@
 //! The catalogue: what can be built, one TOML file an entry, read strictly when the node starts.
 
+use super::Part;
+use super::image::{self, ImageRecipe};
 use husorden_base::{RuntimeName, Text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -54,6 +56,19 @@ pub enum What {
     Runtime(RuntimeRecipe),
     /// Files to install into a solution.
     App(AppRecipe),
+    /// A disk that a server starts from.
+    Image(ImageRecipe),
+}
+
+impl What {
+    /// The part of a build that makes it this.
+    pub(super) const fn main(&self) -> Part {
+        match self {
+            Self::Runtime(_) => Part::Runtime,
+            Self::App(_) => Part::App,
+            Self::Image(_) => Part::Image,
+        }
+    }
 }
 
 /// A file of `runtimes/`.
@@ -171,13 +186,14 @@ pub enum CatalogueError {
     },
 }
 
-/// Reads `runtimes/` and `apps/` of a catalogue.
+/// Reads `runtimes/`, `apps/` and `images/` of a catalogue.
 ///
 /// # Errors
 /// The first file that is wrong.
 pub fn read(catalogue: &Path) -> Result<BTreeMap<RuntimeName, Recipe>, CatalogueError> {
     let mut found = BTreeMap::new();
-    for (folder, parse) in [("runtimes", parse_runtime as fn(&Path, &str) -> _), ("apps", parse_app)] {
+    let folders = [("runtimes", parse_runtime as fn(&Path, &str) -> _), ("apps", parse_app), ("images", parse_image)];
+    for (folder, parse) in folders {
         for path in toml_files(&catalogue.join(folder))? {
             let text = fs::read_to_string(&path).map_err(|source| CatalogueError::Io { path: path.clone(), source })?;
             let recipe: Recipe = parse(&path, &text)?;
@@ -193,7 +209,20 @@ pub fn read(catalogue: &Path) -> Result<BTreeMap<RuntimeName, Recipe>, Catalogue
             }
         }
     }
-    Ok(found)
+    let without_tools = found.values().find_map(|recipe| match &recipe.what {
+        What::Image(image) => {
+            let there = matches!(found.get(&image.tools).map(|tools| &tools.what), Some(What::Runtime(_)));
+            (!there).then(|| (recipe.name.clone(), image.tools.clone()))
+        }
+        What::Runtime(_) | What::App(_) => None,
+    });
+    match without_tools {
+        Some((name, tools)) => Err(wrong(
+            &catalogue.join("images").join(format!("{name}.toml")),
+            format!("tools = {:?} is no runtime of this catalogue", tools.as_str()),
+        )),
+        None => Ok(found),
+    }
 }
 
 fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
@@ -252,6 +281,19 @@ fn parse_app(path: &Path, text: &str) -> Result<Recipe, CatalogueError> {
     Ok(Recipe { name: recipe.name.clone(), title: recipe.title.clone(), what: What::App(recipe), digest })
 }
 
+fn parse_image(path: &Path, text: &str) -> Result<Recipe, CatalogueError> {
+    let mut recipe: ImageRecipe = toml::from_str(text).map_err(|error| wrong(path, error.to_string()))?;
+    check_packages(path, &recipe.packages)?;
+    if !image::DISK_MIB.contains(&recipe.disk_mib) {
+        let (least, most) = (image::DISK_MIB.start(), image::DISK_MIB.end());
+        return Err(wrong(path, format!("disk_mib is a number from {least} to {most}")));
+    }
+    recipe.own = path.with_extension("");
+    let own = own_files(&recipe.own)?;
+    let digest = digest(&(&recipe, image::METHOD), &own);
+    Ok(Recipe { name: recipe.name.clone(), title: recipe.title.clone(), what: What::Image(recipe), digest })
+}
+
 fn check_packages(path: &Path, packages: &[String]) -> Result<(), CatalogueError> {
     if packages.is_empty() || packages.len() > PACKAGES_MAX {
         return Err(wrong(path, format!("packages names 1 to {PACKAGES_MAX} packages")));
@@ -281,7 +323,7 @@ fn own_files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CatalogueError> {
         let meta = entry.metadata().map_err(failed)?;
         bytes += meta.len();
         if !meta.is_file() || bytes > OWN_BYTES_MAX {
-            return Err(wrong(&entry.path(), "an app's own files are plain files of at most 4 MiB together"));
+            return Err(wrong(&entry.path(), "an entry's own files are plain files of at most 4 MiB together"));
         }
         files.push((entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).map_err(failed)?));
     }

@@ -1,9 +1,10 @@
-//! The runtime wall: immutable subvolumes built from the catalogue, and apps that are installed from.
+//! The runtime wall: immutable subvolumes built from the catalogue, apps that are installed from, and images that servers start from.
 //!
 //! ```text
 //! <pool>/runtimes/<name>@<build>     a root to run in            with <name>@<build>.json beside it
 //! <pool>/templates/<name>@<build>    what solutions copy
 //! <pool>/apps/<name>@<build>         files to install            with <name>@<build>.json beside it
+//! <pool>/images/<name>@<build>       a disk to start from        with <name>@<build>.json beside it
 //! <cache>/<name>@<recipe>.…          the same as streams, for the next pool
 //! ```
 //!
@@ -22,6 +23,7 @@ mod app;
 mod build;
 mod catalogue;
 mod copy;
+mod image;
 mod mirror;
 mod shelf;
 mod template;
@@ -35,6 +37,7 @@ pub use catalogue::{
     AppRecipe, Archive, CatalogueError, DebianSource, Recipe, RuntimeRecipe, Suite, TemplateRecipe, UrlSource, What,
     read,
 };
+pub use image::{Architecture, ImageRecipe, Install, Licence, System};
 pub use shelf::Build;
 pub use worker::{Entry, Runtimes};
 
@@ -47,16 +50,18 @@ enum Part {
     Runtime,
     Template,
     App,
+    Image,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Runtime, Self::Template, Self::App];
+    const ALL: [Self; 4] = [Self::Runtime, Self::Template, Self::App, Self::Image];
 
     const fn folder(self) -> &'static str {
         match self {
             Self::Runtime => "runtimes",
             Self::Template => "templates",
             Self::App => "apps",
+            Self::Image => "images",
         }
     }
 }

@@ -109,7 +109,7 @@ impl Shelf {
     /// Every finished build, the newest first.
     pub(super) fn builds(&self) -> Result<Vec<Build>, BuildError> {
         let mut found = Vec::new();
-        for part in [Part::Runtime, Part::App] {
+        for part in [Part::Runtime, Part::App, Part::Image] {
             let folder = self.root.join(part.folder());
             for entry in fs::read_dir(&folder).map_err(BuildError::io("listing builds"))? {
                 let path = entry.map_err(BuildError::io("listing builds"))?.path();
@@ -272,6 +272,11 @@ impl Shelf {
             }
         }
         Ok(())
+    }
+
+    /// Whether the cache has an entry.
+    pub(super) fn has(&self, recipe: &str, name: &RuntimeName) -> bool {
+        self.cached(recipe, name, "json").exists()
     }
 
     /// Brings a kept build into this pool, not yet under its name. None where there is none.

@@ -234,7 +234,7 @@ fn the_products_own_mariadb_is_sealed_and_knows_nobody_but_the_site() {
         -e \"SELECT CONCAT(User, '@', Host, ' ', JSON_VALUE(Priv, '$.plugin')) FROM mysql.global_priv ORDER BY User; SHOW DATABASES\" \\
         >/srv/said 2>/dev/null && exit 0; done; cat /tmp/log >&2; exit 1";
     let (log, stop) = (place.ground.home.join("log"), std::sync::atomic::AtomicBool::new(false));
-    template::make(&root, &copy, script, tools::Tools { log: &log, stop: &stop }).expect("a server");
+    template::make(&root, &copy, script, None, tools::Tools { log: &log, stop: &stop }).expect("a server");
     let said = fs::read_to_string(copy.join("said")).expect("an answer");
     let mut lines: Vec<_> = said.lines().collect();
     lines.sort_unstable();
@@ -304,5 +304,33 @@ fn the_products_catalogue_holds() {
     let found = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).expect("it holds");
     for wanted in ["php-8.2", "php-8.4", "mariadb-10.11", "mariadb-11.8", "wordpress"] {
         assert!(found.contains_key(&name(wanted)), "{wanted}");
+    }
+}
+
+#[test]
+fn an_image_that_does_not_hold_is_told_with_its_file() {
+    let place = Place::new();
+    let image = |change: (&str, &str)| {
+        let text = "name = \"small\"\ntitle = { da = \"Lille\", en = \"Small\" }\nsystem = \"linux\"\narchitecture = \"amd64\"\n\
+            disk_mib = 64\nsuite = \"trixie\"\ninstall = \"extract\"\npackages = [\"busybox-static\"]\ntools = \"bench\"\n\
+            [licence]\nby = \"Debian\"\nterms = { da = \"Fri.\", en = \"Free.\" }\n";
+        write(&place, "images/small.toml", &text.replace(change.0, change.1));
+        read(&place.ground.catalogue).map(|found| found.len()).map_err(|error| error.to_string())
+    };
+    write(
+        &place,
+        "runtimes/bench.toml",
+        "name = \"bench\"\ntitle = { da = \"B\", en = \"B\" }\nsuite = \"trixie\"\npackages = [\"e2fsprogs\"]\n",
+    );
+    assert_eq!(image(("", "")), Ok(2));
+    for (change, said) in [
+        (("\"bench\"", "\"lathe\""), "tools = \"lathe\" is no runtime of this catalogue"),
+        (("= 64", "= 1"), "disk_mib is a number from 48 to 16384"),
+        (("busybox-static", "Busy Box"), "is no name of a Debian package"),
+        (("amd64", "sparc"), "unknown variant `sparc`"),
+        (("by =", "of ="), "unknown field `of`"),
+    ] {
+        let error = image(change).expect_err(said);
+        assert!(error.contains("images/small.toml") && error.contains(said), "{error}");
     }
 }

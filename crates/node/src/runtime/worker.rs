@@ -1,10 +1,11 @@
 //! What is asked for, and the one thread that builds it.
 
 use super::catalogue::{Recipe, What};
+use super::image::ImageRecipe;
 use super::mirror::Mirror;
 use super::shelf::{Build, Shelf};
 use super::tools::{Tools, tail};
-use super::{BuildError, Part, app, build, catalogue, template};
+use super::{BuildError, Part, app, build, catalogue, image, template};
 use crate::Ground;
 use husorden_base::{Bytes, RuntimeName, Text};
 use husorden_kinds::RuntimeSight;
@@ -150,6 +151,13 @@ impl Runtimes {
     }
 
     fn ask(&self, name: &RuntimeName, from_cache: bool) -> Result<(), BuildError> {
+        if let Some(What::Image(image)) = self.inner.recipes.get(name).map(|recipe| &recipe.what) {
+            // Its tools are built first, and are not on this shelf's way when the cache has the image.
+            let kept = from_cache && self.inner.shelf.has(&self.inner.recipes[name].digest, name);
+            if !kept && self.inner.root_of(&image.tools).is_none() {
+                self.ask(&image.tools, true)?;
+            }
+        }
         let mut state = self.inner.state();
         let asked = state.current.as_ref() == Some(name) || state.queue.iter().any(|(queued, _)| queued == name);
         // One that failed is tried again by the worker when its pause is over.
@@ -198,6 +206,7 @@ impl Runtimes {
         let named: &[String] = match &recipe.what {
             What::Runtime(runtime) => &runtime.packages,
             What::App(app) => app.debian.as_ref().map_or(&[], |debian| &debian.packages),
+            What::Image(image) => &image.packages,
         };
         let packages = |build: &Build| -> BTreeMap<String, String> {
             let told = |name: &String| named.is_empty() || named.contains(name);
@@ -240,6 +249,24 @@ impl Runtimes {
         self.part(name, None, Part::App)
     }
 
+    /// The newest finished build of an image.
+    #[must_use]
+    pub fn image(&self, name: &RuntimeName) -> Option<PathBuf> {
+        self.part(name.as_str(), None, Part::Image)
+    }
+
+    /// What the catalogue says of each image, with how it stands.
+    #[must_use]
+    pub fn images(&self) -> Vec<(ImageRecipe, Entry)> {
+        let state = self.inner.state();
+        let recipes = self.inner.recipes.values();
+        let images = recipes.filter_map(|recipe| match &recipe.what {
+            What::Image(image) => Some((image.clone(), self.entry(recipe, &state))),
+            What::Runtime(_) | What::App(_) => None,
+        });
+        images.collect()
+    }
+
     /// The finished builds of each runtime that has any, the newest first. Touches no disk.
     #[must_use]
     pub fn shelf(&self) -> BTreeMap<RuntimeName, Vec<String>> {
@@ -265,6 +292,7 @@ impl Runtimes {
             Part::Runtime => matches!(recipe.what, What::Runtime(_)),
             Part::Template => build.template,
             Part::App => matches!(recipe.what, What::App(_)),
+            Part::Image => matches!(recipe.what, What::Image(_)),
         };
         fits.then(|| self.inner.shelf.path(part, build))
     }
@@ -295,11 +323,7 @@ impl Runtimes {
             if serves || in_use || pinned.contains(&(old.name.clone(), old.build.clone())) {
                 continue;
             }
-            let main = match recipe.what {
-                What::Runtime(_) => Part::Runtime,
-                What::App(_) => Part::App,
-            };
-            self.inner.shelf.remove(main, &old)?;
+            self.inner.shelf.remove(recipe.what.main(), &old)?;
             state.ready.retain(|build| !(build.name == old.name && build.build == old.build));
             removed.push(format!("{}@{}", old.name, old.build));
         }
@@ -418,10 +442,7 @@ impl Inner {
         let log = self.log(&recipe.name);
         fs::write(&log, b"").map_err(BuildError::io("beginning the build's log"))?;
         let tools = Tools { log: &log, stop: &self.stop };
-        let main = match recipe.what {
-            What::Runtime(_) => Part::Runtime,
-            What::App(_) => Part::App,
-        };
+        let main = recipe.what.main();
         let _held = self.shelf.hold(&recipe.name, tools)?;
         if from_cache {
             match self.shelf.fetch(main, &recipe.digest, &recipe.name, tools) {
@@ -444,6 +465,13 @@ impl Inner {
         built
     }
 
+    /// The root of the newest build of a runtime.
+    fn root_of(&self, runtime: &RuntimeName) -> Option<PathBuf> {
+        let state = self.state();
+        let build = state.newest(self.recipes.get(runtime)?)?;
+        Some(self.shelf.path(Part::Runtime, build))
+    }
+
     fn build_fresh(&self, recipe: &Recipe, main: Part, work: &Path, tools: Tools<'_>) -> Result<Build, BuildError> {
         let began = Instant::now();
         let target = self.shelf.fresh(main, &recipe.name)?;
@@ -454,12 +482,18 @@ impl Inner {
                 let packages = build::runtime(runtime, &mirror, &target, work, tools)?;
                 if let Some(wish) = &runtime.template {
                     let template = self.shelf.fresh(Part::Template, &recipe.name)?;
-                    template::make(&target, &template, &wish.script, tools)?;
+                    template::make(&target, &template, &wish.script, None, tools)?;
                     has_template = true;
                 }
                 packages
             }
             What::App(app) => app::build(app, || Mirror::of_machine(&self.apt), &target, work, tools)?,
+            What::Image(image) => {
+                let root = self.root_of(&image.tools).ok_or_else(|| {
+                    BuildError::Machine(format!("{}, which has the tools, is not built", image.tools))
+                })?;
+                image::build(image, &Mirror::of_machine(&self.apt)?, &root, &target, work, tools)?
+            }
         };
         let mut size = self.shelf.seal(main, &recipe.name)?;
         if has_template {

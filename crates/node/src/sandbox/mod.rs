@@ -62,7 +62,7 @@ use std::time::Duration;
 /// Longest wait for the end of something that was told to end, so that a step stays within its two seconds.
 const END_WAIT: Duration = Duration::from_millis(1_500);
 
-/// How long [`Sandboxes::close`] waits for services to end by themselves.
+/// How long [`Sandboxes::close`] waits for services to end by themselves, where none of them asks for more.
 const CLOSE_WAIT: Duration = Duration::from_secs(30);
 
 /// Failures of a service in a row after which it is shown as failing even while it waits for the next connection.
@@ -242,16 +242,20 @@ impl Sandboxes {
     }
 
     /// Takes a service and its socket away. What the edge reaches is killed; what only the solution itself reaches, a
-    /// database, is told to end and killed when its time is up.
+    /// database, is told to end and killed when its time is up. The end of one that stays is long work: a later look shows it.
     ///
     /// # Errors
     /// When it has not ended within one and a half seconds; it goes on ending.
     pub fn service_drop(&self, number: Number, role: &str) -> Result<(), SandboxError> {
         let key = key(number, role)?;
         let mut state = self.shared.lock();
+        let stays = state.services.get(&key).is_some_and(|slot| slot.service.stays());
         self.shared
             .drop_service(&mut state, &key)
             .map_err(|source| SandboxError::Machine { what: "taking a socket away", source })?;
+        if stays {
+            return Ok(());
+        }
         let gone = self.shared.wait_until(state, END_WAIT, |state| !state.services.contains_key(&key));
         self.shared.tidy(&self.shared.lock(), number);
         if gone { Ok(()) } else { Err(SandboxError::Ending(key.1)) }
@@ -317,7 +321,9 @@ impl Sandboxes {
             };
             let runtime = slot.service.sandbox.runtime.clone();
             let build = slot.running().map(|running| running.build.clone());
-            (role.clone(), ServiceSight { digest: slot.digest.clone(), state, runtime, build })
+            let gone = slot.leaving && slot.service.stays();
+            let digest = if gone { String::new() } else { slot.digest.clone() };
+            (role.clone(), ServiceSight { digest, state, runtime, build })
         });
         let tasks = state.tasks_of(number).map(|((_, name), slot)| {
             let failed = match &slot.phase {
@@ -348,6 +354,7 @@ impl Sandboxes {
             state.held.insert(number);
         } else {
             state.held.remove(&number);
+            self.shared.listen_again(&mut state, number);
         }
     }
 
@@ -512,7 +519,8 @@ impl Sandboxes {
                 shared.forget_task(&mut state, task);
             }
             let quiet = |state: &state::State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
-            if !shared.wait_until(state, CLOSE_WAIT, quiet) {
+            let patience = patience(&state, &keys);
+            if !shared.wait_until(state, patience, quiet) {
                 tracing::warn!("some services did not end in time and are killed");
             }
         }
@@ -560,6 +568,12 @@ impl Drop for Sandboxes {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// How long to wait for services to end by themselves: as long as the slowest of them may take.
+fn patience(state: &state::State, keys: &[Key]) -> Duration {
+    let asked = keys.iter().filter_map(|key| state.services.get(key)).map(|slot| slot.service.stop_s).max();
+    CLOSE_WAIT.max(Duration::from_secs(asked.unwrap_or(0).into()) + END_WAIT)
 }
 
 fn key(number: Number, name: &str) -> Result<Key, SandboxError> {

@@ -1,7 +1,7 @@
 //! Quiet: a solution's services stand still while its volume is worked on, and whoever connects waits.
 
 use super::state::{Key, Phase, Slot, State};
-use super::{CLOSE_WAIT, END_WAIT, SandboxError, Sandboxes, socket};
+use super::{CLOSE_WAIT, END_WAIT, SandboxError, Sandboxes, patience, socket};
 use husorden_base::Number;
 use std::os::unix::net::UnixStream;
 
@@ -54,7 +54,8 @@ impl Sandboxes {
                 self.shared.stop(&mut state, key, false);
             }
             let resting = |state: &State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
-            if !self.shared.wait_until(state, CLOSE_WAIT, resting) {
+            let patience = patience(&state, &keys);
+            if !self.shared.wait_until(state, patience, resting) {
                 return Err(ending());
             }
         }

@@ -99,7 +99,7 @@ impl Shared {
                 running.served |= running.waited && !knocked;
                 running.waited |= knocked;
                 let idle = Duration::from_secs(slot.service.idle_stop_s.into());
-                if self.is_active(key, slot, busy_neighbours, &ports) {
+                if slot.service.stays() || self.is_active(key, slot, busy_neighbours, &ports) {
                     if let Phase::Running(running) = &mut slot.phase {
                         running.active = Instant::now();
                     }
@@ -238,7 +238,7 @@ impl Shared {
         let turn_away = slot.failures >= FAILURES_BEFORE_TURNING_AWAY;
         let pause = PAUSES[(slot.failures as usize - 1).min(PAUSES.len() - 1)];
         // A listener that is missing is made here too.
-        self.sleep(state, key);
+        self.rest(state, key);
         if let Some(slot) = state.services.get_mut(key) {
             slot.phase = Phase::Paused;
         }
@@ -257,5 +257,8 @@ fn starts(ears: Option<&Ears>, running: &Running) -> bool {
 
 /// How often a running service is looked at.
 pub(super) fn tick(service: &Service) -> Duration {
+    if service.stays() {
+        return TICK_MAX;
+    }
     (Duration::from_secs(service.idle_stop_s.into()) / 4).clamp(Duration::from_millis(100), TICK_MAX)
 }

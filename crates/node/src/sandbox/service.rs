@@ -47,6 +47,19 @@ impl Shared {
             .collect();
         for key in sleeping {
             self.arm(state, &key);
+            self.rise(state, &key);
+        }
+    }
+
+    /// Starts a sleeping service that runs whether anybody connects or not, as soon as it may.
+    pub(crate) fn rise(&self, state: &mut State, key: &Key) {
+        let may_start = state.may_start(key.0);
+        let Some(slot) = state.services.get_mut(key) else { return };
+        if may_start && slot.service.stays() && !slot.leaving && matches!(slot.phase, Phase::Sleeping) {
+            slot.phase = Phase::Queued;
+            slot.knocked = Instant::now();
+            self.disarm(state, key);
+            self.start_later(state, Which::Service(key.clone()));
         }
     }
 
@@ -66,8 +79,14 @@ impl Shared {
         }
     }
 
-    /// Puts a service to sleep: from here on a connection wakes it.
+    /// Puts a service to sleep: from here on a connection wakes it. One that stays starts again.
     pub(crate) fn sleep(&self, state: &mut State, key: &Key) {
+        self.rest(state, key);
+        self.rise(state, key);
+    }
+
+    /// Puts a service to sleep that is not to start before its time.
+    pub(crate) fn rest(&self, state: &mut State, key: &Key) {
         let Some(slot) = state.services.get_mut(key) else { return };
         slot.phase = Phase::Sleeping;
         self.mend_listener(state, key);
@@ -157,6 +176,7 @@ impl Shared {
         let ears = Ears::open(&self.ground, key.0, &key.1, service.reach)?;
         state.services.insert(key.clone(), Slot::new(Arc::new(service.clone()), Some(ears), true));
         self.arm(state, key);
+        self.rise(state, key);
         Ok(())
     }
 

@@ -133,7 +133,7 @@ impl Shared {
             return;
         }
         if !may_start || slot.leaving {
-            self.sleep(&mut state, key);
+            self.rest(&mut state, key);
             return;
         }
         slot.phase = Phase::Starting;

@@ -190,12 +190,18 @@ pub(crate) fn select(
 }
 
 /// A longer text.
-pub(crate) fn area(
+pub(crate) fn area(ask: &Ask, wrong: &Wrong, called: (&str, &str, &str), value: &str, required: bool) -> Markup {
+    lines(ask, wrong, called, value, required, 10_000)
+}
+
+/// A text of several lines, with the most characters that it may have.
+pub(crate) fn lines(
     ask: &Ask,
     wrong: &Wrong,
     (name, label, help): (&str, &str, &str),
     value: &str,
     required: bool,
+    max: u64,
 ) -> Markup {
     let id = id(name);
     let errors = wrong.at(name);
@@ -204,7 +210,7 @@ pub(crate) fn area(
         &Around { id: &id, label, help, optional: false },
         &errors,
         html! {
-            textarea id=(id) name=(name) rows="5" maxlength="10000" required[required]
+            textarea id=(id) name=(name) rows="5" maxlength=(max) required[required]
                 aria-describedby=[describes(&id, help, &errors)] aria-invalid=[(!errors.is_empty()).then_some("true")] { (value) }
         },
     )

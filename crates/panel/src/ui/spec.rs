@@ -1,7 +1,7 @@
 //! A form made from a kind's own JSON schema: what people are asked, what they typed, and the spec that it makes. The panel
 //! knows no kind; a field's name is its pointer into the API's request, so that what the API refuses is said at the field.
 
-use super::form::{Around, Field, Wrong, around, describes, errors_of, id, tick};
+use super::form::{Around, Field, Wrong, around, describes, errors_of, id, lines, tick};
 use super::icon::Icon;
 use crate::ask::Ask;
 use crate::form::Form;
@@ -178,7 +178,8 @@ pub(crate) fn read(form: &Form, schema: &Value, at: &str) -> Value {
                 let text = form.text(&pointer);
                 // An empty text is a wish where the default is empty too.
                 let wish = !text.is_empty() || field["default"] == "";
-                wish.then(|| json!(text))
+                // A browser ends lines in its own way.
+                wish.then(|| if field["x-lines"] == true { json!(text.replace("\r\n", "\n")) } else { json!(text) })
             }
         };
         if let Some(value) = value {
@@ -297,6 +298,10 @@ impl SpecForm<'_> {
             Shape::Several => self.several(&pointer, label, help, schema),
             Shape::Keyed => self.keyed(&pointer, label, help, schema),
             Shape::Choice => self.choice(&pointer, label, help, schema, requires(parent, name)),
+            Shape::Text if schema["x-lines"] == true => {
+                let max = schema["maxLength"].as_u64().unwrap_or(10_000);
+                lines(self.ask, self.wrong, (&pointer, label, help), typed, false, max)
+            }
             Shape::Number | Shape::Text => {
                 let email = schema["format"] == "email";
                 let number = shape(schema) == Shape::Number;

@@ -20,6 +20,7 @@ mod pages;
 mod panel;
 mod pooler;
 mod refusals;
+mod server;
 mod story;
 mod suspension;
 mod updates;

@@ -1,0 +1,212 @@
+//! QEMU, and the scripts of a server's tasks: with `files`, the only place that names the engine's tools.
+//!
+//! Everything here is text and data made from the spec. The machine is handed its listening socket as descriptor 3, on which it speaks
+//! QMP; who stands beside it (`files/machine.pl`) has a line of its own to it.
+
+use super::spec::{Firmware, Image, Spec};
+use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task};
+use husorden_base::{Bytes, RuntimeName};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Role of the machine; also the name of its socket.
+pub(super) const MACHINE: &str = "qemu";
+/// Task that makes the disk.
+pub(super) const DISK: &str = "disk";
+/// Task that makes it larger.
+pub(super) const GROW: &str = "grow";
+/// Task that makes the first settings.
+pub(super) const SEED: &str = "seed";
+/// Folders of the volume: disks; what the serial line said.
+pub(super) const FOLDERS: [&str; 2] = ["vm", "log"];
+/// Where the serial line is kept.
+pub(super) const LOG: Log = Log { folder: "log", file: "serial.log" };
+
+/// Marks on the volume.
+pub(super) mod mark {
+    /// The image that the disk was made from.
+    pub(in super::super) const IMAGE: &str = "image";
+    /// Size of the disk in bytes.
+    pub(in super::super) const DISK: &str = "disk";
+    /// Digest of the first settings.
+    pub(in super::super) const SEED: &str = "seed";
+}
+
+const GENERATED: &str = "/run/conf";
+const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// SIGTERM.
+const TERM: i32 = 15;
+/// Seconds that a guest has to power itself off, of which each turn of the wheel may be slow under emulation.
+const POWER_OFF_S: u32 = 60;
+/// Seconds after which whatever is left is killed: the plug has been pulled by then.
+const STOP_S: u32 = POWER_OFF_S + 20;
+/// Memory for translated code, in MiB.
+const TRANSLATED_MIB: u32 = 128;
+/// What the machine needs beside the guest's memory: translated code, its own, and pages of the disk on their way.
+const BESIDE: Bytes = Bytes::mib(512);
+/// Processes and threads: virtual processors, and threads that read and write. 64 were too few for a backup.
+const PIDS: u32 = 256;
+const DISK_THREADS: u32 = 32;
+
+/// The runtime that servers run on.
+pub(super) fn runtime() -> RuntimeName {
+    "qemu".parse().expect("a catalogue name")
+}
+
+impl Image {
+    /// Its entry in the catalogue.
+    pub(super) fn catalogue(self) -> RuntimeName {
+        self.word().parse().expect("a catalogue name")
+    }
+}
+
+/// The machine.
+pub(super) fn machine(spec: &Spec) -> Service {
+    let keeper = format!("{GENERATED}/machine.pl");
+    let mut argv = words(&["/usr/bin/perl", &keeper, spec.restart.word(), &POWER_OFF_S.to_string()]);
+    argv.extend(qemu(spec));
+    let mut sandbox = sandbox(Limits {
+        memory: Bytes(spec.memory.0 + BESIDE.0),
+        cpu_percent: spec.cores * 100,
+        pids: PIDS,
+        io: Io::default(),
+    });
+    sandbox.argv = argv;
+    sandbox.binds.push(folder("log", "/srv/log"));
+    sandbox.files.insert(keeper, include_str!("files/machine.pl").to_owned());
+    Service {
+        sandbox,
+        reach: Reach::Own,
+        idle_stop_s: Service::STAYS,
+        stop_s: STOP_S,
+        stop_signal: TERM,
+        live: Live::default(),
+        fill: BTreeMap::new(),
+    }
+}
+
+/// QEMU's own words.
+fn qemu(spec: &Spec) -> Vec<String> {
+    let mut argv = words(&["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"]);
+    let mut say = |option: &str, value: String| argv.extend([option.to_owned(), value]);
+    say("-machine", "q35".to_owned());
+    // Whether the machine can do better is decided by a boot that went well, and there is none yet.
+    say("-accel", format!("tcg,thread=multi,tb-size={TRANSLATED_MIB}"));
+    say("-cpu", "max".to_owned());
+    say("-smp", spec.cores.to_string());
+    say("-m", format!("{}M", spec.memory.0 >> 20));
+    say("-rtc", "base=utc".to_owned());
+    say("-boot", "strict=on".to_owned());
+    say("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".to_owned());
+    say("-object", format!("main-loop,id=main-loop,thread-pool-max={DISK_THREADS}"));
+    say("-device", "virtio-rng-pci,id=random".to_owned());
+    if spec.firmware == Firmware::Uefi {
+        say("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}"));
+        say("-drive", "if=pflash,unit=1,format=raw,file=/srv/vm/vars.fd".to_owned());
+    }
+    // Buffered: what a guest writes past the page cache would not fit the checksums of the filesystem beneath.
+    say(
+        "-blockdev",
+        "driver=file,node-name=disk-file,filename=/srv/vm/disk.raw,cache.direct=off,discard=unmap".to_owned(),
+    );
+    say(
+        "-blockdev",
+        "driver=raw,node-name=disk,file=disk-file,cache.direct=off,discard=unmap,detect-zeroes=unmap".to_owned(),
+    );
+    say(
+        "-device",
+        "virtio-blk-pci,id=disk0,drive=disk,bootindex=1,write-cache=on,werror=stop,rerror=report".to_owned(),
+    );
+    say("-blockdev", "driver=file,node-name=seed-file,filename=/srv/vm/seed.iso,read-only=on".to_owned());
+    say("-blockdev", "driver=raw,node-name=seed,file=seed-file,read-only=on".to_owned());
+    say("-device", "virtio-blk-pci,id=seed0,drive=seed".to_owned());
+    say("-chardev", "socket,id=serial,fd=SERIAL".to_owned());
+    say("-serial", "chardev:serial".to_owned());
+    say("-chardev", "socket,id=control,fd=CONTROL".to_owned());
+    say("-mon", "chardev=control,mode=control".to_owned());
+    say("-chardev", "socket,id=qmp,fd=3,server=on,wait=off".to_owned());
+    say("-mon", "chardev=qmp,mode=control".to_owned());
+    argv
+}
+
+/// Makes the disk from the image.
+pub(super) fn disk(spec: &Spec) -> Task {
+    let mut sandbox = for_tasks(DISK, include_str!("files/disk.sh"));
+    sandbox.env.insert("DISK_BYTES".to_owned(), spec.disk.0.to_string());
+    sandbox.binds.push(Bind { from: Place::Image(spec.image.catalogue()), to: "/run/image".to_owned(), write: false });
+    let marks = [(mark::DISK, spec.disk.0.to_string()), (mark::IMAGE, spec.image.word().to_owned())];
+    task(DISK, sandbox, String::new(), &marks)
+}
+
+/// Makes the disk larger.
+pub(super) fn grow(spec: &Spec) -> Task {
+    let mut sandbox = for_tasks(GROW, include_str!("files/grow.sh"));
+    sandbox.env.insert("DISK_BYTES".to_owned(), spec.disk.0.to_string());
+    task(GROW, sandbox, String::new(), &[(mark::DISK, spec.disk.0.to_string())])
+}
+
+/// What tells first settings from others, and so a copy of a server from the one it was copied from.
+pub(super) fn seed_digest(order: &Order, spec: &Spec) -> String {
+    Sha256::digest(settings(order, spec)).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes the first settings.
+pub(super) fn seed(order: &Order, spec: &Spec) -> Task {
+    let sandbox = for_tasks(SEED, include_str!("files/seed.sh"));
+    task(SEED, sandbox, settings(order, spec), &[(mark::SEED, seed_digest(order, spec))])
+}
+
+/// Keys and user data, as `files/seed.sh` reads them.
+fn settings(order: &Order, spec: &Spec) -> String {
+    let keys: String = spec.keys.iter().map(|key| format!("  - {}\n", quoted(key))).collect();
+    let keys = if keys.is_empty() { "public-keys: []\n".to_owned() } else { format!("public-keys:\n{keys}") };
+    let user_data = if spec.user_data.is_empty() { "#cloud-config\n{}\n" } else { spec.user_data.as_str() };
+    format!("instance-id: \"{}\"\n{keys}\0{user_data}", order.solution)
+}
+
+/// A text as YAML and JSON quote it.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text has a JSON form")
+}
+
+/// Asks the machine whether it runs.
+pub(super) fn proof() -> Task {
+    let mut sandbox = for_tasks("proof", include_str!("files/proof.sh"));
+    sandbox.binds.push(Bind { from: Place::Sockets, to: "/run/s".to_owned(), write: false });
+    task("proof", sandbox, String::new(), &[])
+}
+
+fn task(name: &str, sandbox: Sandbox, stdin: String, marks: &[(&str, String)]) -> Task {
+    let marks = marks.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    Task { name: name.to_owned(), sandbox, stdin, marks, limit_s: 600 }
+}
+
+fn for_tasks(name: &str, script: &str) -> Sandbox {
+    let path = format!("{GENERATED}/{name}.sh");
+    let mut sandbox = sandbox(Limits { memory: Bytes::mib(256), cpu_percent: 100, pids: 32, io: Io::BACKGROUND });
+    sandbox.argv = words(&["/bin/sh", &path]);
+    sandbox.files.insert(path, script.to_owned());
+    sandbox
+}
+
+fn sandbox(limits: Limits) -> Sandbox {
+    let env = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")];
+    Sandbox {
+        runtime: runtime(),
+        argv: Vec::new(),
+        env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        cwd: "/".to_owned(),
+        binds: vec![folder("vm", "/srv/vm")],
+        files: BTreeMap::new(),
+        limits,
+        network: Network::Nothing,
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn folder(name: &str, to: &str) -> Bind {
+    Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true }
+}

@@ -1,0 +1,150 @@
+//! The plan of a server: pure, from an order and a sight to steps. While it is to run, one line of tasks; the first that is not done
+//! runs, one at a time:
+//!
+//! ```text
+//! disk | grow → seed
+//! ```
+//!
+//! The machine is powered off before anything works on its disk, and set when the disk is as wished.
+
+use super::engine::{self, MACHINE, mark};
+use super::spec::Spec;
+use super::words;
+use crate::{Order, Plan, RuntimeSight, ServiceSight, ServiceState, Sight, Standing, Step, Task, VolumeSight, Waiting};
+use husorden_base::{Bytes, RuntimeName};
+
+/// What to do next.
+pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
+    match (order.standing(), Spec::stored(&order.spec)) {
+        (Standing::Going, _) => gone(order, sight),
+        (Standing::Stopped | Standing::Closed(_), spec) => {
+            let mut steps = quiet(sight);
+            let waiting = ending(sight).or(spec.as_ref().err().map(|_| words::unreadable()));
+            if let (Ok(spec), true) = (&spec, sight.volume != VolumeSight::Absent) {
+                steps.extend(volume(spec, sight));
+            }
+            Plan { steps, waiting }
+        }
+        (Standing::Open, Ok(spec)) => run(order, &spec, sight),
+        (Standing::Open, Err(_)) => Plan { steps: Vec::new(), waiting: Some(words::unreadable()) },
+    }
+}
+
+/// On its way out: off, then retained, and destroyed only when the retention time is over.
+fn gone(order: &Order, sight: &Sight) -> Plan {
+    let mut steps = quiet(sight);
+    if sight.port.is_some() {
+        steps.push(Step::PortDrop);
+    }
+    // The volume is touched only after a look that shows nothing at work on it.
+    if steps.is_empty() && sight.services.is_empty() {
+        match sight.volume {
+            VolumeSight::Live { .. } => steps.push(Step::VolumeRetain),
+            VolumeSight::Retained if order.expired => steps.push(Step::VolumeDestroy),
+            VolumeSight::Retained | VolumeSight::Absent => {}
+        }
+    }
+    Plan { steps, waiting: ending(sight) }
+}
+
+/// Nothing runs, and what failed is forgotten.
+fn quiet(sight: &Sight) -> Vec<Step> {
+    let services = sight.services.iter().filter(|(_, seen)| !seen.leaves());
+    let services = services.map(|(role, _)| Step::ServiceDrop { role: role.clone() });
+    let tasks = sight.tasks.keys().map(|name| Step::TaskForget { name: name.clone() });
+    services.chain(tasks).collect()
+}
+
+/// That something was told to end and has not yet: a guest takes its time.
+fn ending(sight: &Sight) -> Option<Waiting> {
+    let leaves = sight.services.values().any(ServiceSight::leaves);
+    leaves.then(|| Waiting::Work { text: words::ending() })
+}
+
+/// What the volume lacks, if anything.
+fn volume(spec: &Spec, sight: &Sight) -> Option<Step> {
+    let (limit, reserve) = (spec.volume(), Bytes(0));
+    match sight.volume {
+        VolumeSight::Absent => {
+            let folders = engine::FOLDERS.map(str::to_owned).to_vec();
+            Some(Step::VolumeCreate { limit, reserve, folders })
+        }
+        VolumeSight::Retained => Some(Step::VolumeRevive),
+        VolumeSight::Live { limit: held } if held != limit => Some(Step::VolumeLimit { limit, reserve }),
+        VolumeSight::Live { .. } => None,
+    }
+}
+
+/// What is to be done on the volume next, and whether the machine must be off for it.
+fn due(order: &Order, spec: &Spec, sight: &Sight) -> Option<(Task, bool)> {
+    let marked = |key: &str| sight.marks.get(key).map(String::as_str);
+    if marked(mark::IMAGE) != Some(spec.image.word()) {
+        return Some((engine::disk(spec), true));
+    }
+    // A volume that came back may hold a larger disk than is wished; it stays as it is.
+    if marked(mark::DISK).and_then(|bytes| bytes.parse::<u64>().ok()).is_none_or(|bytes| bytes < spec.disk.0) {
+        return Some((engine::grow(spec), true));
+    }
+    // One that runs has read its settings; one that does not starts on what is wished, so that a copy never starts as the other.
+    let off = !sight.services.contains_key(MACHINE);
+    (marked(mark::SEED) != Some(engine::seed_digest(order, spec).as_str())).then(|| (engine::seed(order, spec), off))
+}
+
+fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
+    let mut steps = Vec::new();
+    let mut waiting = ending(sight);
+    let live = matches!(sight.volume, VolumeSight::Live { .. });
+    let due = live.then(|| due(order, spec, sight)).flatten();
+    let off = !live || due.as_ref().is_some_and(|(_, off)| *off);
+    let machine = engine::machine(spec);
+
+    // Take-downs.
+    for (role, seen) in sight.services.iter().filter(|(role, _)| off || *role != MACHINE) {
+        if !seen.leaves() {
+            steps.push(Step::ServiceDrop { role: role.clone() });
+        }
+    }
+    let still_due =
+        |name: &str, digest: &str| due.as_ref().is_some_and(|(task, _)| task.name == name && task.digest() == digest);
+    let done = sight.tasks.iter().filter(|(name, seen)| !still_due(name, &seen.digest));
+    steps.extend(done.map(|(name, _)| Step::TaskForget { name: name.clone() }));
+    if sight.port.is_some() {
+        steps.push(Step::PortDrop);
+    }
+    // Build-ups.
+    steps.extend(volume(spec, sight));
+    let images = due.iter().filter(|(task, _)| task.name == engine::DISK).map(|_| spec.image.catalogue());
+    for name in std::iter::once(engine::runtime()).chain(images) {
+        match sight.runtimes.get(&name) {
+            Some(RuntimeSight::Ready) => {}
+            None | Some(RuntimeSight::Absent) => steps.push(Step::Runtime { name }),
+            Some(RuntimeSight::Building) => waiting = Some(Waiting::Work { text: words::building(&name) }),
+            Some(RuntimeSight::Failed { .. }) => waiting = Some(Waiting::Work { text: words::build_failed(&name) }),
+        }
+    }
+    let built = |name: &RuntimeName| sight.runtimes.get(name) == Some(&RuntimeSight::Ready);
+    if let Some((task, off)) = &due {
+        let seen = sight.tasks.get(&task.name).filter(|seen| seen.digest == task.digest());
+        if let Some(reason) = seen.and_then(|seen| seen.failed.as_ref()) {
+            waiting = Some(Waiting::Trouble { text: words::failed(&task.name, reason) });
+        } else {
+            let ready = built(&engine::runtime()) && (task.name != engine::DISK || built(&spec.image.catalogue()));
+            // A look must have shown that the machine is off.
+            let free = steps.is_empty() && (!*off || sight.services.is_empty());
+            if ready && free && seen.is_none() {
+                steps.push(Step::Task { task: Box::new(task.clone()) });
+            }
+            waiting.get_or_insert(Waiting::Work { text: words::working(&task.name) });
+        }
+    }
+    if !off && built(&engine::runtime()) {
+        let seen = sight.services.get(MACHINE);
+        if seen.map(|seen| &seen.digest) != Some(&machine.digest()) && !seen.is_some_and(ServiceSight::leaves) {
+            steps.push(Step::Service { role: MACHINE.to_owned(), service: Box::new(machine) });
+        }
+        if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {
+            waiting = Some(Waiting::Trouble { text: words::failing(reason) });
+        }
+    }
+    Plan { steps, waiting }
+}

@@ -1,0 +1,45 @@
+//! When a server's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
+
+use super::engine;
+use super::spec::Spec;
+use crate::{Order, RuntimeSight, Sight, Standing, VolumeSight};
+
+/// What is missing, if anything.
+pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
+    if !sight.tasks.is_empty() {
+        return Err(format!("tasks are left: {:?}", sight.tasks.keys().collect::<Vec<_>>()));
+    }
+    let services: Vec<(&str, &str)> =
+        sight.services.iter().map(|(role, seen)| (role.as_str(), seen.digest.as_str())).collect();
+    if order.standing() == Standing::Going {
+        same("services", &services, &Vec::new())?;
+        same("port", &sight.port, &None)?;
+        return match (&sight.volume, order.expired) {
+            (VolumeSight::Absent, _) | (VolumeSight::Retained, false) => Ok(()),
+            (volume, expired) => Err(format!("volume is {volume:?}, expired: {expired}")),
+        };
+    }
+    let spec = Spec::stored(&order.spec).map_err(|error| error.to_string())?;
+    let whole = VolumeSight::Live { limit: spec.volume() };
+    if order.standing() != Standing::Open {
+        same("services", &services, &Vec::new())?;
+        return if sight.volume == VolumeSight::Absent { Ok(()) } else { same("volume", &sight.volume, &whole) };
+    }
+    same("volume", &sight.volume, &whole)?;
+    same("port", &sight.port, &None)?;
+    let marked = |key: &str| sight.marks.get(key).map_or("", String::as_str);
+    same("the image of the disk", &marked("image"), &spec.image.word())?;
+    if marked("disk").parse().unwrap_or(0) < spec.disk.0 {
+        return Err(format!("the disk has {:?} bytes, not {}", marked("disk"), spec.disk.0));
+    }
+    same("first settings", &marked("seed"), &engine::seed_digest(order, &spec).as_str())?;
+    same("services", &services, &vec![("qemu", engine::machine(&spec).digest().as_str())])?;
+    match sight.runtimes.get(&engine::runtime()) {
+        Some(RuntimeSight::Ready) => Ok(()),
+        other => Err(format!("the runtime is {other:?}")),
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, wanted: &T) -> Result<(), String> {
+    if seen == wanted { Ok(()) } else { Err(format!("{what} is {seen:?}, not {wanted:?}")) }
+}

@@ -1,0 +1,79 @@
+//! The form of a server as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
+
+use super::spec::{CORES, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, RESTARTS, ROOM, USER_DATA_BYTES_MAX};
+use super::{card, keys};
+use crate::schema::{choice_with, field, number, order, size};
+use crate::window;
+use husorden_base::Bytes;
+use serde_json::{Value, json};
+
+/// The order in which people are asked.
+const ORDER: [&str; 9] =
+    ["image", "cores", "memory", "disk", "snapshot_room", "keys", "user_data", "restart", "firmware"];
+
+/// JSON Schema (2020-12) of the form.
+pub(super) fn schema() -> Value {
+    let called = card::names();
+    let mut room = size(&ROOM, Bytes::gib(5));
+    // Half of the disk, whatever its size, while nothing is said.
+    room.as_object_mut().map(|room| room.remove("default"));
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "title": "Server",
+        "description": "A virtual machine of one's own, started by its own disk. It has no network yet: it is reached by its serial log alone.",
+        "x-da": {"title": "Server", "description": "Sin egen virtuelle maskine, startet af sin egen disk. Den har endnu intet netværk: den ses kun gennem sin serielle log."},
+        "additionalProperties": false,
+        "required": [],
+        "properties": {
+            "image": field(
+                choice_with(&IMAGES, &called, "debian-13"),
+                ("Image", "What the disk is made from. Another image makes the disk anew: what it held stays in a snapshot that is taken first."),
+                ("Aftryk", "Det, disken laves af. Et andet aftryk laver disken om: det, den rummede, bliver i et øjebliksbillede, der tages først."),
+            ),
+            "cores": field(
+                number(&CORES, 1),
+                ("Cores", "Virtual processors. A change turns the server off and on."),
+                ("Kerner", "Virtuelle processorer. En ændring slukker og tænder serveren."),
+            ),
+            "memory": field(
+                size(&MEMORY, Bytes::gib(1)),
+                ("Memory", "Memory that the server sees. A change turns it off and on."),
+                ("Hukommelse", "Den hukommelse, serveren ser. En ændring slukker og tænder den."),
+            ),
+            "disk": field(
+                size(&DISK, Bytes::gib(10)),
+                ("Disk", "The disk that the server sees. It can grow, which turns the server off and on, and never shrink."),
+                ("Disk", "Den disk, serveren ser. Den kan vokse, hvad der slukker og tænder serveren, og aldrig blive mindre."),
+            ),
+            "snapshot_room": field(
+                room,
+                ("Room for snapshots", "What snapshots may hold beside the disk. Half of the disk when nothing is said."),
+                ("Plads til øjebliksbilleder", "Det, øjebliksbilleder må fylde ved siden af disken. Halvdelen af disken, når intet er sagt."),
+            ),
+            "keys": field(
+                json!({"type": "array", "maxItems": KEYS_MAX, "default": [], "items": {"type": "string", "maxLength": keys::CHARS_MAX}}),
+                ("SSH keys", "Public keys that may log in, one a line, as ssh-keygen writes them. They are read when the server starts from its image for the first time."),
+                ("SSH-nøgler", "Offentlige nøgler, der må logge ind, én pr. linje, som ssh-keygen skriver dem. De læses, første gang serveren starter fra sit aftryk."),
+            ),
+            "user_data": field(
+                json!({"type": "string", "maxLength": USER_DATA_BYTES_MAX, "default": "", "x-lines": true}),
+                ("User data", "Handed to cloud-init when the server starts from its image for the first time: a script, or #cloud-config. At most 32 KiB. It is kept as it is, so put no secrets in it."),
+                ("Brugerdata", "Gives til cloud-init, første gang serveren starter fra sit aftryk: et script eller #cloud-config. Højst 32 KiB. Det gemmes, som det er, så læg ingen hemmeligheder i det."),
+            ),
+            "restart": field(
+                choice_with(&RESTARTS, &called, "on-failure"),
+                ("Started again", "Whether the server is started again when it has ended by itself."),
+                ("Startes igen", "Om serveren startes igen, når den er standset af sig selv."),
+            ),
+            "firmware": field(
+                choice_with(&FIRMWARES, &called, "bios"),
+                ("Firmware", "What starts the disk's own loader. Images of the catalogue start by either."),
+                ("Firmware", "Det, der starter diskens egen indlæser. Katalogets aftryk starter med begge."),
+            ),
+            "maintenance": window::schema(),
+        }
+    });
+    order(&mut schema["properties"], &ORDER);
+    schema
+}

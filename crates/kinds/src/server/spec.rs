@@ -1,0 +1,211 @@
+//! The spec of a server: what a customer may ask for, read strictly from a form.
+
+use super::keys;
+use crate::form::Form;
+use crate::window::{self, Window};
+use husorden_base::{Bytes, FieldError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::ops::RangeInclusive;
+
+/// Virtual processors.
+pub(super) const CORES: RangeInclusive<u32> = 1..=32;
+/// Memory that the guest sees.
+pub(super) const MEMORY: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(256);
+/// Size of the disk that the guest sees.
+pub(super) const DISK: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(2000);
+/// Room for snapshots beside the disk.
+pub(super) const ROOM: RangeInclusive<Bytes> = Bytes::mib(64)..=Bytes::gib(2000);
+/// Public keys.
+pub(super) const KEYS_MAX: usize = 50;
+/// User data, in bytes: what other clouds take.
+pub(super) const USER_DATA_BYTES_MAX: usize = 32 << 10;
+/// Room for what the platform keeps beside the disk: logs, first settings, what the firmware remembers.
+const OWN: Bytes = Bytes::mib(32);
+/// UEFI itself needs so much before anything starts.
+const UEFI_MEMORY_MIN: Bytes = Bytes::mib(256);
+
+/// What a disk is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Image {
+    #[serde(rename = "debian-13")]
+    Debian13,
+    #[serde(rename = "debian-12")]
+    Debian12,
+    #[serde(rename = "tiny")]
+    Tiny,
+}
+
+/// Words of the form, in the order they are shown; they are entries of the catalogue.
+pub(super) const IMAGES: [(&str, Image); 3] =
+    [("debian-13", Image::Debian13), ("debian-12", Image::Debian12), ("tiny", Image::Tiny)];
+
+impl Image {
+    pub(super) fn word(self) -> &'static str {
+        IMAGES.iter().find(|(_, image)| *image == self).expect("every image stands in the list").0
+    }
+
+    /// The smallest disk that it fits on.
+    pub(super) fn disk_min(self) -> Bytes {
+        match self {
+            Self::Debian13 | Self::Debian12 => Bytes::gib(2),
+            Self::Tiny => *DISK.start(),
+        }
+    }
+}
+
+/// What starts the disk's loader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Firmware {
+    Bios,
+    Uefi,
+}
+
+/// Words of the form, in the order they are shown.
+pub(super) const FIRMWARES: [(&str, Firmware); 2] = [("bios", Firmware::Bios), ("uefi", Firmware::Uefi)];
+
+/// Whether a server that ended by itself is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Restart {
+    /// When its machine crashed; one that powered itself off stays off.
+    OnFailure,
+    /// Whatever ended it.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// Words of the form, in the order they are shown.
+pub(super) const RESTARTS: [(&str, Restart); 3] =
+    [("on-failure", Restart::OnFailure), ("always", Restart::Always), ("never", Restart::Never)];
+
+impl Restart {
+    pub(super) fn word(self) -> &'static str {
+        RESTARTS.iter().find(|(_, restart)| *restart == self).expect("every choice stands in the list").0
+    }
+}
+
+/// Everything a server is asked to be. Stored as it stands, with every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    pub(super) image: Image,
+    pub(super) cores: u32,
+    pub(super) memory: Bytes,
+    pub(super) disk: Bytes,
+    pub(super) snapshot_room: Bytes,
+    pub(super) keys: Vec<String>,
+    pub(super) user_data: String,
+    pub(super) firmware: Firmware,
+    pub(super) restart: Restart,
+    #[serde(default)]
+    pub(super) maintenance: Window,
+}
+
+impl Spec {
+    /// Reads a stored spec.
+    pub(super) fn stored(value: &Value) -> Result<Self, serde_json::Error> {
+        Self::deserialize(value)
+    }
+
+    /// All that its volume may hold.
+    pub(super) fn volume(&self) -> Bytes {
+        Bytes(self.disk.0 + self.snapshot_room.0 + OWN.0)
+    }
+
+    /// Reads a form. A field that the form does not name keeps its value from `before`, or takes its default.
+    pub(super) fn parse(form: &Value, stored: Option<&Value>) -> Result<Self, Vec<FieldError>> {
+        let before = stored.and_then(|value| Self::stored(value).ok());
+        let before = before.as_ref();
+        let mut form = Form::new(form, "");
+        let image = form.choice("image", &IMAGES, before.map_or(Image::Debian13, |spec| spec.image));
+        let cores = form.number("cores", CORES, before.map_or(1, |spec| spec.cores));
+        let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::gib(1), |spec| spec.memory));
+        let disk = form.bytes("disk", DISK, before.map_or(Bytes::gib(10), |spec| spec.disk));
+        let half = Bytes(disk.0 / 2).clamp(*ROOM.start(), *ROOM.end());
+        let snapshot_room = form.bytes("snapshot_room", ROOM, before.map_or(half, |spec| spec.snapshot_room));
+        let keys = keys(&mut form, before);
+        let user_data = user_data(&mut form, before);
+        let firmware = form.choice("firmware", &FIRMWARES, before.map_or(Firmware::Bios, |spec| spec.firmware));
+        let restart = form.choice("restart", &RESTARTS, before.map_or(Restart::OnFailure, |spec| spec.restart));
+        let maintenance = window::read(&mut form, stored);
+        for (name, size, unit) in [("memory", memory, "MiB"), ("disk", disk, "MiB")] {
+            if !size.0.is_multiple_of(Bytes::mib(1).0) {
+                form.refuse(
+                    &format!("/{name}"),
+                    format!("Her ventes hele {unit}, såsom \"512 {unit}\"."),
+                    format!("Whole {unit} are expected here, such as \"512 {unit}\"."),
+                );
+            }
+        }
+        if firmware == Firmware::Uefi && memory < UEFI_MEMORY_MIN {
+            form.refuse(
+                "/memory",
+                format!("UEFI skal have mindst {UEFI_MEMORY_MIN}."),
+                format!("UEFI needs at least {UEFI_MEMORY_MIN}."),
+            );
+        }
+        if disk < image.disk_min() {
+            let (word, least) = (image.word(), image.disk_min());
+            form.refuse(
+                "/disk",
+                format!("{word} skal have mindst {least}."),
+                format!("{word} needs at least {least}."),
+            );
+        }
+        if let Some(before) = before.filter(|before| disk < before.disk) {
+            form.refuse(
+                "/disk",
+                format!("En disk kan kun vokse; den er {}. Lav en ny server for at få en mindre.", before.disk),
+                format!("A disk can only grow; it is {}. Make a new server to have a smaller one.", before.disk),
+            );
+        }
+        let wrong = form.finish();
+        let spec = Self { image, cores, memory, disk, snapshot_room, keys, user_data, firmware, restart, maintenance };
+        if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
+    }
+}
+
+fn keys(form: &mut Form<'_>, before: Option<&Spec>) -> Vec<String> {
+    let Some(value) = form.get("keys") else {
+        let kept = before.filter(|_| !form.names("keys"));
+        return kept.map(|before| before.keys.clone()).unwrap_or_default();
+    };
+    let Some(list) = value.as_array() else {
+        form.refuse("/keys", "Her ventes en liste af nøgler.", "A list of keys is expected here.");
+        return Vec::new();
+    };
+    if list.len() > KEYS_MAX {
+        form.refuse("/keys", format!("Højst {KEYS_MAX} nøgler."), format!("At most {KEYS_MAX} keys."));
+        return Vec::new();
+    }
+    let mut read: Vec<String> = Vec::new();
+    for (index, item) in list.iter().enumerate() {
+        match keys::parse(item.as_str().unwrap_or_default()) {
+            Ok(key) if read.contains(&key) => {}
+            Ok(key) => read.push(key),
+            Err(why) => form.refuse(&format!("/keys/{index}"), why.da, why.en),
+        }
+    }
+    read
+}
+
+fn user_data(form: &mut Form<'_>, before: Option<&Spec>) -> String {
+    let Some(text) = form.text("user_data") else {
+        let kept = before.filter(|_| !form.names("user_data"));
+        return kept.map(|before| before.user_data.clone()).unwrap_or_default();
+    };
+    if text.len() > USER_DATA_BYTES_MAX {
+        let (is, most) = (text.len(), USER_DATA_BYTES_MAX);
+        form.refuse(
+            "/user_data",
+            format!("Det er {is} byte; der er plads til {most}."),
+            format!("That is {is} bytes; there is room for {most}."),
+        );
+    } else if text.contains('\0') {
+        form.refuse("/user_data", "Her ventes tekst.", "Text is expected here.");
+    }
+    text.to_owned()
+}

@@ -1,0 +1,34 @@
+//! Tests of the server: forms, what is generated, and the plan from every small state.
+
+mod forms;
+mod generated;
+mod states;
+
+use super::Server;
+use crate::{Aim, Kind, Order};
+use husorden_base::{Number, SolutionId};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A public key of a pair that is nobody's.
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAswVXqfxOkOM1h9osfsETZbgKXK7xQ5XoOozfIXPGGG anna@shop.example";
+
+/// A spec from a form that holds.
+fn spec(form: &Value) -> Value {
+    Server.parse(form, None).expect("the form holds")
+}
+
+fn order(form: &Value) -> Order {
+    Order {
+        solution: SolutionId(uuid::Uuid::nil()),
+        number: Number::new(7).expect("7 is a number"),
+        aim: Aim::Run,
+        spec: spec(form),
+        credentials: BTreeMap::new(),
+        uses: None,
+        guests: Vec::new(),
+        closed: None,
+        expired: false,
+        window: false,
+    }
+}

@@ -1,0 +1,105 @@
+//! What a form may say, and what is refused where.
+
+use super::super::spec::USER_DATA_BYTES_MAX;
+use super::{KEY, spec};
+use crate::Kind;
+use crate::server::Server;
+use husorden_base::Bytes;
+use serde_json::{Value, json};
+
+fn wrong(form: &Value, before: Option<&Value>) -> Vec<String> {
+    let wrong = Server.parse(form, before).expect_err("it is refused");
+    let mut pointers: Vec<String> = wrong.into_iter().map(|field| field.pointer).collect();
+    pointers.sort();
+    pointers
+}
+
+#[test]
+fn an_empty_form_is_a_server() {
+    let spec = spec(&json!({}));
+    assert_eq!(
+        (&spec["image"], &spec["cores"], &spec["restart"]),
+        (&json!("debian-13"), &json!(1), &json!("on-failure"))
+    );
+    assert_eq!(
+        Server.volume(&spec),
+        Bytes(Bytes::gib(15).0 + Bytes::mib(32).0),
+        "a disk, half of it for snapshots, and logs"
+    );
+    assert_eq!(Server.demand(&spec).memory, Bytes::gib(1));
+}
+
+#[test]
+fn what_is_wrong_is_said_at_its_field() {
+    for (form, pointers) in [
+        (json!({"image": "windows-3.11"}), vec!["/image"]),
+        (json!({"cores": 0}), vec!["/cores"]),
+        (json!({"cores": 4096}), vec!["/cores"]),
+        (json!({"memory": "1 MiB"}), vec!["/memory"]),
+        (json!({"memory": "900 TiB"}), vec!["/memory"]),
+        (json!({"memory": 1_073_741_825}), vec!["/memory"]),
+        (json!({"disk": "1 EiB"}), vec!["/disk"]),
+        (json!({"disk": 18_446_744_073_709_551_615_u64}), vec!["/disk"]),
+        (json!({"disk": "1 GiB"}), vec!["/disk"]),
+        (json!({"disk": -1, "cores": "two"}), vec!["/cores", "/disk"]),
+        (json!({"keys": "ssh-ed25519"}), vec!["/keys"]),
+        (json!({"keys": [KEY, "anna", 7]}), vec!["/keys/1", "/keys/2"]),
+        (json!({"keys": vec![KEY; 51]}), vec!["/keys"]),
+        (json!({"user_data": "x".repeat(USER_DATA_BYTES_MAX + 1)}), vec!["/user_data"]),
+        (json!({"user_data": "a\u{0}b"}), vec!["/user_data"]),
+        (json!({"user_data": ["#cloud-config"]}), vec!["/user_data"]),
+        (json!({"firmware": "uefi", "memory": "128 MiB", "image": "tiny"}), vec!["/memory"]),
+        (json!({"restart": "sometimes"}), vec!["/restart"]),
+        (json!({"kernel": "/vmlinuz"}), vec!["/kernel"]),
+    ] {
+        assert_eq!(wrong(&form, None), pointers, "{form}");
+    }
+}
+
+#[test]
+fn user_data_has_room_for_what_other_clouds_take_to_the_byte() {
+    let full = "æ".repeat(USER_DATA_BYTES_MAX / 2);
+    assert_eq!(spec(&json!({"user_data": full}))["user_data"], json!(full));
+}
+
+#[test]
+fn keys_are_taken_once_each_and_with_single_blanks() {
+    let spaced = KEY.replace(' ', "  ");
+    assert_eq!(spec(&json!({"keys": [KEY, spaced]}))["keys"], json!([KEY]));
+}
+
+#[test]
+fn a_disk_grows_and_never_shrinks() {
+    let before = spec(&json!({"disk": "20 GiB"}));
+    assert_eq!(wrong(&json!({"disk": "10 GiB"}), Some(&before)), ["/disk"]);
+    let after = Server.parse(&json!({"disk": "30 GiB"}), Some(&before)).expect("it grows");
+    assert!(!Server.destructive(&before, &after));
+    let other = Server.parse(&json!({"image": "debian-12"}), Some(&before)).expect("another image");
+    assert!(Server.destructive(&before, &other), "a snapshot comes before the disk is made anew");
+}
+
+#[test]
+fn a_server_is_not_called_digits_alone() {
+    assert!(Server.name_wrong("4711").is_some());
+    assert!(Server.name_wrong("web-4711").is_none());
+}
+
+#[test]
+fn the_schema_knows_every_field_of_the_spec_and_the_catalogue_every_image() {
+    let (schema, spec) = (Server.schema(), spec(&json!({})));
+    let fields: Vec<&String> = spec.as_object().expect("an object").keys().collect();
+    assert_eq!(fields.len(), schema["properties"].as_object().expect("an object").len());
+    for field in fields {
+        let one = &schema["properties"][field];
+        assert!(one["title"].is_string() && one["x-da"]["title"].is_string(), "{field}");
+    }
+    for offer in Server.offers() {
+        Server.parse(&offer.spec, None).expect(offer.name);
+    }
+    for word in schema["properties"]["image"]["enum"].as_array().expect("choices") {
+        let word = word.as_str().expect("a word");
+        assert!(schema["properties"]["image"]["x-names"][word].is_object(), "{word}");
+        let path = format!("{}/../../images/{word}.toml", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::path::Path::new(&path).is_file(), "{path}");
+    }
+}

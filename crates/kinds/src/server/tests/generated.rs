@@ -1,0 +1,45 @@
+//! What is generated for a server: the machine's own words, and its first settings.
+
+use super::super::engine;
+use super::super::spec::Spec;
+use super::{KEY, order};
+use crate::{Network, Place, Service};
+use serde_json::json;
+
+#[test]
+fn the_machine_is_held_to_what_it_needs() {
+    let order = order(&json!({"image": "tiny", "cores": 2, "memory": "256 MiB", "firmware": "uefi"}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let machine = engine::machine(&spec);
+    let said = machine.sandbox.argv.join(" ");
+    for expected in [
+        "/machine.pl on-failure 60 /usr/bin/qemu-system-x86_64 -nodefaults -no-user-config",
+        "-machine q35 ",
+        "-smp 2 -m 256M ",
+        "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        "filename=/srv/vm/disk.raw,cache.direct=off,discard=unmap",
+        "fd=3,server=on,wait=off",
+        "if=pflash,unit=1",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in {said}");
+    }
+    assert_eq!((machine.sandbox.limits.pids, machine.sandbox.limits.cpu_percent), (256, 200));
+    assert!(machine.sandbox.limits.memory > spec.memory, "more than the guest sees");
+    assert_eq!((machine.sandbox.network, machine.idle_stop_s), (Network::Nothing, Service::STAYS));
+    assert!(machine.sandbox.binds.iter().all(|bind| matches!(bind.from, Place::Folder(_))), "its own folders alone");
+}
+
+#[test]
+fn first_settings_hold_keys_and_user_data_and_never_stand_in_a_command() {
+    let order = order(&json!({"keys": [KEY], "user_data": "#!/bin/sh\necho \"hej\"\n"}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let task = engine::seed(&order, &spec);
+    let (meta, user) = task.stdin.split_once('\0').expect("two parts");
+    assert_eq!(meta, format!("instance-id: \"00000000-0000-0000-0000-000000000000\"\npublic-keys:\n  - \"{KEY}\"\n"));
+    assert_eq!(user, "#!/bin/sh\necho \"hej\"\n");
+    let seen = serde_json::to_string(&(&task.sandbox.argv, &task.sandbox.env, &task.sandbox.files)).expect("JSON");
+    assert!(!seen.contains("hej") && !seen.contains("anna@"), "{seen}");
+    let mut other = order.clone();
+    other.solution = husorden_base::SolutionId(uuid::Uuid::from_u128(1));
+    assert_ne!(engine::seed_digest(&order, &spec), engine::seed_digest(&other, &spec), "a copy is another machine");
+}

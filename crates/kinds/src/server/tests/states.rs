@@ -1,0 +1,188 @@
+//! The plan from every small state, cut anywhere, and a check that this test can fail.
+
+use super::super::engine::{self, MACHINE};
+use super::super::spec::Spec;
+use super::{KEY, order};
+use crate::fake::ONLY_BUILD;
+use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, survives};
+use crate::server::Server;
+use crate::{Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
+use husorden_base::{Bytes, RuntimeName};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn forms() -> [Value; 2] {
+    [json!({}), json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"})]
+}
+
+/// One form under every aim and measure.
+fn standings(form: &Value) -> Vec<Order> {
+    let each = [
+        (Aim::Run, false, false),
+        (Aim::Run, true, false),
+        (Aim::Stop, false, false),
+        (Aim::Gone, false, false),
+        (Aim::Gone, true, true),
+    ];
+    let standing = |(aim, closed, expired): (Aim, bool, bool)| {
+        let mut order = order(form);
+        (order.aim, order.expired) = (aim, expired);
+        order.closed = closed.then(|| "2026-17".to_owned());
+        order
+    };
+    each.into_iter().map(standing).collect()
+}
+
+fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let (size, seed) = (spec.disk.0.to_string(), engine::seed_digest(order, &spec));
+    let marks = |marks: &[(&str, &str)]| {
+        marks.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let image = spec.image.word();
+    vec![
+        marks(&[]),
+        // A task leaves its marks one after the other.
+        marks(&[("disk", &size)]),
+        marks(&[("disk", &size), ("image", image)]),
+        marks(&[("disk", &size), ("image", image), ("seed", &seed)]),
+        marks(&[("disk", "1024"), ("image", image), ("seed", "old")]),
+        marks(&[("disk", "99999999999999"), ("image", "debian-12"), ("seed", &seed)]),
+        marks(&[("disk", "much"), ("image", "windows"), ("seed", &seed)]),
+    ]
+}
+
+fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let right = engine::machine(&spec).digest();
+    let service = |role: &str, digest: &str, state: ServiceState| {
+        let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
+        let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
+        (role.to_owned(), ServiceSight { digest, state, runtime: engine::runtime(), build })
+    };
+    let failing = ServiceState::Failing { reason: "it does not start".to_owned() };
+    vec![
+        BTreeMap::new(),
+        BTreeMap::from([service(MACHINE, &right, ServiceState::Running)]),
+        BTreeMap::from([
+            service(MACHINE, "old", ServiceState::Running),
+            service("alien", "alien", ServiceState::Stopping),
+        ]),
+        BTreeMap::from([service(MACHINE, &right, failing)]),
+        // It was told to end, and takes its time.
+        BTreeMap::from([service(MACHINE, "", ServiceState::Stopping)]),
+    ]
+}
+
+fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
+    let failed =
+        |name: &str| (name.to_owned(), TaskSight { digest: "old".to_owned(), failed: Some("it failed".to_owned()) });
+    vec![BTreeMap::new(), ["disk", "grow", "seed", "alien"].map(failed).into()]
+}
+
+type Around = (BTreeMap<RuntimeName, RuntimeSight>, Option<String>);
+
+/// Catalogue and port, which do not depend on each other's past: a few mixtures stand for all.
+fn surroundings(order: &Order) -> Vec<Around> {
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let all = |seen: RuntimeSight| -> BTreeMap<_, _> {
+        [engine::runtime(), spec.image.catalogue()].map(|name| (name, seen.clone())).into()
+    };
+    vec![
+        (BTreeMap::new(), None),
+        (all(RuntimeSight::Ready), Some("old".to_owned())),
+        (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), None),
+    ]
+}
+
+/// A way to forget steps, with its name.
+type Forgets = (&'static str, fn(&Step) -> bool);
+
+/// Every small state of one order.
+fn starts(order: &Order) -> Vec<Start> {
+    let size = Server.volume(&order.spec);
+    let mut volumes = vec![(VolumeSight::Absent, BTreeMap::new(), BTreeMap::new())];
+    for marks in all_marks(order) {
+        volumes.push((VolumeSight::Retained, BTreeMap::new(), marks.clone()));
+        volumes.push((live(size), marks.clone(), BTreeMap::new()));
+        volumes.push((live(Bytes::mib(1)), marks, BTreeMap::new()));
+    }
+    let mut starts = Vec::new();
+    for (volume, marks, kept) in volumes {
+        for services in all_services(order) {
+            for tasks in all_tasks() {
+                // Nothing works where there is no volume.
+                let at_work = !services.is_empty() || !tasks.is_empty();
+                if at_work && !matches!(volume, VolumeSight::Live { .. }) {
+                    continue;
+                }
+                for (runtimes, port) in surroundings(order) {
+                    let (volume, marks, services, tasks) =
+                        (volume.clone(), marks.clone(), services.clone(), tasks.clone());
+                    let sight = Sight { volume, marks, services, tasks, port, runtimes, ..Sight::default() };
+                    starts.push(Start { sight, kept: kept.clone(), hidden: Hidden::default() });
+                }
+            }
+        }
+    }
+    starts
+}
+
+#[test]
+fn the_aim_is_reached_from_every_small_state_cut_anywhere() {
+    let (mut states, mut steps) = (0, 0);
+    for order in forms().iter().flat_map(standings) {
+        let tally = survives(&Server, &order, starts(&order)).unwrap_or_else(|why| panic!("{why}"));
+        states += tally.states;
+        steps += tally.steps;
+    }
+    assert!(states > 1_000 && steps > 5_000, "{states} states, {steps} steps");
+}
+
+#[test]
+fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
+    let forgets: [Forgets; 12] = [
+        ("runtime", |step| matches!(step, Step::Runtime { .. })),
+        ("volume-create", |step| matches!(step, Step::VolumeCreate { .. })),
+        ("volume-limit", |step| matches!(step, Step::VolumeLimit { .. })),
+        ("volume-retain", |step| matches!(step, Step::VolumeRetain)),
+        ("volume-revive", |step| matches!(step, Step::VolumeRevive)),
+        ("volume-destroy", |step| matches!(step, Step::VolumeDestroy)),
+        ("task-forget", |step| matches!(step, Step::TaskForget { .. })),
+        ("service-drop", |step| matches!(step, Step::ServiceDrop { .. })),
+        ("service", |step| matches!(step, Step::Service { .. })),
+        ("disk", |step| is_task(step, engine::DISK)),
+        ("grow", |step| is_task(step, engine::GROW)),
+        ("seed", |step| is_task(step, engine::SEED)),
+    ];
+    let orders: Vec<Order> = forms().iter().flat_map(standings).collect();
+    for (what, forgets) in forgets {
+        let broken = Lacks { kind: &Server, forgets };
+        let found =
+            orders.iter().any(|order| starts(order).iter().any(|start| arrives(&broken, order, start).is_err()));
+        assert!(found, "a plan without {what} passes");
+    }
+}
+
+fn is_task(step: &Step, name: &str) -> bool {
+    matches!(step, Step::Task { task } if task.name == name)
+}
+
+#[test]
+fn nothing_works_on_the_disk_while_the_machine_runs() {
+    let order = order(&forms()[0]);
+    for start in starts(&order) {
+        let plan = Server.plan(&order, &start.sight);
+        let works = plan.steps.iter().any(|step| is_task(step, engine::DISK) || is_task(step, engine::GROW));
+        assert!(!works || start.sight.services.is_empty(), "{:?}", start.sight);
+    }
+}
+
+#[test]
+fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
+    let order = order(&forms()[0]);
+    for task in [engine::DISK, engine::SEED] {
+        let (_, text) = rests_in_trouble(&Server, &order, &Start::of(Sight::default()), task).expect(task);
+        assert!(text.en.contains("Stop and start"), "{}", text.en);
+    }
+}

@@ -1,0 +1,227 @@
+//! A server on real engines: a disk that starts by its own loader, what it keeps, how it ends and is started again, and what is refused.
+
+use super::{SOON, pids, suspension};
+use husorden_world::{House, Who, text};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Time for a server whose image and runtime are built first.
+const BUILT: Duration = Duration::from_secs(400);
+/// Time for a guest to start or to power itself off, emulated on a machine that has other work.
+const BOOTED: Duration = Duration::from_secs(90);
+/// A public key of a pair that is nobody's.
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAswVXqfxOkOM1h9osfsETZbgKXK7xQ5XoOozfIXPGGG anna@shop.example";
+/// Bytes of user data that there is room for.
+const USER_DATA: usize = 32 << 10;
+
+struct Server<'a> {
+    house: &'a House,
+    id: String,
+    number: u64,
+}
+
+#[test]
+fn a_server_lives() {
+    let house = House::up("server").expect("the house comes up");
+    images(&house);
+    refused(&house);
+    let server = born(&house);
+    let snapshot = snapshot(&server);
+    node_dies(&server);
+    machine_dies(&server);
+    off_and_on(&server);
+    restored(&server, &snapshot);
+    grown(&server);
+    held(&server);
+    gone(&server);
+}
+
+/// The catalogue says who licenses what, and builds what is asked for.
+fn images(house: &House) {
+    let built = house.run(&["image", "build", "tiny", "-o", "json"]).expect("it runs");
+    assert!(built.status.success(), "{}{}", text(&built.stdout), text(&built.stderr));
+    let listed = house.run(&["image", "list", "-o", "json"]).expect("it runs");
+    let images: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    let tiny = images.as_array().expect("a list").iter().find(|one| one["name"] == "tiny").expect("it is there");
+    assert_eq!((&tiny["state"], &tiny["licence"]["by"]), (&json!("ready"), &json!("Debian")), "{tiny}");
+    assert!(tiny["packages"]["dropbear-bin"].is_string(), "{tiny}");
+    let none = house.run(&["image", "build", "windows-3.11"]).expect("it runs");
+    assert!(!none.status.success() && text(&none.stderr).contains("tiny"), "it names those there are");
+}
+
+fn ask(house: &House, name: &str, spec: &Value) -> husorden_world::Answer {
+    let body = json!({ "kind": "server", "name": name, "spec": spec });
+    house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers")
+}
+
+fn refused(house: &House) {
+    let check = |name: &str, spec: Value, pointer: &str| {
+        let answer = ask(house, name, &spec);
+        let fields = answer.body["refusal"]["fields"].as_array().cloned().unwrap_or_default();
+        assert_eq!(answer.status, 422, "{:?}", answer.body);
+        assert!(fields.iter().any(|field| field["pointer"] == pointer), "{pointer}: {:?}", answer.body);
+    };
+    check("4711", json!({ "image": "tiny" }), "/name");
+    check("one", json!({ "user_data": "x".repeat(USER_DATA + 1) }), "/spec/user_data");
+    check("one", json!({ "keys": ["no key"] }), "/spec/keys/0");
+    check("one", json!({ "memory": "1 MiB" }), "/spec/memory");
+    check("one", json!({ "disk": "8 EiB" }), "/spec/disk");
+}
+
+/// It starts by its own loader, on a disk that has grown, and reads its first settings.
+fn born(house: &House) -> Server<'_> {
+    let user_data = "#".repeat(USER_DATA);
+    let spec =
+        json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [KEY], "user_data": user_data });
+    let made = ask(house, "web", &spec);
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    let one = &made.body["solution"];
+    let server = Server {
+        house,
+        id: one["id"].as_str().expect("an id").to_owned(),
+        number: one["number"].as_u64().expect("a number"),
+    };
+    house.wait_state("web", "running", BUILT).expect("it is made");
+    server.booted(1);
+    server.said("The disk's own loader starts the system.", 1);
+    server.said("of web on a disk of 524288 sectors", 1);
+    server.said(&format!("tiny: user data of {USER_DATA} bytes"), 1);
+    let told = house.cli(Who::Account, &["solution", "log", "web"]).expect("it runs");
+    assert!(text(&told.stdout).contains("tiny: boot 1"), "{}{}", text(&told.stdout), text(&told.stderr));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.machine())).expect("it runs");
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(!line("Uid:").contains("\t0\t"), "{}", line("Uid:"));
+    assert!(line("CapEff:").ends_with("0000000000000000") && line("NoNewPrivs:").ends_with('1'), "{status}");
+    server
+}
+
+/// A snapshot of a server that runs.
+fn snapshot(server: &Server<'_>) -> String {
+    let path = "/v1/solutions/web/snapshots";
+    let taken =
+        server.house.api(Who::Account, "POST", path, Some(&json!({ "label": "first" }))).expect("the API answers");
+    assert_eq!(taken.status, 202, "{:?}", taken.body);
+    let order = server.house.wait_order(taken.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+    order["snapshot"].as_str().or(taken.body["snapshot"].as_str()).expect("a snapshot").to_owned()
+}
+
+/// The machine goes on under the same process id.
+fn node_dies(server: &Server<'_>) {
+    let machine = server.machine();
+    let old = server.house.kill("node").expect("it ran");
+    server.house.wait_reborn("node", old).expect("it is back");
+    server.house.wait_state("web", "running", SOON).expect("it is known again");
+    assert_eq!(server.machine(), machine, "nobody noticed");
+    assert_eq!(server.count("tiny: boot "), 1);
+}
+
+/// A machine that crashes is started again, and its disk holds what was on it.
+fn machine_dies(server: &Server<'_>) {
+    let machine = server.machine();
+    nix_kill(machine);
+    server.booted(2);
+    assert_ne!(server.machine(), machine);
+    server.said("husorden: the machine ended", 1);
+}
+
+/// The power button, and no plug.
+fn off_and_on(server: &Server<'_>) {
+    let began = Instant::now();
+    server.order("stop");
+    server.house.wait_state("web", "stopped", BOOTED).expect("it is off");
+    server.until("nothing runs", SOON, || pids(server.house, server.number, "qemu").is_empty());
+    eprintln!("powered off in {:.1} s", began.elapsed().as_secs_f64());
+    server.said("tiny: the power button was pressed", 1);
+    server.order("start");
+    server.booted(3);
+}
+
+/// Back to the first snapshot: what was booted since has not been.
+fn restored(server: &Server<'_>, snapshot: &str) {
+    let path = format!("/v1/solutions/web/snapshots/{snapshot}/restore");
+    let order = server.house.api(Who::Account, "POST", &path, None).expect("the API answers");
+    assert_eq!(order.status, 202, "{:?}", order.body);
+    let order = server.house.wait_order(order.body["id"].as_str().expect("an id"), BOOTED).expect("it ends");
+    assert_eq!(order["state"], "done", "{order}");
+    // The log lies on the volume too, and went back with it.
+    server.booted(2);
+}
+
+/// A larger disk turns it off and on.
+fn grown(server: &Server<'_>) {
+    let change = json!({ "spec": { "disk": "512 MiB" } });
+    let answer = server.house.api(Who::Account, "PATCH", "/v1/solutions/web", Some(&change)).expect("the API answers");
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    server.booted(3);
+    server.said("on a disk of 1048576 sectors", 1);
+    let smaller = json!({ "spec": { "disk": "256 MiB" } });
+    let answer = server.house.api(Who::Account, "PATCH", "/v1/solutions/web", Some(&smaller)).expect("the API answers");
+    assert_eq!(answer.status, 422, "{:?}", answer.body);
+}
+
+/// A measure turns it off and holds it so; lifting it turns it on.
+fn held(server: &Server<'_>) {
+    let measure = suspension::decide(server.house, &json!({ "of": "solution", "id": server.id }));
+    server.until("it is held", BOOTED, || pids(server.house, server.number, "qemu").is_empty());
+    let path = format!("/v1/measures/{}/lift", measure["id"].as_str().expect("an id"));
+    let reasons = json!({ "reasons": "The hole it was attacked by was closed." });
+    let lifted = server.house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
+    assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
+    server.booted(4);
+}
+
+fn gone(server: &Server<'_>) {
+    let answer = server.house.api(Who::Account, "DELETE", "/v1/solutions/web", None).expect("the API answers");
+    assert!(matches!(answer.status, 200 | 202), "{:?}", answer.body);
+    server.until("it goes", BOOTED, || pids(server.house, server.number, "qemu").is_empty());
+    server.house.wait_state("web", "deleted", SOON).expect("it is gone");
+}
+
+impl Server<'_> {
+    /// All that its serial line said and that is kept.
+    fn log(&self) -> String {
+        let place =
+            format!("/run/husorden/{}/pools/main/solutions/{}/live/log/serial.log", self.house.instance, self.number);
+        std::fs::read_to_string(PathBuf::from(place)).unwrap_or_default()
+    }
+
+    fn count(&self, words: &str) -> usize {
+        self.log().matches(words).count()
+    }
+
+    fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + limit;
+        while !holds() {
+            assert!(Instant::now() < end, "{what}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn said(&self, words: &str, times: usize) {
+        self.until(words, BOOTED, || self.count(words) >= times);
+    }
+
+    /// Waits until it has been booted so often, by the count on its disk.
+    fn booted(&self, times: u32) {
+        self.said(&format!("tiny: boot {times} of"), 1);
+    }
+
+    /// The process of the machine, beside the one that keeps it.
+    fn machine(&self) -> i32 {
+        let is_machine = |pid: &i32| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("qemu-system"))
+        };
+        pids(self.house, self.number, "qemu").into_iter().find(is_machine).expect("the machine runs")
+    }
+
+    fn order(&self, verb: &str) {
+        let path = format!("/v1/solutions/web/{verb}");
+        let answer = self.house.api(Who::Account, "POST", &path, None).expect("the API answers");
+        assert!(matches!(answer.status, 200 | 202), "{:?}", answer.body);
+    }
+}
+
+fn nix_kill(pid: i32) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it runs");
+}
