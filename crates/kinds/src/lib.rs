@@ -30,6 +30,7 @@ pub mod segments;
 mod server;
 pub mod sight;
 pub mod step;
+pub mod tap;
 pub mod update;
 mod website;
 pub mod window;

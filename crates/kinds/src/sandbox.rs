@@ -136,6 +136,8 @@ pub enum Network {
     Nothing,
     /// The solution's port.
     Port,
+    /// The solution's port, of which the inner end is a tap that it may open.
+    Tap,
 }
 
 /// A service that starts on demand: the node listens on its socket, starts the sandbox at the first connection with the

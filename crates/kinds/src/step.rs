@@ -123,6 +123,9 @@ pub struct Port {
     pub ways: Vec<Way>,
     /// Outbound traffic is let through by NAT; port 25 never is, nor are private and platform addresses.
     pub outbound: bool,
+    /// Its inner end is a tap, for a machine that has the port's addresses itself ([`crate::tap`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tap: bool,
 }
 
 /// Addresses that may connect to a TCP port of the solution.

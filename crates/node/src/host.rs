@@ -321,7 +321,9 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
     }
     let netns = match sandbox.network {
         Network::Nothing => None,
-        Network::Port => Some(node.ports.ensure(number).map_err(|error| ours("making the port", &error))?),
+        Network::Port | Network::Tap => {
+            Some(node.ports.ensure(number).map_err(|error| ours("making the port", &error))?)
+        }
     };
     Ok(Resolved {
         root,

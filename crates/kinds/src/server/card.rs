@@ -1,19 +1,21 @@
 //! What servers say of themselves on people's pages: the start that is offered, a server's card, and what it lacks.
 
+use super::plan;
 use super::spec::{IMAGES, Spec};
+use crate::allow;
 use crate::finding::{Finding, Severity};
-use crate::page::{CardRow, Glyph, Offer};
+use crate::page::{CardRow, Glyph, Offer, Whereabouts};
 use husorden_base::Text;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The starts.
 pub(super) fn offers() -> Vec<Offer> {
     vec![Offer {
         name: "server",
-        title: Text::new("Server (uden netværk endnu)", "Server (no network yet)"),
+        title: Text::new("Server", "Server"),
         about: Text::new(
-            "Din egen virtuelle maskine med Debian 13. Den har endnu intet netværk: den ses kun gennem sin serielle log, og den køres emuleret, altså langsomt.",
-            "A virtual machine of your own with Debian 13. It has no network yet: it is reached by its serial log alone, and runs emulated, which is slow.",
+            "Din egen virtuelle maskine med Debian 13, nået med SSH fra de adresser, du nævner. Den køres emuleret, altså langsomt.",
+            "A virtual machine of your own with Debian 13, reached by SSH from the addresses you name. It runs emulated, which is slow.",
         ),
         glyph: Glyph::Server,
         spec: json!({"image": "debian-13", "memory": "1 GiB", "disk": "10 GiB", "keys": []}),
@@ -21,9 +23,11 @@ pub(super) fn offers() -> Vec<Offer> {
 }
 
 /// The card of one server.
-pub(super) fn card(spec: &Spec) -> Vec<CardRow> {
+pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     let row = |label: Text, value: String| CardRow { label, value, link: None, copy: false };
+    let ssh = format!("ssh -p {} root@{}", plan::door(at.number), at.host);
     vec![
+        CardRow { label: Text::new("SSH", "SSH"), value: ssh, link: None, copy: true },
         row(Text::new("Aftryk", "Image"), called(spec.image.word())),
         row(Text::new("Kerner", "Cores"), spec.cores.to_string()),
         row(Text::new("Hukommelse", "Memory"), spec.memory.to_string()),
@@ -31,29 +35,20 @@ pub(super) fn card(spec: &Spec) -> Vec<CardRow> {
     ]
 }
 
-/// What every server lacks in this version.
-pub(super) fn findings() -> Vec<Finding> {
-    let finding = |name, severity, title, advice| Finding { name, severity, title, advice, until: None };
-    vec![
-        finding(
-            "no-network",
-            Severity::Warning,
-            Text::new("Serveren har endnu intet netværk", "The server has no network yet"),
-            Text::new(
-                "Ingen kan nå den, og den når ingen; den ses kun gennem sin serielle log. Brug den ikke til noget, andre skal nå.",
-                "Nobody can reach it, and it reaches nobody; only its serial log is seen. Use it for nothing that others are to reach.",
-            ),
+/// What is unwise in the spec, and what every server lacks in this version.
+pub(super) fn findings(spec: &Value) -> Vec<Finding> {
+    let mut findings = allow::findings(spec);
+    findings.push(Finding {
+        name: "emulated",
+        severity: Severity::Notice,
+        title: Text::new("Serveren køres emuleret", "The server runs emulated"),
+        advice: Text::new(
+            "Uden maskinens egen virtualisering er dens processor mange gange langsommere. Regn med minutter, hvor det ellers er sekunder.",
+            "Without the machine's own virtualisation its processor is many times slower. Reckon with minutes where it would be seconds.",
         ),
-        finding(
-            "emulated",
-            Severity::Notice,
-            Text::new("Serveren køres emuleret", "The server runs emulated"),
-            Text::new(
-                "Uden maskinens egen virtualisering er dens processor mange gange langsommere. Regn med minutter, hvor det ellers er sekunder.",
-                "Without the machine's own virtualisation its processor is many times slower. Reckon with minutes where it would be seconds.",
-            ),
-        ),
-    ]
+        until: None,
+    });
+    findings
 }
 
 /// An image as people of either language know it.

@@ -4,8 +4,9 @@
 //! QMP; who stands beside it (`files/machine.pl`) has a line of its own to it.
 
 use super::spec::{Firmware, Image, Spec};
+use crate::tap;
 use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task};
-use husorden_base::{Bytes, RuntimeName};
+use husorden_base::{Bytes, Number, RuntimeName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -61,16 +62,17 @@ impl Image {
 }
 
 /// The machine.
-pub(super) fn machine(spec: &Spec) -> Service {
+pub(super) fn machine(number: Number, spec: &Spec) -> Service {
     let keeper = format!("{GENERATED}/machine.pl");
     let mut argv = words(&["/usr/bin/perl", &keeper, spec.restart.word(), &POWER_OFF_S.to_string()]);
-    argv.extend(qemu(spec));
+    argv.extend(qemu(number, spec));
     let mut sandbox = sandbox(Limits {
         memory: Bytes(spec.memory.0 + BESIDE.0),
         cpu_percent: spec.cores * 100,
         pids: PIDS,
         io: Io::default(),
     });
+    sandbox.network = Network::Tap;
     sandbox.argv = argv;
     sandbox.binds.push(folder("log", "/srv/log"));
     sandbox.files.insert(keeper, include_str!("files/machine.pl").to_owned());
@@ -86,7 +88,7 @@ pub(super) fn machine(spec: &Spec) -> Service {
 }
 
 /// QEMU's own words.
-fn qemu(spec: &Spec) -> Vec<String> {
+fn qemu(number: Number, spec: &Spec) -> Vec<String> {
     let mut argv = words(&["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"]);
     let mut say = |option: &str, value: String| argv.extend([option.to_owned(), value]);
     say("-machine", "q35".to_owned());
@@ -120,6 +122,8 @@ fn qemu(spec: &Spec) -> Vec<String> {
     say("-blockdev", "driver=file,node-name=seed-file,filename=/srv/vm/seed.iso,read-only=on".to_owned());
     say("-blockdev", "driver=raw,node-name=seed,file=seed-file,read-only=on".to_owned());
     say("-device", "virtio-blk-pci,id=seed0,drive=seed".to_owned());
+    say("-netdev", format!("tap,id=net0,ifname={},script=no,downscript=no,vhost=off", tap::DEVICE));
+    say("-device", format!("virtio-net-pci,id=nic0,netdev=net0,mac={},romfile=", tap::mac_text(number)));
     say("-chardev", "socket,id=serial,fd=SERIAL".to_owned());
     say("-serial", "chardev:serial".to_owned());
     say("-chardev", "socket,id=control,fd=CONTROL".to_owned());
@@ -156,12 +160,26 @@ pub(super) fn seed(order: &Order, spec: &Spec) -> Task {
     task(SEED, sandbox, settings(order, spec), &[(mark::SEED, seed_digest(order, spec))])
 }
 
-/// Keys and user data, as `files/seed.sh` reads them.
+/// Keys, network and user data, as `files/seed.sh` reads them.
 fn settings(order: &Order, spec: &Spec) -> String {
     let keys: String = spec.keys.iter().map(|key| format!("  - {}\n", quoted(key))).collect();
     let keys = if keys.is_empty() { "public-keys: []\n".to_owned() } else { format!("public-keys:\n{keys}") };
     let user_data = if spec.user_data.is_empty() { "#cloud-config\n{}\n" } else { spec.user_data.as_str() };
-    format!("instance-id: \"{}\"\n{keys}\0{user_data}", order.solution)
+    format!("instance-id: \"{}\"\n{keys}\0{}\0{user_data}", order.solution, network(order.number))
+}
+
+/// The guest's addresses and where it sends everything, in the form that cloud-init has known longest (version 1).
+fn network(number: Number) -> String {
+    format!(
+        "version: 1\nconfig:\n  - type: physical\n    name: eth0\n    mac_address: \"{}\"\n    subnets:\n\
+        \x20     - type: static\n        address: \"{}/32\"\n        gateway: \"{}\"\n\
+        \x20     - type: static6\n        address: \"{}/128\"\n        gateway: \"{}\"\n",
+        tap::mac_text(number),
+        number.ipv4(),
+        tap::GATEWAY4,
+        number.ipv6(),
+        tap::GATEWAY6,
+    )
 }
 
 /// A text as YAML and JSON quote it.

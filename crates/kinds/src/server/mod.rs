@@ -93,12 +93,16 @@ impl Kind for Server {
         card::offers()
     }
 
-    fn card(&self, _at: &Whereabouts, spec: &Value) -> Vec<CardRow> {
-        stored(spec).map(|spec| card::card(&spec)).unwrap_or_default()
+    fn card(&self, at: &Whereabouts, spec: &Value) -> Vec<CardRow> {
+        stored(spec).map(|spec| card::card(at, &spec)).unwrap_or_default()
     }
 
-    fn findings(&self, _spec: &Value) -> Vec<Finding> {
-        card::findings()
+    fn host(&self) -> bool {
+        true
+    }
+
+    fn findings(&self, spec: &Value) -> Vec<Finding> {
+        card::findings(spec)
     }
 
     fn log(&self) -> Option<Log> {

@@ -10,8 +10,17 @@
 use super::engine::{self, MACHINE, mark};
 use super::spec::Spec;
 use super::words;
-use crate::{Order, Plan, RuntimeSight, ServiceSight, ServiceState, Sight, Standing, Step, Task, VolumeSight, Waiting};
-use husorden_base::{Bytes, RuntimeName};
+use crate::allow::Access;
+use crate::{
+    Door, Order, Plan, Port, RuntimeSight, ServiceSight, ServiceState, Sight, Standing, Step, Task, VolumeSight,
+    Waiting,
+};
+use husorden_base::{Bytes, Number, RuntimeName};
+
+/// Doors are given by number: the first, and how many there are. A number belongs to one solution, of whatever kind.
+const DOORS: (u16, u32) = (20_000, 40_000);
+/// Where a guest's SSH listens.
+const SSH: u16 = 22;
 
 /// What to do next.
 pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
@@ -28,6 +37,19 @@ pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
         (Standing::Open, Ok(spec)) => run(order, &spec, sight),
         (Standing::Open, Err(_)) => Plan { steps: Vec::new(), waiting: Some(words::unreadable()) },
     }
+}
+
+/// The TCP port of the node that leads to the server's SSH.
+pub(super) fn door(number: Number) -> u16 {
+    let (first, count) = DOORS;
+    first + u16::try_from(number.get() % count).unwrap_or(0)
+}
+
+/// The port of a server: who is on the list may come by SSH, through the node's door, and the server may ask outside.
+pub(super) fn port(order: &Order, spec: &Spec) -> Port {
+    let access = Access { allow: spec.allow.clone(), open_to_all: spec.open_to_all };
+    let doors = vec![Door { outer: door(order.number), inner: SSH }];
+    Port { allow: access.ports(&[SSH]), doors, outbound: true, tap: true, ..Port::default() }
 }
 
 /// On its way out: off, then retained, and destroyed only when the retention time is over.
@@ -96,7 +118,8 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     let live = matches!(sight.volume, VolumeSight::Live { .. });
     let due = live.then(|| due(order, spec, sight)).flatten();
     let off = !live || due.as_ref().is_some_and(|(_, off)| *off);
-    let machine = engine::machine(spec);
+    let machine = engine::machine(order.number, spec);
+    let port = port(order, spec);
 
     // Take-downs.
     for (role, seen) in sight.services.iter().filter(|(role, _)| off || *role != MACHINE) {
@@ -108,11 +131,11 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
         |name: &str, digest: &str| due.as_ref().is_some_and(|(task, _)| task.name == name && task.digest() == digest);
     let done = sight.tasks.iter().filter(|(name, seen)| !still_due(name, &seen.digest));
     steps.extend(done.map(|(name, _)| Step::TaskForget { name: name.clone() }));
-    if sight.port.is_some() {
-        steps.push(Step::PortDrop);
-    }
     // Build-ups.
     steps.extend(volume(spec, sight));
+    if sight.port.as_ref() != Some(&port.digest()) {
+        steps.push(Step::Port { port });
+    }
     let images = due.iter().filter(|(task, _)| task.name == engine::DISK).map(|_| spec.image.catalogue());
     for name in std::iter::once(engine::runtime()).chain(images) {
         match sight.runtimes.get(&name) {

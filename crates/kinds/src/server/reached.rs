@@ -26,14 +26,14 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
         return if sight.volume == VolumeSight::Absent { Ok(()) } else { same("volume", &sight.volume, &whole) };
     }
     same("volume", &sight.volume, &whole)?;
-    same("port", &sight.port, &None)?;
+    same("port", &sight.port, &Some(super::plan::port(order, &spec).digest()))?;
     let marked = |key: &str| sight.marks.get(key).map_or("", String::as_str);
     same("the image of the disk", &marked("image"), &spec.image.word())?;
     if marked("disk").parse().unwrap_or(0) < spec.disk.0 {
         return Err(format!("the disk has {:?} bytes, not {}", marked("disk"), spec.disk.0));
     }
     same("first settings", &marked("seed"), &engine::seed_digest(order, &spec).as_str())?;
-    same("services", &services, &vec![("qemu", engine::machine(&spec).digest().as_str())])?;
+    same("services", &services, &vec![("qemu", engine::machine(order.number, &spec).digest().as_str())])?;
     match sight.runtimes.get(&engine::runtime()) {
         Some(RuntimeSight::Ready) => Ok(()),
         other => Err(format!("the runtime is {other:?}")),

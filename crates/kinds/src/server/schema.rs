@@ -3,13 +3,24 @@
 use super::spec::{CORES, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, RESTARTS, ROOM, USER_DATA_BYTES_MAX};
 use super::{card, keys};
 use crate::schema::{choice_with, field, number, order, size};
-use crate::window;
+use crate::{allow, window};
 use husorden_base::Bytes;
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
-const ORDER: [&str; 9] =
-    ["image", "cores", "memory", "disk", "snapshot_room", "keys", "user_data", "restart", "firmware"];
+const ORDER: [&str; 11] = [
+    "image",
+    "cores",
+    "memory",
+    "disk",
+    "snapshot_room",
+    "keys",
+    "user_data",
+    "restart",
+    "firmware",
+    "allow",
+    "open_to_all",
+];
 
 /// JSON Schema (2020-12) of the form.
 pub(super) fn schema() -> Value {
@@ -21,8 +32,8 @@ pub(super) fn schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "title": "Server",
-        "description": "A virtual machine of one's own, started by its own disk. It has no network yet: it is reached by its serial log alone.",
-        "x-da": {"title": "Server", "description": "Sin egen virtuelle maskine, startet af sin egen disk. Den har endnu intet netværk: den ses kun gennem sin serielle log."},
+        "description": "A virtual machine of one's own, started by its own disk, and reached by SSH from listed addresses only.",
+        "x-da": {"title": "Server", "description": "Sin egen virtuelle maskine, startet af sin egen disk, og nået med SSH kun fra nævnte adresser."},
         "additionalProperties": false,
         "required": [],
         "properties": {
@@ -74,6 +85,9 @@ pub(super) fn schema() -> Value {
             "maintenance": window::schema(),
         }
     });
+    for (name, value) in allow::schema() {
+        schema["properties"][name] = value;
+    }
     order(&mut schema["properties"], &ORDER);
     schema
 }

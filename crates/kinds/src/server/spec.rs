@@ -1,6 +1,7 @@
 //! The spec of a server: what a customer may ask for, read strictly from a form.
 
 use super::keys;
+use crate::allow::{self, Entry};
 use crate::form::Form;
 use crate::window::{self, Window};
 use husorden_base::{Bytes, FieldError};
@@ -101,6 +102,10 @@ pub(super) struct Spec {
     pub(super) firmware: Firmware,
     pub(super) restart: Restart,
     #[serde(default)]
+    pub(super) allow: Vec<Entry>,
+    #[serde(default)]
+    pub(super) open_to_all: bool,
+    #[serde(default)]
     pub(super) maintenance: Window,
 }
 
@@ -130,6 +135,7 @@ impl Spec {
         let user_data = user_data(&mut form, before);
         let firmware = form.choice("firmware", &FIRMWARES, before.map_or(Firmware::Bios, |spec| spec.firmware));
         let restart = form.choice("restart", &RESTARTS, before.map_or(Restart::OnFailure, |spec| spec.restart));
+        let access = allow::read(&mut form, stored);
         let maintenance = window::read(&mut form, stored);
         for (name, size, unit) in [("memory", memory, "MiB"), ("disk", disk, "MiB")] {
             if !size.0.is_multiple_of(Bytes::mib(1).0) {
@@ -163,7 +169,21 @@ impl Spec {
             );
         }
         let wrong = form.finish();
-        let spec = Self { image, cores, memory, disk, snapshot_room, keys, user_data, firmware, restart, maintenance };
+        let (allow, open_to_all) = (access.allow, access.open_to_all);
+        let spec = Self {
+            image,
+            cores,
+            memory,
+            disk,
+            snapshot_room,
+            keys,
+            user_data,
+            firmware,
+            restart,
+            allow,
+            open_to_all,
+            maintenance,
+        };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }
 }

@@ -3,7 +3,7 @@
 use super::link::{self, Happenings, Links, Pair};
 use super::table::GROUP;
 use super::wished::{Record, Wished};
-use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of};
+use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of, tap};
 use husorden_base::Number;
 use husorden_kinds::Port;
 use ipnet::IpNet;
@@ -61,7 +61,7 @@ impl Ports {
         netns::make(&name)?;
         let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
         let mut inside = netns::within(&name, || {
-            quiet()?;
+            quiet(port.tap)?;
             Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))
         })?;
         let outer_name = link_name(number);
@@ -95,7 +95,10 @@ impl Ports {
         };
         let loopback = inside.find("lo").map_err(kernel("finding the loopback"))?.map_or(1, |link| link.index);
         machine.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
-        inside.run(inner_messages(number, end.index, loopback)).map_err(kernel("setting the inner end"))?;
+        inside.run(inner_messages(number, end.index, loopback, port.tap)).map_err(kernel("setting the inner end"))?;
+        if port.tap {
+            tap::bring(&name, number, &mut inside)?;
+        }
         link::wait_carries(&mut machine.links, &outer_name)
             .and_then(|()| link::wait_carries(&mut inside, INNER))
             .map_err(kernel("waiting for the link"))?;
@@ -151,12 +154,14 @@ impl Machine {
     }
 }
 
-/// What a port's namespace is told before it has a link: nothing is taken from the link's other end on trust.
-fn quiet() -> Result<(), Error> {
+/// What a port's namespace is told before it has a link: nothing is taken from the link's other end on trust. Only where there is a tap it
+/// passes anything on.
+fn quiet(tap: bool) -> Result<(), Error> {
+    let forward = if tap { "1" } else { "0" };
     for (key, value) in [
-        ("ipv4/ip_forward", "0"),
+        ("ipv4/ip_forward", forward),
         ("ipv4/conf/all/accept_redirects", "0"),
-        ("ipv6/conf/all/forwarding", "0"),
+        ("ipv6/conf/all/forwarding", forward),
         ("ipv6/conf/all/accept_ra", "0"),
         ("ipv6/conf/default/accept_ra", "0"),
         ("ipv6/conf/default/addr_gen_mode", "1"),
@@ -166,7 +171,8 @@ fn quiet() -> Result<(), Error> {
     Ok(())
 }
 
-fn inner_messages(number: Number, end: i32, loopback: i32) -> Vec<link::Message> {
+/// What a port's namespace is told of its link. Behind a tap the addresses are the guest's, and none of the namespace's own.
+fn inner_messages(number: Number, end: i32, loopback: i32, tap: bool) -> Vec<link::Message> {
     let mut messages = vec![link::up(loopback), link::up(end)];
     for (own, gateway) in
         [(IpAddr::from(number.ipv4()), IpAddr::from(GATEWAY4)), (IpAddr::from(number.ipv6()), IpAddr::from(GATEWAY6))]
@@ -175,7 +181,9 @@ fn inner_messages(number: Number, end: i32, loopback: i32) -> Vec<link::Message>
             if own.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() },
             0,
         );
-        messages.push(link::address(end, own, host_net(own).prefix_len()));
+        if !tap {
+            messages.push(link::address(end, own, host_net(own).prefix_len()));
+        }
         messages.push(link::neighbour(end, gateway, NODE_MAC));
         messages.push(link::route(end, host_net(gateway), None));
         messages.push(link::route(end, everywhere, Some(gateway)));

@@ -10,6 +10,9 @@
 //! goes, so that a door opens nothing by itself. An entry that ends is cut by the node alone. First packets that are refused
 //! are noted in the table, a limited number a port, and read from it.
 //!
+//! A port may have a tap for its inner end, for a machine that has the port's addresses itself; the namespace then passes on between
+//! the two links. Everything is judged on the node's side all the same, so that a guest changes nothing by what it is.
+//!
 //! What is deliberately absent: no bridge, no proxy ARP (the neighbours of both ends are written down for good), no rule
 //! per port, no process per port.
 
@@ -24,6 +27,7 @@ pub(crate) mod netlink;
 pub(crate) mod netns;
 mod rules;
 mod table;
+mod tap;
 #[cfg(test)]
 mod tests;
 mod types;

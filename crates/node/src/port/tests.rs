@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "timings are printed, and a test may panic")]
 
 mod access;
+mod guests;
 mod ways;
 
 use super::*;

@@ -100,6 +100,9 @@ pub(crate) enum There {
 const TMPFS: [(&str, &str, u32); 3] =
     [("/tmp", "1777", 64 << 10), ("/run", "1777", 16 << 10), ("/dev/shm", "1777", 64 << 10)];
 
+/// The device by which a tap is opened. Which one it may be is said by who owns the tap.
+const TUN: (u32, u32) = (10, 200);
+
 /// CPU time is given out in periods of this length.
 const CPU_PERIOD_US: u64 = 100_000;
 
@@ -191,8 +194,8 @@ pub(crate) fn config(input: &Input<'_>) -> Result<Value, SpecError> {
     let Input { sandbox, resolved, .. } = input;
     let network = match (sandbox.network, &resolved.netns) {
         (Network::Nothing, _) => json!({"type": "network"}),
-        (Network::Port, Some(path)) => json!({"type": "network", "path": path}),
-        (Network::Port, None) => return Err(SpecError::NoPort),
+        (Network::Port | Network::Tap, Some(path)) => json!({"type": "network", "path": path}),
+        (Network::Port | Network::Tap, None) => return Err(SpecError::NoPort),
     };
     let memory = sandbox.limits.memory.0;
     let mut memory_limits = json!({"limit": memory});
@@ -224,6 +227,16 @@ pub(crate) fn config(input: &Input<'_>) -> Result<Value, SpecError> {
             "readonlyPaths": READ_ONLY,
         },
     });
+    if sandbox.network == Network::Tap {
+        let (major, minor) = TUN;
+        config["linux"]["devices"] = json!([{
+            "path": "/dev/net/tun", "type": "c", "major": major, "minor": minor, "fileMode": 0o666, "uid": 0, "gid": 0,
+        }]);
+        config["linux"]["resources"]["devices"] = json!([
+            {"allow": false, "access": "rwm"},
+            {"allow": true, "type": "c", "major": major, "minor": minor, "access": "rw"},
+        ]);
+    }
     if let Some(block_io) = block_io(input) {
         config["linux"]["resources"]["blockIO"] = block_io;
     }
@@ -402,6 +415,24 @@ mod tests {
         check(&resolved(), Means { weight: false, ..PURE }, true, false);
         check(&resolved(), Means::default(), false, false);
         check(&nowhere, PURE, false, false);
+    }
+
+    #[test]
+    fn a_tap_comes_with_the_one_device_that_opens_it() {
+        let mut sandbox = sandbox();
+        let resolved = Resolved { netns: Some("/run/netns/x".into()), ..resolved() };
+        let devices =
+            |config: &Value| (config["linux"]["devices"].clone(), config["linux"]["resources"]["devices"].clone());
+        sandbox.network = Network::Port;
+        let (nodes, rules) = devices(&made(&sandbox, &resolved).expect("a configuration"));
+        assert_eq!((nodes, rules.as_array().map(Vec::len)), (Value::Null, Some(1)));
+        sandbox.network = Network::Tap;
+        let (nodes, rules) = devices(&made(&sandbox, &resolved).expect("a configuration"));
+        assert_eq!((&nodes[0]["path"], nodes.as_array().map(Vec::len)), (&json!("/dev/net/tun"), Some(1)));
+        assert_eq!(
+            (&rules[0]["allow"], &rules[1]["minor"], &rules[1]["access"]),
+            (&json!(false), &json!(200), &json!("rw"))
+        );
     }
 
     #[test]

@@ -1,17 +1,18 @@
-//! A server on real engines: a disk that starts by its own loader, what it keeps, how it ends and is started again, and what is refused.
+//! A server on real engines: a disk that starts by its own loader, who reaches it and who does not, what it keeps, how it ends and is started
+//! again, and what is refused.
 
+use super::database::own_address;
 use super::{SOON, pids, suspension};
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Time for a server whose image and runtime are built first.
 const BUILT: Duration = Duration::from_secs(400);
 /// Time for a guest to start or to power itself off, emulated on a machine that has other work.
 const BOOTED: Duration = Duration::from_secs(90);
-/// A public key of a pair that is nobody's.
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAswVXqfxOkOM1h9osfsETZbgKXK7xQ5XoOozfIXPGGG anna@shop.example";
 /// Bytes of user data that there is room for.
 const USER_DATA: usize = 32 << 10;
 
@@ -19,6 +20,8 @@ struct Server<'a> {
     house: &'a House,
     id: String,
     number: u64,
+    /// Of a private key.
+    key: PathBuf,
 }
 
 #[test]
@@ -27,6 +30,7 @@ fn a_server_lives() {
     images(&house);
     refused(&house);
     let server = born(&house);
+    reached(&server);
     let snapshot = snapshot(&server);
     node_dies(&server);
     machine_dies(&server);
@@ -72,8 +76,15 @@ fn refused(house: &House) {
 /// It starts by its own loader, on a disk that has grown, and reads its first settings.
 fn born(house: &House) -> Server<'_> {
     let user_data = "#".repeat(USER_DATA);
+    let key = house.home().join("key");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "anna@shop.example", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.expect("ssh-keygen").success());
+    let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
     let spec =
-        json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [KEY], "user_data": user_data });
+        json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [public], "user_data": user_data });
     let made = ask(house, "web", &spec);
     assert_eq!(made.status, 201, "{:?}", made.body);
     let one = &made.body["solution"];
@@ -81,6 +92,7 @@ fn born(house: &House) -> Server<'_> {
         house,
         id: one["id"].as_str().expect("an id").to_owned(),
         number: one["number"].as_u64().expect("a number"),
+        key,
     };
     house.wait_state("web", "running", BUILT).expect("it is made");
     server.booted(1);
@@ -94,6 +106,27 @@ fn born(house: &House) -> Server<'_> {
     assert!(!line("Uid:").contains("\t0\t"), "{}", line("Uid:"));
     assert!(line("CapEff:").ends_with("0000000000000000") && line("NoNewPrivs:").ends_with('1'), "{status}");
     server
+}
+
+/// By SSH, from an address on its list only, and for as long as that stands there.
+fn reached(server: &Server<'_>) {
+    let machine = server.machine();
+    assert!(server.ssh("true").is_err(), "nobody is on the list");
+    server.change(&json!({ "allow": [{ "net": own_address(server.house), "note": "this machine" }] }));
+    server.until("it is reached", SOON, || server.ssh("true").is_ok());
+    assert_eq!(server.ssh("hostname").as_deref(), Ok("web"));
+    let address = format!("100.64.0.{}", server.number);
+    assert!(server.ssh("ip -4 addr show eth0").expect("it is reached").contains(&format!("{address}/32")));
+    assert!(server.ssh("ip -6 addr show eth0").expect("it is reached").contains("fd48:7573:6f72:"));
+    // Mail goes nowhere, and says so at once.
+    let began = Instant::now();
+    assert!(server.ssh("nc -w 10 203.0.113.25 25 </dev/null").is_err(), "port 25 is closed");
+    assert!(began.elapsed() < Duration::from_secs(8), "it was refused and not dropped");
+    let gateway = "ping -c 1 -W 2 169.254.1.2";
+    assert!(server.ssh(gateway).is_ok(), "its gateway answers");
+    server.change(&json!({ "allow": [] }));
+    server.until("it is reached no more", SOON, || server.ssh("true").is_err());
+    assert_eq!(server.machine(), machine, "a list is changed under a machine that runs");
 }
 
 /// A snapshot of a server that runs.
@@ -114,6 +147,8 @@ fn node_dies(server: &Server<'_>) {
     server.house.wait_state("web", "running", SOON).expect("it is known again");
     assert_eq!(server.machine(), machine, "nobody noticed");
     assert_eq!(server.count("tiny: boot "), 1);
+    server.change(&json!({ "allow": [{ "net": own_address(server.house) }] }));
+    server.until("it is reached through another node", SOON, || server.ssh("true").is_ok());
 }
 
 /// A machine that crashes is started again, and its disk holds what was on it.
@@ -213,6 +248,25 @@ impl Server<'_> {
             std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("qemu-system"))
         };
         pids(self.house, self.number, "qemu").into_iter().find(is_machine).expect("the machine runs")
+    }
+
+    fn change(&self, spec: &Value) {
+        let change = json!({ "spec": spec });
+        let answer =
+            self.house.api(Who::Account, "PATCH", "/v1/solutions/web", Some(&change)).expect("the API answers");
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+
+    /// Runs a command in the guest, by SSH through the node's door.
+    fn ssh(&self, command: &str) -> Result<String, String> {
+        let edge = self.house.status()["addresses"]["edge"].as_str().expect("an address").to_owned();
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"]);
+        ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"]).arg(&self.key);
+        ssh.args(["-p", &(20_000 + self.number).to_string(), &format!("root@{edge}"), command]);
+        let done = ssh.output().expect("ssh runs");
+        let said = text(&done.stdout).trim().to_owned();
+        if done.status.success() { Ok(said) } else { Err(format!("{said}{}", text(&done.stderr))) }
     }
 
     fn order(&self, verb: &str) {

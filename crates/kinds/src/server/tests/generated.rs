@@ -10,7 +10,7 @@ use serde_json::json;
 fn the_machine_is_held_to_what_it_needs() {
     let order = order(&json!({"image": "tiny", "cores": 2, "memory": "256 MiB", "firmware": "uefi"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = engine::machine(&spec);
+    let machine = engine::machine(order.number, &spec);
     let said = machine.sandbox.argv.join(" ");
     for expected in [
         "/machine.pl on-failure 60 /usr/bin/qemu-system-x86_64 -nodefaults -no-user-config",
@@ -20,12 +20,14 @@ fn the_machine_is_held_to_what_it_needs() {
         "filename=/srv/vm/disk.raw,cache.direct=off,discard=unmap",
         "fd=3,server=on,wait=off",
         "if=pflash,unit=1",
+        "tap,id=net0,ifname=tap0,script=no,downscript=no,vhost=off",
+        "netdev=net0,mac=02:48:76:00:00:07,romfile=",
     ] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
     assert_eq!((machine.sandbox.limits.pids, machine.sandbox.limits.cpu_percent), (256, 200));
     assert!(machine.sandbox.limits.memory > spec.memory, "more than the guest sees");
-    assert_eq!((machine.sandbox.network, machine.idle_stop_s), (Network::Nothing, Service::STAYS));
+    assert_eq!((machine.sandbox.network, machine.idle_stop_s), (Network::Tap, Service::STAYS));
     assert!(machine.sandbox.binds.iter().all(|bind| matches!(bind.from, Place::Folder(_))), "its own folders alone");
 }
 
@@ -34,7 +36,11 @@ fn first_settings_hold_keys_and_user_data_and_never_stand_in_a_command() {
     let order = order(&json!({"keys": [KEY], "user_data": "#!/bin/sh\necho \"hej\"\n"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let task = engine::seed(&order, &spec);
-    let (meta, user) = task.stdin.split_once('\0').expect("two parts");
+    let parts: Vec<&str> = task.stdin.splitn(3, '\0').collect();
+    let [meta, network, user] = parts[..] else { panic!("three parts: {parts:?}") };
+    for said in ["\n        address: \"100.64.0.7/32\"\n        gateway: \"169.254.1.2\"\n", "gateway: \"fe80::2\"\n"] {
+        assert!(network.contains(said), "{network}");
+    }
     assert_eq!(meta, format!("instance-id: \"00000000-0000-0000-0000-000000000000\"\npublic-keys:\n  - \"{KEY}\"\n"));
     assert_eq!(user, "#!/bin/sh\necho \"hej\"\n");
     let seen = serde_json::to_string(&(&task.sandbox.argv, &task.sandbox.env, &task.sandbox.files)).expect("JSON");

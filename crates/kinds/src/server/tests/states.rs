@@ -1,6 +1,7 @@
 //! The plan from every small state, cut anywhere, and a check that this test can fail.
 
 use super::super::engine::{self, MACHINE};
+use super::super::plan;
 use super::super::spec::Spec;
 use super::{KEY, order};
 use crate::fake::ONLY_BUILD;
@@ -54,7 +55,7 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
 
 fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let right = engine::machine(&spec).digest();
+    let right = engine::machine(order.number, &spec).digest();
     let service = |role: &str, digest: &str, state: ServiceState| {
         let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
         let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
@@ -91,6 +92,7 @@ fn surroundings(order: &Order) -> Vec<Around> {
     vec![
         (BTreeMap::new(), None),
         (all(RuntimeSight::Ready), Some("old".to_owned())),
+        (all(RuntimeSight::Ready), Some(plan::port(order, &spec).digest())),
         (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), None),
     ]
 }
@@ -141,7 +143,7 @@ fn the_aim_is_reached_from_every_small_state_cut_anywhere() {
 
 #[test]
 fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
-    let forgets: [Forgets; 12] = [
+    let forgets: [Forgets; 14] = [
         ("runtime", |step| matches!(step, Step::Runtime { .. })),
         ("volume-create", |step| matches!(step, Step::VolumeCreate { .. })),
         ("volume-limit", |step| matches!(step, Step::VolumeLimit { .. })),
@@ -149,6 +151,8 @@ fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
         ("volume-revive", |step| matches!(step, Step::VolumeRevive)),
         ("volume-destroy", |step| matches!(step, Step::VolumeDestroy)),
         ("task-forget", |step| matches!(step, Step::TaskForget { .. })),
+        ("port", |step| matches!(step, Step::Port { .. })),
+        ("port-drop", |step| matches!(step, Step::PortDrop)),
         ("service-drop", |step| matches!(step, Step::ServiceDrop { .. })),
         ("service", |step| matches!(step, Step::Service { .. })),
         ("disk", |step| is_task(step, engine::DISK)),

@@ -1,0 +1,77 @@
+//! The inner end of a port for a machine of the solution's own: a tap that its uid may open, with the way to it.
+#![allow(unsafe_code, reason = "a tap is made by ioctl; each block says what keeps it sound")]
+
+use super::link::{self, Links};
+use super::{Error, host_net, netns};
+use husorden_base::Number;
+use husorden_kinds::tap::{DEVICE, GATEWAY4, GATEWAY6, mac};
+use nix::errno::Errno;
+use std::fs::File;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+
+/// A link of frames, without a header of its own before each.
+pub(super) const FRAMES: u16 = 0x0002 | 0x1000;
+/// The same, with what a virtual card says of each frame before it.
+const CARD: u16 = FRAMES | 0x4000;
+/// The link-local net, which a guest may ask from.
+const LINK_LOCAL_PREFIX: u8 = 64;
+
+/// As the kernel reads it (`struct ifreq`): a name and flags.
+#[repr(C)]
+struct Request {
+    name: [u8; 16],
+    flags: u16,
+    rest: [u8; 22],
+}
+
+nix::ioctl_write_ptr_bad!(set_link, nix::request_code_write!(b'T', 202, std::mem::size_of::<i32>()), Request);
+nix::ioctl_write_int!(set_lasting, b'T', 203);
+nix::ioctl_write_int!(set_owner, b'T', 204);
+
+/// Opens the tap of this name in the calling thread's namespace, which is made if there is none.
+pub(super) fn open(name: &str, kind: u16) -> Result<File, Error> {
+    let path = std::path::Path::new("/dev/net/tun");
+    let file = File::options().read(true).write(true).open(path).map_err(Error::file("opening", path))?;
+    let mut request = Request { name: [0; 16], flags: kind, rest: [0; 22] };
+    request.name[..name.len()].copy_from_slice(name.as_bytes());
+    // SAFETY: the request lives through the call and has the size that the kernel copies.
+    unsafe { set_link(file.as_raw_fd(), &raw const request) }.map_err(Error::kernel(|| format!("opening {name}")))?;
+    Ok(file)
+}
+
+/// Makes the tap in the calling thread's namespace; it lasts until the namespace ends.
+fn make(number: Number) -> Result<(), Error> {
+    let file = open(DEVICE, CARD)?;
+    // SAFETY: the kernel takes a number by value.
+    unsafe { set_owner(file.as_raw_fd(), number.uid().into()) }
+        // SAFETY: as before.
+        .and_then(|_| unsafe { set_lasting(file.as_raw_fd(), 1) })
+        .map(drop)
+        .map_err(Error::kernel(|| format!("making the tap of {number}")))
+}
+
+/// What the namespace is told of its tap: its own end is the guest's gateway, and both addresses lead to the guest.
+fn messages(number: Number, tap: i32) -> Vec<link::Message> {
+    let mut messages = vec![
+        link::up(tap),
+        link::address(tap, GATEWAY4.into(), 32),
+        link::address(tap, GATEWAY6.into(), LINK_LOCAL_PREFIX),
+    ];
+    for own in [IpAddr::from(number.ipv4()), IpAddr::from(number.ipv6())] {
+        messages.push(link::neighbour(tap, own, mac(number)));
+        messages.push(link::route(tap, host_net(own), None));
+    }
+    messages
+}
+
+/// Brings the tap to what is wished, from whatever stands of it, in the namespace with this name.
+pub(super) fn bring(name: &str, number: Number, inside: &mut Links) -> Result<(), Error> {
+    let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
+    if inside.find(DEVICE).map_err(kernel("finding the tap"))?.is_none() {
+        netns::within(name, || make(number))?;
+    }
+    let tap = inside.find(DEVICE).map_err(kernel("finding the tap"))?;
+    let tap = tap.ok_or_else(|| kernel("finding the tap")(Errno::ENODEV))?;
+    inside.run(messages(number, tap.index)).map_err(kernel("setting the tap"))
+}

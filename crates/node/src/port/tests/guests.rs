@@ -1,0 +1,98 @@
+//! A tap: a guest has the port's addresses itself, is reached and held as any port is, and what it sends as somebody else goes nowhere.
+
+use super::*;
+use husorden_kinds::tap::{DEVICE, GATEWAY4, GATEWAY6, mac_text};
+use std::process::Command;
+
+/// A machine at the other end of a port's tap: a namespace of its own, to which every frame is carried.
+fn guest(house: &House, number: Number) -> String {
+    let name = format!("hus-{}-guest", house.ground.instance);
+    netns::make(&name).unwrap();
+    let theirs = netns::within(&house.name(number), || tap::open(DEVICE, tap::FRAMES)).unwrap();
+    let own = netns::within(&name, || tap::open("eth0", tap::FRAMES)).unwrap();
+    for (from, to) in [(&theirs, &own), (&own, &theirs)] {
+        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let mut frame = [0; 65_536];
+            while let Ok(length) = from.read(&mut frame) {
+                // What the other end does not take is lost, as on any link.
+                let _ = to.write(&frame[..length]);
+            }
+        });
+    }
+    for words in [
+        "link set lo up".to_owned(),
+        format!("link set eth0 address {} up", mac_text(number)),
+        format!("addr add {}/32 dev eth0", number.ipv4()),
+        format!("route add {GATEWAY4} dev eth0"),
+        format!("route add default via {GATEWAY4} dev eth0"),
+        format!("-6 addr add {}/128 dev eth0 nodad", number.ipv6()),
+        format!("-6 route add default via {GATEWAY6} dev eth0"),
+    ] {
+        ip(&name, &words);
+    }
+    name
+}
+
+fn ip(name: &str, words: &str) {
+    netns::within(name, || {
+        let done = Command::new("ip").args(words.split(' ')).output().unwrap();
+        assert!(done.status.success(), "ip {words}: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_guest_is_who_its_port_is_and_nobody_else() {
+    in_a_house(|house| {
+        let one = number(1);
+        let ports = house.ports();
+        let port = Port { allow: vec![allow(22, "192.0.2.0/24"), allow(22, "2001:db8::/32")], tap: true, ..outbound() };
+        ports.set(one, &port).unwrap();
+        ports.ensure(one).unwrap();
+        let guest = guest(house, one);
+        for tcp in [22, 80] {
+            house.serve(Some(&guest), tcp);
+        }
+        house.serve(Some(&house.outside), 25);
+        house.serve(Some(&house.outside), 7000);
+
+        for (to, from) in [(IpAddr::from(one.ipv4()), OUTSIDE4), (one.ipv6().into(), OUTSIDE6)] {
+            let mut inward = connect(&house.outside, to, 22).unwrap();
+            assert_eq!(seen_as(&mut inward), from);
+            assert!(connect(&house.outside, to, 80).is_err(), "not on the list");
+        }
+        let mut outward = connect(&guest, address(OUTSIDE4), 7000).unwrap();
+        assert_eq!(seen_as(&mut outward), NODE4);
+        assert!(connect(&guest, address(OUTSIDE4), 25).is_err(), "mail");
+        assert_eq!(ports.counters().unwrap()[&one].spoofed, Count::default());
+
+        // The next node finds it as it is, and made anew it is the same.
+        drop(ports);
+        let ports = house.ports();
+        assert_eq!(ports.look(one).unwrap(), Some(port.digest()));
+        ports.ensure(one).unwrap();
+        assert!(still_talks(&mut outward), "nobody noticed");
+
+        let mut inward = connect(&house.outside, one.ipv4().into(), 22).unwrap();
+        ports.close(one).unwrap();
+        assert!(!still_talks(&mut inward) && !still_talks(&mut outward), "a measure cuts both ways");
+        ports.open_again(one).unwrap();
+
+        // Another's address, whichever family, and another's hardware address.
+        for words in ["addr add 198.51.100.9/32 dev eth0", "-6 addr add 2001:db8:9::9/128 dev eth0 nodad"] {
+            ip(&guest, words);
+        }
+        ip(&guest, &format!("route replace default via {GATEWAY4} dev eth0 src 198.51.100.9"));
+        ip(&guest, &format!("-6 route replace default via {GATEWAY6} dev eth0 src 2001:db8:9::9"));
+        for (to, seen) in [(OUTSIDE4, 1), (OUTSIDE6, 2)] {
+            assert!(connect(&guest, address(to), 7000).is_err());
+            assert!(ports.counters().unwrap()[&one].spoofed.packets >= seen, "{to}");
+        }
+        ip(&guest, "link set eth0 address 02:00:00:00:00:99");
+        assert!(connect(&house.outside, one.ipv4().into(), 22).is_err(), "the link knows one guest");
+        ports.remove(one).unwrap();
+        assert_eq!(ports.look(one).unwrap(), None);
+    });
+}
