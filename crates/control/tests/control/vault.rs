@@ -183,3 +183,28 @@ async fn a_vault_that_does_not_answer_releases_nothing_and_is_told() {
     drop(silent);
     house.running.stop().await;
 }
+
+#[tokio::test]
+async fn a_targets_secret_goes_to_the_vault_and_nowhere_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = running(folder.path());
+    let house = House::with(|config| config.vault = Some(Vault::at(&socket))).await;
+    let address = json!({ "kind": "sftp", "host": "backup.example", "user": "node1", "path": "srv",
+        "host_key": format!("ssh-ed25519 {}", "A".repeat(68)) });
+    let secret = |text: &str| json!({ "name": "far", "address": address, "secret": text });
+    house.staff("POST", "/v1/targets", secret("")).await.refused(409, "vault-refused");
+    let made = house.staff("POST", "/v1/targets", secret("hush one")).await.is(201);
+    house.staff("PATCH", "/v1/targets/far", json!({ "secret": "hush two" })).await.is(200);
+    let target = serde_json::from_value(made["id"].clone()).expect("an id");
+    let (solution, number) = (SolutionId::new(), husorden_base::Number::new(7).expect("a number"));
+    let node = RecoveryKey::generate();
+    let recipient = node.recipient().to_string();
+    let release = Ask::Release { solution, number, make: true, target: Some(target), recipient };
+    let Ok(Answer::Released { sealed }) = husorden_vault::serve::ask(&socket, &release) else { panic!("released") };
+    assert_eq!(opened(Unlocked::Released { sealed }, &node).target, Some(Secret::new("hush two")));
+    // Neither what is shown nor what is kept in the database holds it.
+    let shown = house.staff("GET", "/v1/targets", Value::Null).await.is(200);
+    let lines = house.staff("GET", "/v1/evidence?limit=100", Value::Null).await.is(200);
+    assert!(!format!("{made}{shown}{lines}").contains("hush"));
+    house.running.stop().await;
+}
