@@ -16,6 +16,7 @@ const STYLE: &str = concat!(
     include_str!("assets/shell.css"),
     include_str!("assets/parts.css"),
     include_str!("assets/forms.css"),
+    include_str!("assets/backups.css"),
 );
 const SCRIPT: &str = concat!(
     "\"use strict\";\n",
@@ -25,6 +26,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/fields.js"),
     include_str!("assets/upload.js"),
     include_str!("assets/menu.js"),
+    include_str!("assets/print.js"),
 );
 const MARK: &str = include_str!("assets/mark.svg");
 

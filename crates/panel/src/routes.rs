@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use http::{Method, StatusCode};
 use husorden_base::Refusal;
-use husorden_control::App;
+use husorden_control::{App, Kinds};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -110,9 +110,13 @@ pub fn staff() -> Vec<Page> {
 
 /// The panel: both origins, told apart by the host that is asked for.
 pub fn router(app: &App, config: Config) -> Router {
-    let api = husorden_control::routes::router(app.clone());
-    let desk =
-        Arc::new(Desk { api, kinds: app.kinds(), config, file_bytes_max: app.config().limits.archive_bytes_max });
+    let file_bytes_max = app.config().limits.archive_bytes_max;
+    over(husorden_control::routes::router(app.clone()), app.kinds(), config, file_bytes_max)
+}
+
+/// The panel over an API.
+pub(crate) fn over(api: Router, kinds: Kinds, config: Config, file_bytes_max: u64) -> Router {
+    let desk = Arc::new(Desk { api, kinds, config, file_bytes_max });
     let customers = origin(&desk, Origin::Customers, customers());
     let staff = origin(&desk, Origin::Staff, staff());
     Router::new().fallback(move |request: Request| async move {

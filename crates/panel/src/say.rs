@@ -118,6 +118,31 @@ impl Reader {
         }
     }
 
+    /// How long something took: its one or two greatest units.
+    pub(crate) fn took(&self, ms: u64) -> String {
+        let l = self.language;
+        match ms {
+            0..1_000 => format!("{ms} ms"),
+            1_000..10_000 => format!("{}{}{} s", ms / 1_000, l.t(",", "."), ms / 100 % 10),
+            10_000..60_000 => format!("{} s", ms / 1_000),
+            60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
+            _ => format!("{} {} {} min", ms / 3_600_000, l.t("t", "h"), ms / 60_000 % 60),
+        }
+    }
+
+    /// A number with its thousands apart.
+    pub(crate) fn count(&self, number: u64) -> String {
+        let digits = number.to_string();
+        let mut text = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                text.push('\u{202f}');
+            }
+            text.push(digit);
+        }
+        text
+    }
+
     /// A size with a binary unit and at most one decimal.
     pub(crate) fn size(&self, bytes: u64) -> String {
         const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -161,6 +186,26 @@ mod tests {
         ] {
             assert_eq!(reader(Language::Da).ago_text(at, later(seconds)), da);
             assert_eq!(reader(Language::En).ago_text(at, later(seconds)), en);
+        }
+    }
+
+    #[test]
+    fn spans_and_numbers_are_short() {
+        for (ms, da) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_250, "1,2 s"),
+            (42_900, "42 s"),
+            (61_000, "1 min 1 s"),
+            (7_500_000, "2 t 5 min"),
+        ] {
+            assert_eq!(reader(Language::Da).took(ms), da);
+        }
+        assert_eq!(reader(Language::En).took(1_250), "1.2 s");
+        for (number, said) in
+            [(0, "0"), (999, "999"), (1_000, "1\u{202f}000"), (12_345_678, "12\u{202f}345\u{202f}678")]
+        {
+            assert_eq!(reader(Language::En).count(number), said);
         }
     }
 

@@ -11,11 +11,12 @@ pub(crate) mod mailbox;
 mod members;
 mod notifications;
 pub(crate) mod overview;
+pub(crate) mod proofs;
 pub(crate) mod rescue;
 mod rules;
 pub(crate) mod security;
 pub(crate) mod session;
-mod solution;
+pub(crate) mod solution;
 mod tokens;
 
 use crate::routes::Page;
@@ -38,6 +39,7 @@ pub(crate) fn table() -> Vec<Page> {
         get("/evidence", Session, evidence::show),
         get("/evidence/export", Session, evidence::export),
         get(AUTHORITY, Anybody, solution::connect::authority),
+        get("/proofs", Session, proofs::show),
         get("/rules", Anybody, rules::show),
         get("/rules/versions", Anybody, rules::versions),
         get("/rules/versions/{version}", Anybody, rules::version),

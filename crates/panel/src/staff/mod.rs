@@ -7,8 +7,10 @@ mod complaints;
 mod evidence;
 mod health;
 mod nodes;
+mod proofs;
 mod rescues;
 mod solutions;
+mod targets;
 
 use crate::ask::Ask;
 use crate::pages::{mail_links, mailbox, rescue, security, session};
@@ -37,6 +39,14 @@ pub(crate) fn table() -> Vec<Page> {
         get("/evidence", Session, evidence::show),
         get("/evidence/export", Session, evidence::export),
         get("/health", Session, health::show),
+        get("/proofs", Session, proofs::show),
+        get("/targets", Session, targets::list),
+        get("/targets/new", Session, targets::new_page),
+        post("/targets/new", Session, targets::create),
+        get("/targets/{target}", Session, targets::change_page),
+        post("/targets/{target}", Session, targets::change),
+        get("/targets/{target}/retire", Session, targets::retire_page),
+        post("/targets/{target}/retire", Session, targets::retire),
         get("/rescues", Session, rescues::list),
         get("/rescues/{rescue}", Session, rescues::show),
         post("/rescues/{rescue}", Session, rescues::check),
@@ -87,6 +97,8 @@ pub(crate) fn navigation() -> Vec<Group> {
             "Operations",
             vec![
                 entry(Icon::Server, "/", "Noder", "Nodes"),
+                entry(Icon::Shield, "/proofs", "Prøvede backupper", "Proven backups"),
+                entry(Icon::Box, "/targets", "Backupmål", "Backup targets"),
                 entry(Icon::Heart, "/health", "Tilstand", "Health"),
                 entry(Icon::File, "/evidence", "Log", "Log"),
             ],

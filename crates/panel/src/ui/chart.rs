@@ -1,5 +1,7 @@
-//! A line chart as SVG: one value over time, with the newest said in words too. Where nothing was measured there is no line.
+//! A line chart as SVG: one value over time, with the newest said in words too. Where nothing was measured there is no line. Points can
+//! be marked with how each went.
 
+use super::parts::Tone;
 use crate::say::Reader;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -22,6 +24,8 @@ pub(crate) struct Chart<'a> {
     pub(crate) span: (Timestamp, Timestamp),
     /// The most that there can be, where that is known.
     pub(crate) ceiling: Option<f64>,
+    /// How each point went, in words; the points hang together then, however long the pause. Empty for a plain line.
+    pub(crate) marks: &'a [(Tone, String)],
 }
 
 impl Chart<'_> {
@@ -38,7 +42,8 @@ impl Chart<'_> {
             (x.clamp(LEFT, WIDTH), floor * (1.0 - (value / top).clamp(0.0, 1.0)))
         };
         let (mut curve, mut area) = (String::new(), String::new());
-        for piece in pieces(self.points) {
+        let all = if self.marks.is_empty() { pieces(self.points) } else { vec![self.points] };
+        for piece in all {
             let places: Vec<(f64, f64)> = piece.iter().map(place).collect();
             let (Some((begin, _)), Some((end, height))) = (places.first(), places.last()) else { continue };
             for (index, (x, y)) in places.iter().enumerate() {
@@ -61,10 +66,24 @@ impl Chart<'_> {
                     }
                     path class="area" d=(area) {}
                     path class="curve" d=(curve) {}
+                    @for (point, (tone, words)) in self.points.iter().zip(self.marks) {
+                        @let (x, y) = place(point);
+                        g class={ "mark " (tone.class()) } { title { (words) } path d=(sign(*tone, x, y)) {} }
+                    }
                     text x=(LEFT) y=(HEIGHT - 4.0) { (reader.at_text(from)) }
                     text x=(WIDTH) y=(HEIGHT - 4.0) text-anchor="end" { (reader.at_text(to)) }
                 }
             }
+        }
+    }
+}
+
+/// A dot for what went well, a cross for what did not: the colour is not alone in saying it.
+fn sign(tone: Tone, x: f64, y: f64) -> String {
+    match tone {
+        Tone::Good => format!("M{:.1} {y:.1}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z", x - 4.0),
+        Tone::Plain | Tone::Busy | Tone::Warn | Tone::Bad => {
+            format!("M{:.1} {:.1}l8 8m0 -8l-8 8", x - 4.0, y - 4.0)
         }
     }
 }

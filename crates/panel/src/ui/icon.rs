@@ -19,8 +19,10 @@ pub(crate) enum Icon {
     Copy,
     Database,
     Dots,
+    Download,
     External,
     File,
+    Folder,
     Globe,
     Heart,
     Home,
@@ -66,8 +68,10 @@ impl Icon {
                 "<ellipse cx='12' cy='6' rx='7' ry='3'/><path d='M5 6v6c0 1.700 3.100 3 7 3s7-1.300 7-3V6M5 12v6c0 1.700 3.100 3 7 3s7-1.300 7-3v-6'/>"
             }
             Self::Dots => "<path d='M4 7h16M4 12h16M4 17h16'/>",
+            Self::Download => "<path d='M12 4v11M7 10.500l5 5 5-5M5 20h14'/>",
             Self::External => "<path d='M10 5H5v14h14v-5M14 4h6v6M20 4l-9 9'/>",
             Self::File => "<path d='M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 16h6'/>",
+            Self::Folder => "<path d='M3.500 6h6l2 2.500h9V19h-17z'/>",
             Self::Globe => {
                 "<circle cx='12' cy='12' r='8.500'/><path d='M3.500 12h17M12 3.500c2.500 2.500 3.500 5.500 3.500 8.500s-1 6-3.500 8.500c-2.500-2.500-3.500-5.500-3.500-8.500s1-6 3.500-8.500z'/>"
             }

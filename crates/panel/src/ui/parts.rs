@@ -190,7 +190,9 @@ pub(crate) fn steps(list: &[(Step, &str, String)]) -> Markup {
 /// How a kind of event is coloured.
 fn event_tone(kind: &str) -> Tone {
     match kind.rsplit('.').next().unwrap_or_default() {
-        "settled" | "done" | "lifted" | "ended" | "undone" => Tone::Good,
+        // A proof that only ended was not carried out.
+        "ended" if kind == "proof.ended" => Tone::Bad,
+        "settled" | "done" | "passed" | "lifted" | "ended" | "undone" => Tone::Good,
         "trouble" | "failed" | "refused" | "in-force" | "decided" | "taken" | "buried" | "broken" => Tone::Bad,
         "queued" | "created" | "changed" | "started" => Tone::Busy,
         _ => Tone::Plain,

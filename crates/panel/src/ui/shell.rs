@@ -36,6 +36,7 @@ fn navigation(ask: &Ask) -> Vec<Group> {
                     entry(Icon::Scale, "/decisions", "Afgørelser", "Decisions"),
                     entry(Icon::File, "/evidence", "Log", "Log"),
                     entry(Icon::Rules, "/rules", "Husorden", "House rules"),
+                    entry(Icon::Shield, "/proofs", "Prøvede backupper", "Proven backups"),
                 ],
             ),
             (

@@ -2,7 +2,7 @@
 //!
 //! The pictures lie under `target/screens`. Where no browser or no Node.js is, the test says so and does nothing.
 
-use husorden_world::{House, text};
+use husorden_world::{House, Who, text};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -103,10 +103,9 @@ fn customers_do_everything_in_a_browser() {
     // A decision and a token, so that no page is empty.
     let case =
         json!({ "clause": "network.attack", "facts": "Scanned 192.0.2.0/24 for open ports.", "solution": "flow-en" });
-    let case = house.api(husorden_world::Who::Staff, "POST", "/v1/cases", Some(&case)).expect("the API answers");
+    let case = house.api(Who::Staff, "POST", "/v1/cases", Some(&case)).expect("the API answers");
     assert_eq!(case.status, 201, "{:?}", case.body);
-    let solution =
-        house.api(husorden_world::Who::Account, "GET", "/v1/solutions/flow-en", None).expect("the API answers");
+    let solution = house.api(Who::Account, "GET", "/v1/solutions/flow-en", None).expect("the API answers");
     let decision = json!({
         "clause": "network.attack", "reasons": "The solution scanned the network of others for open ports.",
         "facts": "Between 10 and 11 it opened connections to 254 addresses of 192.0.2.0/24.",
@@ -114,9 +113,39 @@ fn customers_do_everything_in_a_browser() {
     });
     let number = case.body["number"].as_str().expect("a number");
     let path = format!("/v1/cases/{number}/decisions");
-    let decided = house.api(husorden_world::Who::Staff, "POST", &path, Some(&decision)).expect("the API answers");
+    let decided = house.api(Who::Staff, "POST", &path, Some(&decision)).expect("the API answers");
     assert_eq!(decided.status, 201, "{:?}", decided.body);
     run("shots.mjs", "yes");
     // Here the owner gets a second factor, so what logs in by the password alone came before.
     run("doors.mjs", "no");
+}
+
+/// A backup that is asked for, once it is ready.
+fn backed_up(house: &House, name: &str) {
+    let ask = |method: &str, path: &str| house.api(Who::Account, method, path, None).expect("the API answers");
+    let made = ask("POST", &format!("/v1/solutions/{name}/backups"));
+    assert_eq!(made.status, 202, "{:?}", made.body);
+    let ended = house.wait_order(made.body["order"].as_str().expect("an order"), super::SITE).expect("it ends");
+    assert_eq!(ended["state"], "done", "{ended}");
+}
+
+#[test]
+fn backups_are_made_looked_into_and_put_back_in_a_browser() {
+    if let Some(reason) = missing() {
+        eprintln!("backups were not tried in a browser: {reason}");
+        return;
+    }
+    let house = House::up("panback").expect("the house stands");
+    let spec = json!({ "domains": ["saved.demo-sites.test"], "runtime": "static" });
+    super::site(&house, "saved", spec);
+    super::upload(&house, "saved", &[("pages/index.html", b"<h1>first</h1>"), ("pages/style.css", b"h1 {}")]);
+    backed_up(&house, "saved");
+    super::upload(
+        &house,
+        "saved",
+        &[("pages/index.html", b"<h1>second, and longer</h1>"), ("pages/shell.php", b"<?php")],
+    );
+    let told =
+        [("SOLUTION", "saved"), ("FOLDER", "www/pages"), ("FILE", "index.html"), ("CAME", "shell.php"), ("AXE", "yes")];
+    Desk::open(&house).run("backups.mjs", &told);
 }

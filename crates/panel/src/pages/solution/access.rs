@@ -397,6 +397,8 @@ pub(super) fn findings(ask: &Ask, one: &api::Solution) -> Markup {
                         a href={ (path(one)) "/settings" } { (l.t("Gør den større", "Make it larger")) }
                         a href={ (path(one)) "/snapshots" } { (l.t("Se øjebliksbilleder", "See the snapshots")) }
                     }
+                } @else if finding.name.contains("backup") {
+                    p { a href={ (path(one)) "/backups" } { (l.t("Se backupperne", "See the backups")) } }
                 } @else if has_list(ask, one) { p { a href={ (path(one)) "/access" } { (l.t("Se, hvem der må forbinde", "See who may connect")) } } }
             }))
         }

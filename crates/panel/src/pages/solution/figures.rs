@@ -63,7 +63,7 @@ fn curve(ask: &Ask, figure: &api::Figure, span: (Timestamp, Timestamp)) -> Marku
     let newest = points.last().map(|(_, value)| value_text(&ask.reader, &figure.unit, *value)).unwrap_or_default();
     // Of a share there is no more than all; a solution may use more than one processor.
     let ceiling = (figure.unit == "percent" && figure.name != "cpu").then_some(100.0);
-    let chart = Chart { title: &figure.title, points: &points, span, ceiling };
+    let chart = Chart { title: &figure.title, points: &points, span, ceiling, marks: &[] };
     html! {
         section class="card" {
             div class="title" { h2 { (figure.title) } span class="soft num" { (newest) } }

@@ -2,6 +2,7 @@
 
 mod access;
 mod attachment;
+pub(crate) mod backups;
 mod change;
 pub(crate) mod connect;
 mod danger;
@@ -38,7 +39,7 @@ const EVENTS: usize = 100;
 
 /// The lines of the table.
 pub(crate) fn table() -> Vec<Page> {
-    vec![
+    let own = vec![
         get("/solutions/{solution}", Session, show),
         get("/solutions/{solution}/made", Session, create::made),
         get("/solutions/{solution}/events", Session, events),
@@ -89,7 +90,8 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/protect", Session, danger::protect),
         get("/solutions/{solution}/credentials/{credential}", Session, danger::credential_page),
         post("/solutions/{solution}/credentials/{credential}", Session, danger::credential),
-    ]
+    ];
+    [backups::table(), own].into_iter().flatten().collect()
 }
 
 async fn recent(ask: &Ask, one: &api::Solution, count: usize) -> Result<Vec<api::Event>, Refusal> {

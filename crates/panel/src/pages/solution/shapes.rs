@@ -88,6 +88,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
         .chain(attachment)
         .chain(dumps)
         .chain([
+            tab("/backups", l.t("Backupper", "Backups")),
             tab("/snapshots", l.t("Øjebliksbilleder", "Snapshots")),
             tab("/updates", l.t("Opdateringer", "Updates")),
             tab("/figures", l.t("Kurver", "Curves")),

@@ -106,6 +106,10 @@ fn verb(ask: &Ask, verb: &str) -> String {
         "load" => l.t("Læser ind", "Loading"),
         "wake" => l.t("Vækker løsningen", "Waking the solution"),
         "update" => l.t("Opdaterer løsningen", "Updating the solution"),
+        "back-up" => l.t("Tager backup", "Backing up"),
+        "backup-restore" => l.t("Gendanner fra en backup", "Restoring from a backup"),
+        "backup-read" => l.t("Slår op i en backup", "Looking into a backup"),
+        "prove" => l.t("Prøver en backup", "Proving a backup"),
         "sleep" => l.t("Lægger løsningen i dvale", "Putting the solution to sleep"),
         other => other,
     }
@@ -124,6 +128,7 @@ fn before(ask: &Ask, word: &str) -> String {
         "upgrade" => l.t("Før skiftet til en ny version", "Before the change to a new version"),
         "roll-back" => l.t("Efter en opdatering, der ikke holdt", "After an update that did not hold"),
         "change" => l.t("Før en ændring", "Before a change"),
+        "backup-restore" => l.t("Før en gendannelse fra en backup", "Before a restore from a backup"),
         "log" => l.t("Grundlag for et tidspunkt", "Base for a point in time"),
         _ => l.t("Før en ændring", "Before a change"),
     }
