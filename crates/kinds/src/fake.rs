@@ -134,6 +134,7 @@ impl Fake {
                 }
                 Place::Trial(_)
                 | Place::Folder(_)
+                | Place::Snapshot(_)
                 | Place::Store(_)
                 | Place::Sockets
                 | Place::Tool

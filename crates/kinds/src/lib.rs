@@ -19,6 +19,7 @@ pub mod form;
 mod harness;
 pub mod host;
 mod mariadb;
+pub mod opening;
 pub mod order;
 pub mod page;
 pub mod pass;
@@ -39,6 +40,7 @@ pub use attach::{Attach, Guest, Protocol, Served, Used};
 pub use builds::{Builds, Move};
 pub use finding::{Finding, Severity};
 pub use host::{Host, Trouble};
+pub use opening::{Look, Noting, Opening, Said};
 pub use order::{Aim, Credential, Login, Order, Standing};
 pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
@@ -187,6 +189,16 @@ pub trait Kind: Sync {
     /// The task that says whether it serves as it stands, by asking its services what people ask of them. Its mark is set by
     /// whoever has it run. None where nothing runs.
     fn proof(&self, _order: &Order, _sight: &Sight) -> Option<Task> {
+        None
+    }
+
+    /// What is noted of it when a backup is written.
+    fn noting(&self, _order: &Order, _marks: &BTreeMap<String, String>) -> Noting {
+        Noting::default()
+    }
+
+    /// How what was restored of it is opened for a proof. None where there is nothing to be opened.
+    fn opening(&self, _order: &Order, _marks: &BTreeMap<String, String>) -> Option<Opening> {
         None
     }
 

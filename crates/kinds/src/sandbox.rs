@@ -63,6 +63,8 @@ pub enum Place {
     Folder(String),
     /// A folder of the copy of the volume on which something is tried.
     Trial(String),
+    /// A folder of the snapshot that a backup is made of, while that is being noted; read-only.
+    Snapshot(String),
     /// A catalogue application, read-only.
     App(String),
     /// What a runtime prepared once for its solutions to copy, read-only.

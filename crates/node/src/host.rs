@@ -6,6 +6,7 @@ use crate::sandbox::{Resolved, ResolvedBind};
 use crate::volume::{Bound, Volume, VolumeError, Why};
 use husorden_base::{Refusal, RuntimeName, SnapshotId, Text};
 use husorden_kinds::builds::Pin;
+use husorden_kinds::opening::LOOK;
 use husorden_kinds::update::UPDATE;
 use husorden_kinds::{
     Aim, Builds, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Waiting, Window,
@@ -75,7 +76,9 @@ impl Host for Walls<'_> {
             VolumeSight::Live { .. } => self.volume.trial().map_err(|error| ours("looking at a copy", &error))?,
             VolumeSight::Absent | VolumeSight::Retained => None,
         };
-        let sandboxes = self.node.sandboxes.sight(number);
+        let mut sandboxes = self.node.sandboxes.sight(number);
+        // What looks beside the passes is none of theirs.
+        sandboxes.tasks.retain(|name, _| !name.starts_with(LOOK));
         let (builds, shelf) = (self.node.register.builds(self.wish.solution), self.node.runtimes.shelf());
         Ok(Sight {
             volume,
@@ -298,6 +301,10 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
         let from: PathBuf = match &bind.from {
             Place::Folder(name) => volume.folder(name),
             Place::Trial(name) => volume.trial_folder(name),
+            Place::Snapshot(name) => {
+                let noting = node.proofs.noting(number).ok_or_else(|| absent("a snapshot that is noted"))?;
+                volume.snapshot_folder(&noting, name)
+            }
             Place::App(name) => node.runtimes.app(name).ok_or_else(|| absent(name))?,
             Place::Template(name) => {
                 let template = node.runtimes.template(name, pinned(name).as_deref());

@@ -66,6 +66,7 @@ pub(crate) struct Node {
     /// Snapshots that are being read for a backup.
     pub(crate) reading: crate::backup::Reading,
     pub(crate) makings: crate::backup::Makings,
+    pub(crate) proofs: crate::proof::Proofs,
     /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
     pub(crate) gate: Mutex<()>,
 }

@@ -38,10 +38,14 @@ pub(crate) struct Found {
 /// When something could not be seen; what could not be seen is not called absent.
 pub(crate) fn find(node: &Node) -> Result<Found, String> {
     let wished: BTreeSet<Number> = node.register.solutions().into_iter().map(|(_, number, _)| number).collect();
-    let volumes: BTreeSet<Number> = node.pool.numbers().map_err(|error| text(&error))?.into_iter().collect();
-    let groups: BTreeSet<Number> = node.pool.groups().map_err(|error| text(&error))?.into_iter().collect();
+    // What lies open for a proof is nobody's, and goes with it.
+    let anybodys = |number: &Number| *number != crate::proof::number();
+    let volumes: BTreeSet<Number> =
+        node.pool.numbers().map_err(|error| text(&error))?.into_iter().filter(anybodys).collect();
+    let groups: BTreeSet<Number> =
+        node.pool.groups().map_err(|error| text(&error))?.into_iter().filter(anybodys).collect();
     let ports = node.ports.list().map_err(|error| text(&error))?;
-    let sandboxes: BTreeSet<Number> = node.sandboxes.occupied().into_iter().collect();
+    let sandboxes: BTreeSet<Number> = node.sandboxes.occupied().into_iter().filter(anybodys).collect();
     let routes: BTreeSet<Number> = node.register.routes().into_iter().map(|(number, _)| number).collect();
     let mut odd = Vec::new();
     let mut match_up = |wall, what, these: &BTreeSet<Number>, those: &BTreeSet<Number>| {

@@ -240,7 +240,10 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         Verb::BackupRead { repository, copy, what } => {
             backup::read(node, wish, order, repository, (copy, what)).map(done)
         }
-        Verb::Prove { .. } => Err(no_proofs()),
+        Verb::Prove { repository, copy, level, .. } => {
+            crate::proof::ordered(node, wish, order, (repository, copy, *level))
+                .map(|proven| Some(Box::new(Outcome::Proven(Box::new(proven)))))
+        }
         Verb::Update => crate::updates::now(node, wish.solution, order).map(done),
         Verb::Wake => node.sandboxes.wake(wish.number).map(done).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(|_| None).map_err(|error| ours(&error)),
@@ -277,15 +280,6 @@ fn doing(verb: &Verb) -> Text {
         Verb::Wake => Text::new("Starter", "Starting"),
         Verb::Sleep => Text::new("Stopper", "Stopping"),
     }
-}
-
-fn no_proofs() -> Refusal {
-    Refusal::new(
-        "no-proofs",
-        501,
-        Text::new("Noden kan ikke prøve backupper", "The node cannot prove backups"),
-        Text::new("Den er af en ældre udgave; opdatér den.", "It is of an older release; update it."),
-    )
 }
 
 fn failed(code: &str, da: &str, en: &str) -> VerbState {

@@ -38,6 +38,17 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     }
 }
 
+/// The server on what was restored: it answers the platform alone, carries out nobody's events and reaches nothing.
+pub(super) fn opened(spec: &Spec, engine: Engine) -> Service {
+    let mut sandbox = engine::sandbox(spec, engine);
+    sandbox.argv = vec!["/usr/sbin/mariadbd".to_owned(), format!("--defaults-file={GENERATED}/mariadb.cnf")];
+    sandbox.argv.push("--event-scheduler=OFF".to_owned());
+    sandbox.told_of_listeners(1);
+    settings(&mut sandbox, spec, engine, Mode::Upgrading);
+    sandbox.binds.push(engine::sockets());
+    crate::opening::service(sandbox, Live::default())
+}
+
 /// The client, as the platform.
 const ASK: [&str; 6] = [
     "/usr/bin/mariadb",

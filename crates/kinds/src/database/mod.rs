@@ -30,6 +30,7 @@ mod figures;
 mod flow;
 mod mariadb;
 mod names;
+mod opening;
 mod parameters;
 mod people;
 mod plan;
@@ -102,6 +103,14 @@ impl Kind for Database {
         let spec = Spec::with_guests(order).ok()?;
         let held = engine::held(order, &sight.marks)?;
         Some(engine::proof(&spec, held.engine))
+    }
+
+    fn noting(&self, order: &Order, marks: &BTreeMap<String, String>) -> crate::Noting {
+        opening::noting(order, marks)
+    }
+
+    fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Opening> {
+        opening::opening(order, marks)
     }
 
     fn probe(&self, _spec: &Value) -> Option<Probe> {

@@ -91,6 +91,34 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
     }
 }
 
+/// The server on what was restored: it answers the platform alone, keeps no log and reaches nothing.
+pub(super) fn opened(spec: &Spec, engine: Engine) -> Service {
+    let mut sandbox = engine::sandbox(spec, engine);
+    sandbox.argv = [
+        &*format!("/usr/lib/postgresql/{}/bin/postgres", engine.version()),
+        "-D",
+        &format!("/srv/db/{}", engine.word()),
+        "-c",
+        &format!("config_file={GENERATED}/postgresql.conf"),
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let alone = "# What was restored for a proof.\nssl = off\narchive_mode = off\nshared_preload_libraries = ''\n";
+    sandbox.files.extend([
+        (format!("{GENERATED}/postgresql.conf"), settings(spec, engine, Mode::Upgrading) + alone),
+        (format!("{GENERATED}/pg_ident.conf"), IDENT.to_owned()),
+    ]);
+    sandbox.env.insert("LD_PRELOAD".to_owned(), format!("{GENERATED}/listen.so"));
+    sandbox.binds.push(Bind { from: Place::Listen, to: format!("{GENERATED}/listen.so"), write: false });
+    sandbox.binds.push(engine::sockets());
+    let files = BTreeMap::from([
+        ("pg_hba.conf".to_owned(), LOCAL.to_owned()),
+        ("parameters.conf".to_owned(), parameters::postgres(spec)),
+        (DISK.to_owned(), disk(spec)),
+    ]);
+    crate::opening::service(sandbox, Live { files, signal: SIGHUP })
+}
+
 /// The script that asks the server what stands on standard input.
 const ASK: &str = "/run/conf/ask.sh";
 

@@ -2,6 +2,7 @@
 
 mod forms;
 mod generated;
+mod openings;
 mod states;
 
 use super::Database;

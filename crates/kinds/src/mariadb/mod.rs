@@ -10,6 +10,13 @@ pub(crate) const UPGRADE: &str = include_str!("upgrade.sh");
 /// Removes the data of every version but `DB`.
 pub(crate) const TIDY: &str = include_str!("tidy.sh");
 
+/// Waits for the server.
+pub(crate) const LOOK: &str = include_str!("look.sh");
+/// Reads every table of the server.
+pub(crate) const CHECK: &str = include_str!("check.sh");
+/// Counts the rows of every table of the server; `LIMIT_MS` bounds it.
+pub(crate) const COUNT: &str = include_str!("count.sh");
+
 /// What holds wherever it runs: no way to other files, nothing sent home, no kernel interface that sandboxes lack.
 pub(crate) const BASE: &str = "\
 [mariadbd]

@@ -290,7 +290,7 @@ pub(super) fn drain_s(spec: &Spec) -> u32 {
 }
 
 /// The part after the engine's name: `8.4` of `php-8.4`.
-fn version(runtime: &RuntimeName) -> &str {
+pub(super) fn version(runtime: &RuntimeName) -> &str {
     runtime.as_str().split_once('-').map_or("", |(_, version)| version)
 }
 

@@ -28,6 +28,7 @@ mod app;
 mod attached;
 mod card;
 mod engine;
+mod opening;
 mod plan;
 mod reached;
 mod run;
@@ -43,6 +44,7 @@ use crate::{CardRow, Demand, Kind, Login, Offer, Order, Plan, Probe, Protocol, S
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
+use std::collections::BTreeMap;
 
 /// The kind `website`.
 pub(crate) struct Website;
@@ -109,6 +111,14 @@ impl Kind for Website {
 
     fn proof(&self, order: &Order, sight: &Sight) -> Option<Task> {
         run::proof(order, sight)
+    }
+
+    fn noting(&self, order: &Order, marks: &BTreeMap<String, String>) -> crate::Noting {
+        opening::noting(order, marks)
+    }
+
+    fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Opening> {
+        opening::opening(order, marks)
     }
 
     fn probe(&self, spec: &Value) -> Option<Probe> {

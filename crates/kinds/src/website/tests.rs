@@ -3,6 +3,7 @@
 mod attached;
 mod forms;
 mod moves;
+mod openings;
 mod settings;
 mod states;
 

@@ -16,7 +16,6 @@ mod hand;
 mod inside;
 pub(crate) mod job;
 mod make;
-mod noted;
 mod read;
 mod replace;
 mod restore;
@@ -28,17 +27,17 @@ mod unlock;
 mod way;
 mod write;
 
+pub(crate) use crate::proof::noted;
 pub(crate) use about::About;
 pub(crate) use child::{Errand, folders, run};
 pub(crate) use fault::refusal;
 pub use inside::inside;
 pub(crate) use make::{Makings, begin};
-pub(crate) use noted::noted;
 pub(crate) use read::read;
 pub(crate) use restore::{Return, restore};
 pub(crate) use slots::Slots;
 pub(crate) use unlock::{NodeKey, unlock};
-pub(crate) use write::{Reading, back_up, give_up};
+pub(crate) use write::{Reading, back_up, forbidden, give_up};
 
 use husorden_base::Number;
 use husorden_wire::node::{Repository, Wish};

@@ -46,7 +46,7 @@ impl Drop for Held<'_> {
 }
 
 /// Why a backup of this solution may not be written or go on: a seal, or that it is to go.
-pub(super) fn forbidden(node: &Node, wish: &Wish) -> Option<Refusal> {
+pub(crate) fn forbidden(node: &Node, wish: &Wish) -> Option<Refusal> {
     let held = node.register.held(wish.solution, wish.account, Timestamp::now()).filter(|held| held.sealed);
     if let Some(held) = held {
         return Some(Refusal {

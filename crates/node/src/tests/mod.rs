@@ -7,6 +7,7 @@ mod gate;
 mod link;
 mod looks;
 mod measures;
+mod proof;
 mod routes;
 
 use crate::volume::Source;
@@ -31,19 +32,33 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a test on a node of its own in a network of its own, and leaves nothing of it, also when the test fails.
 pub(crate) fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
+    on(Bytes::mib(400), None, test);
+}
+
+/// The same with the product's engines, as the machine's cache has them.
+pub(crate) fn on_a_node_with_engines(test: impl FnOnce(&Arc<Node>) + Send) {
+    let product = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the product's folder");
+    on(Bytes::gib(4), Some(product), test);
+}
+
+fn on(pool: Bytes, product: Option<&Path>, test: impl FnOnce(&Arc<Node>) + Send) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let folder = tempfile::Builder::new().prefix("husorden-node-").tempdir_in("/var/tmp").expect("a folder");
-    let ground = ground(
+    let mut ground = ground(
         folder.path(),
         &format!("k{:x}{:x}", COUNT.fetch_add(1, Ordering::Relaxed), std::process::id() % 0xf_ffff),
     );
+    if let Some(product) = product {
+        product.clone_into(&mut ground.catalogue);
+        ground.cache = "/var/cache/husorden".into();
+    }
     for path in ["runtimes", "apps"] {
         std::fs::create_dir_all(ground.catalogue.join(path)).expect("a folder");
     }
     let config = Config {
         name: "here".to_owned(),
         control_socket: folder.path().join("control.sock"),
-        pool: Source::File { path: folder.path().join("home/pool"), size: Bytes::mib(400) },
+        pool: Source::File { path: folder.path().join("home/pool"), size: pool },
         ca: folder.path().join("ca"),
         uplink: crate::port::Uplink { interface: "lo".parse().expect("a link"), refuse: Vec::new() },
         edge: crate::Edge::default(),
@@ -52,9 +67,14 @@ pub(crate) fn on_a_node(test: impl FnOnce(&Arc<Node>) + Send) {
         zone: husorden_base::zone(),
         ground: ground.clone(),
     };
-    let gone = Gone(ground);
+    let (gone, engines) = (Gone(ground), product.is_some());
     crate::port::netns::on_own_thread(move || {
         unshare(CloneFlags::CLONE_NEWNET).expect("a network");
+        if engines {
+            // Ports take their packets' size from the uplink, and that of lo is none that they can have.
+            let set = Command::new("ip").args(["link", "set", "lo", "mtu", "1500"]).status().expect("ip runs");
+            assert!(set.success(), "a size that links have");
+        }
         let node = crate::open(config, crate::network::current().expect("this namespace")).expect("a node");
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&node)));
         node.end();

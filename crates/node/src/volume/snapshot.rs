@@ -44,3 +44,11 @@ pub struct SnapshotInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<Point>,
 }
+
+impl super::Volume {
+    /// A folder of a snapshot, to bind into sandboxes.
+    #[must_use]
+    pub(crate) fn snapshot_folder(&self, id: &SnapshotId, name: &str) -> std::path::PathBuf {
+        self.snapshot_path(id).join(name)
+    }
+}

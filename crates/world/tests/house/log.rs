@@ -219,9 +219,8 @@ fn by_the_printed_commands(house: &House, one: &Engine, at: Timestamp) {
     let (data, kept) = (folder.path().join("data"), folder.path().join("kept"));
     let from = solution.join(format!("snap/{base}/db/{}", one.engine));
     run("cp", &["-a".as_ref(), from.as_os_str(), data.as_os_str()]);
-    let words = ["log".as_ref(), "extract".as_ref(), segments(house, number).0.into_os_string()];
-    let words: Vec<&std::ffi::OsStr> =
-        words.iter().map(AsRef::as_ref).chain(["--to".as_ref(), kept.as_os_str()]).collect();
+    let store = segments(house, number).0;
+    let words = ["log".as_ref(), "extract".as_ref(), store.as_os_str(), "--to".as_ref(), kept.as_os_str()];
     let printed = run(house.binary.to_str().expect("a path"), &words);
     run("chown", &["-R".as_ref(), format!("{NOBODY}:{NOBODY}").as_ref(), folder.path().as_os_str()]);
 

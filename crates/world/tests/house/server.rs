@@ -260,7 +260,9 @@ impl Server<'_> {
     /// Runs a command in the guest, by SSH through the node's door.
     fn ssh(&self, command: &str) -> Result<String, String> {
         let edge = self.house.status()["addresses"]["edge"].as_str().expect("an address").to_owned();
-        let mut ssh = Command::new("ssh");
+        // A connection that is cut in the middle is told nothing.
+        let mut ssh = Command::new("timeout");
+        ssh.args(["20", "ssh"]);
         ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"]);
         ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"]).arg(&self.key);
         ssh.args(["-p", &(20_000 + self.number).to_string(), &format!("root@{edge}"), command]);

@@ -1,0 +1,42 @@
+//! A proof as control orders it: what opens the repository is released for the order, and what is being done is told.
+
+use super::{Asked, prove};
+use crate::Node;
+use crate::backup::job::FaultOf;
+use crate::backup::{forbidden, refusal, unlock, whose_folder};
+use husorden_base::{OrderId, Refusal};
+use husorden_wire::node::{FromNode, Level, Proven, Repository, VerbState, Wish};
+use std::sync::Arc;
+
+/// Proves the backup that an order names.
+///
+/// # Errors
+/// When it neither passed nor failed.
+pub(crate) fn ordered(
+    node: &Arc<Node>,
+    wish: &Wish,
+    order: OrderId,
+    (repository, copy, level): (&Repository, &str, Level),
+) -> Result<Proven, Refusal> {
+    let stop = || {
+        let ending = || node.ending().then(|| refusal(FaultOf::Stopped, "the node is ending"));
+        forbidden(node, wish).or_else(ending)
+    };
+    if let Some(why) = stop() {
+        return Err(why);
+    }
+    let secrets = unlock(node, Some(order), wish.solution)?;
+    let asked = Asked {
+        solution: wish.solution,
+        number: whose_folder(repository).unwrap_or(wish.number),
+        repository,
+        secrets: &secrets,
+        copy,
+        level,
+        stop: &stop,
+    };
+    prove(node, &asked, &mut |text| {
+        let state = VerbState::Running { text: text.clone(), percent: None };
+        node.voice.say(&FromNode::Progress { order, state });
+    })
+}
