@@ -100,9 +100,17 @@ fn a_php_page_asks_an_attached_postgresql() {
     house.wait_state("data", "running", SITE).unwrap_or_else(|error| panic!("{error}"));
 
     command(&house, &["attachment", "create", "page", "data"]);
+    // The site is told at once; the instance lets it in a moment later.
     let asked = |say: &str| -> Value {
-        let page = house.get(DOMAIN, &format!("/asks.php?say={say}"), &[]).expect("curl runs");
-        serde_json::from_str(&page.body).unwrap_or_else(|_| panic!("{page:?}"))
+        let end = Instant::now() + SOON;
+        loop {
+            let page = house.get(DOMAIN, &format!("/asks.php?say={say}"), &[]).expect("curl runs");
+            match serde_json::from_str(&page.body) {
+                Ok(said) => return said,
+                Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(200)),
+                Err(_) => panic!("{page:?}"),
+            }
+        }
     };
     let said = asked("first");
     let user = format!("attached-{}", number(&house, "page"));
