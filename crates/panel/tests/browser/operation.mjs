@@ -4,7 +4,7 @@ import { check, panel } from "./lib.mjs";
 import { tour } from "./people.mjs";
 
 const base = `/solutions/${process.env.SOLUTION}`;
-const { at, end } = await tour("operation", `${base}/settings`);
+const { at, end } = await tour("operation", `${base}/places/parameters`);
 
 await at("desktop", "light", "en", async (page, shot) => {
   // More sessions than the server takes are refused at the field, and what was chosen stays.
@@ -18,7 +18,7 @@ await at("desktop", "light", "en", async (page, shot) => {
   await page.locator("[name='/spec/pooler_size']").fill("7");
   await page.getByRole("button", { name: "Save changes" }).click();
   await page.locator(".toast").waitFor();
-  await page.goto(`${panel}${base}/settings`);
+  await page.goto(`${panel}${base}/places/parameters`);
   check((await page.locator("[name='/spec/pooler_size']").inputValue()) === "7", "it is kept");
   await page.goto(`${panel}${base}`);
   await shot("pooler-lines");
@@ -51,7 +51,7 @@ await at("desktop", "light", "en", async (page, shot) => {
   await shot("figures");
 });
 await at("phone", "dark", "da", async (page, shot) => {
-  await shot("settings");
+  await shot("pooler");
   await page.goto(`${panel}${base}/log`);
   await shot("log");
   await page.goto(`${panel}${base}/figures?hours=1`);
