@@ -196,8 +196,12 @@ pub(crate) fn closed(node: &Node, wish: &Wish) -> Option<Refusal> {
 fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> VerbState {
     let lane = Lane::of(verb);
     // A backup does not depend on its owner being served; what is sealed is neither copied nor proven, and who does that looks for seals.
-    let unserved = matches!(lane, Lane::Backup | Lane::Proof);
-    if let Some(refusal) = closed(node, wish).filter(|_| !unserved) {
+    let refused = match verb {
+        _ if matches!(lane, Lane::Backup | Lane::Proof) => None,
+        Verb::BackupRead { .. } => backup::unreadable(node, wish),
+        _ => closed(node, wish),
+    };
+    if let Some(refusal) = refused {
         return VerbState::Failed { refusal: Box::new(refusal) };
     }
     let detail = json!({ "order": order, "verb": verb });

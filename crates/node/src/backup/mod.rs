@@ -33,7 +33,7 @@ pub(crate) use child::{Errand, folders, run};
 pub(crate) use fault::refusal;
 pub use inside::inside;
 pub(crate) use make::{Makings, begin};
-pub(crate) use read::read;
+pub(crate) use read::{read, unreadable};
 pub(crate) use restore::{Return, restore};
 pub(crate) use slots::Slots;
 pub(crate) use unlock::{NodeKey, unlock};

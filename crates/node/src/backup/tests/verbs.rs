@@ -305,6 +305,16 @@ fn a_backup_is_browsed_downloaded_and_compared() {
             ]
         );
         assert_eq!(folder("www/none").expect_err("no such folder").code, "not-in-backup");
+        // A measure that leaves data out leaves this too.
+        let mut closed = measure(&wish(7));
+        node.register.take_measure(closed.clone()).expect("kept");
+        assert_eq!(folder("www").expect_err("closed").code, "closed-by-measure");
+        (closed.access, closed.revision) = (Access::DataOut, 2);
+        node.register.take_measure(closed.clone()).expect("kept");
+        folder("www").expect("data out");
+        (closed.access, closed.revision) = (Access::None, 3);
+        node.register.take_measure(closed).expect("kept");
+        assert_eq!(folder("www").expect_err("sealed").code, "closed-by-measure");
     });
 }
 

@@ -76,7 +76,8 @@ impl Played {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(form.to_owned()))
             .expect("a request");
-        let response = routes::over(api, &husorden_kinds::KINDS, config, 1 << 30).oneshot(request).await.expect("it answers");
+        let response =
+            routes::over(api, &husorden_kinds::KINDS, config, 1 << 30).oneshot(request).await.expect("it answers");
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 32 << 20).await.expect("a body");
         let lead = parts.headers.get(header::LOCATION).and_then(|at| at.to_str().ok()).unwrap_or_default();
