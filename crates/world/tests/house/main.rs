@@ -2,6 +2,7 @@
 
 mod access;
 mod attach;
+mod backup;
 mod care;
 mod clock;
 mod commands;

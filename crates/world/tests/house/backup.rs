@@ -1,0 +1,306 @@
+//! The whole story of backups on real engines: a WordPress and a PostgreSQL are backed up, read by stock restic with the key from paper,
+//! restored in place, undone, restored beside and file by file, through a killed node and a target that is away; and a deleted solution's
+//! backups open with nothing.
+
+use super::database::{Client, create, own_address, wait_running};
+use super::{SITE, SOON, eventually, site, upload};
+use husorden_world::{House, Who, text};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest a backup or a restore may take here.
+const DONE: Duration = Duration::from_secs(180);
+
+fn ask(house: &House, method: &str, path: &str, body: Option<&Value>, status: u16) -> Value {
+    let answer = house.api(Who::Account, method, path, body).expect("the API answers");
+    assert_eq!(answer.status, status, "{method} {path}: {:?}", answer.body);
+    answer.body
+}
+
+fn get(house: &House, path: &str) -> Value {
+    ask(house, "GET", path, None, 200)
+}
+
+/// Orders a backup; it is not waited for.
+fn ordered(house: &House, name: &str) -> Value {
+    ask(house, "POST", &format!("/v1/solutions/{name}/backups"), None, 202)
+}
+
+fn ended(house: &House, name: &str, backup: &Value) -> Value {
+    let path = format!("/v1/solutions/{name}/backups/{}", backup["id"].as_str().expect("an id"));
+    let end = Instant::now() + DONE;
+    loop {
+        let one = get(house, &path);
+        if one["state"] != "writing" {
+            return one;
+        }
+        assert!(Instant::now() < end, "it ends: {one}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Backs a solution up and gives the backup's id.
+fn backed_up(house: &House, name: &str) -> String {
+    let one = ended(house, name, &ordered(house, name));
+    assert_eq!(one["state"], "ready", "{one}");
+    one["id"].as_str().expect("an id").to_owned()
+}
+
+fn restored(house: &House, name: &str, backup: &str, what: &Value) {
+    let path = format!("/v1/solutions/{name}/backups/{backup}/restore");
+    let order = ask(house, "POST", &path, Some(what), 202);
+    let done = house.wait_order(order["order"]["id"].as_str().expect("an id"), DONE).expect("it ends");
+    assert_eq!(done["state"], "done", "{done}");
+}
+
+fn undone(house: &House, name: &str) {
+    let order = ask(house, "POST", &format!("/v1/solutions/{name}/undo"), None, 202);
+    assert_eq!(house.wait_order(order["id"].as_str().expect("an id"), SOON).expect("it ends")["state"], "done");
+}
+
+/// What is read of a backup, as it comes.
+fn read(house: &House, name: &str, backup: &str, what: &str) -> Vec<u8> {
+    let url = format!("{}/v1/solutions/{name}/backups/{backup}/{what}", house.api_address());
+    let header = format!("authorization: Bearer {}", house.token(Who::Account));
+    let mut curl = Command::new("curl");
+    let said = curl.args(["-sS", "--fail-with-body", "--max-time", "60", "-H", &header, &url]).output().expect("curl");
+    assert!(said.status.success(), "{what}: {} {}", text(&said.stdout), text(&said.stderr));
+    said.stdout
+}
+
+/// Stock restic, with the key as the paper opens it.
+struct Restic {
+    repository: PathBuf,
+    password: String,
+}
+
+impl Restic {
+    fn of(house: &House, paper: &Path, solution: &Value) -> Self {
+        let (id, number) = (solution["id"].as_str().expect("an id"), solution["number"].to_string());
+        let file = house.run(&["vault", "key", id, &number]).expect("it runs");
+        assert!(file.status.success(), "{}", text(&file.stderr));
+        let mut age = Command::new("age");
+        age.arg("-d").arg("-i").arg(paper).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut age = age.spawn().expect("age is installed");
+        std::io::Write::write_all(&mut age.stdin.take().expect("a pipe"), &file.stdout).expect("written");
+        let said = age.wait_with_output().expect("an end");
+        assert!(said.status.success());
+        Self { repository: house.home().join("backups").join(number), password: text(&said.stdout) }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut restic = Command::new("restic");
+        restic.arg("-r").arg(&self.repository).args(["--no-cache", "--no-lock"]).args(arguments);
+        restic.env("RESTIC_PASSWORD", &self.password).output().expect("restic is installed")
+    }
+
+    fn snapshots(&self) -> usize {
+        let said = self.run(&["snapshots", "--json"]);
+        assert!(said.status.success(), "{}", text(&said.stderr));
+        let list: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+        list.as_array().expect("a list").len()
+    }
+}
+
+fn ready(house: &House, name: &str) -> usize {
+    let list = get(house, &format!("/v1/solutions/{name}/backups?limit=100"));
+    list["items"].as_array().expect("a list").iter().filter(|backup| backup["state"] == "ready").count()
+}
+
+#[test]
+fn what_is_backed_up_comes_back() {
+    let care = "care = { sweep_s = 2, tidy_s = 1, grace_s = 2 }";
+    let house = House::up_with("backup", "retention_days = 0", care).expect("the house comes up");
+    let paper = house.home().join("paper.txt");
+    let said = house.run(&["vault", "recovery", "--into-pipe"]).expect("it runs");
+    let said = text(&said.stdout);
+    let key = said.split_whitespace().find(|word| word.starts_with("AGE-SECRET-KEY-")).expect("the key");
+    std::fs::write(&paper, format!("{key}\n")).expect("paper");
+
+    a_table_comes_back(&house, &paper);
+    files_come_back(&house, &paper);
+    deaths_leave_nothing_half(&house, &paper);
+    what_is_erased_opens_with_nothing(&house, &paper);
+}
+
+fn a_table_comes_back(house: &House, paper: &Path) {
+    let made = create(house, "store", &json!({ "engine": "postgresql-15", "allow": [{ "net": own_address(house) }] }));
+    wait_running(house, "store");
+    let client = Client::first(house, "store", &made);
+    let rows = || client.psql("app", "select count(*) from orders").map(|rows| rows.trim().to_owned());
+    client
+        .psql("app", "create table orders as select n, md5(n::text) from generate_series(1, 10000) n")
+        .expect("a table");
+    let backup = backed_up(house, "store");
+    // Stock restic reads it with the key from paper, and finds nothing wrong.
+    let restic = Restic::of(house, paper, &made.body["solution"]);
+    let checked = restic.run(&["check", "--read-data"]);
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+    let home = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let to = home.path().to_str().expect("a path");
+    let back = restic.run(&["restore", "latest", "--target", to]);
+    assert!(back.status.success(), "{}", text(&back.stderr));
+    let mut find = Command::new("find");
+    let found = find.args([to, "-name", "pg_control"]).output().expect("find");
+    assert!(!found.stdout.is_empty(), "the cluster is there");
+
+    client.psql("app", "drop table orders").expect("dropped");
+    restored(house, "store", &backup, &json!({ "only": "everything" }));
+    wait_running(house, "store");
+    assert_eq!(rows(), Ok("10000".to_owned()), "as of the backup, at the same address, with the same password");
+    undone(house, "store");
+    wait_running(house, "store");
+    assert!(rows().is_err(), "undone: the table is dropped again");
+
+    // Beside: another instance of the account, made from the backup.
+    let body = json!({ "kind": "database", "name": "beside", "from": { "solution": "store", "backup": backup } });
+    let other = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
+    assert_eq!(other.status, 201, "{:?}", other.body);
+    wait_running(house, "beside");
+    let beside = Client::first(house, "beside", &other);
+    let there = beside.psql("app", "select count(*) from orders");
+    assert!(there.is_ok_and(|rows| rows.trim() == "10000"), "the copy holds what the backup held");
+}
+
+fn files_come_back(house: &House, paper: &Path) {
+    let files: [(&str, &[u8]); 2] = [("notes/one.txt", b"as it was"), ("stays.txt", b"the same")];
+    assert_eq!(upload(house, "blog", &files)["state"], "done");
+    let first = backed_up(house, "blog");
+    let evil: [(&str, &[u8]); 2] = [("notes/one.txt", b"defaced by somebody"), ("evil.php", b"<?php echo 1;")];
+    assert_eq!(upload(house, "blog", &evil)["state"], "done");
+    let second = backed_up(house, "blog");
+    let front = |path: &str| house.get("blog.demo-sites.test", path, &[]).expect("curl runs").body;
+
+    // Browsed, compared, downloaded: the same bytes as stock restic's.
+    let root = get(house, &format!("/v1/solutions/blog/backups/{first}/files?path="));
+    let names: Vec<&str> =
+        root["entries"].as_array().expect("entries").iter().filter_map(|entry| entry["name"].as_str()).collect();
+    let changes = get(house, &format!("/v1/solutions/blog/backups/{second}/changes?since={first}&path="));
+    let changed = |end: &str| {
+        let all = changes["changes"].as_array().expect("changes").iter();
+        all.filter(|one| one["path"].as_str().is_some_and(|path| path.ends_with(end)))
+            .map(|one| {
+                (one["path"].as_str().expect("a path").to_owned(), one["change"].as_str().expect("a word").to_owned())
+            })
+            .next()
+            .unwrap_or_else(|| panic!("{end} in {changes}; the root holds {names:?}"))
+    };
+    let (path, change) = changed("notes/one.txt");
+    assert_eq!((change.as_str(), changed("evil.php").1.as_str()), ("changed", "added"));
+    assert_eq!(read(house, "blog", &first, &format!("content?path={path}")), b"as it was");
+    assert_eq!(read(house, "blog", &second, &format!("content?path={path}")), b"defaced by somebody");
+    let blog = get(house, "/v1/solutions/blog");
+    let restic = Restic::of(house, paper, &blog);
+    let listed = restic.run(&["ls", "latest", "--json"]);
+    let listed = text(&listed.stdout);
+    let inside = listed
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|node| node["path"].as_str().filter(|it| it.ends_with(&path)).map(str::to_owned))
+        .expect("restic lists it");
+    assert_eq!(restic.run(&["dump", "latest", &inside]).stdout, b"defaced by somebody");
+
+    restored(house, "blog", &first, &json!({ "only": "path", "path": path }));
+    eventually(house, "blog.demo-sites.test", "/", 200);
+    assert_eq!((front("/notes/one.txt"), front("/stays.txt")), ("as it was".to_owned(), "the same".to_owned()));
+    assert_eq!(
+        house.get("blog.demo-sites.test", "/evil.php", &[]).expect("curl runs").status,
+        200,
+        "only the one file"
+    );
+    undone(house, "blog");
+    assert_eq!(front("/notes/one.txt"), "defaced by somebody");
+    restored(house, "blog", &first, &json!({ "only": "everything" }));
+    eventually(house, "blog.demo-sites.test", "/", 200);
+    assert_eq!(front("/notes/one.txt"), "as it was");
+    assert_eq!(house.get("blog.demo-sites.test", "/evil.php", &[]).expect("curl runs").status, 404, "the hole is gone");
+}
+
+/// Whoever dies in the middle, what is listed is whole, and the next one is written.
+fn deaths_leave_nothing_half(house: &House, paper: &Path) {
+    let spec = json!({ "domains": ["big.demo-sites.test"], "runtime": "static", "database": "none" });
+    let made = site(house, "big", spec);
+    let mut random = vec![0; 48 << 20];
+    std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom").expect("opened"), &mut random).expect("read");
+    assert_eq!(upload(house, "big", &[("big.bin", &random)])["state"], "done");
+    let whole = backed_up(house, "big");
+    let restic = Restic::of(house, paper, &made["solution"]);
+    for wait_ms in [50, 400, 900] {
+        random.rotate_left(1 << 20);
+        random[0] ^= 1;
+        assert_eq!(upload(house, "big", &[("big.bin", &random), ("more.bin", &random[..8 << 20])])["state"], "done");
+        let backup = ordered(house, "big");
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let old = house.kill("node").expect("it ran");
+        house.wait_reborn("node", old).expect("it is back");
+        let one = ended(house, "big", &backup);
+        assert_eq!(restic.snapshots(), ready(house, "big"), "what is listed is there, and no more: {one}");
+        let checked = restic.run(&["check", "--read-data"]);
+        assert!(checked.status.success(), "after {wait_ms} ms: {}{}", text(&checked.stdout), text(&checked.stderr));
+    }
+    backed_up(house, "big");
+
+    // The target is away in the middle: it fails and says so; when it is back the next is whole.
+    let (there, away) = (house.home().join("backups"), house.home().join("backups-away"));
+    assert_eq!(upload(house, "big", &[("big.bin", &random[1..])])["state"], "done");
+    std::fs::rename(&there, &away).expect("moved");
+    let one = ended(house, "big", &ordered(house, "big"));
+    assert_eq!(one["state"], "failed", "{one}");
+    assert!(one["message"].as_str().is_some_and(|message| message.len() > 10), "{one}");
+    let _ = std::fs::remove_dir_all(&there);
+    std::fs::rename(&away, &there).expect("moved back");
+
+    // Two of different solutions at once are both whole.
+    let two = [("big", ordered(house, "big")), ("store", ordered(house, "store"))];
+    for (name, backup) in &two {
+        assert_eq!(ended(house, name, backup)["state"], "ready");
+    }
+    assert_eq!(restic.snapshots(), ready(house, "big"));
+    assert!(restic.run(&["check", "--read-data"]).status.success());
+    let bytes = read(house, "big", &whole, "files?path=");
+    assert!(!bytes.is_empty());
+}
+
+/// A deleted solution's key is destroyed when its retention is over, and the account is told by when no copy remains.
+fn what_is_erased_opens_with_nothing(house: &House, paper: &Path) {
+    let solution = get(house, "/v1/solutions/big");
+    let id = solution["id"].as_str().expect("an id").to_owned();
+    let number = solution["number"].to_string();
+    let restic = Restic::of(house, paper, &solution);
+    assert!(restic.snapshots() > 0);
+    ask(house, "DELETE", "/v1/solutions/big", None, 200);
+    let end = Instant::now() + SITE;
+    let receipt = loop {
+        let lines = get(house, "/v1/evidence?limit=200");
+        let found = lines["items"]
+            .as_array()
+            .expect("lines")
+            .iter()
+            .find(|line| line["act"] == "backup.key-destroyed" && line["solution"].as_str() == Some(&id));
+        if let Some(line) = found {
+            break line.clone();
+        }
+        assert!(Instant::now() < end, "its key is destroyed");
+        std::thread::sleep(Duration::from_millis(500));
+    };
+    assert!(receipt["after"]["gone_by"].as_str().is_some_and(|day| day.len() > 10), "{receipt}");
+    // Nothing on the machine opens the repository any more: no file for the paper, no release, and nothing in the vault's folder.
+    let file = house.run(&["vault", "key", &id, &number]).expect("it runs");
+    assert!(!file.status.success() && text(&file.stderr).contains("destroyed"), "{}", text(&file.stderr));
+    let keys = house.home().join("vault/keys");
+    for ending in ["json", "age"] {
+        assert!(!keys.join(format!("{number}.{ending}")).exists());
+    }
+    let mut opened = 0;
+    for entry in std::fs::read_dir(&keys).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.extension().is_some_and(|end| end == "age") {
+            let other = Command::new("age").arg("-d").arg("-i").arg(paper).arg(&entry).output().expect("age");
+            let other = Restic { repository: restic.repository.clone(), password: text(&other.stdout) };
+            assert!(!other.run(&["snapshots"]).status.success(), "no other key opens it");
+            opened += 1;
+        }
+    }
+    assert!(opened > 0, "there are other keys to try with");
+}
