@@ -77,7 +77,9 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
     if let Some(log) = view.seen.as_ref().and_then(|seen| seen.log.as_ref()).filter(|log| log.broken) {
         found.push(husorden_kinds::finding::log_broken(log.from));
     }
-    found.extend(view.backups.iter().flat_map(|plan| backup::finding::findings(plan, view.now)));
+    // What is on its way out is not backed up any more, and nobody is to do anything about that.
+    let plan = view.backups.iter().filter(|_| view.aim != Aim::Gone);
+    found.extend(plan.flat_map(|plan| backup::finding::findings(plan, view.now)));
     let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
     stands
         .map(|finding| api::Finding {

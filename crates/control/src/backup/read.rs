@@ -13,37 +13,13 @@ use crate::{order, solution, store};
 use bytes::Bytes;
 use husorden_base::{Refusal, Text};
 use husorden_wire::api;
-use husorden_wire::node::{Reading, Verb};
-use jiff::Timestamp;
-use serde::Deserialize;
+use husorden_wire::node::{BackupChange, BackupEntry, Changed, Reading, Verb, WhatLies};
 use serde::de::DeserializeOwned;
 
 /// Entries of one list at most.
 const LINES_MAX: usize = 10_000;
 /// Bytes of one line at most: a path, escaped, and what stands beside it.
 const LINE_BYTES_MAX: usize = 64 << 10;
-
-/// A line of a folder, as a node says it.
-#[derive(Debug, Deserialize)]
-struct EntryLine {
-    name: String,
-    is: String,
-    bytes: u64,
-    #[serde(default)]
-    modified: Option<Timestamp>,
-    #[serde(default)]
-    link: Option<String>,
-}
-
-/// A line of what is otherwise than in an older backup, as a node says it.
-#[derive(Debug, Deserialize)]
-struct ChangeLine {
-    path: String,
-    is: String,
-    change: String,
-    before: u64,
-    after: u64,
-}
 
 /// A backup that is read: its solution is locked until the order is queued.
 struct Reader {
@@ -174,23 +150,39 @@ pub(crate) async fn versions(
     Ok(found)
 }
 
-fn entry(line: EntryLine) -> api::BackupEntry {
-    api::BackupEntry { name: line.name, kind: line.is, bytes: line.bytes, modified: line.modified, link: line.link }
+fn entry(line: BackupEntry) -> api::BackupEntry {
+    api::BackupEntry {
+        name: line.name,
+        kind: kind(line.is).to_owned(),
+        bytes: line.bytes,
+        modified: Some(line.modified),
+        link: None,
+    }
 }
 
-fn difference(line: ChangeLine) -> api::BackupDifference {
-    let change = match line.change.as_str() {
-        "content" => "changed",
-        "about" => "rights",
-        other => other,
+fn difference(line: BackupChange) -> api::BackupDifference {
+    let change = match line.change {
+        Changed::Added => "added",
+        Changed::Removed => "removed",
+        Changed::Content => "changed",
+        Changed::About => "rights",
     };
     api::BackupDifference {
         path: line.path,
         change: change.to_owned(),
-        kind: line.is,
+        kind: kind(line.is).to_owned(),
         bytes: line.after,
         bytes_before: line.before,
         modified: None,
+    }
+}
+
+const fn kind(lies: WhatLies) -> &'static str {
+    match lies {
+        WhatLies::File => "file",
+        WhatLies::Folder => "folder",
+        WhatLies::Link => "link",
+        WhatLies::Other => "other",
     }
 }
 

@@ -279,6 +279,10 @@ async fn a_plan_is_turned_off_with_a_reason_where_it_may_be() {
     assert!([23, 0].contains(&next.strftime("%H").to_string().parse::<u8>().unwrap()), "{next}");
     assert_eq!(findings(&house).await, Vec::<String>::new());
     assert_eq!(events(&house, "backup-plan.changed").await, 2);
+    house.sql("update backup_plan set since = now() - interval '30 hours'").await;
+    assert_eq!(findings(&house).await, ["backup-late"]);
+    house.call("DELETE", "/v1/solutions/shop", Value::Null).await.is(200);
+    assert_eq!(findings(&house).await, Vec::<String>::new(), "what goes is not backed up any more");
 
     house.call("POST", "/v1/solutions", json!({ "kind": "gated", "name": "always" })).await.is(201);
     let always = "/v1/solutions/always/backup-plan";
@@ -503,7 +507,13 @@ async fn a_backup_is_read_through_its_node_and_by_nobody_else() {
     said.refused(404, "no-such-path");
     let (said, _) = read(&mut node, &format!("{base}/files"), b"no JSON\n", VerbState::done()).await;
     assert_eq!(said.status.as_u16(), 500);
-    let many: String = (0..10_001).map(|n| format!("{{\"name\":\"{n}\",\"is\":\"file\",\"bytes\":1}}\n")).collect();
+    let many: String = (0..10_001)
+        .map(|n| {
+            format!(
+                "{{\"name\":\"{n}\",\"is\":\"file\",\"bytes\":1,\"modified\":\"2026-01-01T00:00:00Z\",\"mode\":420}}\n"
+            )
+        })
+        .collect();
     let (said, _) = read(&mut node, &format!("{base}/files"), many.as_bytes(), VerbState::done()).await;
     let folder = said.is(200);
     assert_eq!((folder["entries"].as_array().unwrap().len(), &folder["more"]), (10_000, &json!(true)));
@@ -565,7 +575,9 @@ async fn versions_of_a_file_are_those_of_the_backups_that_hold_it() {
         backup(&house, &mut node, copy).await;
     }
     let line = |bytes: u64| {
-        format!("{{\"name\":\"x.php\",\"is\":\"file\",\"bytes\":{bytes},\"modified\":\"2026-01-01T00:00:00Z\"}}\n")
+        format!(
+            "{{\"name\":\"x.php\",\"is\":\"file\",\"bytes\":{bytes},\"modified\":\"2026-01-01T00:00:00Z\",\"mode\":420}}\n"
+        )
     };
     let asked = house.call("GET", "/v1/solutions/shop/versions?path=files/x.php", Value::Null);
     let told = async {
