@@ -271,7 +271,8 @@ fn a_change_of_mariadb_that_is_cut(house: &House, owner: &Client<'_>) {
     let twin = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(twin.status, 201, "{:?}", twin.body);
     restart(house);
-    wait_running(house, "twin");
+    // Until the node that is back has taken the snapshot again, it says that it waits for it.
+    house.wait_state("twin", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
     let twin = Client::first(house, "twin", &twin);
     assert_eq!(twin.mariadb("app", "SELECT count(*) FROM acknowledged"), rows);
 }
