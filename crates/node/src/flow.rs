@@ -54,17 +54,26 @@ pub(crate) fn load(
         return Ok(());
     }
     let why = |what: &str| Why::Before { what: what.to_owned() };
-    volume.snapshot(before, why("load"), None).map_err(|error| crate::host::refused(&error))?;
+    let back = || {
+        node.quiet(wish.number, || {
+            volume.snapshot(failed, why("restore"), None)?;
+            volume.restore(before, failed)?;
+            volume.snapshot_delete(failed)
+        })
+    };
+    let listed = volume.snapshots().map_err(|error| crate::host::refused(&error))?;
+    if listed.iter().any(|info| info.id == *before) {
+        // A node died in the middle of it: what that attempt left is not built upon.
+        back()?;
+    } else {
+        volume.snapshot(before, why("load"), None).map_err(|error| crate::host::refused(&error))?;
+    }
     let stream = crate::control::fetch(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
     let streamed = Streamed { stdin: Some(OwnedFd::from(stream)), stdout: None };
     let Some(reason) = crate::intake::run(node, wish, &task, streamed).map_err(|error| ours(&error))? else {
         return Ok(());
     };
-    node.quiet(wish.number, || {
-        volume.snapshot(failed, why("restore"), None)?;
-        volume.restore(before, failed)?;
-        volume.snapshot_delete(failed)
-    })?;
+    back()?;
     Err(refused("load-failed", Text::new("Indlæsningen mislykkedes", "The load failed"), &reason))
 }
 

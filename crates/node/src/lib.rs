@@ -33,7 +33,6 @@ pub mod network;
 mod node;
 pub mod outside;
 pub mod port;
-#[allow(dead_code, unused_imports, reason = "the verb that asks for it is built on it next")]
 mod proof;
 mod register;
 mod report;

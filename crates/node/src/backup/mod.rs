@@ -35,7 +35,7 @@ pub use inside::inside;
 pub(crate) use make::{Makings, begin};
 pub(crate) use read::{read, unreadable};
 pub(crate) use restore::{Return, restore};
-pub(crate) use slots::Slots;
+pub(crate) use slots::{Slots, Urgency};
 pub(crate) use unlock::{NodeKey, unlock};
 pub(crate) use write::{Reading, back_up, forbidden, give_up};
 

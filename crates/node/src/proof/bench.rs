@@ -73,6 +73,8 @@ pub(crate) struct Found {
     pub(crate) said: Said,
     /// Whether everything held.
     pub(crate) whole: bool,
+    /// Whether there was anything to open: a kind may not say how.
+    pub(crate) opened: bool,
 }
 
 impl<'a> Bench<'a> {
@@ -123,8 +125,9 @@ impl<'a> Bench<'a> {
         told: &mut dyn FnMut(&Text),
         stop: &dyn Fn() -> Option<Refusal>,
     ) -> Result<Found, Refusal> {
-        let mut found = Found { said: Said::default(), whole: true };
+        let mut found = Found { said: Said::default(), whole: true, opened: false };
         let Some(opening) = self.opening()? else { return Ok(found) };
+        found.opened = true;
         self.runtimes(&opening, stop)?;
         for (role, service) in &opening.services {
             let set = self.node.sandboxes.service_set(number(), role, service);

@@ -17,7 +17,9 @@ mod ordered;
 mod pressure;
 mod prove;
 
-pub(crate) use bench::{Bench, compared, sweep};
+pub(crate) use bench::sweep;
+#[cfg(test)]
+pub(crate) use bench::{Bench, compared};
 pub(crate) use noting::noted;
 pub(crate) use ordered::ordered;
 pub(crate) use prove::{Asked, prove};

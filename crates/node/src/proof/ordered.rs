@@ -1,6 +1,6 @@
 //! A proof as control orders it: what opens the repository is released for the order, and what is being done is told.
 
-use super::{Asked, prove};
+use super::{Asked, pressure, prove};
 use crate::Node;
 use crate::backup::job::FaultOf;
 use crate::backup::{forbidden, refusal, unlock, whose_folder};
@@ -20,7 +20,7 @@ pub(crate) fn ordered(
 ) -> Result<Proven, Refusal> {
     let stop = || {
         let ending = || node.ending().then(|| refusal(FaultOf::Stopped, "the node is ending"));
-        forbidden(node, wish).or_else(ending)
+        forbidden(node, wish).or_else(ending).or_else(pressure::now)
     };
     if let Some(why) = stop() {
         return Err(why);

@@ -4,7 +4,7 @@ use super::bench::{Bench, compared, step};
 use super::{compare, pressure};
 use crate::Node;
 use crate::backup::job::{Came, VOLUME, Work};
-use crate::backup::{About, Errand, folders, run};
+use crate::backup::{About, Errand, Urgency, folders, run};
 use husorden_base::{AccountId, Number, Refusal, SolutionId, Text};
 use husorden_kinds::Aim;
 use husorden_wire::node::{Level, Opened, ProofStep, Proven, Repository, Secrets, Wish};
@@ -52,6 +52,11 @@ struct Proof<'a> {
 pub(crate) fn prove(node: &Arc<Node>, asked: &Asked<'_>, told: &mut dyn FnMut(&Text)) -> Result<Proven, Refusal> {
     // Waiting for others is no part of a recovery.
     let turn = node.proofs.turn();
+    // Those that wait for their turn hold up no backup.
+    let none = || pressure::postponed(&Text::new("Der var ingen plads.", "There was no place."));
+    let Some(_slot) = node.slots.take(Urgency::Background, || (asked.stop)().is_some()) else {
+        return Err((asked.stop)().unwrap_or_else(none));
+    };
     let (steps, found) = (Vec::new(), Opened::default());
     let mut proof = Proof { node, asked, told, began: Instant::now(), steps, level: None, found, bytes: 0 };
     let passed = proof.all(turn)?;
@@ -94,7 +99,7 @@ impl Proof<'_> {
         self.found = compare::found(&about.noted, &opened.said);
         let passed = opened.whole && last.failed.is_none();
         self.steps.push(last);
-        if passed {
+        if passed && opened.opened {
             self.level = Some(Level::Opened);
         }
         Ok(passed)
