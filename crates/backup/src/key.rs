@@ -19,6 +19,8 @@ const OURS_R: u32 = 8;
 const OURS_P: u32 = 1;
 /// Most memory that opening a key may take; a key file is read before anything is known of who wrote it.
 const KDF_BYTES_MAX: u64 = 256 << 20;
+/// Most times over that it is done. Restic takes as many as fit into half a second, on the machine and in the moment that the key is made.
+const KDF_TIMES_MAX: u32 = 64;
 /// Key files that are tried: who can add files to a repository must not be able to make opening it endless.
 pub(crate) const KEYS_TRIED_MAX: usize = 20;
 
@@ -113,7 +115,8 @@ impl KeyFile {
         if self.kdf != "scrypt" || !self.n.is_power_of_two() || self.n < 2 {
             return None;
         }
-        if self.cost().saturating_mul(128) > KDF_BYTES_MAX {
+        let bytes = self.n.saturating_mul(u64::from(self.r)).saturating_mul(128);
+        if bytes > KDF_BYTES_MAX || self.p > KDF_TIMES_MAX {
             return None;
         }
         let salt = STANDARD.decode(&self.salt).ok()?;

@@ -122,8 +122,7 @@ async fn a_time_is_had_within_what_the_node_says_and_from_the_newest_base_before
     full(&mut node, 100, true, None).await;
     let events = house.get("/v1/solutions/shop/events?limit=200").await;
     let of_log = events["items"].as_array().unwrap().iter().filter(|event| event["kind"] == "log.broken");
-    let full: Vec<_> = of_log.filter(|event| event["data"]["full"] == true).collect();
-    assert_eq!(full.len(), 1, "{events}");
-    assert!(full[0]["message"].as_str().unwrap().contains("is used up"), "{full:?}");
+    let full = of_log.filter(|event| event["message"].as_str().unwrap().contains("is used up")).count();
+    assert_eq!(full, 1, "{events}");
     house.running.stop().await;
 }

@@ -48,7 +48,7 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         }
         ("POST", "/v1/measures/{measure}/lift") => json!({ "reasons": reasons }),
         ("POST", "/v1/complaints/{complaint}/answer") => json!({ "outcome": "rejected", "reasons": reasons }),
-        ("POST", "/v1/builds") => json!({ "node": "nowhere", "runtime": "php-8.4" }),
+        ("POST", "/v1/builds") => json!({ "node": "walked", "runtime": "php-8.4" }),
         ("POST", "/v1/plans") => crate::money::plan("fresh", 0),
         ("PATCH", "/v1/plans/{plan}") => json!({ "vat_bp": 2500 }),
         ("POST", "/v1/subscriptions") => json!({ "plan": "walked" }),

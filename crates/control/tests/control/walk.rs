@@ -72,6 +72,9 @@ pub async fn things(house: &House) -> Things {
     let complaint = json!({ "text": marked("The wrong site was taken for the right one.") });
     let complaint = house.call("POST", &complaints, complaint).await.is(201);
     house.staff("POST", "/v1/plans", crate::money::plan("walked", 0)).await.is(201);
+    let health = json!({ "runtimes": [{ "name": "php-8.4", "state": "ready", "text": "", "build": "b1", "packages": {} }],
+        "pool": { "data_used": 1, "data_total": 2, "meta_used": 1, "meta_total": 2, "errors": 0 }, "sandboxes": 0, "strays": [] });
+    house.sql(&format!("insert into node (name, health) values ('walked', '{health}')")).await;
     let subscription = house.call("POST", "/v1/subscriptions", json!({ "plan": "walked" })).await.is(201);
     let webhook = json!({ "label": "walked", "url": "https://hooks.ours.example/", "events": ["tea.boiled"] });
     let webhook = house.call("POST", "/v1/webhooks", webhook).await.is(201);
