@@ -56,7 +56,8 @@ async fn of(
         newest: newest.map(|row| shown(row, language, staff)),
         under_way: under_way.map(|row| shown(row, language, staff)),
         proof: proven.map(|row| proof::shown(row, language, staff)),
-        parts: kind.map(|kind| kind.parts(&view.spec)).unwrap_or_default(),
+        // Nodes put no single part back yet (`part-not-restored`), so none is offered.
+        parts: Vec::new(),
     })
 }
 

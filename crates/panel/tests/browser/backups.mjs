@@ -1,8 +1,8 @@
 // Backups as a customer has them: one made now, looked into as a tree, a file fetched, what changed found, a file and all of it put back and
-// undone; the page for an auditor, and staff's targets. In both languages, on a phone and a desktop; pictures of each, and what axe says.
+// undone; and the page for an auditor. In both languages, on a phone and a desktop; pictures of each, and what axe says.
 import { readFileSync } from "node:fs";
-import { another, enter, tour } from "./people.mjs";
-import { check, open, overflow, panel, picture, serious, staff } from "./lib.mjs";
+import { tour } from "./people.mjs";
+import { check, panel } from "./lib.mjs";
 
 const base = `/solutions/${process.env.SOLUTION}`;
 const home = `${base}/backups`;
@@ -139,20 +139,4 @@ await at("desktop", "dark", "da", async (page, shot) => {
   await page.goto(`${panel}/proofs`);
   await shot("auditor");
 });
-
-// Staff: targets, and the whole house's proofs.
-const browser = await open();
-another();
-const desk = { email: process.env.STAFF_EMAIL, password: process.env.STAFF_PASSWORD, secret: process.env.STAFF_TOTP };
-const words = { login: "Log in", accept: "We accept the house rules", start: "Continue" };
-const { context, page } = await enter(browser, staff, desk, "en", "desktop", words);
-const faults = [];
-for (const path of ["/targets", "/targets/new", "/targets/new?kind=sftp", "/proofs"]) {
-  await page.goto(staff + path);
-  await picture(page, `backups-staff${path.replaceAll(/[^a-z]/g, "-")}`);
-  faults.push(...(await serious(page)), ...(await overflow(page)));
-}
-faults.push(...context.faults);
-await browser.close();
-check(!faults.length, faults.join("\n"));
 await end();

@@ -27,10 +27,10 @@ pub(super) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                 @if backup.state == "ready" { (ui::card(l.t("Hvor langt den er prøvet", "How far it is proven"), link(ask, &one, backup.proof.as_ref()), html! {
                     @if let Some(newest) = &backup.proof {
                         @if let Some(why) = words::why(ask, newest) { (ui::note(words::outcome(ask, &newest.state).0, words::outcome(ask, &newest.state).1, html! { p { (why) } })) }
-                        (words::ladder(ask, newest.level))
+                        (words::ladder(ask, newest.level, matches!(newest.state.as_str(), "passed" | "failed")))
                     } @else {
                         p class="soft small" { (l.t("Den er ikke prøvet endnu. Den nyeste backup prøves hver dag: gendannet et andet sted, åbnet og sammenlignet.", "It is not proven yet. The newest backup is proven each day: restored elsewhere, opened and compared.")) }
-                        (words::ladder(ask, None))
+                        (words::ladder(ask, None, false))
                     }
                 })) }
             }

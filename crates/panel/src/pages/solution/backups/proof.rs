@@ -171,7 +171,7 @@ pub(super) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                 }
                 div class="split even" {
                     (ui::card(l.t("Resultat", "Result"), ui::badge(tone, word), ui::facts(&rows)))
-                    (ui::card(l.t("Så langt nåede den", "How far it came"), html! {}, words::ladder(ask, proof.level)))
+                    (ui::card(l.t("Så langt nåede den", "How far it came"), html! {}, words::ladder(ask, proof.level, matches!(proof.state.as_str(), "passed" | "failed"))))
                 }
                 (steps(ask, &proof))
                 (compared(ask, &proof))

@@ -99,18 +99,18 @@ pub(crate) fn level_says(ask: &Ask, level: Level) -> &'static str {
     }
 }
 
-/// The four levels, with how far this proof came.
-pub(crate) fn ladder(ask: &Ask, reached: Option<Level>) -> Markup {
+/// The four levels, with how far this proof came. Before it has ended, what is left of them waits and has not failed.
+pub(crate) fn ladder(ask: &Ask, reached: Option<Level>, ended: bool) -> Markup {
     let l = ask.l;
     html! {
         ol class="levels" {
             @for level in LEVELS {
                 @let held = reached.is_some_and(|reached| reached >= level);
                 li class=(if held { "" } else { "not" }) {
-                    (if held { Icon::Check } else { Icon::Close }.show())
+                    (if held { Icon::Check } else if ended { Icon::Close } else { Icon::Clock }.show())
                     span {
                         strong { (level_name(ask, level)) } " " span class="faint" { (level_sign(level)) }
-                        span class="unseen" { (if held { l.t(": nået", ": reached") } else { l.t(": ikke nået", ": not reached") }) }
+                        span class="unseen" { (if held { l.t(": nået", ": reached") } else if ended { l.t(": ikke nået", ": not reached") } else { l.t(": venter", ": waits") }) }
                     }
                     p { (level_says(ask, level)) }
                 }
