@@ -14,7 +14,7 @@ HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap zstd $(POSTGRESQ
 # is not there.
 # Databases are asked by other people's clients.
 # Backups are read by stock restic and age, and lie with OpenSSH and behind rclone's REST server.
-TEST := $(HOST) restic age openssh-client openssh-server openssh-sftp-server rclone openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
+TEST := $(HOST) restic age libfaketime openssh-client openssh-server openssh-sftp-server rclone openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
 BENCH := $(TEST) borgbackup wrk nginx-light apache2-utils php-fpm
 
 .PHONY: up down test bench clean packages-host packages-test packages-bench
