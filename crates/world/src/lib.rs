@@ -74,7 +74,8 @@ impl House {
     pub fn up_with(instance: &str, top: &str, node: &str) -> Result<Self> {
         let binary = binary()?;
         let home = PathBuf::from("/var/tmp").join(format!("husorden-test-{instance}"));
-        let port = 20_000 + u16::try_from(std::process::id() % 20_000).expect("below 20,000");
+        // Below those that the kernel gives to whoever asks for any (from 32,768 on).
+        let port = 10_000 + u16::try_from(std::process::id() % 11_000).expect("below 11,000");
         let mut house = Self {
             instance: instance.to_owned(),
             home,
@@ -91,7 +92,7 @@ impl House {
         fs::create_dir_all(&house.home).context("making the home of the installation")?;
         let settings = format!(
             "{top}\n[api]\nlisten = \"127.0.0.1:{port}\"\n[panel]\nlisten = \"127.0.0.1:{}\"\n[node]\npool = {}\n{node}\n",
-            port + 20_000,
+            port + 11_000,
             8_u64 << 30
         );
         fs::write(house.home.join("husorden.toml"), settings)?;
