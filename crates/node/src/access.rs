@@ -66,7 +66,7 @@ fn end(node: &Node) {
     });
     if let Err(error) = ended {
         warn!(
-            error = crate::host::causes(&error),
+            error = crate::causes::causes(&error),
             "an entry that has ended could not be taken off; tried again in a moment"
         );
     }

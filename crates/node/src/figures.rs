@@ -84,7 +84,7 @@ fn numbers(node: &Node, number: Number, wish: &Wish) -> Option<BTreeMap<String, 
             Ok(done) => {
                 debug!(%number, words = %String::from_utf8_lossy(&done.stderr), timed_out = done.timed_out, "a service said no figures");
             }
-            Err(error) => debug!(%number, error = crate::host::causes(&error), "a service was not asked for figures"),
+            Err(error) => debug!(%number, error = crate::causes::causes(&error), "a service was not asked for figures"),
         }
     }
     let sum = |of: fn(&crate::sandbox::Usage) -> u64| usage.values().map(of).sum::<u64>() as f64;

@@ -58,7 +58,7 @@ impl Node {
                 Some((filling.pause(fill), filling.step()))
             }
             Err(error) => {
-                warn!(%number, error = crate::host::causes(&error), "how full a volume is could not be read");
+                warn!(%number, error = crate::causes::causes(&error), "how full a volume is could not be read");
                 None
             }
         }

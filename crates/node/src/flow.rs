@@ -109,9 +109,7 @@ fn ours(error: &io::Error) -> Refusal {
 
 /// The engine's own words, the last of them.
 fn refused(code: &str, title: Text, reason: &str) -> Refusal {
-    let reason = reason.trim();
-    let skip = reason.chars().count().saturating_sub(WORDS_CHARS_MAX);
-    let words: String = reason.chars().skip(skip).collect();
+    let words = crate::causes::last_words(reason, WORDS_CHARS_MAX);
     Refusal::new(
         code,
         422,

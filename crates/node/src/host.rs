@@ -1,6 +1,7 @@
 //! The walls behind the one seam that kinds see: a look, and a step.
 
 use crate::Node;
+use crate::causes::causes;
 use crate::port::Error as PortError;
 use crate::sandbox::{Resolved, ResolvedBind};
 use crate::volume::{Bound, Volume, VolumeError, Why};
@@ -391,16 +392,4 @@ pub(crate) fn refused(error: &VolumeError) -> Refusal {
             crate::verbs::ours(other)
         }
     }
-}
-
-/// An error with everything behind it, in one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

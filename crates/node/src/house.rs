@@ -53,7 +53,7 @@ impl Surroundings for House {
                 let on_trial = key.starts_with(ON_TRIAL);
                 if on_trial { volume.trial_mark(key, value) } else { volume.set_mark(key, value) }
             })
-            .map_err(|error| crate::host::causes(&error))
+            .map_err(|error| crate::causes::causes(&error))
     }
 
     fn event(&self, event: Event) {

@@ -162,7 +162,7 @@ impl Log {
     }
 
     fn read(node: &Node, wish: &Wish, volume: &Volume, segments: Segments) -> io::Result<Option<Self>> {
-        let other = |error: &dyn std::error::Error| io::Error::other(crate::host::causes(error));
+        let other = |error: &dyn std::error::Error| io::Error::other(crate::causes::causes(error));
         let Some(line) = volume.line().map_err(|error| other(&error))? else { return Ok(None) };
         let running = node.sandboxes.pid(wish.number, &segments.role).is_some();
         // First the log, then what is kept of it: what is written in between is found the next time.
@@ -303,7 +303,7 @@ fn noted(line: &Path) -> io::Result<String> {
 
 /// Snapshots that the log can be carried out from.
 fn bases(volume: &Volume) -> io::Result<Vec<Base>> {
-    let all = volume.snapshots().map_err(|error| io::Error::other(crate::host::causes(&error)))?;
+    let all = volume.snapshots().map_err(|error| io::Error::other(crate::causes::causes(&error)))?;
     // Those of backups come and go with backups.
     let bases = all.into_iter().filter(|info| !matches!(info.why, Why::Retained | Why::Backup));
     let base = |info: SnapshotInfo| {
@@ -352,7 +352,7 @@ fn ask(node: &Node, wish: &Wish, log: &Log) {
             warn!(number = %wish.number, words, timed_out = done.timed_out, "a log was not kept");
         }
         // It has ended meanwhile, or is ending: then the rest is kept.
-        Err(error) => debug!(number = %wish.number, error = crate::host::causes(&error), "a log was not kept"),
+        Err(error) => debug!(number = %wish.number, error = crate::causes::causes(&error), "a log was not kept"),
     }
 }
 
@@ -400,7 +400,7 @@ fn base(node: &Node, wish: &Wish, log: &Log) {
     match tried {
         Ok(()) => node.keeper.wake(wish.solution),
         Err(error) => {
-            warn!(number = %wish.number, error = crate::host::causes(&error), "no snapshot for a log to begin from")
+            warn!(number = %wish.number, error = crate::causes::causes(&error), "no snapshot for a log to begin from")
         }
     }
 }
@@ -416,7 +416,7 @@ fn give_up(node: &Node, wish: &Wish) {
     match given {
         Ok(()) => node.keeper.wake(wish.solution),
         Err(error) => {
-            warn!(number = %wish.number, error = crate::host::causes(&error), "a full disk keeps our snapshots")
+            warn!(number = %wish.number, error = crate::causes::causes(&error), "a full disk keeps our snapshots")
         }
     }
 }

@@ -9,6 +9,7 @@ mod attachments;
 pub mod backup;
 mod burial;
 pub mod ca;
+mod causes;
 mod certificates;
 mod closed;
 mod config;
@@ -67,7 +68,7 @@ pub struct Error {
 }
 
 fn failed<E: std::error::Error>(doing: &'static str) -> impl FnOnce(E) -> Error {
-    move |error| Error { doing, why: host::causes(&error) }
+    move |error| Error { doing, why: causes::causes(&error) }
 }
 
 /// The walls, what stands on them, and everything a measure holds held. Nothing listens yet, and nobody works.

@@ -77,7 +77,7 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
         Request::Status => json!({ "ok": node.health() }),
         Request::Scrub => match node.pool.scrub().and_then(|()| node.pool.health()) {
             Ok(health) => json!({ "ok": { "scrub": health.last_scrub, "device_errors": health.device_errors } }),
-            Err(error) => failed(&crate::host::causes(&error)),
+            Err(error) => failed(&crate::causes::causes(&error)),
         },
         Request::Sweep => match crate::sweep::find(node) {
             Ok(odd) => json!({ "ok": odd }),
@@ -131,7 +131,7 @@ fn image_build(node: &Arc<Node>, name: &RuntimeName, anew: bool) -> Value {
     let asked = if anew { node.runtimes.rebuild(name) } else { node.runtimes.ensure(name) };
     match asked {
         Ok(()) => json!({ "ok": images_named(node, name) }),
-        Err(error) => failed(&crate::host::causes(&error)),
+        Err(error) => failed(&crate::causes::causes(&error)),
     }
 }
 

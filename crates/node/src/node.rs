@@ -360,7 +360,7 @@ impl Node {
             let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
             self.runtimes
                 .tidy(&used, &self.register.pinned_builds(), before)
-                .map_err(|error| crate::host::causes(&error))
+                .map_err(|error| crate::causes::causes(&error))
         });
         match removed {
             Ok(removed) if removed.is_empty() => {}

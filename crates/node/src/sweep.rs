@@ -72,5 +72,5 @@ pub(crate) fn find(node: &Node) -> Result<Found, String> {
 }
 
 fn text(error: &dyn std::error::Error) -> String {
-    crate::host::causes(error)
+    crate::causes::causes(error)
 }

@@ -7,6 +7,7 @@ mod api;
 mod attachments;
 mod backups;
 mod breach;
+mod browsing;
 mod cases;
 mod cluster;
 mod copy;

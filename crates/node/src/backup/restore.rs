@@ -89,7 +89,7 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
     if taken.is_err()
         && let Err(error) = volume.coming_drop()
     {
-        warn!(number = %wish.number, error = crate::host::causes(&error), "what came back half stays until the next try");
+        warn!(number = %wish.number, error = crate::causes::causes(&error), "what came back half stays until the next try");
     }
     taken
 }

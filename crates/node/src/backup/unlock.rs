@@ -69,6 +69,6 @@ fn not_heard(error: &dyn std::error::Error) -> Refusal {
             "It is tried again. Staff look whether the vault runs.",
         ),
     );
-    refusal.measured = Some(crate::host::causes(error));
+    refusal.measured = Some(crate::causes::causes(error));
     refusal
 }

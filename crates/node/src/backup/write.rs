@@ -117,7 +117,7 @@ pub(crate) fn back_up(
         }
         Err(why) => {
             if let Err(error) = volume.snapshot_delete(&id) {
-                warn!(number = %wish.number, error = crate::host::causes(&error), "the snapshot of a backup that failed stays");
+                warn!(number = %wish.number, error = crate::causes::causes(&error), "the snapshot of a backup that failed stays");
             }
             Err(why)
         }
@@ -225,7 +225,7 @@ fn remember(node: &Node, wish: &Wish, volume: &Volume, repository: &Repository, 
     let wanted: BTreeSet<SnapshotId> = copies.values().map(|copy| copy.snapshot).collect();
     let let_go = let_go(node, volume, |id| wanted.contains(id));
     if let Err(error) = let_go {
-        warn!(number = %wish.number, error = crate::host::causes(&error), "the snapshot of a former backup stays");
+        warn!(number = %wish.number, error = crate::causes::causes(&error), "the snapshot of a former backup stays");
     }
     Ok(())
 }
@@ -251,7 +251,7 @@ pub(crate) fn give_up(node: &Node, wish: &Wish) {
         Ok(0) => {}
         Ok(count) => info!(number = %wish.number, count, "snapshots of former backups made room on a full disk"),
         Err(error) => {
-            warn!(number = %wish.number, error = crate::host::causes(&error), "a full disk keeps snapshots of backups")
+            warn!(number = %wish.number, error = crate::causes::causes(&error), "a full disk keeps snapshots of backups")
         }
     }
 }

@@ -194,7 +194,7 @@ impl Facts {
             tools: Tool::ALL.into_iter().filter_map(|tool| Some((tool, version(tool)?))).collect(),
             seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
             port_wall: if root {
-                port::try_out().map_err(|error| with_causes(&error))
+                port::try_out().map_err(|error| crate::causes::causes(&error))
             } else {
                 Err("only root may try it".to_owned())
             },
@@ -231,17 +231,6 @@ fn read(path: &str) -> String {
 
 fn word(text: &str, wanted: &str) -> bool {
     text.split_whitespace().any(|word| word == wanted)
-}
-
-/// An error with what lies beneath it, on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 /// The folder itself, or the nearest one above it that is there: data will lie where that lies.

@@ -298,7 +298,7 @@ fn ask(node: &Node, visits: Vec<Visit>) -> Result<Vec<Met>, String> {
             return Err("the node is ending".to_owned());
         }
         NodeNet::make_probe(&node.config.ground.instance)
-            .map_err(|error| format!("making the probe's network: {}", crate::host::causes(&error)))?
+            .map_err(|error| format!("making the probe's network: {}", crate::causes::causes(&error)))?
             .namespace
     };
     let authority = node.certificates.authority();

@@ -63,7 +63,7 @@ fn clear(node: &Arc<Node>) -> Result<(), String> {
         std::thread::sleep(PAUSE);
     }
     node.proofs.set(None);
-    node.volume(number).destroy().map_err(|error| crate::host::causes(&error))
+    node.volume(number).destroy().map_err(|error| crate::causes::causes(&error))
 }
 
 /// What came of opening it.

@@ -1,6 +1,7 @@
 //! Carrying out one look: a task in a sandbox, of which it is what it says that counts.
 
 use crate::Node;
+use crate::causes::{causes, last_words};
 use crate::sandbox::Streamed;
 use husorden_base::Number;
 use husorden_kinds::opening::SAID_BYTES_MAX;
@@ -38,9 +39,7 @@ pub(crate) fn look<S>(
     });
     let hearing = hearing.map_err(broken)?;
     let streamed = Streamed { stdin: None, stdout: Some(writer.into()) };
-    node.sandboxes
-        .task_start_with(number, task, streamed)
-        .map_err(|error| Mute::Failed(crate::host::causes(&error)))?;
+    node.sandboxes.task_start_with(number, task, streamed).map_err(|error| Mute::Failed(causes(&error)))?;
     let mut stopped = None;
     let failed = loop {
         std::thread::sleep(PAUSE);
@@ -66,14 +65,8 @@ pub(crate) fn look<S>(
         return Err(Mute::Stopped(stopped));
     }
     if let Some(reason) = failed {
-        return Err(Mute::Failed(last_words(&reason)));
+        return Err(Mute::Failed(last_words(&reason, WORDS_CHARS_MAX)));
     }
     let text = text.map_err(|_| Mute::Failed("the thread that heard it died".to_owned()))?.map_err(broken)?;
     Said::read(&String::from_utf8_lossy(&text)).map_err(Mute::Failed)
-}
-
-fn last_words(reason: &str) -> String {
-    let reason = reason.trim();
-    let skip = reason.chars().count().saturating_sub(WORDS_CHARS_MAX);
-    reason.chars().skip(skip).collect()
 }

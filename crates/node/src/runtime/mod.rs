@@ -110,12 +110,6 @@ impl BuildError {
 
     /// The whole chain on one line, for people.
     fn told(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text = format!("{text}: {error}");
-            source = error.source();
-        }
-        text
+        crate::causes::causes(self)
     }
 }

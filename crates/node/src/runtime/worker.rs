@@ -173,7 +173,7 @@ impl Runtimes {
                 // A node with a network of its own has no way to the archive; the machine has.
                 match crate::network::enter(&inner.machine_net) {
                     Ok(()) => inner.work(),
-                    Err(error) => tracing::error!(error = %crate::host::causes(&error), "nothing can be built"),
+                    Err(error) => tracing::error!(error = %crate::causes::causes(&error), "nothing can be built"),
                 }
             });
             *worker = Some(thread.map_err(BuildError::io("starting the thread that builds"))?);

@@ -13,6 +13,7 @@ mod birth;
 mod bundle;
 mod cgroup;
 mod child;
+mod close;
 mod command;
 mod crun;
 pub(crate) mod disk;
@@ -44,6 +45,7 @@ pub use socket::SocketError;
 pub use spec::{Resolved, ResolvedBind, SpecError};
 
 use crate::Ground;
+use crate::causes::causes;
 use bundle::Machine;
 use cgroup::Cgroups;
 use crun::Crun;
@@ -51,11 +53,11 @@ use husorden_base::Number;
 use husorden_kinds::{Reach, Role, Sandbox, Service, ServiceSight, ServiceState, Task, TaskName, TaskSight};
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
 pub use state::Streamed;
-use state::{Key, Phase, Shared, Slot, TaskPhase, Which};
+use state::{Key, Phase, Shared, TaskPhase};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -487,111 +489,12 @@ impl Sandboxes {
             })
             .collect()
     }
-
-    /// Stops everything, what the edge reaches first and databases last, each gently while its time lasts, and leaves
-    /// nothing on the machine.
-    pub fn close(&self) {
-        let shared = Arc::clone(&self.shared);
-        let frozen: Vec<Number> = {
-            let mut state = shared.lock();
-            state.closing = true;
-            state.frozen.iter().copied().collect()
-        };
-        for number in frozen {
-            // What stands still hears no signal.
-            if let Err(error) = self.freeze(number, false) {
-                tracing::warn!(%number, error = %causes(&error), "a solution stays frozen");
-            }
-        }
-        for at_once in [true, false] {
-            let mut state = shared.lock();
-            let keys: Vec<Key> = state
-                .services
-                .iter()
-                .filter(|(_, slot)| slot.service.reach.ends_at_once() == at_once)
-                .map(|(key, _)| key.clone())
-                .collect();
-            for key in &keys {
-                self.shared.stop(&mut state, key, false);
-            }
-            let tasks: Vec<Key> = state.tasks.keys().cloned().collect();
-            for task in &tasks {
-                shared.forget_task(&mut state, task);
-            }
-            let quiet = |state: &state::State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
-            let patience = patience(&state, &keys);
-            if !shared.wait_until(state, patience, quiet) {
-                tracing::warn!("some services did not end in time and are killed");
-            }
-        }
-        let keys: Vec<Key> = shared.lock().services.keys().cloned().collect();
-        for (number, role) in &keys {
-            if let Err(error) = self.service_drop(*number, role) {
-                tracing::warn!(%number, role, error = %causes(&error), "a service stays behind");
-            }
-        }
-        let state = shared.lock();
-        if !shared.wait_until(state, END_WAIT, |state| state.tasks.is_empty()) {
-            tracing::warn!("a task stays behind");
-        }
-        self.end();
-        for (number, leaf) in shared.cgroups.list() {
-            if let Some(which) = Which::parse(&format!("{number}.{leaf}")) {
-                shared.clear(&which);
-            }
-            shared.tidy(&shared.lock(), number);
-        }
-        shared.cgroups.remove_all();
-        for folder in std::fs::read_dir(shared.ground.run.join("s")).into_iter().flatten().flatten() {
-            // One that still holds something is not the wall's.
-            let _ = std::fs::remove_dir(folder.path());
-        }
-    }
-}
-
-impl Sandboxes {
-    /// Ends the threads of the wall.
-    fn end(&self) {
-        self.shared.lock().quit = true;
-        self.shared.wake();
-        self.shared.to_start.notify_all();
-        self.shared.to_clean.notify_all();
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            // A thread that panicked has said so itself.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Sandboxes {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// How long to wait for services to end by themselves: as long as the slowest of them may take.
-fn patience(state: &state::State, keys: &[Key]) -> Duration {
-    let asked = keys.iter().filter_map(|key| state.services.get(key)).map(|slot| slot.service.stop_s).max();
-    CLOSE_WAIT.max(Duration::from_secs(asked.unwrap_or(0).into()) + END_WAIT)
 }
 
 fn key(number: Number, name: &str) -> Result<Key, SandboxError> {
     let fine = (1..=32).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if fine { Ok((number, name.to_owned())) } else { Err(SandboxError::Name(name.to_owned())) }
-}
-
-/// An error with everything that caused it, in one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(at) = cause {
-        text.push_str(": ");
-        text.push_str(&at.to_string());
-        cause = at.source();
-    }
-    text
 }
 
 /// Allows this process as many open files as it may allow itself, for it holds a socket for every service that sleeps; how

@@ -1,7 +1,8 @@
 //! Quiet: a solution's services stand still while its volume is worked on, and whoever connects waits.
 
+use super::close::patience;
 use super::state::{Key, Phase, Slot, State};
-use super::{CLOSE_WAIT, END_WAIT, SandboxError, Sandboxes, patience, socket};
+use super::{CLOSE_WAIT, END_WAIT, SandboxError, Sandboxes, socket};
 use husorden_base::Number;
 use std::os::unix::net::UnixStream;
 

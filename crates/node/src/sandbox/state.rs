@@ -477,7 +477,7 @@ impl Shared {
             && !state.frozen.contains(&number)
             && let Err(error) = self.cgroups.remove_solution(number)
         {
-            tracing::warn!(%number, error = %crate::sandbox::causes(&error), "a solution's empty cgroup stays");
+            tracing::warn!(%number, error = %crate::causes::causes(&error), "a solution's empty cgroup stays");
         }
     }
 }

@@ -259,7 +259,7 @@ impl Pool {
                 Ok(())
             };
             if let Err(error) = swept {
-                let error = crate::sandbox::causes(&error);
+                let error = crate::causes::causes(&error);
                 tracing::error!(pool = self.name, name, error, "what a crash left of a volume stays");
             }
         }

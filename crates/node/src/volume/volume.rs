@@ -375,7 +375,7 @@ impl Volume {
         // From here on `live.new` is what was, and the restore is done: what stays of it goes before the next one or with
         // the sweep.
         if let Err(error) = destroy_subvolume(&self.pool.top(), &self.holder.join(LIVE_NEW)) {
-            let error = crate::sandbox::causes(&error);
+            let error = crate::causes::causes(&error);
             tracing::error!(solution = %self.number, error, "what was before a restore stays");
         }
         Ok(())
