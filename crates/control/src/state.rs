@@ -91,14 +91,19 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
         .collect()
 }
 
+/// Longest time from a write to a log until its node, which looks every few seconds, has told of it.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(10);
+
 /// Which seconds of it can be had again.
 fn window(view: &SolutionView) -> Option<api::LogWindow> {
     let log = view.seen.as_ref()?.log.as_ref()?;
     let heard = view.heard.unwrap_or(view.now).min(view.now);
     // What a node says of now holds for when it was last heard.
     let fresh = view.now.duration_since(heard) <= SignedDuration::from_secs(SILENCE_S_MAX);
-    let to = log.to.unwrap_or(if fresh { view.now } else { heard }).max(log.from);
-    let behind = view.now.duration_since(to).as_secs();
+    let known = if fresh { view.now } else { heard };
+    // Of what was written since its last look the node has not said anything yet.
+    let to = log.to.unwrap_or(known - UNSEEN).max(log.from);
+    let behind = view.now.duration_since(log.to.unwrap_or(known)).as_secs();
     let span = |(from, to): &(jiff::Timestamp, jiff::Timestamp)| api::TimeSpan { from: *from, to: *to };
     Some(api::LogWindow {
         from: log.from,

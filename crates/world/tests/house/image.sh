@@ -2,6 +2,8 @@
 # disk had been given until then, and nothing after. Runs in a mount namespace of its own; a line on standard input is a command.
 set -eu
 folder=$1
+# What other installations have mounted is let go of here: their devices would be busy when they go down.
+findmnt -rno TARGET | grep '^/run/husorden/' | sort -r | xargs -r -n 1 umount -l 2> /dev/null || true
 mkdir -p "$folder/disk" "$folder/copy"
 truncate -s 5G "$folder/disk.img"
 mkfs.ext4 -q -F "$folder/disk.img"
