@@ -313,6 +313,7 @@ pub(crate) fn verb(word: &str, language: Language) -> &str {
         (Language::Da, "update") => "opdatering",
         (Language::Da, "wake") => "vækning",
         (Language::Da, "sleep") => "dvale",
+        (Language::Da, "reset") => "nulstilling",
         (_, other) => other,
     }
 }

@@ -83,7 +83,7 @@ fn named(context: &Context, solution: &str, text: &str) -> Result<Proposal, Fail
 }
 
 /// A time, or a while from now.
-fn end(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn end(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }

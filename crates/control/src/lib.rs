@@ -43,6 +43,7 @@ mod order;
 mod outside;
 mod passphrase;
 mod proposal;
+mod rebuild;
 mod rights;
 mod rules;
 mod server;

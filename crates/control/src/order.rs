@@ -180,11 +180,11 @@ pub(crate) async fn restore(app: &App, caller: &Caller, text: &str, snapshot: &s
     trail.finish(app, caller, tx, Answer::accepted(shown(&order, caller.language))).await
 }
 
-/// Wakes a solution, puts it to sleep, or has it updated.
+/// Wakes a solution, puts it to sleep, resets it, or has it updated.
 pub(crate) async fn rouse(app: &App, caller: &Caller, text: &str, verb: Verb) -> Result<Answer, Fault> {
     let (tx, row) = solution::open(app, caller, text, &IfMatch::default()).await?;
     refuse_gone(&row)?;
-    if row.aim == Aim::Stop && matches!(verb, Verb::Wake | Verb::Update) {
+    if row.aim == Aim::Stop && matches!(verb, Verb::Wake | Verb::Update | Verb::Reset) {
         return Err(Refusal::new(
             "is-stopped",
             409,
@@ -268,6 +268,7 @@ pub(crate) const fn word(verb: &Verb) -> &'static str {
         Verb::Update => "update",
         Verb::Wake => "wake",
         Verb::Sleep => "sleep",
+        Verb::Reset => "reset",
     }
 }
 
@@ -286,6 +287,7 @@ const fn act(verb: &Verb) -> &'static str {
         Verb::Update => "order.update",
         Verb::Wake => "order.wake",
         Verb::Sleep => "order.sleep",
+        Verb::Reset => "order.reset",
     }
 }
 

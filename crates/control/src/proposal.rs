@@ -2,6 +2,9 @@
 //!
 //! A proposal is never acted on by the platform. Accepting one is a change of the solution's spec like any other, read by the
 //! same reader; it loses nothing, so no snapshot is taken.
+//!
+//! Whoever needs to get in now opens for their own address, having proved again who they are; the entry ends by the node's clock, whether
+//! control is there or not.
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -15,12 +18,17 @@ use crate::store::refused::RefusedRow;
 use crate::visitor::Visitor;
 use crate::{order, store};
 use husorden_base::{Refusal, Text};
-use husorden_kinds::allow::{Access, Entry, short};
+use husorden_kinds::allow::{Access, Entry, parse_net, short};
 use husorden_wire::api;
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use uuid::Uuid;
+
+/// Minutes that somebody may open for at once.
+const OPEN_MINUTES: RangeInclusive<u32> = 5..=720;
 
 /// Who was refused and is not let in meanwhile, the newest first.
 pub(crate) async fn list(app: &App, caller: &Caller, text: &str, visitor: Visitor) -> Result<Answer, Fault> {
@@ -54,19 +62,61 @@ pub(crate) async fn accept(
     access.allow.push(Entry { net: proposal.net, note: form.note.clone(), until: form.until });
     let wished = merge(&row.spec, &json!({ "allow": access.allow }));
     let at = format!("/spec/allow/{}/", access.allow.len() - 1);
-    row.spec = solution::parse(kind, &wished, Some(&row.spec), Vec::new()).map_err(|mut refusal| {
-        // What is wrong with this entry stands in the caller's own form.
-        for field in &mut refusal.fields {
-            if let Some(own) = field.pointer.strip_prefix(&at) {
-                field.pointer = format!("/{own}");
-            }
-        }
-        refusal
-    })?;
+    row.spec = solution::parse(kind, &wished, Some(&row.spec), Vec::new()).map_err(|refusal| own_form(refusal, &at))?;
     store::refused::forget(tx.conn(), &proposal).await?;
     let details = json!({ "net": short(proposal.net), "note": form.note, "ends": form.until, "port": proposal.port,
         "attempts": proposal.attempts, "proposal": proposal.id });
     solution::save(app, caller, tx, &row, None, Trail::default(), "access.allow", "access.allowed", details).await
+}
+
+/// Lets one address connect for a while. An entry for it that lasts longer stays as it is.
+pub(crate) async fn open(
+    app: &App,
+    caller: &Caller,
+    (text, visitor): (&str, Visitor),
+    if_match: &IfMatch,
+    form: api::AccessOpen,
+) -> Result<Answer, Fault> {
+    let (tx, mut row) = solution::open(app, caller, text, if_match).await?;
+    order::refuse_gone(&row)?;
+    let (Some(kind), Some(mut access)) = (app.kind(&row.kind), Access::of(&row.spec)) else {
+        return Err(no_list().into());
+    };
+    if !OPEN_MINUTES.contains(&form.minutes) {
+        let (least, most) = (OPEN_MINUTES.start(), OPEN_MINUTES.end());
+        let text = Text::new(format!("Fra {least} til {most} minutter."), format!("From {least} to {most} minutes."));
+        return Err(Refusal::field("/minutes", text).into());
+    }
+    let own = || match visitor.host() {
+        address @ IpAddr::V4(_) => address.to_string(),
+        address @ IpAddr::V6(_) => format!("{address}/64"),
+    };
+    let net = parse_net(&form.net.clone().unwrap_or_else(own)).map_err(|text| Refusal::field("/net", text))?;
+    let until = Timestamp::now() + SignedDuration::from_mins(form.minutes.into());
+    let before = access.allow.iter().find(|entry| entry.net == net).cloned();
+    let longer = before.as_ref().is_some_and(|entry| entry.until.is_none_or(|ends| ends > until));
+    let until = if longer { before.as_ref().and_then(|entry| entry.until) } else { Some(until) };
+    if !longer {
+        access.allow.retain(|entry| entry.net != net);
+        access.allow.push(Entry { net, note: form.note.clone(), until });
+        let wished = merge(&row.spec, &json!({ "allow": access.allow }));
+        let at = format!("/spec/allow/{}/", access.allow.len() - 1);
+        row.spec =
+            solution::parse(kind, &wished, Some(&row.spec), Vec::new()).map_err(|refusal| own_form(refusal, &at))?;
+    }
+    let details =
+        json!({ "net": short(net), "note": form.note, "ends": until, "until": until, "asked-from": visitor.0 });
+    solution::save(app, caller, tx, &row, None, Trail::default(), "access.open", "access.opened", details).await
+}
+
+/// What is wrong with an entry stands in the caller's own form.
+fn own_form(mut refusal: Refusal, at: &str) -> Refusal {
+    for field in &mut refusal.fields {
+        if let Some(own) = field.pointer.strip_prefix(at) {
+            field.pointer = format!("/{own}");
+        }
+    }
+    refusal
 }
 
 /// Takes a proposal away: it is nobody the account knows.

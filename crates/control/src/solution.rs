@@ -540,7 +540,7 @@ async fn logins(row: &mut SolutionRow, kind: &'static dyn Kind) -> Result<(), Fa
     Ok(())
 }
 
-fn no_kind(app: &App, name: &str) -> Refusal {
+pub(crate) fn no_kind(app: &App, name: &str) -> Refusal {
     let names: Vec<&str> = app.kinds().iter().map(|kind| kind.name()).collect();
     let names = names.join(", ");
     Refusal::field(

@@ -74,6 +74,7 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
         found.extend(husorden_kinds::finding::filled(used, Bytes(usage.limit), usage.full, &kind.when_full()));
     }
     found.extend(view.seen.iter().flat_map(|seen| update::findings(&seen.builds)));
+    found.extend(view.seen.iter().flat_map(|seen| kind.findings_of_machine(&seen.virtualisation)));
     if let Some(log) = view.seen.as_ref().and_then(|seen| seen.log.as_ref()).filter(|log| log.broken) {
         found.push(husorden_kinds::finding::log_broken(log.from));
     }
@@ -201,6 +202,7 @@ mod tests {
                 services: BTreeMap::new(),
                 builds: husorden_kinds::Builds::default(),
                 log: None,
+                virtualisation: husorden_kinds::Virtualisation::default(),
                 at: at(1000),
             }),
             seen_generation: 3,

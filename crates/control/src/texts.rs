@@ -123,6 +123,10 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),
         ),
+        "access.opened" => both(
+            format!("{} må forbinde til {name} indtil {}", word("net"), word("until")),
+            format!("{} may connect to {name} until {}", word("net"), word("until")),
+        ),
         "access.refused" => {
             // One address is said without its prefix.
             let net = word("net").trim_end_matches("/32");
@@ -313,6 +317,7 @@ fn verb(verb: &str) -> Text {
         "update" => Text::new("opdatering", "update"),
         "wake" => Text::new("vækning", "waking"),
         "sleep" => Text::new("dvale", "sleep"),
+        "reset" => Text::new("nulstilling", "reset"),
         other => Text::new(other, other),
     }
 }

@@ -169,6 +169,8 @@ pub(crate) struct Node {
     pub(crate) device: Option<PathBuf>,
     /// With the machine's own network: the interface towards the world; found by the default route when left out.
     pub(crate) uplink: Option<String>,
+    /// Name servers that guests with addresses of their own are told of; they are reached like anything outside.
+    pub(crate) name_servers: Vec<std::net::IpAddr>,
     /// When what comes round by itself comes round.
     pub(crate) care: husorden_node::Care,
 }
@@ -255,6 +257,7 @@ impl Default for Node {
             pool: Bytes::gib(20),
             device: None,
             uplink: None,
+            name_servers: Vec::new(),
             care: husorden_node::Care::default(),
         }
     }

@@ -271,8 +271,9 @@ pub(crate) fn ground(place: &Place, settings: &Settings, edge: Gid) -> Result<Gr
 fn uplink(settings: &Settings, net: Option<&NodeNet>) -> Result<Uplink> {
     if let Some(net) = net {
         return Ok(Uplink {
-            interface: net.inner.clone(),
             refuse: vec![IpAddr::from(net.host4).into(), IpAddr::from(net.host6).into()],
+            name_servers: settings.node.name_servers.clone(),
+            ..Uplink::of(net.inner.clone())
         });
     }
     let interface = match &settings.node.uplink {
@@ -282,7 +283,7 @@ fn uplink(settings: &Settings, net: Option<&NodeNet>) -> Result<Uplink> {
         }
     };
     let interface = interface.parse().map_err(|error| anyhow::anyhow!("{interface:?} is no interface: {error}"))?;
-    Ok(Uplink { interface, refuse: Vec::new() })
+    Ok(Uplink { name_servers: settings.node.name_servers.clone(), ..Uplink::of(interface) })
 }
 
 /// The interface that the default route goes by.

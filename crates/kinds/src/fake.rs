@@ -5,7 +5,7 @@
 use crate::builds::Move;
 use crate::{
     Host, ON_TRIAL, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TRIAL_OF, TaskSight,
-    Trouble, VolumeSight,
+    Trouble, Virtualisation, VolumeSight,
 };
 use husorden_base::{RuntimeName, SnapshotId};
 use jiff::Timestamp;
@@ -48,6 +48,12 @@ impl Fake {
     /// Long work ends: builds are ready and failed ones begin anew, tasks leave their marks or fail, services that failed
     /// are tried again.
     pub fn time_passes(&mut self) {
+        // It is tried when what that needs is there, and nothing that was seen to work is left untried.
+        let built =
+            !self.sight.runtimes.is_empty() && self.sight.runtimes.values().all(|seen| *seen == RuntimeSight::Ready);
+        if built && self.sight.virtualisation == Virtualisation::Untried {
+            self.sight.virtualisation = Virtualisation::Boots;
+        }
         for runtime in self.sight.runtimes.values_mut() {
             *runtime = match runtime {
                 RuntimeSight::Building | RuntimeSight::Ready => RuntimeSight::Ready,
@@ -141,6 +147,10 @@ impl Fake {
                 | Place::Certificate
                 | Place::Listen
                 | Place::Judge(_) => {}
+                Place::Virtualisation if self.sight.virtualisation != Virtualisation::Boots => {
+                    return Err(Trouble::ours("a guest on virtualisation that was not seen to work"));
+                }
+                Place::Virtualisation => {}
             }
         }
         for name in names {

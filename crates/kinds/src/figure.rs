@@ -80,6 +80,8 @@ pub fn common() -> Vec<Figure> {
         figure("disk", "Plads", "Disk", Unit::Bytes, Reading::Level),
         figure("memory", "Hukommelse", "Memory", Unit::Bytes, Reading::Level),
         figure("cpu", "Processor", "Processor", Unit::Percent, Reading::Rate),
+        figure("received", "Modtaget pr. sekund", "Received a second", Unit::Bytes, Reading::Rate),
+        figure("sent", "Sendt pr. sekund", "Sent a second", Unit::Bytes, Reading::Rate),
     ]
 }
 

@@ -33,6 +33,7 @@ pub mod sight;
 pub mod step;
 pub mod tap;
 pub mod update;
+pub mod virtualisation;
 mod website;
 pub mod window;
 
@@ -53,6 +54,7 @@ pub use scheme::Scheme;
 pub use segments::{Keeping, Segments, Sign};
 pub use sight::{RuntimeSight, ServiceSight, ServiceState, Sight, TaskSight, VolumeSight};
 pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
+pub use virtualisation::Virtualisation;
 pub use window::Window;
 
 use husorden_base::{Bytes, FieldError, Text};
@@ -192,6 +194,23 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether what runs of it may stand still through a measure, or go on behind a closed port, and be as it was afterwards. Of other
+    /// kinds it ends, whatever a decision says.
+    fn stands_still(&self) -> bool {
+        false
+    }
+
+    /// The task that boots a guest on the machine's own virtualisation, and says so as a look says what it found. None for a kind without
+    /// guests.
+    fn trial(&self) -> Option<Task> {
+        None
+    }
+
+    /// What its owner should know of the machine that it lies on.
+    fn findings_of_machine(&self, _virtualisation: &Virtualisation) -> Vec<Finding> {
+        Vec::new()
+    }
+
     /// What is noted of it when a backup is written.
     fn noting(&self, _order: &Order, _marks: &BTreeMap<String, String>) -> Noting {
         Noting::default()
@@ -258,6 +277,12 @@ pub trait Kind: Sync {
 
     /// Whether changing `before` into `after` may lose something, so that a snapshot is made first.
     fn destructive(&self, before: &Value, after: &Value) -> bool;
+
+    /// The fields of the spec with which all of its data is made anew from what it was made from; none for a kind whose data has no such
+    /// beginning.
+    fn rebuilt(&self, _spec: &Value) -> Option<Value> {
+        None
+    }
 
     /// What to do next. Pure: the same order and sight give the same plan. An empty plan that waits for nothing says settled.
     fn plan(&self, order: &Order, sight: &Sight) -> Plan;

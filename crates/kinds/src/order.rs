@@ -65,6 +65,10 @@ pub struct Order {
     /// a wish.
     #[serde(default)]
     pub closed: Option<String>,
+    /// While it is closed, what runs of it stays as it is: it stands still, or goes on behind a port that lets nothing through. Only for kinds
+    /// that can ([`crate::Kind::stands_still`]).
+    #[serde(skip)]
+    pub still: bool,
     /// The retention time is over: with [`Aim::Gone`], what was retained may go too.
     #[serde(default)]
     pub expired: bool,

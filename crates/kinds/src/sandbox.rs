@@ -87,6 +87,8 @@ pub enum Place {
     /// A library, to be loaded by a server that speaks this, that puts each password set in it before the platform's judge: the
     /// [`Place::Tool`], which it finds at [`TOOL`].
     Judge(Protocol),
+    /// The device of the machine's own virtualisation (KVM), as one that may be opened: a guest of its own is all that it leads to.
+    Virtualisation,
 }
 
 /// Where libraries of the platform look for its program, inside.

@@ -3,6 +3,7 @@
 
 use crate::builds::Builds;
 use crate::sandbox::{Role, TaskName};
+use crate::virtualisation::Virtualisation;
 use husorden_base::{Bytes, RuntimeName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,9 @@ pub struct Sight {
     /// Its services come to rest and start no more until they may; who connects waits.
     #[serde(default)]
     pub quiet: bool,
+    /// What the machine's own virtualisation is worth.
+    #[serde(default)]
+    pub virtualisation: Virtualisation,
 }
 
 /// A volume.

@@ -39,6 +39,7 @@ fn order(kind: &dyn Kind, form: &Value) -> Order {
         uses: None,
         guests: Vec::new(),
         closed: None,
+        still: false,
         expired: false,
         window: true,
     }

@@ -47,10 +47,19 @@ pub(crate) fn start(node: &Arc<Node>) -> std::io::Result<()> {
 fn round(node: &Node, readings: &mut Readings) {
     let mut samples = Vec::new();
     let before = std::mem::take(readings);
+    let counters = node.ports.counters().unwrap_or_default();
     for number in node.sandboxes.occupied() {
         let wish = node.register.owner(number).and_then(|solution| node.register.wish(solution));
         let Some(wish) = wish.filter(|_| !node.ending()) else { continue };
-        let Some(now) = numbers(node, number, &wish) else { continue };
+        // What stands still answers nobody, and whoever asked would stand still too.
+        if node.register.held(wish.solution, wish.account, Timestamp::now()).is_some() {
+            continue;
+        }
+        let Some(mut now) = numbers(node, number, &wish) else { continue };
+        if let Some(port) = counters.get(&number) {
+            now.insert("received".to_owned(), port.received.bytes as f64);
+            now.insert("sent".to_owned(), port.sent.bytes as f64);
+        }
         let Some(kind) = kind(&wish.kind) else { continue };
         let mut all = figure::common();
         all.extend(kind.figures());

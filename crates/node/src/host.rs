@@ -93,6 +93,7 @@ impl Host for Walls<'_> {
             runtimes: self.node.runtimes.sights(),
             waits: self.waits(&builds, &shelf),
             quiet: self.node.sandboxes.is_quiet(number),
+            virtualisation: crate::trial::virtualisation(self.node),
             shelf,
             builds,
         })
@@ -324,6 +325,8 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
             Place::Certificate => node.certificate(wish).map_err(|error| ours("certifying the solution", &error))?,
             Place::Listen => node.listen_library.clone(),
             Place::Judge(protocol) => node.judges.of(*protocol),
+            // The wall makes the device itself.
+            Place::Virtualisation => continue,
         };
         binds.push(ResolvedBind { from, to: bind.to.clone(), write: bind.write });
     }

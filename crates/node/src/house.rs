@@ -29,7 +29,7 @@ impl House {
     fn whose(&self, number: Number) -> Result<(Arc<Node>, Wish), String> {
         let node = self.node().ok_or("the node is not whole")?;
         let wish = || node.register.owner(number).and_then(|solution| node.register.wish(solution));
-        let wish = node.proofs.wish(number).or_else(wish);
+        let wish = node.proofs.wish(number).or_else(|| node.trial.wish(number)).or_else(wish);
         let wish = wish.ok_or_else(|| format!("nobody wishes solution {number}"))?;
         Ok((node, wish))
     }

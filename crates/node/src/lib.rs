@@ -44,6 +44,7 @@ pub mod segment;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod trial;
 pub mod unpack;
 mod updates;
 mod verbs;
@@ -129,6 +130,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         reading: backup::Reading::default(),
         makings: backup::Makings::default(),
         proofs: proof::Proofs::default(),
+        trial: trial::Trial::open(&ground.home),
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);

@@ -4,10 +4,12 @@
 //! elsewhere.
 
 use crate::Node;
+use crate::node::stands_still;
 use crate::port::Ports;
 use crate::register::Register;
-use crate::sandbox::Sandboxes;
+use crate::sandbox::{SandboxError, Sandboxes};
 use husorden_base::{MeasureId, Number};
+use husorden_rules::measure::Fate;
 use husorden_rules::{Measure, Scope};
 use husorden_wire::node::{FromNode, MeasureState, Wish};
 use jiff::Timestamp;
@@ -179,7 +181,7 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
         }
     }
     for number in &numbers {
-        if let Err(error) = node.sandboxes.cut(*number) {
+        if let Err(error) = halt(&node.register, &node.sandboxes, *number) {
             warn!(%number, %error, "a sandbox could not be cut");
             whole = false;
         }
@@ -206,12 +208,25 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
     crate::control::say_evidence(node);
 }
 
+/// What becomes of what runs, as the measures in force have it together: it ends, stands still, or goes on behind a closed port.
+fn halt(register: &Register, sandboxes: &Sandboxes, number: Number) -> Result<(), SandboxError> {
+    let wish = register.owner(number).and_then(|solution| register.wish(solution));
+    let held = wish.as_ref().and_then(|wish| register.held(wish.solution, wish.account, Timestamp::now()));
+    match (wish, held) {
+        (Some(wish), Some(held)) if stands_still(&wish, &held) => sandboxes.freeze(number, held.work == Fate::Waits),
+        _ => sandboxes.cut(number),
+    }
+}
+
 fn open(node: &Arc<Node>, measure: &Measure, covered: &[Wish], now: Timestamp) {
     for wish in covered {
         let _gate = node.gate();
         // Another measure may still hold it; then nothing opens.
         if node.register.held(wish.solution, wish.account, now).is_none() {
             node.sandboxes.hold(wish.number, false);
+            if let Err(error) = node.sandboxes.freeze(wish.number, false) {
+                warn!(number = %wish.number, %error, "what stood still does not go on");
+            }
             if let Err(error) = node.ports.open_again(wish.number) {
                 warn!(number = %wish.number, %error, "a port could not be opened again");
             }
@@ -240,7 +255,7 @@ pub(crate) fn hold_all(register: &Register, ports: &Ports, sandboxes: &Sandboxes
     for (solution, number, account) in register.solutions() {
         if register.held(solution, account, now).is_some() {
             sandboxes.hold(number, true);
-            if let Err(error) = sandboxes.cut(number) {
+            if let Err(error) = halt(register, sandboxes, number) {
                 warn!(%number, %error, "a held sandbox could not be cut at boot");
             }
             if let Err(error) = ports.close(number) {

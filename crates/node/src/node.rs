@@ -18,6 +18,7 @@ use crate::{control, measures};
 use husorden_base::{Number, SolutionId};
 use husorden_kinds::step::Answer;
 use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting, Window};
+use husorden_rules::measure::{Fate, Held};
 use husorden_wire::node::{
     BuildHealth, FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
 };
@@ -67,6 +68,7 @@ pub(crate) struct Node {
     pub(crate) reading: crate::backup::Reading,
     pub(crate) makings: crate::backup::Makings,
     pub(crate) proofs: crate::proof::Proofs,
+    pub(crate) trial: crate::trial::Trial,
     /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
     pub(crate) gate: Mutex<()>,
 }
@@ -118,6 +120,7 @@ impl Node {
             credentials: wish.credentials.clone(),
             uses: attachments::uses(self, wish),
             guests: attachments::guests(self, wish),
+            still: held.as_ref().is_some_and(|held| stands_still(wish, held)),
             closed: held.map(|held| held.case_number),
             window: Window::of(&wish.spec).is_open(wish.number, now),
             // A sealed solution does not expire: legal hold beats deletion.
@@ -234,6 +237,7 @@ impl Node {
             services: sight.map(services).unwrap_or_default(),
             builds: self.register.builds(wish.solution),
             log: has_volume.then(|| self.log_seen(wish)).flatten(),
+            virtualisation: sight.map(|sight| sight.virtualisation.clone()).unwrap_or_default(),
             at: Timestamp::now(),
         };
         if let Some(seen) = self.reports.news(seen) {
@@ -390,8 +394,14 @@ impl Node {
                 keeper::sweep(self);
             }
             self.housekeeping(round);
+            crate::trial::consider(self);
         }
     }
+}
+
+/// Whether what runs of a solution stays as it is while a measure holds it.
+pub(crate) fn stands_still(wish: &Wish, held: &Held) -> bool {
+    held.work != Fate::Cut && husorden_kinds::kind(&wish.kind).is_some_and(|kind| kind.stands_still())
 }
 
 fn services(sight: &Sight) -> BTreeMap<String, String> {

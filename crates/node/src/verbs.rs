@@ -46,7 +46,8 @@ impl Lane {
             | Verb::BackupRestore { .. }
             | Verb::Update
             | Verb::Wake
-            | Verb::Sleep => Self::Work,
+            | Verb::Sleep
+            | Verb::Reset => Self::Work,
         }
     }
 }
@@ -251,6 +252,7 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         Verb::Update => crate::updates::now(node, wish.solution, order).map(done),
         Verb::Wake => node.sandboxes.wake(wish.number).map(done).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(|_| None).map_err(|error| ours(&error)),
+        Verb::Reset => node.sandboxes.reset(wish.number).map(done).map_err(|error| ours(&error)),
     };
     if lane == Lane::Work {
         // A restore begins another line of the log.
@@ -283,6 +285,7 @@ fn doing(verb: &Verb) -> Text {
         Verb::Update => Text::new("Opdaterer", "Updating"),
         Verb::Wake => Text::new("Starter", "Starting"),
         Verb::Sleep => Text::new("Stopper", "Stopping"),
+        Verb::Reset => Text::new("Nulstiller", "Resetting"),
     }
 }
 

@@ -51,10 +51,21 @@ pub struct Fates {
     pub connections: Fate,
     /// Consoles and shells.
     pub console: Fate,
+    /// What runs, of kinds that can stand still or go on behind a port that is closed; of others it is cut.
+    #[serde(default = "cut", skip_serializing_if = "is_cut")]
+    pub work: Fate,
+}
+
+const fn cut() -> Fate {
+    Fate::Cut
+}
+
+fn is_cut(fate: &Fate) -> bool {
+    *fate == Fate::Cut
 }
 
 /// What becomes of one thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// Goes on.
@@ -68,7 +79,7 @@ pub enum Fate {
 impl Default for Fates {
     /// Everything under way is cut, mail and cron wait.
     fn default() -> Self {
-        Self { mail: Fate::Waits, cron: Fate::Waits, connections: Fate::Cut, console: Fate::Cut }
+        Self { mail: Fate::Waits, cron: Fate::Waits, connections: Fate::Cut, console: Fate::Cut, work: Fate::Cut }
     }
 }
 
@@ -127,6 +138,8 @@ pub struct Held {
     pub access: Access,
     /// Nothing may be copied, proven, exported or expired.
     pub sealed: bool,
+    /// What becomes of what runs: of all fates the hardest.
+    pub work: Fate,
 }
 
 /// What the measures in force mean together for one solution; none when nothing holds it.
@@ -149,7 +162,8 @@ pub fn hold<'a>(
     };
     let access =
         in_force.iter().map(|measure| measure.access).max_by_key(|access| narrowness(*access)).unwrap_or_default();
-    Some(Held { case_number: first.case_number.clone(), access, sealed: access == Access::None })
+    let work = in_force.iter().map(|measure| measure.fates.work).max().unwrap_or(Fate::Cut);
+    Some(Held { case_number: first.case_number.clone(), access, sealed: access == Access::None, work })
 }
 
 #[cfg(test)]
@@ -189,7 +203,18 @@ mod tests {
         let wide = measure(on_account, Access::DataOut, 10, None);
         let narrow = measure(on_solution, Access::Decision, 20, None);
         let held = hold([&narrow, &wide], solution, account, now).expect("two measures hold it");
-        assert_eq!(held, Held { case_number: "S-10".to_owned(), access: Access::Decision, sealed: false });
+        let expected =
+            Held { case_number: "S-10".to_owned(), access: Access::Decision, sealed: false, work: Fate::Cut };
+        assert_eq!(held, expected);
+        let still = |mut measure: Measure, work| {
+            measure.fates.work = work;
+            measure
+        };
+        let (waits, goes) = (still(wide.clone(), Fate::Waits), still(narrow.clone(), Fate::Goes));
+        assert_eq!(hold([&waits, &goes], solution, account, now).expect("held").work, Fate::Waits);
+        assert_eq!(hold([&waits, &narrow], solution, account, now).expect("held").work, Fate::Cut);
+        let said = serde_json::to_value(Fates::default()).expect("JSON");
+        assert!(said.get("work").is_none(), "a node of the version before reads it: {said}");
         let sealing = measure(on_account, Access::None, 50, None);
         assert!(hold([&narrow, &sealing], solution, account, now).expect("held").sealed);
         let lifted = Measure { lifted: Some(now), ..sealing };

@@ -40,6 +40,7 @@ pub fn restricted(scope: Scope, access: Access, fates: Fates) -> Vec<Text> {
         ),
     });
     said.extend([
+        fate(fates.work, ("Det, der kører", "What runs")),
         fate(fates.connections, ("Åbne forbindelser", "Open connections")),
         fate(fates.mail, ("Mail i kø", "Queued mail")),
         fate(fates.cron, ("Planlagte opgaver", "Scheduled tasks")),
@@ -85,6 +86,7 @@ mod tests {
             Fates { cron: Fate::Cut, ..fates },
             Fates { connections: Fate::Goes, ..fates },
             Fates { console: Fate::Goes, ..fates },
+            Fates { work: Fate::Waits, ..fates },
         ] {
             assert_ne!(usual, said(one, Access::Decision, changed), "{changed:?}");
         }

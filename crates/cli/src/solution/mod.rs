@@ -6,6 +6,7 @@ mod delete;
 mod figures;
 mod list;
 mod log;
+mod open;
 mod run;
 mod updates;
 
@@ -45,6 +46,12 @@ pub enum Verb {
     Wake(run::Which),
     /// Stop its services until the next request
     Sleep(run::Which),
+    /// Take the power from it and start it again, as a loss of power would
+    Reset(run::Which),
+    /// Make its data anew from what it was made from; a snapshot is taken first
+    Rebuild(run::Which),
+    /// Let this machine's address connect for a while; it ends by itself
+    Open(open::Open),
     /// Delete it; it can be undone until the retention time is over
     Delete(delete::Delete),
     /// Set its labels
@@ -78,6 +85,9 @@ impl Verb {
             Self::Undo(which) => which.run(context, run::Act::Undo),
             Self::Wake(which) => which.run(context, run::Act::Wake),
             Self::Sleep(which) => which.run(context, run::Act::Sleep),
+            Self::Reset(which) => which.run(context, run::Act::Reset),
+            Self::Rebuild(which) => which.run(context, run::Act::Rebuild),
+            Self::Open(open) => open.run(context),
             Self::Delete(delete) => delete.run(context),
             Self::Label(label) => label.run(context),
             Self::Rename(rename) => rename.run(context),

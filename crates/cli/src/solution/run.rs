@@ -1,4 +1,4 @@
-//! `husorden solution start`, `stop`, `undo`, `update`, `wake` and `sleep`: things done to a solution as a whole.
+//! `husorden solution start`, `stop`, `undo`, `update`, `wake`, `sleep`, `reset` and `rebuild`: things done to a solution as a whole.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,6 +22,8 @@ pub(crate) enum Act {
     Update,
     Wake,
     Sleep,
+    Reset,
+    Rebuild,
 }
 
 impl Act {
@@ -33,6 +35,8 @@ impl Act {
             Self::Update => "updates",
             Self::Wake => "wake",
             Self::Sleep => "sleep",
+            Self::Reset => "reset",
+            Self::Rebuild => "rebuild",
         }
     }
 }
@@ -48,6 +52,14 @@ impl Which {
             Act::Undo => Some(context.word(
                 "bringes tilbage til før den seneste destruktive ændring. Tilstanden nu gemmes først som øjebliksbillede.",
                 "will be brought back to before the last destructive change. Its state now is kept as a snapshot first.",
+            )),
+            Act::Reset => Some(context.word(
+                "nulstilles, som ved et strømsvigt: det, der ikke er skrevet til disken, går tabt. Den starter igen med det samme.",
+                "will be reset, as by a loss of power: what is not written to its disk is lost. It starts again at once.",
+            )),
+            Act::Rebuild => Some(context.word(
+                "laves om fra det, den blev lavet af. Det, den rummer nu, gemmes først som øjebliksbillede; `husorden solution undo` henter det.",
+                "will be made anew from what it was made from. What it holds now is kept as a snapshot first; `husorden solution undo` brings it back.",
             )),
             Act::Start | Act::Update | Act::Wake | Act::Sleep => None,
         };

@@ -53,6 +53,10 @@ pub(crate) async fn sleep(State(app): State<App>, caller: Caller, Path(text): Pa
     order::rouse(&app, &caller, &text, Verb::Sleep).await
 }
 
+pub(crate) async fn reset(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Result<Answer, Fault> {
+    order::rouse(&app, &caller, &text, Verb::Reset).await
+}
+
 pub(crate) async fn snapshots(
     State(app): State<App>,
     caller: Caller,

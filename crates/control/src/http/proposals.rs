@@ -20,6 +20,17 @@ pub(crate) async fn list(
     proposal::list(&app, &caller, &text, whence.visitor).await
 }
 
+pub(crate) async fn open(
+    State(app): State<App>,
+    caller: Caller,
+    whence: Whence,
+    Path(text): Path<String>,
+    if_match: IfMatch,
+    Form(form): Form<api::AccessOpen>,
+) -> Result<Answer, Fault> {
+    proposal::open(&app, &caller, (&text, whence.visitor), &if_match, form).await
+}
+
 pub(crate) async fn accept(
     State(app): State<App>,
     caller: Caller,

@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::fault::Fault;
 use crate::form::{Ask, Form, IfMatch};
 use crate::store::solution::{Filter, SolutionView};
-use crate::{solution, state, store, undo};
+use crate::{rebuild, solution, state, store, undo};
 use axum::extract::{Path, State};
 use husorden_base::{Refusal, Text};
 use husorden_kinds::Aim;
@@ -126,6 +126,16 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Answer, Fault> {
     solution::delete(&app, &caller, &text, &if_match).await
+}
+
+pub(crate) async fn rebuilt(
+    State(app): State<App>,
+    caller: Caller,
+    Path(text): Path<String>,
+    if_match: IfMatch,
+    Form(form): Form<api::Rebuild>,
+) -> Result<Answer, Fault> {
+    rebuild::run(&app, &caller, &text, &if_match, form).await
 }
 
 pub(crate) async fn start(

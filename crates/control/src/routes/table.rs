@@ -47,7 +47,7 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated, Updates};
+    use api::{AccessOpen, CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Rebuild, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated, Updates};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
@@ -63,6 +63,10 @@ fn solutions() -> Vec<Route> {
         post("/v1/solutions/{solution}/wake", both(Can::SolutionChange), "Start its services now rather than at the first request", orders::wake)
             .gives::<Order>().status(202),
         post("/v1/solutions/{solution}/sleep", both(Can::SolutionChange), "Stop its services until the next request", orders::sleep).gives::<Order>().status(202),
+        post("/v1/solutions/{solution}/reset", both(Can::SolutionChange), "Take the power from its services and start them again, as a loss of power would", orders::reset)
+            .gives::<Order>().status(202),
+        post("/v1/solutions/{solution}/rebuild", both(Can::SolutionChange), "Make its data anew from what it was made from, with other fields of the spec if they are given; a snapshot is taken first, and undo brings it back", solutions::rebuilt)
+            .takes::<Rebuild>().gives::<Solution>(),
         post("/v1/solutions/{solution}/archive", both(Can::SolutionChange), "Upload an archive and unpack it into the solution's files", archive::upload)
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
         get("/v1/solutions/{solution}/dump", both(Can::SolutionChange), "Get a part of the solution, such as a database, as one stream", flow::dump)
@@ -78,6 +82,8 @@ fn solutions() -> Vec<Route> {
             .gives::<Order>().status(202).dangerous(),
         post("/v1/solutions/{solution}/snapshots/{snapshot}/restore", both(Can::SolutionChange), "Bring a solution back to a snapshot", orders::snapshot_restore)
             .gives::<Order>().status(202),
+        post("/v1/solutions/{solution}/access", both(Can::SolutionChange), "Let the address that this comes from connect for a while; it ends by itself", proposals::open)
+            .takes::<AccessOpen>().gives::<Solution>().dangerous(),
         get("/v1/solutions/{solution}/proposals", both(Can::Read), "List who tried to connect and was refused, newest first", proposals::list)
             .gives_page::<Proposal>(),
         post("/v1/solutions/{solution}/proposals/{proposal}/accept", both(Can::SolutionChange), "Put who was refused on the list of who may connect", proposals::accept)

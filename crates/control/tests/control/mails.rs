@@ -209,8 +209,9 @@ async fn a_storm_of_trouble_is_one_mail_an_hour_and_hides_no_decision() {
 /// Every kind of event that has words for people has a topic, or is one that nobody is mailed of.
 #[tokio::test]
 async fn every_kind_of_event_was_thought_of() {
-    const NO_MAIL: [&str; 21] = [
+    const NO_MAIL: [&str; 22] = [
         "access.allowed",
+        "access.opened",
         "access.refused",
         "account.created",
         "evidence.alarm",

@@ -112,6 +112,7 @@ impl Node {
             services: BTreeMap::new(),
             builds: husorden_kinds::Builds::default(),
             log: None,
+            virtualisation: husorden_kinds::Virtualisation::default(),
             at: Timestamp::now(),
         };
         change(&mut seen);

@@ -119,6 +119,66 @@ async fn a_refused_attempt_becomes_an_entry_by_one_word() {
     house.running.stop().await;
 }
 
+/// Whoever comes from an address opens for it, and it ends by itself; what lasts longer stays as it is.
+#[tokio::test]
+async fn one_lets_oneself_in_for_a_while() {
+    let house = House::new().await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    gated(&house, &mut node, "db", json!({})).await;
+    let path = "/v1/solutions/db/access";
+    let from = async |address: &str, form: Value| {
+        let mut request = house.request(&house.account, "POST", path, Some(&form));
+        request.extensions_mut().insert(Visitor(address.parse().unwrap()));
+        house.send(request).await
+    };
+    for (form, pointer) in [
+        (json!({ "minutes": 4 }), "/minutes"),
+        (json!({ "minutes": 721 }), "/minutes"),
+        (json!({ "net": "anywhere" }), "/net"),
+        (json!({ "net": "192.0.2.7/24" }), "/net"),
+        (json!({ "note": "x".repeat(201) }), "/note"),
+    ] {
+        assert_eq!(pointers(&from("203.0.113.7", form).await.is(422)), [pointer]);
+    }
+    from("127.0.0.1", json!({})).await.is(422);
+    let mut foreign = house.request(&house.other, "POST", path, Some(&json!({})));
+    foreign.extensions_mut().insert(Visitor("203.0.113.9".parse().unwrap()));
+    house.send(foreign).await.is(404);
+
+    let end = |said: &Value, place: usize| {
+        said["spec"]["allow"][place]["until"].as_str().unwrap().parse::<Timestamp>().unwrap()
+    };
+    let near = |end: Timestamp, minutes: i64| {
+        (end - Timestamp::now()).total(jiff::Unit::Second).unwrap() - (minutes * 60) as f64 > -30.0
+            && end < Timestamp::now() + SignedDuration::from_mins(minutes)
+    };
+    let said = from("203.0.113.7", json!({ "note": "anna" })).await.is(200);
+    assert_eq!(
+        (&said["spec"]["allow"][0]["net"], &said["spec"]["allow"][0]["note"]),
+        (&json!("203.0.113.7/32"), &json!("anna"))
+    );
+    assert!(near(end(&said, 0), 120), "{said}");
+    let wish = node.wish().await;
+    assert_eq!(wish.spec["allow"], said["spec"]["allow"], "nothing stands before it");
+    // A shorter while takes nothing away, and a longer one gives more; a /64 is one subscriber.
+    assert_eq!(end(&from("203.0.113.7", json!({ "minutes": 30 })).await.is(200), 0), end(&said, 0));
+    assert!(near(end(&from("203.0.113.7", json!({ "minutes": 480 })).await.is(200), 0), 480));
+    let said = from("2001:db8:1:2::99", json!({ "minutes": 5 })).await.is(200);
+    assert_eq!(said["spec"]["allow"][1]["net"], "2001:db8:1:2::/64");
+    // What stays is not given an end.
+    change(&house, "db", json!({ "allow": [{ "net": "203.0.113.7", "note": "office" }] })).await.is(200);
+    let said = from("203.0.113.7", json!({})).await.is(200);
+    assert_eq!(said["spec"]["allow"], json!([{ "net": "203.0.113.7/32", "note": "office", "until": null }]));
+    let lines = acts(&house, "access.open").await;
+    let first = lines.iter().find(|line| line["before"]["note"] == "anna").unwrap();
+    assert_eq!(
+        (&first["before"]["net"], &first["before"]["asked-from"]),
+        (&json!("203.0.113.7"), &json!("203.0.113.7"))
+    );
+    assert!(first["before"]["ends"].is_string() && events(&house, "access.opened").await >= 4, "{first}");
+    house.running.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_dismissed_is_not_proposed_again() {
     let house = House::new().await;

@@ -1,12 +1,12 @@
-//! What servers say of themselves on people's pages: the start that is offered, a server's card, and what it lacks.
+//! What servers say of themselves on people's pages: the start that is offered, a server's card, and what comes of its machine.
 
 use super::plan;
 use super::spec::{IMAGES, Spec};
-use crate::allow;
+use crate::Virtualisation;
 use crate::finding::{Finding, Severity};
 use crate::page::{CardRow, Glyph, Offer, Whereabouts};
 use husorden_base::Text;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The starts.
 pub(super) fn offers() -> Vec<Offer> {
@@ -14,8 +14,8 @@ pub(super) fn offers() -> Vec<Offer> {
         name: "server",
         title: Text::new("Server", "Server"),
         about: Text::new(
-            "Din egen virtuelle maskine med Debian 13, nået med SSH fra de adresser, du nævner. Den køres emuleret, altså langsomt.",
-            "A virtual machine of your own with Debian 13, reached by SSH from the addresses you name. It runs emulated, which is slow.",
+            "Din egen virtuelle maskine med Debian 13, nået med SSH fra de adresser, du nævner.",
+            "A virtual machine of your own with Debian 13, reached by SSH from the addresses you name.",
         ),
         glyph: Glyph::Server,
         spec: json!({"image": "debian-13", "memory": "1 GiB", "disk": "10 GiB", "keys": []}),
@@ -35,20 +35,27 @@ pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     ]
 }
 
-/// What is unwise in the spec, and what every server lacks in this version.
-pub(super) fn findings(spec: &Value) -> Vec<Finding> {
-    let mut findings = allow::findings(spec);
-    findings.push(Finding {
+/// That a machine's own virtualisation boots no guest, and what that means for a server.
+pub(super) fn findings_of_machine(virtualisation: &Virtualisation) -> Vec<Finding> {
+    let Virtualisation::Fails { reason } = virtualisation else { return Vec::new() };
+    vec![Finding {
         name: "emulated",
         severity: Severity::Notice,
         title: Text::new("Serveren køres emuleret", "The server runs emulated"),
         advice: Text::new(
-            "Uden maskinens egen virtualisering er dens processor mange gange langsommere. Regn med minutter, hvor det ellers er sekunder.",
-            "Without the machine's own virtualisation its processor is many times slower. Reckon with minutes where it would be seconds.",
+            format!(
+                "Maskinens egen virtualisering starter ingen gæst, og uden den er serverens processor mange gange langsommere: regn med \
+                 minutter, hvor det ellers er sekunder. {}",
+                reason.da
+            ),
+            format!(
+                "The machine's own virtualisation boots no guest, and without it the server's processor is many times slower: reckon with \
+                 minutes where it would be seconds. {}",
+                reason.en
+            ),
         ),
         until: None,
-    });
-    findings
+    }]
 }
 
 /// An image as people of either language know it.

@@ -3,9 +3,10 @@
 //! Everything here is text and data made from the spec. The machine is handed its listening socket as descriptor 3, on which it speaks
 //! QMP; who stands beside it (`files/machine.pl`) has a line of its own to it.
 
+use super::boot;
 use super::spec::{Firmware, Image, Spec};
 use crate::tap;
-use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task};
+use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task, Virtualisation};
 use husorden_base::{Bytes, Number, RuntimeName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub(super) const LOG: Log = Log { folder: "log", file: "serial.log" };
 
 /// Marks on the volume.
 pub(super) mod mark {
-    /// The image that the disk was made from.
+    /// What the disk was made from.
     pub(in super::super) const IMAGE: &str = "image";
     /// Size of the disk in bytes.
     pub(in super::super) const DISK: &str = "disk";
@@ -33,8 +34,13 @@ pub(super) mod mark {
     pub(in super::super) const SEED: &str = "seed";
 }
 
-const GENERATED: &str = "/run/conf";
-const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The program, with nothing that was not asked for.
+pub(super) const QEMU: [&str; 7] =
+    ["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35"];
+/// What it denies itself.
+pub(super) const LOCKED: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+pub(super) const GENERATED: &str = "/run/conf";
+pub(super) const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /// SIGTERM.
 const TERM: i32 = 15;
 /// Seconds that a guest has to power itself off, of which each turn of the wheel may be slow under emulation.
@@ -61,11 +67,41 @@ impl Image {
     }
 }
 
+/// What a guest's processor is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Processor {
+    /// The machine's own, by its virtualisation.
+    Own,
+    /// Translated, word by word.
+    Emulated,
+}
+
+impl Processor {
+    /// The one that a machine offers.
+    pub(super) fn of(virtualisation: &Virtualisation) -> Self {
+        match virtualisation {
+            Virtualisation::Boots => Self::Own,
+            Virtualisation::Untried | Virtualisation::Fails { .. } => Self::Emulated,
+        }
+    }
+
+    /// QEMU's own words.
+    pub(super) fn words(self) -> Vec<String> {
+        match self {
+            Self::Own => words(&["-accel", "kvm", "-cpu", "host"]),
+            Self::Emulated => {
+                let accel = format!("tcg,thread=multi,tb-size={TRANSLATED_MIB}");
+                words(&["-accel", &accel, "-cpu", "max"])
+            }
+        }
+    }
+}
+
 /// The machine.
-pub(super) fn machine(number: Number, spec: &Spec) -> Service {
+pub(super) fn machine(number: Number, spec: &Spec, processor: Processor) -> Service {
     let keeper = format!("{GENERATED}/machine.pl");
     let mut argv = words(&["/usr/bin/perl", &keeper, spec.restart.word(), &POWER_OFF_S.to_string()]);
-    argv.extend(qemu(number, spec));
+    argv.extend(qemu(number, spec, processor));
     let mut sandbox = sandbox(Limits {
         memory: Bytes(spec.memory.0 + BESIDE.0),
         cpu_percent: spec.cores * 100,
@@ -75,6 +111,10 @@ pub(super) fn machine(number: Number, spec: &Spec) -> Service {
     sandbox.network = Network::Tap;
     sandbox.argv = argv;
     sandbox.binds.push(folder("log", "/srv/log"));
+    sandbox.binds.push(sockets());
+    if processor == Processor::Own {
+        sandbox.binds.push(boot::virtualisation());
+    }
     sandbox.files.insert(keeper, include_str!("files/machine.pl").to_owned());
     Service {
         sandbox,
@@ -88,18 +128,15 @@ pub(super) fn machine(number: Number, spec: &Spec) -> Service {
 }
 
 /// QEMU's own words.
-fn qemu(number: Number, spec: &Spec) -> Vec<String> {
-    let mut argv = words(&["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"]);
+fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
+    let mut argv = words(&QEMU);
+    argv.extend(processor.words());
     let mut say = |option: &str, value: String| argv.extend([option.to_owned(), value]);
-    say("-machine", "q35".to_owned());
-    // Whether the machine can do better is decided by a boot that went well, and there is none yet.
-    say("-accel", format!("tcg,thread=multi,tb-size={TRANSLATED_MIB}"));
-    say("-cpu", "max".to_owned());
     say("-smp", spec.cores.to_string());
     say("-m", format!("{}M", spec.memory.0 >> 20));
     say("-rtc", "base=utc".to_owned());
     say("-boot", "strict=on".to_owned());
-    say("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny".to_owned());
+    say("-sandbox", LOCKED.to_owned());
     say("-object", format!("main-loop,id=main-loop,thread-pool-max={DISK_THREADS}"));
     say("-device", "virtio-rng-pci,id=random".to_owned());
     if spec.firmware == Firmware::Uefi {
@@ -138,7 +175,7 @@ pub(super) fn disk(spec: &Spec) -> Task {
     let mut sandbox = for_tasks(DISK, include_str!("files/disk.sh"));
     sandbox.env.insert("DISK_BYTES".to_owned(), spec.disk.0.to_string());
     sandbox.binds.push(Bind { from: Place::Image(spec.image.catalogue()), to: "/run/image".to_owned(), write: false });
-    let marks = [(mark::DISK, spec.disk.0.to_string()), (mark::IMAGE, spec.image.word().to_owned())];
+    let marks = [(mark::DISK, spec.disk.0.to_string()), (mark::IMAGE, spec.origin())];
     task(DISK, sandbox, String::new(), &marks)
 }
 
@@ -190,8 +227,13 @@ fn quoted(text: &str) -> String {
 /// Asks the machine whether it runs.
 pub(super) fn proof() -> Task {
     let mut sandbox = for_tasks("proof", include_str!("files/proof.sh"));
-    sandbox.binds.push(Bind { from: Place::Sockets, to: "/run/s".to_owned(), write: false });
+    sandbox.binds.push(sockets());
     task("proof", sandbox, String::new(), &[])
+}
+
+/// Where the machine is asked how it is.
+fn sockets() -> Bind {
+    Bind { from: Place::Sockets, to: "/run/s".to_owned(), write: false }
 }
 
 fn task(name: &str, sandbox: Sandbox, stdin: String, marks: &[(&str, String)]) -> Task {
@@ -207,7 +249,7 @@ fn for_tasks(name: &str, script: &str) -> Sandbox {
     sandbox
 }
 
-fn sandbox(limits: Limits) -> Sandbox {
+pub(super) fn sandbox(limits: Limits) -> Sandbox {
     let env = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")];
     Sandbox {
         runtime: runtime(),
@@ -221,10 +263,10 @@ fn sandbox(limits: Limits) -> Sandbox {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn folder(name: &str, to: &str) -> Bind {
+pub(super) fn folder(name: &str, to: &str) -> Bind {
     Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true }
 }

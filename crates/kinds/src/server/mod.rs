@@ -13,14 +13,18 @@
 //! ```
 //!
 //! Invariants:
-//! - The disk is made anew only for another image, which its owner asks for, and after a snapshot. It grows and never shrinks.
+//! - The disk is made anew only for another image or when it was rebuilt, which its owner asks for, and after a snapshot. It grows and never shrinks.
 //! - Nothing works on the disk while the machine runs.
 //! - The machine is a process of the solution's own uid without rights. Nothing of the host reads what a guest wrote: the disk is a raw
 //!   file, so that no header of it says anything to anybody.
+//! - It runs on the machine's own virtualisation where a boot has shown that to work, and is emulated elsewhere; which of the two changes
+//!   when it is next turned on.
 //! - It runs from when it is set; what ended by itself is started again as its owner chose, by the wall.
 
+mod boot;
 mod card;
 mod engine;
+mod figures;
 mod keys;
 mod plan;
 mod reached;
@@ -31,10 +35,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::{CardRow, Demand, Finding, Kind, Log, Login, Offer, Order, Plan, Probe, Sight, Task, Whereabouts};
+use crate::figure::{Figure, Gauge};
+use crate::{
+    CardRow, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
+    Virtualisation, Whereabouts,
+};
 use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
+use std::collections::BTreeMap;
 
 /// The kind `server`.
 pub(crate) struct Server;
@@ -85,6 +94,23 @@ impl Kind for Server {
         stored(&order.spec).map(|_| engine::proof())
     }
 
+    fn figures(&self) -> Vec<Figure> {
+        figures::figures()
+    }
+
+    fn gauges(&self, _spec: &Value) -> Vec<Gauge> {
+        figures::gauges()
+    }
+
+    fn noting(&self, order: &Order, marks: &BTreeMap<String, String>) -> Noting {
+        let made = stored(&order.spec).is_some() && marks.contains_key(engine::mark::IMAGE);
+        if made { boot::noting() } else { Noting::default() }
+    }
+
+    fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<Opening> {
+        stored(&order.spec).filter(|_| marks.contains_key(engine::mark::IMAGE)).map(|spec| boot::opening(&spec))
+    }
+
     fn probe(&self, _spec: &Value) -> Option<Probe> {
         None
     }
@@ -101,8 +127,16 @@ impl Kind for Server {
         true
     }
 
-    fn findings(&self, spec: &Value) -> Vec<Finding> {
-        card::findings(spec)
+    fn stands_still(&self) -> bool {
+        true
+    }
+
+    fn trial(&self) -> Option<Task> {
+        Some(boot::trial())
+    }
+
+    fn findings_of_machine(&self, virtualisation: &Virtualisation) -> Vec<Finding> {
+        card::findings_of_machine(virtualisation)
     }
 
     fn log(&self) -> Option<Log> {
@@ -115,9 +149,15 @@ impl Kind for Server {
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {
         match (stored(before), stored(after)) {
-            (Some(before), Some(after)) => before.image != after.image,
+            (Some(before), Some(after)) => before.image != after.image || before.rebuilt != after.rebuilt,
             _ => true,
         }
+    }
+
+    fn rebuilt(&self, spec: &Value) -> Option<Value> {
+        let spec = stored(spec)?;
+        let next = if spec.rebuilt < *spec::REBUILT.end() { spec.rebuilt + 1 } else { *spec::REBUILT.start() };
+        Some(serde_json::json!({ "rebuilt": next }))
     }
 
     fn plan(&self, order: &Order, sight: &Sight) -> Plan {

@@ -7,13 +7,14 @@
 //!
 //! The machine is powered off before anything works on its disk, and set when the disk is as wished.
 
-use super::engine::{self, MACHINE, mark};
+use super::boot;
+use super::engine::{self, MACHINE, Processor, mark};
 use super::spec::Spec;
 use super::words;
 use crate::allow::Access;
 use crate::{
-    Door, Order, Plan, Port, RuntimeSight, ServiceSight, ServiceState, Sight, Standing, Step, Task, VolumeSight,
-    Waiting,
+    Door, Order, Plan, Port, RuntimeSight, Service, ServiceSight, ServiceState, Sight, Standing, Step, Task,
+    Virtualisation, VolumeSight, Waiting,
 };
 use husorden_base::{Bytes, Number, RuntimeName};
 
@@ -26,7 +27,11 @@ const SSH: u16 = 22;
 pub(super) fn plan(order: &Order, sight: &Sight) -> Plan {
     match (order.standing(), Spec::stored(&order.spec)) {
         (Standing::Going, _) => gone(order, sight),
-        (Standing::Stopped | Standing::Closed(_), spec) => {
+        (standing @ (Standing::Stopped | Standing::Closed(_)), spec) => {
+            // What stands still is left as it is, and so is what it stands on.
+            if order.still && matches!(standing, Standing::Closed(_)) {
+                return Plan { steps: Vec::new(), waiting: ending(sight) };
+            }
             let mut steps = quiet(sight);
             let waiting = ending(sight).or(spec.as_ref().err().map(|_| words::unreadable()));
             if let (Ok(spec), true) = (&spec, sight.volume != VolumeSight::Absent) {
@@ -100,7 +105,7 @@ fn volume(spec: &Spec, sight: &Sight) -> Option<Step> {
 /// What is to be done on the volume next, and whether the machine must be off for it.
 fn due(order: &Order, spec: &Spec, sight: &Sight) -> Option<(Task, bool)> {
     let marked = |key: &str| sight.marks.get(key).map(String::as_str);
-    if marked(mark::IMAGE) != Some(spec.image.word()) {
+    if marked(mark::IMAGE) != Some(spec.origin().as_str()) {
         return Some((engine::disk(spec), true));
     }
     // A volume that came back may hold a larger disk than is wished; it stays as it is.
@@ -112,13 +117,24 @@ fn due(order: &Order, spec: &Spec, sight: &Sight) -> Option<(Task, bool)> {
     (marked(mark::SEED) != Some(engine::seed_digest(order, spec).as_str())).then(|| (engine::seed(order, spec), off))
 }
 
+/// The machine as it is to run: on what it runs on already, while that is one of those it may, and else on what the node offers.
+fn machine(number: Number, spec: &Spec, sight: &Sight) -> Service {
+    let offered = Processor::of(&sight.virtualisation);
+    let runs = sight.services.get(MACHINE).map(|seen| seen.digest.as_str());
+    let emulated = engine::machine(number, spec, Processor::Emulated);
+    if offered == Processor::Emulated || runs == Some(emulated.digest().as_str()) {
+        return emulated;
+    }
+    engine::machine(number, spec, offered)
+}
+
 fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     let mut steps = Vec::new();
     let mut waiting = ending(sight);
     let live = matches!(sight.volume, VolumeSight::Live { .. });
     let due = live.then(|| due(order, spec, sight)).flatten();
     let off = !live || due.as_ref().is_some_and(|(_, off)| *off);
-    let machine = engine::machine(order.number, spec);
+    let machine = machine(order.number, spec, sight);
     let port = port(order, spec);
 
     // Take-downs.
@@ -137,7 +153,11 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
         steps.push(Step::Port { port });
     }
     let images = due.iter().filter(|(task, _)| task.name == engine::DISK).map(|_| spec.image.catalogue());
-    for name in std::iter::once(engine::runtime()).chain(images) {
+    let untried = sight.virtualisation == Virtualisation::Untried;
+    let trial = untried.then(boot::trial_image);
+    let mut needed: Vec<RuntimeName> = std::iter::once(engine::runtime()).chain(images).chain(trial).collect();
+    needed.dedup();
+    for name in needed {
         match sight.runtimes.get(&name) {
             Some(RuntimeSight::Ready) => {}
             None | Some(RuntimeSight::Absent) => steps.push(Step::Runtime { name }),
@@ -162,7 +182,10 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     }
     if !off && built(&engine::runtime()) {
         let seen = sight.services.get(MACHINE);
-        if seen.map(|seen| &seen.digest) != Some(&machine.digest()) && !seen.is_some_and(ServiceSight::leaves) {
+        // One that runs goes on; one that does not waits until it is known on what it is to.
+        if untried && seen.is_none() {
+            waiting.get_or_insert(Waiting::Work { text: words::trying() });
+        } else if seen.map(|seen| &seen.digest) != Some(&machine.digest()) && !seen.is_some_and(ServiceSight::leaves) {
             steps.push(Step::Service { role: MACHINE.to_owned(), service: Box::new(machine) });
         }
         if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {

@@ -1,11 +1,14 @@
 //! When a server's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
 
-use super::engine;
+use super::engine::{self, Processor};
 use super::spec::Spec;
-use crate::{Order, RuntimeSight, Sight, Standing, VolumeSight};
+use crate::{Order, RuntimeSight, Sight, Standing, Virtualisation, VolumeSight};
 
 /// What is missing, if anything.
 pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
+    if order.still && matches!(order.standing(), Standing::Closed(_)) {
+        return Ok(());
+    }
     if !sight.tasks.is_empty() {
         return Err(format!("tasks are left: {:?}", sight.tasks.keys().collect::<Vec<_>>()));
     }
@@ -28,12 +31,23 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     same("volume", &sight.volume, &whole)?;
     same("port", &sight.port, &Some(super::plan::port(order, &spec).digest()))?;
     let marked = |key: &str| sight.marks.get(key).map_or("", String::as_str);
-    same("the image of the disk", &marked("image"), &spec.image.word())?;
+    let again = if spec.rebuilt == 0 { String::new() } else { format!(" {}", spec.rebuilt) };
+    let image = serde_json::to_value(spec.image).ok().and_then(|word| Some(format!("{}{again}", word.as_str()?)));
+    same("the image of the disk", &Some(marked("image").to_owned()), &image)?;
     if marked("disk").parse().unwrap_or(0) < spec.disk.0 {
         return Err(format!("the disk has {:?} bytes, not {}", marked("disk"), spec.disk.0));
     }
     same("first settings", &marked("seed"), &engine::seed_digest(order, &spec).as_str())?;
-    same("services", &services, &vec![("qemu", engine::machine(order.number, &spec).digest().as_str())])?;
+    if sight.virtualisation == Virtualisation::Untried && services.is_empty() {
+        return Err("nobody knows what it is to run on".to_owned());
+    }
+    let emulated = engine::machine(order.number, &spec, Processor::Emulated).digest();
+    let own = engine::machine(order.number, &spec, Processor::Own).digest();
+    let runs = |digest: &str| services == [("qemu", digest)];
+    let on_own = sight.virtualisation == Virtualisation::Boots && runs(&own);
+    if !runs(&emulated) && !on_own {
+        return Err(format!("services are {services:?} on {:?}", sight.virtualisation));
+    }
     match sight.runtimes.get(&engine::runtime()) {
         Some(RuntimeSight::Ready) => Ok(()),
         other => Err(format!("the runtime is {other:?}")),

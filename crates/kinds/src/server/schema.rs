@@ -1,6 +1,6 @@
 //! The form of a server as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
 
-use super::spec::{CORES, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, RESTARTS, ROOM, USER_DATA_BYTES_MAX};
+use super::spec::{CORES, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, REBUILT, RESTARTS, ROOM, USER_DATA_BYTES_MAX};
 use super::{card, keys};
 use crate::schema::{choice_with, field, number, order, size};
 use crate::{allow, window};
@@ -22,6 +22,23 @@ const ORDER: [&str; 11] = [
     "open_to_all",
 ];
 
+/// It is a verb that people use, and has no place among the settings.
+fn rebuilt() -> Value {
+    let mut field = field(
+        number(&REBUILT, 0),
+        (
+            "Rebuilt",
+            "How often the disk was made anew from its image. Another number makes it anew: what it held stays in a snapshot that is taken first.",
+        ),
+        (
+            "Lavet om",
+            "Hvor mange gange disken er lavet om fra sit aftryk. Et andet tal laver den om: det, den rummede, bliver i et øjebliksbillede, der tages først.",
+        ),
+    );
+    field["x-place"] = json!("rebuild");
+    field
+}
+
 /// JSON Schema (2020-12) of the form.
 pub(super) fn schema() -> Value {
     let called = card::names();
@@ -42,6 +59,7 @@ pub(super) fn schema() -> Value {
                 ("Image", "What the disk is made from. Another image makes the disk anew: what it held stays in a snapshot that is taken first."),
                 ("Aftryk", "Det, disken laves af. Et andet aftryk laver disken om: det, den rummede, bliver i et øjebliksbillede, der tages først."),
             ),
+            "rebuilt": rebuilt(),
             "cores": field(
                 number(&CORES, 1),
                 ("Cores", "Virtual processors. A change turns the server off and on."),

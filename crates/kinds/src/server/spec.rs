@@ -17,6 +17,8 @@ pub(super) const MEMORY: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(25
 pub(super) const DISK: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(2000);
 /// Room for snapshots beside the disk.
 pub(super) const ROOM: RangeInclusive<Bytes> = Bytes::mib(64)..=Bytes::gib(2000);
+/// How often the disk was made anew from the same image.
+pub(super) const REBUILT: RangeInclusive<u32> = 0..=1_000_000;
 /// Public keys.
 pub(super) const KEYS_MAX: usize = 50;
 /// User data, in bytes: what other clouds take.
@@ -93,6 +95,8 @@ impl Restart {
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
     pub(super) image: Image,
+    #[serde(default)]
+    pub(super) rebuilt: u32,
     pub(super) cores: u32,
     pub(super) memory: Bytes,
     pub(super) disk: Bytes,
@@ -115,6 +119,14 @@ impl Spec {
         Self::deserialize(value)
     }
 
+    /// What the disk is made from, and how often that was asked for: the mark of a disk that is as wished.
+    pub(super) fn origin(&self) -> String {
+        match self.rebuilt {
+            0 => self.image.word().to_owned(),
+            times => format!("{} {times}", self.image.word()),
+        }
+    }
+
     /// All that its volume may hold.
     pub(super) fn volume(&self) -> Bytes {
         Bytes(self.disk.0 + self.snapshot_room.0 + OWN.0)
@@ -126,6 +138,7 @@ impl Spec {
         let before = before.as_ref();
         let mut form = Form::new(form, "");
         let image = form.choice("image", &IMAGES, before.map_or(Image::Debian13, |spec| spec.image));
+        let rebuilt = form.number("rebuilt", REBUILT, before.map_or(0, |spec| spec.rebuilt));
         let cores = form.number("cores", CORES, before.map_or(1, |spec| spec.cores));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::gib(1), |spec| spec.memory));
         let disk = form.bytes("disk", DISK, before.map_or(Bytes::gib(10), |spec| spec.disk));
@@ -172,6 +185,7 @@ impl Spec {
         let (allow, open_to_all) = (access.allow, access.open_to_all);
         let spec = Self {
             image,
+            rebuilt,
             cores,
             memory,
             disk,

@@ -28,6 +28,7 @@ fn order(form: &Value) -> Order {
         uses: None,
         guests: Vec::new(),
         closed: None,
+        still: false,
         expired: false,
         window: false,
     }

@@ -51,6 +51,14 @@ pub(super) fn ending() -> Text {
     Text::new("Serveren slukkes.", "The server is being powered off.")
 }
 
+/// It is found out whether the machine's own virtualisation boots a guest.
+pub(super) fn trying() -> Text {
+    Text::new(
+        "Det prøves, om maskinens egen virtualisering starter en gæst.",
+        "Whether the machine's own virtualisation boots a guest is being tried.",
+    )
+}
+
 /// A task runs or is about to.
 pub(super) fn working(task: &str) -> Text {
     match task {

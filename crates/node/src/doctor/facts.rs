@@ -3,6 +3,8 @@
 use super::{Io, Tree};
 use crate::sandbox::Disk as Device;
 use crate::{Ground, port};
+use husorden_base::Text;
+use husorden_kinds::Virtualisation;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::statvfs;
 use std::collections::BTreeMap;
@@ -52,7 +54,7 @@ pub struct Facts {
     pub pressure: bool,
     /// What limits on reading and writing are worth here.
     pub io: Io,
-    /// What is known of hardware virtualization without a boot test.
+    /// What is known of hardware virtualization: what a boot has shown, or what can be seen without one.
     pub kvm: Kvm,
     /// Where PostgreSQL's programs for control lie.
     pub postgresql: Option<PathBuf>,
@@ -100,7 +102,7 @@ pub enum Rest {
 }
 
 /// Hardware virtualization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kvm {
     /// There is no device.
     Absent,
@@ -108,6 +110,10 @@ pub enum Kvm {
     Present,
     /// There is one, on a host that nests without hardware, where stock guests do not boot.
     Paravirtual,
+    /// A guest booted on it.
+    Boots,
+    /// A guest was tried and did not boot; why.
+    Fails(Text),
 }
 
 /// A tool the platform, its tests or its staff use.
@@ -211,11 +217,7 @@ impl Facts {
             may_raise_limits: capability(&status, 24),
             pressure: Path::new("/proc/pressure/cpu").exists(),
             io: Io::look(Path::new("/sys"), Path::new(CGROUPS), whole(&home)),
-            kvm: match (Path::new("/dev/kvm").exists(), Path::new("/sys/module/kvm_pvm").exists()) {
-                (false, _) => Kvm::Absent,
-                (true, false) => Kvm::Present,
-                (true, true) => Kvm::Paravirtual,
-            },
+            kvm: kvm(ground),
             postgresql: postgresql(),
             archive_keys: Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists(),
             inotify_instances_max: read("/proc/sys/fs/inotify/max_user_instances").trim().parse().unwrap_or(0),
@@ -368,4 +370,15 @@ fn device(folder: &Path) -> Option<String> {
     })?;
     let number = fs::metadata(source).ok()?.rdev();
     Some(format!("{}:{}", nix::sys::stat::major(number), nix::sys::stat::minor(number)))
+}
+
+fn kvm(ground: &Ground) -> Kvm {
+    let found = crate::trial::known(&ground.home).map(|found| found.verdict);
+    match (Path::new(crate::trial::DEVICE).exists(), found, Path::new("/sys/module/kvm_pvm").exists()) {
+        (false, ..) => Kvm::Absent,
+        (true, Some(Virtualisation::Boots), _) => Kvm::Boots,
+        (true, Some(Virtualisation::Fails { reason }), _) => Kvm::Fails(reason),
+        (true, Some(Virtualisation::Untried) | None, false) => Kvm::Present,
+        (true, Some(Virtualisation::Untried) | None, true) => Kvm::Paravirtual,
+    }
 }

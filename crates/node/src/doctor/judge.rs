@@ -434,11 +434,29 @@ fn init(facts: &Facts, setting: Setting) -> Finding {
 }
 
 fn kvm(facts: &Facts) -> Finding {
-    match facts.kvm {
+    match &facts.kvm {
         Kvm::Present => fine(
             "kvm",
             "/dev/kvm er her; om en gæst starter, viser en prøve",
             "/dev/kvm is here; whether a guest boots is shown by a trial",
+        ),
+        Kvm::Boots => fine(
+            "kvm",
+            "maskinens egen virtualisering virker: en gæst er startet på den",
+            "the machine's own virtualization works: a guest booted on it",
+        ),
+        Kvm::Fails(reason) => wanting(
+            "kvm",
+            State::Degraded,
+            format!(
+                "/dev/kvm er her, men ingen gæst starter på den, så servere emuleres og er langsomme. {}",
+                reason.da
+            ),
+            format!("/dev/kvm is here, but no guest boots on it, so servers are emulated and slow. {}", reason.en),
+            Text::new(
+                "til servere: brug en fysisk maskine eller indlejret virtualisering i hardware",
+                "for servers: use a physical machine or nested virtualization in hardware",
+            ),
         ),
         Kvm::Paravirtual => wanting(
             "kvm",

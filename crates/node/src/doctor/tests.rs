@@ -50,6 +50,7 @@ fn good() -> Facts {
 fn a_good_machine_is_fine() {
     let findings = judge(&good(), Setting::Production);
     assert_eq!(worst(&findings), State::Fine);
+    assert_eq!(worst(&judge(&Facts { kvm: Kvm::Boots, ..good() }, Setting::Production)), State::Fine);
     assert!(findings.iter().all(|finding| finding.remedy.is_none()));
     let names: BTreeSet<_> = findings.iter().map(|finding| finding.what).collect();
     assert_eq!(names.len(), findings.len(), "each need once");
@@ -108,6 +109,7 @@ fn each_lack_is_told_once_and_with_its_remedy() {
         (FirstLook, |f| f.init = "sh".to_owned(), "init", Degraded),
         (FirstLook, |f| f.kvm = Kvm::Absent, "kvm", Degraded),
         (FirstLook, |f| f.kvm = Kvm::Paravirtual, "kvm", Degraded),
+        (FirstLook, |f| f.kvm = Kvm::Fails(Text::new("nej", "no")), "kvm", Degraded),
     ];
     let order: Vec<_> = judge(&good(), FirstLook).iter().map(|finding| finding.what).collect();
     for (setting, break_it, what, state) in cases {

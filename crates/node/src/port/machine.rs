@@ -14,6 +14,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use tracing::warn;
 
 /// The gateway every port sends to; no address of the node, only a name for its end of the link.
 const GATEWAY4: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
@@ -97,13 +98,32 @@ impl Ports {
         machine.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
         inside.run(inner_messages(number, end.index, loopback, port.tap)).map_err(kernel("setting the inner end"))?;
         if port.tap {
-            tap::bring(&name, number, &mut inside)?;
+            let tap = tap::bring(&name, number, &mut inside)?;
+            self.leases.serve(&name, number, tap)?;
         }
         link::wait_carries(&mut machine.links, &outer_name)
             .and_then(|()| link::wait_carries(&mut inside, INNER))
             .map_err(kernel("waiting for the link"))?;
         machine.made.insert(number);
         Ok(())
+    }
+
+    /// Guests that an earlier node left running are answered by this one.
+    pub(super) fn answer_again(&self) {
+        let machine = self.machine();
+        let tapped = |number: &Number| machine.wished.get(*number).is_some_and(|port| port.tap);
+        for number in machine.wished.numbers().into_iter().filter(tapped) {
+            let name = self.ground.netns(number);
+            if !netns::exists(&name) {
+                continue;
+            }
+            let served =
+                netns::within(&name, || tap::index(number)).and_then(|index| self.leases.serve(&name, number, index));
+            if let Err(error) = served {
+                // It is made anew with the port, when something needs that.
+                warn!(%number, %error, "a guest is not answered when it asks for its addresses");
+            }
+        }
     }
 
     pub(super) fn record_path(&self, number: Number) -> PathBuf {

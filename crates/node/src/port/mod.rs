@@ -10,8 +10,8 @@
 //! goes, so that a door opens nothing by itself. An entry that ends is cut by the node alone. First packets that are refused
 //! are noted in the table, a limited number a port, and read from it.
 //!
-//! A port may have a tap for its inner end, for a machine that has the port's addresses itself; the namespace then passes on between
-//! the two links. Everything is judged on the node's side all the same, so that a guest changes nothing by what it is.
+//! A port may have a tap for its inner end, for a machine that has the port's addresses itself and may ask for them there; the namespace then
+//! passes on between the two links. Everything is judged on the node's side all the same, so that a guest changes nothing by what it is.
 //!
 //! What is deliberately absent: no bridge, no proxy ARP (the neighbours of both ends are written down for good), no rule
 //! per port, no process per port.
@@ -21,6 +21,7 @@ mod conntrack;
 mod element;
 mod error;
 mod knocks;
+mod lease;
 pub(crate) mod link;
 mod machine;
 pub(crate) mod netlink;
@@ -46,6 +47,7 @@ use husorden_kinds::{Allow, Port};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use knocks::Knocks;
+use lease::Leases;
 use link::{Happenings, Links, Pair};
 use machine::{Machine, Part};
 use netlink::Socket;
@@ -88,6 +90,7 @@ pub struct Ports {
     rules: Mutex<Rules>,
     /// Taken alone.
     knocks: Mutex<Knocks>,
+    leases: Leases,
 }
 
 impl Ports {
@@ -125,15 +128,19 @@ impl Ports {
         let folder = ground.run.join("ports");
         let wished = Wished::read(&folder)?;
         let mut table = open()?;
+        let leases = Leases::new(&uplink.name_servers)?;
         let shown = table.show().map_err(Error::kernel(|| "listing the table".to_owned()))?;
-        Ok(Self {
+        let ports = Self {
             ground: ground.clone(),
             answers,
             mtu: up.mtu,
             machine: Mutex::new(Machine { links, happenings, seen: BTreeSet::new(), wished, made: BTreeSet::new() }),
             rules: Mutex::new(Rules { table, shown }),
             knocks: Mutex::new(Knocks::open(open()?)?),
-        })
+            leases,
+        };
+        ports.answer_again();
+        Ok(ports)
     }
 
     /// Sets what a port lets through. The wish is on disk when this returns, and in force if the machine part stands;
@@ -197,6 +204,7 @@ impl Ports {
     pub fn remove(&self, number: Number) -> Result<(), Error> {
         let mut machine = self.machine();
         machine.made.remove(&number);
+        self.leases.leave(number);
         machine.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
         netns::remove(&self.ground.netns(number))?;
         self.rules().bring(number, None)?;
@@ -321,6 +329,7 @@ impl Ports {
     pub fn shut(&self) -> Result<(), Error> {
         let mut machine = self.machine();
         machine.made.clear();
+        self.leases.leave_all();
         machine.links.remove_group(GROUP).map_err(Error::kernel(|| "removing the links".to_owned()))?;
         // No link is left, so the table has nothing to judge; taken as a whole it goes at once.
         self.rules().table.remove().map_err(Error::kernel(|| "removing the table".to_owned()))?;
@@ -360,7 +369,7 @@ impl Ports {
 pub(crate) fn try_out() -> Result<(), Error> {
     netns::on_own_thread(|| {
         unshare(CloneFlags::CLONE_NEWNET).map_err(Error::kernel(|| "making a network namespace".to_owned()))?;
-        let uplink = Uplink { interface: INNER.parse().expect("it is a link's name"), refuse: Vec::new() };
+        let uplink = Uplink::of(INNER.parse().expect("it is a link's name"));
         Table::write_base(&uplink, [1; 2])?;
         let own = Path::new("/proc/thread-self/ns/net");
         let file = fs::File::open(own).map_err(Error::file("opening", own))?;

@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn the_base_text_is_filled_in() {
         let uplink = Uplink {
-            interface: "up0".parse().expect("a link name"),
             refuse: vec!["203.0.113.9/32".parse().expect("a net")],
+            ..Uplink::of("up0".parse().expect("a link name"))
         };
         let text = base_text(&uplink, [40_404, 40_406]);
         assert!(text.contains("oifname != \"up0\""));

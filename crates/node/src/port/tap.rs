@@ -65,13 +65,21 @@ fn messages(number: Number, tap: i32) -> Vec<link::Message> {
     messages
 }
 
-/// Brings the tap to what is wished, from whatever stands of it, in the namespace with this name.
-pub(super) fn bring(name: &str, number: Number, inside: &mut Links) -> Result<(), Error> {
+/// The number of the tap in the calling thread's namespace.
+pub(super) fn index(number: Number) -> Result<i32, Error> {
+    let kernel = || Error::kernel(move || format!("finding the tap of {number}"));
+    let tap = Links::open().and_then(|mut links| links.find(DEVICE)).map_err(kernel())?;
+    tap.map(|tap| tap.index).ok_or_else(|| kernel()(Errno::ENODEV))
+}
+
+/// Brings the tap to what is wished, from whatever stands of it, in the namespace with this name; its number there.
+pub(super) fn bring(name: &str, number: Number, inside: &mut Links) -> Result<i32, Error> {
     let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
     if inside.find(DEVICE).map_err(kernel("finding the tap"))?.is_none() {
         netns::within(name, || make(number))?;
     }
     let tap = inside.find(DEVICE).map_err(kernel("finding the tap"))?;
     let tap = tap.ok_or_else(|| kernel("finding the tap")(Errno::ENODEV))?;
-    inside.run(messages(number, tap.index)).map_err(kernel("setting the tap"))
+    inside.run(messages(number, tap.index)).map_err(kernel("setting the tap"))?;
+    Ok(tap.index)
 }

@@ -56,7 +56,11 @@ fn in_a_house(test: impl FnOnce(&House) + Send) {
                 catalogue: folder.path().join("catalogue"),
                 edge_gid: 0,
             },
-            uplink: Uplink { interface: "up0".parse().unwrap(), refuse: vec!["203.0.113.9/32".parse().unwrap()] },
+            uplink: Uplink {
+                refuse: vec!["203.0.113.9/32".parse().unwrap()],
+                name_servers: vec!["192.0.2.53".parse().unwrap(), "2001:db8::53".parse().unwrap()],
+                ..Uplink::of("up0".parse().unwrap())
+            },
             stop: Arc::new(AtomicBool::new(false)),
             _folder: folder,
         };

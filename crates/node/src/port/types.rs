@@ -5,6 +5,7 @@ use husorden_base::Number;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The name of a network link: 1 to 15 of letters, digits, `-`, `_` and `.`.
@@ -62,6 +63,17 @@ pub struct Uplink {
     /// The platform's own addresses, which no port may reach; private ranges and this node's addresses never are reached.
     #[serde(default)]
     pub refuse: Vec<IpNet>,
+    /// Name servers that guests are told of when they ask for their addresses. They must be reachable like anything outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub name_servers: Vec<IpAddr>,
+}
+
+impl Uplink {
+    /// A link, with nothing more to be said of it.
+    #[must_use]
+    pub fn of(interface: LinkName) -> Self {
+        Self { interface, refuse: Vec::new(), name_servers: Vec::new() }
+    }
 }
 
 /// What a port has done since its machine part was made.

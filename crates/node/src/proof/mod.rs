@@ -20,6 +20,7 @@ mod prove;
 pub(crate) use bench::sweep;
 #[cfg(test)]
 pub(crate) use bench::{Bench, compared};
+pub(crate) use looks::{Mute, look};
 pub(crate) use noting::noted;
 pub(crate) use ordered::ordered;
 pub(crate) use prove::{Asked, prove};

@@ -28,6 +28,21 @@ impl Sandboxes {
     /// # Errors
     /// When one has not ended in time; everything goes on then.
     pub fn quiet(&self, number: Number) -> Result<Quiet<'_>, SandboxError> {
+        self.still(number, false)
+    }
+
+    /// Kills what runs of a solution, as a loss of power would, and lets it start again: what stays does so by itself.
+    ///
+    /// # Errors
+    /// When the solution is held, or something has not ended in time; it goes on then.
+    pub fn reset(&self, number: Number) -> Result<(), SandboxError> {
+        if self.shared.lock().held.contains(&number) {
+            return Err(SandboxError::Held(number));
+        }
+        self.still(number, true).map(drop)
+    }
+
+    fn still(&self, number: Number, killed: bool) -> Result<Quiet<'_>, SandboxError> {
         self.shared.lock().quiet.insert(number);
         let quiet = Quiet { sandboxes: self, number };
         let ending = || SandboxError::Ending(format!("solution {number}"));
@@ -52,7 +67,7 @@ impl Sandboxes {
                 .map(|(key, _)| key.clone())
                 .collect();
             for key in &keys {
-                self.shared.stop(&mut state, key, false);
+                self.shared.stop(&mut state, key, killed);
             }
             let resting = |state: &State| keys.iter().all(|key| state.services.get(key).is_none_or(Slot::resting));
             let patience = patience(&state, &keys);

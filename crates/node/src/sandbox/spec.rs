@@ -3,7 +3,7 @@
 use super::disk::{Disk, Means};
 use super::seccomp;
 use husorden_base::Number;
-use husorden_kinds::{Network, Sandbox};
+use husorden_kinds::{Network, Place, Sandbox};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Resolved {
     /// The runtime's folder.
     pub root: PathBuf,
-    /// One for each bind of the sandbox, in the same order. The source's last part may be the customer's; everything above
+    /// One for each bind of the sandbox but the device, in the same order. The source's last part may be the customer's; everything above
     /// it must be root's, so that nobody can put a link in the way.
     pub binds: Vec<ResolvedBind>,
     /// The network namespace to join, such as `/run/netns/hus-demo-7`; needed with [`Network::Port`].
@@ -101,7 +101,9 @@ const TMPFS: [(&str, &str, u32); 3] =
     [("/tmp", "1777", 64 << 10), ("/run", "1777", 16 << 10), ("/dev/shm", "1777", 64 << 10)];
 
 /// The device by which a tap is opened. Which one it may be is said by who owns the tap.
-const TUN: (u32, u32) = (10, 200);
+const TUN: (&str, u32, u32) = ("/dev/net/tun", 10, 200);
+/// The device of the machine's own virtualisation.
+const KVM: (&str, u32, u32) = ("/dev/kvm", 10, 232);
 
 /// CPU time is given out in periods of this length.
 const CPU_PERIOD_US: u64 = 100_000;
@@ -227,15 +229,17 @@ pub(crate) fn config(input: &Input<'_>) -> Result<Value, SpecError> {
             "readonlyPaths": READ_ONLY,
         },
     });
-    if sandbox.network == Network::Tap {
-        let (major, minor) = TUN;
-        config["linux"]["devices"] = json!([{
-            "path": "/dev/net/tun", "type": "c", "major": major, "minor": minor, "fileMode": 0o666, "uid": 0, "gid": 0,
-        }]);
-        config["linux"]["resources"]["devices"] = json!([
-            {"allow": false, "access": "rwm"},
-            {"allow": true, "type": "c", "major": major, "minor": minor, "access": "rw"},
-        ]);
+    let tap = (sandbox.network == Network::Tap).then_some(TUN);
+    let virtualised = sandbox.binds.iter().any(|bind| bind.from == Place::Virtualisation);
+    let devices: Vec<_> = tap.into_iter().chain(virtualised.then_some(KVM)).collect();
+    if !devices.is_empty() {
+        let node = |(path, major, minor): &(&str, u32, u32)| json!({"path": path, "type": "c", "major": major, "minor": minor, "fileMode": 0o666, "uid": 0, "gid": 0});
+        config["linux"]["devices"] = devices.iter().map(node).collect();
+        let allowed = devices.iter().map(
+            |(_, major, minor)| json!({"allow": true, "type": "c", "major": major, "minor": minor, "access": "rw"}),
+        );
+        config["linux"]["resources"]["devices"] =
+            std::iter::once(json!({"allow": false, "access": "rwm"})).chain(allowed).collect();
     }
     if let Some(block_io) = block_io(input) {
         config["linux"]["resources"]["blockIO"] = block_io;

@@ -6,6 +6,7 @@ mod edge;
 mod gate;
 mod link;
 mod looks;
+mod machine;
 mod measures;
 mod proof;
 mod routes;
@@ -60,7 +61,7 @@ fn on(pool: Bytes, product: Option<&Path>, test: impl FnOnce(&Arc<Node>) + Send)
         control_socket: folder.path().join("control.sock"),
         pool: Source::File { path: folder.path().join("home/pool"), size: pool },
         ca: folder.path().join("ca"),
-        uplink: crate::port::Uplink { interface: "lo".parse().expect("a link"), refuse: Vec::new() },
+        uplink: crate::port::Uplink::of("lo".parse().expect("a link")),
         edge: crate::Edge::default(),
         site_logs: Some(folder.path().join("sites")),
         care: crate::Care::default(),

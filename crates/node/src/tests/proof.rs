@@ -22,13 +22,14 @@ use std::time::{Duration, Instant};
 const SETTLES: Duration = Duration::from_secs(100);
 
 /// A solution that serves.
-fn serve(node: &Arc<Node>, named: &str, form: &Value) -> Wish {
+pub(super) fn serve(node: &Arc<Node>, named: &str, form: &Value) -> Wish {
     let kind = kind(named).expect("there is such a kind");
     let spec = kind.parse(form, None).expect("the form holds");
     let wish = Wish { kind: named.to_owned(), spec, ..wish(7) };
     node.register.take_wish(wish.clone()).expect("it is taken");
     let until = Instant::now() + SETTLES;
     loop {
+        crate::trial::consider(node);
         let (_, outcome) = keeper::round(node, &wish, kind);
         if let Outcome::Settled(_) = outcome {
             return wish;
@@ -51,7 +52,7 @@ fn inside(node: &Node, number: husorden_base::Number, role: &str, argv: &[&str],
 }
 
 /// Notes and takes a snapshot, as a backup does.
-fn back_up(node: &Arc<Node>, wish: &Wish) -> (SnapshotId, Opened) {
+pub(super) fn back_up(node: &Arc<Node>, wish: &Wish) -> (SnapshotId, Opened) {
     let mut take = || {
         let taken = node.volume(wish.number).snapshot(&SnapshotId::new(), Why::Customer, None);
         Ok(taken.expect("a snapshot"))
@@ -61,7 +62,7 @@ fn back_up(node: &Arc<Node>, wish: &Wish) -> (SnapshotId, Opened) {
 }
 
 /// Puts a snapshot on the bench, as a restore does.
-fn put_back<'a>(node: &'a Arc<Node>, wish: &Wish, snapshot: &SnapshotId, folders: &[&str]) -> Bench<'a> {
+pub(super) fn put_back<'a>(node: &'a Arc<Node>, wish: &Wish, snapshot: &SnapshotId, folders: &[&str]) -> Bench<'a> {
     let volume = node.volume(wish.number);
     let names: Vec<String> = folders.iter().map(|name| (*name).to_owned()).collect();
     let bench = Bench::lay(node, node.proofs.turn(), wish, &names, &volume.marks().expect("marks")).expect("a bench");
@@ -146,7 +147,7 @@ fn prove(node: &Arc<Node>, wish: &Wish, backed: &Backed, level: Level) -> Proven
 }
 
 /// Opens what is on the bench, and compares.
-fn open(bench: &Bench<'_>, noted: &Opened) -> (bool, Vec<ProofStep>) {
+pub(super) fn open(bench: &Bench<'_>, noted: &Opened) -> (bool, Vec<ProofStep>) {
     let mut steps = Vec::new();
     let found = bench.open(&mut steps, &mut |_| (), &|| None).expect("it is opened");
     steps.push(proof::compared(noted, &found.said));

@@ -160,6 +160,16 @@ pub struct SolutionChange {
     pub passwords: BTreeMap<String, String>,
 }
 
+/// An order to make a solution's data anew.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rebuild {
+    /// Fields of the spec to change with it, as a JSON merge patch (RFC 7396).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub spec: Option<Value>,
+}
+
 /// A solution.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Solution {

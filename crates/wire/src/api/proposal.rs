@@ -40,6 +40,33 @@ pub struct ProposalAccept {
     pub until: Option<Timestamp>,
 }
 
+/// An order to let whoever gives it in for a while.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccessOpen {
+    /// Minutes until it ends by itself: 5 to 720.
+    #[serde(default = "AccessOpen::minutes")]
+    pub minutes: u32,
+    /// From where; left out, the address that this request comes from, in IPv6 its /64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<String>,
+    /// What for, for people.
+    #[serde(default)]
+    pub note: String,
+}
+
+impl AccessOpen {
+    const fn minutes() -> u32 {
+        120
+    }
+}
+
+impl Default for AccessOpen {
+    fn default() -> Self {
+        Self { minutes: Self::minutes(), net: None, note: String::new() }
+    }
+}
+
 /// What is lawful in a solution's spec and yet unwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {

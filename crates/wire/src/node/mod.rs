@@ -263,6 +263,8 @@ pub enum Verb {
     Wake,
     /// Stop the solution's services now; the next request wakes them.
     Sleep,
+    /// Take the power from what runs of the solution and start it again. A node of the version before does not know it.
+    Reset,
 }
 
 /// Something that is asked of a node, and changes nothing.

@@ -1,7 +1,7 @@
 //! What a node reports: what was seen of solutions, measures and itself.
 
 use husorden_base::{MeasureId, SnapshotId, SolutionId, Text};
-use husorden_kinds::{Builds, Waiting};
+use husorden_kinds::{Builds, Virtualisation, Waiting};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,9 @@ pub struct Seen {
     /// Which seconds of it can be had again; none where no log is kept, or there is nothing to begin from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogSeen>,
+    /// What the machine's own virtualisation is worth to guests of its kind.
+    #[serde(default)]
+    pub virtualisation: Virtualisation,
     /// When.
     pub at: Timestamp,
 }

@@ -34,6 +34,7 @@ fn a_server_lives() {
     let snapshot = snapshot(&server);
     node_dies(&server);
     machine_dies(&server);
+    reset(&server);
     off_and_on(&server);
     restored(&server, &snapshot);
     grown(&server);
@@ -112,12 +113,18 @@ fn born(house: &House) -> Server<'_> {
 fn reached(server: &Server<'_>) {
     let machine = server.machine();
     assert!(server.ssh("true").is_err(), "nobody is on the list");
-    server.change(&json!({ "allow": [{ "net": own_address(server.house), "note": "this machine" }] }));
+    // Let in for a while; who asks over the loopback says for which address.
+    let open = json!({ "net": own_address(server.house), "minutes": 30 });
+    let opened =
+        server.house.api(Who::Account, "POST", "/v1/solutions/web/access", Some(&open)).expect("the API answers");
+    assert_eq!(opened.status, 200, "{:?}", opened.body);
     server.until("it is reached", SOON, || server.ssh("true").is_ok());
     assert_eq!(server.ssh("hostname").as_deref(), Ok("web"));
     let address = format!("100.64.0.{}", server.number);
     assert!(server.ssh("ip -4 addr show eth0").expect("it is reached").contains(&format!("{address}/32")));
     assert!(server.ssh("ip -6 addr show eth0").expect("it is reached").contains("fd48:7573:6f72:"));
+    let lease = server.ssh("udhcpc -f -q -n -i eth0 -s /bin/true 2>&1").expect("it is answered");
+    assert!(lease.contains(&format!("lease of {address} obtained from 169.254.1.2")), "{lease}");
     // Mail goes nowhere, and says so at once.
     let began = Instant::now();
     assert!(server.ssh("nc -w 10 203.0.113.25 25 </dev/null").is_err(), "port 25 is closed");
@@ -160,6 +167,13 @@ fn machine_dies(server: &Server<'_>) {
     server.said("husorden: the machine ended", 1);
 }
 
+/// The plug is pulled and put back; whatever it was doing.
+fn reset(server: &Server<'_>) {
+    let done = server.house.cli(Who::Account, &["solution", "reset", "web", "--yes"]).expect("it runs");
+    assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
+    server.booted(3);
+}
+
 /// The power button, and no plug.
 fn off_and_on(server: &Server<'_>) {
     let began = Instant::now();
@@ -169,7 +183,7 @@ fn off_and_on(server: &Server<'_>) {
     eprintln!("powered off in {:.1} s", began.elapsed().as_secs_f64());
     server.said("tiny: the power button was pressed", 1);
     server.order("start");
-    server.booted(3);
+    server.booted(4);
 }
 
 /// Back to the first snapshot: what was booted since has not been.

@@ -76,6 +76,9 @@ fn a_disk_grows_and_never_shrinks() {
     assert!(!Server.destructive(&before, &after));
     let other = Server.parse(&json!({"image": "debian-12"}), Some(&before)).expect("another image");
     assert!(Server.destructive(&before, &other), "a snapshot comes before the disk is made anew");
+    let again = Server.rebuilt(&before).expect("it has an image");
+    let again = Server.parse(&again, Some(&before)).expect("it is rebuilt");
+    assert!(Server.destructive(&before, &again) && again["image"] == before["image"], "{again}");
 }
 
 #[test]

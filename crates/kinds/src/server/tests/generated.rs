@@ -1,6 +1,7 @@
 //! What is generated for a server: the machine's own words, and its first settings.
 
-use super::super::engine;
+use super::super::boot;
+use super::super::engine::{self, Processor};
 use super::super::spec::Spec;
 use super::{KEY, order};
 use crate::{Network, Place, Service};
@@ -10,11 +11,11 @@ use serde_json::json;
 fn the_machine_is_held_to_what_it_needs() {
     let order = order(&json!({"image": "tiny", "cores": 2, "memory": "256 MiB", "firmware": "uefi"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = engine::machine(order.number, &spec);
+    let machine = engine::machine(order.number, &spec, Processor::Emulated);
     let said = machine.sandbox.argv.join(" ");
     for expected in [
         "/machine.pl on-failure 60 /usr/bin/qemu-system-x86_64 -nodefaults -no-user-config",
-        "-machine q35 ",
+        "-machine q35 -accel tcg,thread=multi,tb-size=128 -cpu max ",
         "-smp 2 -m 256M ",
         "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
         "filename=/srv/vm/disk.raw,cache.direct=off,discard=unmap",
@@ -28,7 +29,25 @@ fn the_machine_is_held_to_what_it_needs() {
     assert_eq!((machine.sandbox.limits.pids, machine.sandbox.limits.cpu_percent), (256, 200));
     assert!(machine.sandbox.limits.memory > spec.memory, "more than the guest sees");
     assert_eq!((machine.sandbox.network, machine.idle_stop_s), (Network::Tap, Service::STAYS));
-    assert!(machine.sandbox.binds.iter().all(|bind| matches!(bind.from, Place::Folder(_))), "its own folders alone");
+    let own = |place: &Place| matches!(place, Place::Folder(_) | Place::Sockets);
+    assert!(machine.sandbox.binds.iter().all(|bind| own(&bind.from)), "its own folders and sockets alone");
+}
+
+#[test]
+fn only_who_runs_on_the_machines_own_virtualisation_has_its_device() {
+    let order = order(&json!({"image": "tiny"}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let has = |sandbox: &crate::Sandbox| sandbox.binds.iter().any(|bind| bind.from == Place::Virtualisation);
+    let own = engine::machine(order.number, &spec, Processor::Own);
+    assert!(has(&own.sandbox) && own.sandbox.argv.join(" ").contains("-accel kvm -cpu host "));
+    assert!(!has(&engine::machine(order.number, &spec, Processor::Emulated).sandbox));
+    let trial = boot::trial();
+    assert!(has(&trial.sandbox) && trial.sandbox.network == Network::Nothing && trial.marks.is_empty());
+    let disk = "driver=file,node-name=file,filename=/run/image/disk.raw,read-only=on";
+    assert!(trial.sandbox.argv.iter().any(|word| word == disk), "the catalogue's own disk is not written");
+    let looks = boot::opening(&spec).looks;
+    let proof = &looks[0].task.sandbox;
+    assert!(!has(proof) && proof.network == Network::Nothing && proof.argv.join(" ").contains("/srv/vm/disk.raw"));
 }
 
 #[test]

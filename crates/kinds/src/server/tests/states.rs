@@ -1,19 +1,22 @@
 //! The plan from every small state, cut anywhere, and a check that this test can fail.
 
-use super::super::engine::{self, MACHINE};
+use super::super::boot;
+use super::super::engine::{self, MACHINE, Processor};
 use super::super::plan;
 use super::super::spec::Spec;
 use super::{KEY, order};
 use crate::fake::ONLY_BUILD;
 use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, survives};
 use crate::server::Server;
-use crate::{Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
-use husorden_base::{Bytes, RuntimeName};
+use crate::{
+    Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, Virtualisation, VolumeSight,
+};
+use husorden_base::{Bytes, RuntimeName, Text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn forms() -> [Value; 2] {
-    [json!({}), json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"})]
+fn forms() -> [Value; 3] {
+    [json!({}), json!({"rebuilt": 2}), json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"})]
 }
 
 /// One form under every aim and measure.
@@ -40,7 +43,8 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
     let marks = |marks: &[(&str, &str)]| {
         marks.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
     };
-    let image = spec.image.word();
+    let image = spec.origin();
+    let image = image.as_str();
     vec![
         marks(&[]),
         // A task leaves its marks one after the other.
@@ -55,7 +59,8 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
 
 fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let right = engine::machine(order.number, &spec).digest();
+    let [right, own] =
+        [Processor::Emulated, Processor::Own].map(|of| engine::machine(order.number, &spec, of).digest());
     let service = |role: &str, digest: &str, state: ServiceState| {
         let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
         let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
@@ -65,6 +70,7 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     vec![
         BTreeMap::new(),
         BTreeMap::from([service(MACHINE, &right, ServiceState::Running)]),
+        BTreeMap::from([service(MACHINE, &own, ServiceState::Running)]),
         BTreeMap::from([
             service(MACHINE, "old", ServiceState::Running),
             service("alien", "alien", ServiceState::Stopping),
@@ -81,19 +87,20 @@ fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
     vec![BTreeMap::new(), ["disk", "grow", "seed", "alien"].map(failed).into()]
 }
 
-type Around = (BTreeMap<RuntimeName, RuntimeSight>, Option<String>);
+type Around = (BTreeMap<RuntimeName, RuntimeSight>, Option<String>, Virtualisation);
 
-/// Catalogue and port, which do not depend on each other's past: a few mixtures stand for all.
+/// Catalogue, port and machine, which do not depend on each other's past: a few mixtures stand for all.
 fn surroundings(order: &Order) -> Vec<Around> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let all = |seen: RuntimeSight| -> BTreeMap<_, _> {
-        [engine::runtime(), spec.image.catalogue()].map(|name| (name, seen.clone())).into()
+        [engine::runtime(), spec.image.catalogue(), boot::trial_image()].map(|name| (name, seen.clone())).into()
     };
+    let fails = Virtualisation::Fails { reason: Text::new("nej", "no") };
     vec![
-        (BTreeMap::new(), None),
-        (all(RuntimeSight::Ready), Some("old".to_owned())),
-        (all(RuntimeSight::Ready), Some(plan::port(order, &spec).digest())),
-        (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), None),
+        (BTreeMap::new(), None, Virtualisation::Untried),
+        (all(RuntimeSight::Ready), Some("old".to_owned()), Virtualisation::Boots),
+        (all(RuntimeSight::Ready), Some(plan::port(order, &spec).digest()), fails),
+        (all(RuntimeSight::Failed { reason: "no mirror".to_owned() }), None, Virtualisation::Untried),
     ]
 }
 
@@ -118,10 +125,11 @@ fn starts(order: &Order) -> Vec<Start> {
                 if at_work && !matches!(volume, VolumeSight::Live { .. }) {
                     continue;
                 }
-                for (runtimes, port) in surroundings(order) {
+                for (runtimes, port, virtualisation) in surroundings(order) {
                     let (volume, marks, services, tasks) =
                         (volume.clone(), marks.clone(), services.clone(), tasks.clone());
-                    let sight = Sight { volume, marks, services, tasks, port, runtimes, ..Sight::default() };
+                    let sight =
+                        Sight { volume, marks, services, tasks, port, runtimes, virtualisation, ..Sight::default() };
                     starts.push(Start { sight, kept: kept.clone(), hidden: Hidden::default() });
                 }
             }
@@ -170,6 +178,22 @@ fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
 
 fn is_task(step: &Step, name: &str) -> bool {
     matches!(step, Step::Task { task } if task.name == name)
+}
+
+/// What a measure lets stand still is touched by no step, whatever state it is in.
+#[test]
+fn what_stands_still_is_left_as_it_is() {
+    for form in forms() {
+        let mut order = order(&form);
+        (order.closed, order.still) = (Some("2026-17".to_owned()), true);
+        for start in starts(&order) {
+            assert!(Server.plan(&order, &start.sight).steps.is_empty(), "{:?}", start.sight);
+        }
+        order.still = false;
+        let runs = |start: &&Start| start.sight.services.contains_key(MACHINE);
+        let all = starts(&order);
+        assert!(all.iter().filter(runs).any(|start| !Server.plan(&order, &start.sight).steps.is_empty()));
+    }
 }
 
 #[test]

@@ -96,3 +96,96 @@ fn a_guest_is_who_its_port_is_and_nobody_else() {
         assert_eq!(ports.look(one).unwrap(), None);
     });
 }
+
+/// What a real client is answered; the script it calls says what it was told.
+#[test]
+fn any_guest_that_asks_is_told_its_own_addresses() {
+    in_a_house(|house| {
+        let one = number(1);
+        let ports = house.ports();
+        ports.set(one, &Port { tap: true, ..outbound() }).unwrap();
+        ports.ensure(one).unwrap();
+        let guest = guest(house, one);
+        ip(&guest, &format!("addr del {}/32 dev eth0", one.ipv4()));
+        let script = house.ground.home.with_file_name("told");
+        fs::write(&script, "#!/bin/sh\n[ \"$1\" = bound ] && echo \"$ip/$mask $router $staticroutes $dns\"\nexit 0\n")
+            .unwrap();
+        nix::sys::stat::fchmodat(
+            nix::fcntl::AT_FDCWD,
+            &script,
+            nix::sys::stat::Mode::S_IRWXU,
+            nix::sys::stat::FchmodatFlags::FollowSymlink,
+        )
+        .unwrap();
+        let ask = || {
+            netns::within(&guest, || {
+                let mut client = Command::new("busybox");
+                client
+                    .args(["udhcpc", "-f", "-q", "-n", "-t", "5", "-T", "1", "-O", "staticroutes", "-i", "eth0", "-s"])
+                    .arg(&script);
+                let done = client.output().unwrap();
+                Ok(String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
+            })
+            .unwrap()
+        };
+        let told = ask();
+        let expected = format!("{}/32 {GATEWAY4} {GATEWAY4}/32 0.0.0.0 0.0.0.0/0 {GATEWAY4} 192.0.2.53", one.ipv4());
+        assert!(told.contains(&expected), "{told}");
+        // Who was left by a node that died is answered by the next.
+        drop(ports);
+        let ports = house.ports();
+        assert!(ask().contains(&expected));
+
+        // Another card on the link, and who asks without end, get nothing; who asks afterwards is answered again.
+        let flood = netns::within(&guest, || Ok(UdpSocket::bind("0.0.0.0:6868").unwrap())).unwrap();
+        flood.set_broadcast(true).unwrap();
+        nix::sys::socket::setsockopt(&flood, nix::sys::socket::sockopt::BindToDevice, &"eth0".into()).unwrap();
+        let other = lease::asks([2, 0, 0, 0, 0, 9], 1, &[]);
+        for _ in 0..2_000 {
+            let _ = flood.send_to(&other, "255.255.255.255:67");
+        }
+        let began = Instant::now();
+        assert!(ask().contains(&expected), "heard again after {:?}", began.elapsed());
+
+        // A router is advertised to who asks for one, and the address is given by DHCPv6.
+        let asks = netns::within(&guest, || {
+            let socket = UdpSocket::bind("[::]:546").unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            let index = Links::open().unwrap().find("eth0").unwrap().unwrap().index;
+            let solicit = [&[1, 1, 2, 3][..], &[0, 1, 0, 3, 0, 1, 9], &[0, 3, 0, 12], &[0; 12]].concat();
+            let to = std::net::SocketAddrV6::new("ff02::1:2".parse().unwrap(), 547, 0, index.cast_unsigned());
+            socket.send_to(&solicit, to).unwrap();
+            let mut answer = [0; 512];
+            let (length, _) = socket.recv_from(&mut answer).unwrap();
+            Ok(answer[..length].to_vec())
+        })
+        .unwrap();
+        let own = one.ipv6().octets();
+        assert!(asks[0] == 2 && asks.windows(16).any(|part| part == own), "{asks:?}");
+        let routed = netns::within(&guest, || {
+            for (key, value) in [("forwarding", "0"), ("accept_ra", "1"), ("accept_ra_defrtr", "1")] {
+                netns::set(&format!("ipv6/conf/eth0/{key}"), value)?;
+            }
+            ip_here("-6 route del default");
+            // A link that comes up asks for a router.
+            ip_here("link set eth0 down");
+            ip_here("link set eth0 up");
+            let until = Instant::now() + Duration::from_secs(10);
+            loop {
+                let shown = ip_here("-6 route show default");
+                if shown.contains("proto ra") || Instant::now() > until {
+                    return Ok(shown);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        })
+        .unwrap();
+        assert!(routed.contains("via fe80::2"), "{routed}");
+        ports.remove(one).unwrap();
+    });
+}
+
+fn ip_here(words: &str) -> String {
+    let done = Command::new("ip").args(words.split(' ')).output().unwrap();
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}

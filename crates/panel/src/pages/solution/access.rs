@@ -1,6 +1,7 @@
 //! Who may connect to a solution: its allow-list, what was refused and may be let in by one press, and opening it to all.
 //! Every form carries the version of the solution that it was made from, so that nobody's change is lost.
 
+use super::for_me;
 use super::shapes::{frame, has_list, may_change, path, read};
 use crate::api::{Nothing, segment};
 use crate::ask::{Ask, Reply, no_page};
@@ -40,6 +41,7 @@ async fn page(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Result<Reply, Re
                 (table(ask, one, &access))
             }
             @if may_change(ask) {
+                (for_me::card(ask, one, &access))
                 (add(ask, one, &access, wrong))
                 (everyone(ask, one, &access))
             }

@@ -1,8 +1,8 @@
 //! What stops, deletes or locks out: each says first what will happen and what can be undone.
 
-use super::connect;
 use super::entry::password_field;
 use super::shapes::{kind, may_change, path, read};
+use super::{connect, power};
 use crate::api::segment;
 use crate::ask::{Ask, Reply};
 use crate::own_path::OwnPath;
@@ -17,6 +17,11 @@ use husorden_wire::api::Capability;
 use maud::{Markup, html};
 use serde_json::json;
 
+/// Something that can be done, with what it does.
+pub(super) fn line(title: &str, text: &str, action: Markup) -> Markup {
+    html! { div class="row apart" { div { h3 { (title) } p class="soft small" { (text) } } (action) } }
+}
+
 /// The zone at the end of the settings.
 pub(super) fn zone(ask: &Ask, one: &api::Solution) -> Markup {
     let l = ask.l;
@@ -24,9 +29,6 @@ pub(super) fn zone(ask: &Ask, one: &api::Solution) -> Markup {
     if !may_change(ask) || one.aim == "gone" {
         return html! {};
     }
-    let line = |title: &str, text: &str, action: Markup| {
-        html! { div class="row apart" { div { h3 { (title) } p class="soft small" { (text) } } (action) } }
-    };
     html! {
         section class="card danger" {
             div class="title" { h2 { (l.t("Farlig zone", "Danger zone")) } }
@@ -38,6 +40,7 @@ pub(super) fn zone(ask: &Ask, one: &api::Solution) -> Markup {
                     (line(l.t("Start løsningen", "Start the solution"), l.t("Den er stoppet; data er her.", "It is stopped; the data is here."),
                         ui::act(ask, &format!("{base}/start"), "", Some(Icon::Play), l.t("Start", "Start"))))
                 }
+                (power::lines(ask, one))
                 hr;
                 @if one.protected {
                     (line(l.t("Slettebeskyttelse er slået til", "Deletion protection is on"), l.t("Løsningen kan ikke slettes, før beskyttelsen tages af.", "The solution cannot be deleted before the protection is taken off."),

@@ -9,9 +9,11 @@ mod danger;
 mod dumps;
 mod entry;
 mod figures;
+mod for_me;
 mod log;
 mod moment;
 mod place;
+mod power;
 mod shapes;
 mod snapshots;
 mod updates;
@@ -61,6 +63,7 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/attachment/move", Session, attachment::move_there),
         post("/solutions/{solution}/attachment/return", Session, attachment::move_back),
         post("/solutions/{solution}/attachment/end", Session, attachment::end),
+        post("/solutions/{solution}/access/for-me", Session, for_me::open),
         post("/solutions/{solution}/proposals/{proposal}/accept", Session, access::accept),
         post("/solutions/{solution}/proposals/{proposal}/dismiss", Session, access::dismiss),
         get("/solutions/{solution}/places/{place}", Session, place::show),
@@ -85,6 +88,10 @@ pub(crate) fn table() -> Vec<Page> {
         get("/solutions/{solution}/stop", Session, danger::stop_page),
         post("/solutions/{solution}/stop", Session, danger::stop),
         post("/solutions/{solution}/start", Session, danger::start),
+        get("/solutions/{solution}/reset", Session, power::reset_page),
+        post("/solutions/{solution}/reset", Session, power::reset),
+        get("/solutions/{solution}/rebuild", Session, power::rebuild_page),
+        post("/solutions/{solution}/rebuild", Session, power::rebuild),
         get("/solutions/{solution}/delete", Session, danger::delete_page),
         post("/solutions/{solution}/delete", Session, danger::delete),
         post("/solutions/{solution}/protect", Session, danger::protect),

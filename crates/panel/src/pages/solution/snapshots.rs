@@ -111,6 +111,7 @@ fn verb(ask: &Ask, verb: &str) -> String {
         "backup-read" => l.t("Slår op i en backup", "Looking into a backup"),
         "prove" => l.t("Prøver en backup", "Proving a backup"),
         "sleep" => l.t("Lægger løsningen i dvale", "Putting the solution to sleep"),
+        "reset" => l.t("Nulstiller løsningen", "Resetting the solution"),
         other => other,
     }
     .to_owned()

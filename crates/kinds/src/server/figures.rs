@@ -1,0 +1,20 @@
+//! What is measured of a guest from outside it: what its disk reads and writes, as the machine counts it.
+
+use super::engine::MACHINE;
+use crate::figure::{Figure, Gauge, Reading, Unit};
+use husorden_base::Text;
+
+/// The figures, beside those that the walls have of all.
+pub(super) fn figures() -> Vec<Figure> {
+    let figure = |name, da, en| Figure { name, title: Text::new(da, en), unit: Unit::Bytes, reading: Reading::Rate };
+    vec![
+        figure("disk-read", "Læst fra disken pr. sekund", "Read from the disk a second"),
+        figure("disk-written", "Skrevet til disken pr. sekund", "Written to the disk a second"),
+    ]
+}
+
+/// How they are asked for.
+pub(super) fn gauges() -> Vec<Gauge> {
+    let argv = ["/usr/bin/perl", "-"].map(str::to_owned).to_vec();
+    vec![Gauge { role: MACHINE.to_owned(), argv, stdin: include_str!("files/figures.pl").to_owned() }]
+}

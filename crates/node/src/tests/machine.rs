@@ -1,0 +1,113 @@
+//! A machine with a guest, on real engines: what it runs on was found out first, a measure lets it stand still, it is reset and made anew, and
+//! a backup of it is proven by starting it.
+
+use super::proof::{back_up, open, put_back, serve};
+use super::{Heard, measure, until};
+use crate::{keeper, measures, trial};
+use husorden_kinds::{Outcome, Virtualisation, kind};
+use husorden_rules::measure::Fate;
+use husorden_wire::node::{FromNode, Wish};
+use jiff::Timestamp;
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Time for a guest to come up, emulated beside everything else.
+const BOOTED: Duration = Duration::from_secs(90);
+
+#[test]
+fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
+    on_a_node(|node, heard| {
+        let form = json!({ "image": "tiny", "memory": "128 MiB", "disk": "128 MiB", "snapshot_room": "512 MiB" });
+        let wish = serve(node, "server", &form);
+        let log =
+            || std::fs::read_to_string(node.volume(wish.number).folder("log").join("serial.log")).unwrap_or_default();
+        let booted = |words: &str, times: usize| {
+            let end = Instant::now() + BOOTED;
+            while log().matches(words).count() < times {
+                assert!(Instant::now() < end, "{words}: {}", log());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        booted("tiny: boot 1 of", 1);
+
+        // What the machine is worth was found out before it ran, is a line of evidence, and is remembered.
+        let verdict = trial::virtualisation(node);
+        assert_ne!(verdict, Virtualisation::Untried);
+        if Path::new(trial::DEVICE).exists() {
+            eprintln!("{verdict:?}");
+            let known = trial::known(&node.config.ground.home).expect("it is remembered");
+            assert_eq!(known.verdict, verdict);
+            crate::control::say_evidence(node);
+            let told =
+                |line: &FromNode| matches!(line, FromNode::Evidence(line) if line.act == "machine.virtualisation");
+            assert_eq!(heard.all().iter().filter(|line| told(line)).count(), 1);
+        }
+
+        // It is asked for its figures from beside it.
+        let gauge = kind("server").expect("a kind").gauges(&wish.spec).remove(0);
+        let command = crate::sandbox::Command {
+            argv: gauge.argv,
+            stdin: gauge.stdin,
+            limit: Duration::from_secs(10),
+            output_bytes_max: 1 << 10,
+        };
+        let said = node.sandboxes.ask(wish.number, &gauge.role, &command).expect("it is asked");
+        let said = husorden_kinds::figure::read(&String::from_utf8_lossy(&said.stdout));
+        assert!(said["disk-read"] > 1e6 && said["disk-written"] > 0.0, "{said:?}");
+
+        // A measure that lets it stand still: no step is taken, nothing of it acts, and lifted it goes on where it was.
+        measures::start(node).expect("bailiffs");
+        let mut held = measure(&wish);
+        held.fates.work = Fate::Waits;
+        let cpu = || node.sandboxes.usage(wish.number)["qemu"].cpu_us;
+        let still = || {
+            let before = cpu();
+            std::thread::sleep(Duration::from_millis(300));
+            cpu() == before
+        };
+        measures::take(node, held.clone()).expect("it is kept");
+        until("it stands still", still);
+        let (_, outcome) = keeper::round(node, &wish, kind("server").expect("a kind"));
+        assert!(matches!(outcome, Outcome::Settled(_)), "{outcome:?}");
+        assert!(still() && node.ports.list().expect("ports").closed.contains(&wish.number));
+        (held.lifted, held.revision) = (Some(Timestamp::now()), 2);
+        measures::take(node, held).expect("it is lifted");
+        until("it goes on", || !still());
+        assert_eq!(log().matches("tiny: boot ").count(), 1, "it was not turned off");
+
+        node.sandboxes.reset(wish.number).expect("it is reset");
+        booted("tiny: boot 2 of", 1);
+
+        // Its disk is opened by starting it.
+        let (snapshot, noted) = back_up(node, &wish);
+        assert_eq!(noted.counts["disk.bytes"].least, 128 << 20);
+        let bench = put_back(node, &wish, &snapshot, &["vm", "log"]);
+        let (passed, steps) = open(&bench, &noted);
+        assert!(passed && steps.len() == 2, "{steps:?}");
+        // One whose loader is gone starts nothing, and says so before its time is up.
+        let disk = bench.volume().folder("vm").join("disk.raw");
+        let disk = std::fs::OpenOptions::new().write(true).open(disk).expect("it is there");
+        std::os::unix::fs::FileExt::write_all_at(&disk, &vec![0; 4 << 20], 0).expect("it is written");
+        let (passed, steps) = open(&bench, &noted);
+        assert!(!passed && steps[0].failed.as_ref().is_some_and(|why| why.en.contains("ended")), "{steps:?}");
+        drop(bench);
+
+        // Made anew it has no past.
+        let mut spec = wish.spec.clone();
+        spec["rebuilt"] = json!(1);
+        let again = Wish { spec, generation: 2, ..wish.clone() };
+        node.register.take_wish(again.clone()).expect("it is taken");
+        let end = Instant::now() + BOOTED;
+        while !matches!(keeper::round(node, &again, kind("server").expect("a kind")).1, Outcome::Settled(_)) {
+            assert!(Instant::now() < end, "it is made anew");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        booted("tiny: boot 1 of", 2);
+    });
+}
+
+/// A node with engines, and who hears what it says from the beginning.
+fn on_a_node(test: impl FnOnce(&std::sync::Arc<crate::Node>, &Heard) + Send) {
+    super::on_a_node_with_engines(|node| test(node, &Heard::of(node)));
+}
