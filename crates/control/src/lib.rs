@@ -13,6 +13,7 @@ pub mod fault;
 pub mod routes;
 
 mod account;
+mod alarm;
 mod answer;
 mod app;
 mod attachment;

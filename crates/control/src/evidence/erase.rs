@@ -18,6 +18,16 @@ pub(crate) async fn due(app: &App) -> Result<(), LoadError> {
     let system = app.doors().system();
     for class in Class::ALL {
         for _ in 0..STEPS_MAX {
+            // What waited for a seal to end. Who dies before it is let go of erases it once more, which changes nothing.
+            let released = log::released(system, class.word(), BATCH).await?;
+            if released.leaves.is_empty() {
+                break;
+            }
+            let (from, _) = log::to_erase(system, class.word(), class.days_kept()).await?;
+            log::erase(system, class.word(), from, &released.leaves, &released.paths).await?;
+            log::let_go(system, class.word(), &released).await?;
+        }
+        for _ in 0..STEPS_MAX {
             let (from, to) = log::to_erase(system, class.word(), class.days_kept()).await?;
             let rows = if from < to { log::opened(system, from, to, BATCH).await? } else { Vec::new() };
             let Some(last) = rows.last() else { break };
@@ -40,6 +50,12 @@ pub(crate) async fn due(app: &App) -> Result<(), LoadError> {
                     "evidence is erased, its days are over"
                 );
             }
+            let sealed = log::sealed(system, &leaves).await?;
+            let fields = leaves.into_iter().zip(paths);
+            let (held, due): (Vec<_>, Vec<_>) = fields.partition(|(leaf, _)| sealed.contains(leaf));
+            let (leaves, paths): (Vec<i64>, Vec<String>) = held.into_iter().unzip();
+            log::hold(system, class.word(), &leaves, &paths).await?;
+            let (leaves, paths): (Vec<i64>, Vec<String>) = due.into_iter().unzip();
             log::erase(system, class.word(), through, &leaves, &paths).await?;
         }
     }

@@ -81,7 +81,8 @@ mod tests {
             for language in [Language::Da, Language::En] {
                 let data = json!({ "account": "Havefrø", "account_name": "Havefrø", "measure": "m1", "solution": "s1", "role": "billing", "name": "blog", "case": "H-7", "at": "2026-01-02T03:04:05Z",
                     "until": "2026-02-02T00:00:00Z", "verb": "restore", "text": { "da": "Disken er fuld", "en": "The disk is full" },
-                    "address": "192.0.2.7", "agent": "A browser", "set": true, "kind": "measure.lifted", "opens": "2026-01-03T03:04:05Z" });
+                    "address": "192.0.2.7", "agent": "A browser", "set": true, "kind": "measure.lifted", "opens": "2026-01-03T03:04:05Z",
+                    "bad": [{ "da": "Noden er ikke forbundet, men kunderne kører", "en": "The node is not connected, but customers run on" }] });
                 let asked = Asked { to: "karen@shop.example".to_owned(), language, template, data };
                 let secret = Secret::new("hus_reset_SECRET");
                 let letter = letter(&asked, Some(&secret), &places());

@@ -40,6 +40,8 @@ pub(crate) enum Template {
     OrderDone,
     /// Work that was asked for failed.
     OrderFailed,
+    /// To operators: the house itself is not well, or is again.
+    Alarm,
     /// Anything else that happened, in the words of the event itself.
     Event,
 }
@@ -58,7 +60,7 @@ impl Template {
     }
 
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Invitation,
         Self::PasswordReset,
         Self::NewDevice,
@@ -75,6 +77,7 @@ impl Template {
         Self::Trouble,
         Self::OrderDone,
         Self::OrderFailed,
+        Self::Alarm,
         Self::Event,
     ];
 }
@@ -147,7 +150,16 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
     };
     let stop_link =
         || secret.and_then(|secret| link("Stop det", "Stop it", format!("{home}/rescue/stop/{}", secret.reveal())));
-    let foot = if word("kind").is_empty() {
+    let texts = |name: &str| -> Vec<String> {
+        let list: Vec<Text> = asked.data.get(name).and_then(|list| Vec::deserialize(list).ok()).unwrap_or_default();
+        list.iter().map(|text| text.get(language).to_owned()).collect()
+    };
+    let foot = if asked.template == Template::Alarm {
+        say(
+            "Sendt af Husorden til dem, der står for driften.".to_owned(),
+            "Sent by Husorden to those who operate it.".to_owned(),
+        )
+    } else if word("kind").is_empty() {
         say(
             "Sendt af Husorden. Mails om dit eget log-in kommer altid.".to_owned(),
             "Sent by Husorden. Mails about your own log-in always come.".to_owned(),
@@ -348,6 +360,20 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
             ],
             link("Åbn løsningen", "Open the solution", format!("{panel}/solutions/{}", word("solution"))),
         ),
+        Template::Alarm => {
+            let (bad, over) = (texts("bad"), texts("over"));
+            let subject = match (bad.as_slice(), over.as_slice()) {
+                ([one], _) => say(format!("Alarm: {one}"), format!("Alarm: {one}")),
+                ([], _) => say("Alarmen er ovre".to_owned(), "The alarm is over".to_owned()),
+                (more, _) => say(format!("Alarm: {} ting", more.len()), format!("Alarm: {} things", more.len())),
+            };
+            let mut lines = bad;
+            if !over.is_empty() {
+                lines.push(say("Som det skal være igen:".to_owned(), "As it should be again:".to_owned()));
+                lines.extend(over);
+            }
+            (subject, lines, link("Se, hvordan huset har det", "See how the house is", format!("{}/health", places.desk)))
+        }
         Template::Event => (
             sentence(),
             vec![

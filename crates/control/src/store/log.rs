@@ -230,6 +230,36 @@ pub(crate) async fn erase(
     Ok(())
 }
 
+/// Which of these leaves are of an account that is sealed.
+pub(crate) async fn sealed(system: &PgPool, leaves: &[i64]) -> Result<BTreeSet<i64>, LoadError> {
+    let found = sqlx::query_scalar("select evidence_sealed($1)").bind(leaves).fetch_all(system).await?;
+    Ok(found.into_iter().collect())
+}
+
+/// Lets fields wait until their account is no longer sealed.
+pub(crate) async fn hold(system: &PgPool, class: &str, leaves: &[i64], paths: &[String]) -> Result<(), LoadError> {
+    sqlx::query("select evidence_hold($1, $2, $3)").bind(class).bind(leaves).bind(paths).execute(system).await?;
+    Ok(())
+}
+
+/// Fields that waited and need not any more, side by side.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Released {
+    pub(crate) leaves: Vec<i64>,
+    pub(crate) paths: Vec<String>,
+}
+
+pub(crate) async fn released(system: &PgPool, class: &str, limit: i32) -> Result<Released, LoadError> {
+    let query = json("select evidence_released($1, $2)").bind(class.to_owned()).bind(limit);
+    Ok(one(query, system).await?.unwrap_or_default())
+}
+
+pub(crate) async fn let_go(system: &PgPool, class: &str, released: &Released) -> Result<(), LoadError> {
+    let query = sqlx::query("select evidence_let_go($1, $2, $3)").bind(class);
+    query.bind(&released.leaves).bind(&released.paths).execute(system).await?;
+    Ok(())
+}
+
 /// A checkpoint as it was kept.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct CheckpointRow {

@@ -1,6 +1,7 @@
 //! All SQL of control, one file a noun. Statements are plain strings; rows come as one JSON column that is read into a type.
 
 pub(crate) mod account;
+pub(crate) mod alarm;
 pub(crate) mod backup;
 pub(crate) mod case;
 pub(crate) mod complaint;

@@ -252,6 +252,16 @@ async fn what_is_too_old_is_erased_and_the_tree_holds() {
     let mut root = watched.root().await;
     // Four years pass for the first line: its names go, who acted stays for five.
     sql(&mut root, "update evidence_leaf set noted = noted - interval '4 years' where line = (select min(id) from evidence where act = 'solution.create')").await;
+    // While the account is sealed nothing of it goes.
+    house.decide(json!({ "of": "account", "id": house.ours }), json!({ "access": "none" })).await;
+    sql(&mut root, "update job set due = now() where kind = 'erase-evidence'").await;
+    until("it waits", async || {
+        let held = "select exists (select from evidence_held where path = 'before.name')";
+        sqlx::query_scalar::<_, bool>(held).fetch_one(&mut watched.root().await).await.unwrap().then_some(())
+    })
+    .await;
+    assert!(watched.export(&house.staff).await.contains("grandmas-shop"), "nothing is gone");
+    sql(&mut root, "update measure set lifted = now()").await;
     sql(&mut root, "update job set due = now() where kind = 'erase-evidence'").await;
     let erased = until("it is erased", async || {
         let line = house.get("/v1/evidence?limit=1").await["items"][0].clone();
@@ -266,6 +276,8 @@ async fn what_is_too_old_is_erased_and_the_tree_holds() {
     let salts: Value =
         sqlx::query_scalar("select salts from evidence_salt s join evidence_leaf l using (index) where line = (select min(id) from evidence where act = 'solution.create')").fetch_one(&mut root).await.unwrap();
     assert!(salts["before.name"].is_null() && salts["who"].is_string(), "the salt goes with the value: {salts}");
+    let held: i64 = sqlx::query_scalar("select count(*) from evidence_held").fetch_one(&mut root).await.unwrap();
+    assert_eq!(held, 0);
     sql(
         &mut root,
         "update evidence_leaf set noted = noted + interval '4 years' where noted < now() - interval '1 year'",

@@ -3,7 +3,8 @@
 use crate::house::House;
 use crate::mailbox::Mailbox;
 use crate::people::Browser;
-use husorden_wire::api::{Role, Topic};
+use crate::waiting::until;
+use husorden_wire::api::{Role, StaffRole, Topic};
 use serde_json::{Value, json};
 
 const HOME: &str = "192.0.2.10";
@@ -256,6 +257,41 @@ async fn every_kind_of_event_was_thought_of() {
             }
             None => assert!(NO_MAIL.contains(&kind), "{kind} has no topic"),
         }
+    }
+    house.running.stop().await;
+}
+
+/// What stays bad is told to operators by mail, and to no other staff; and once more when it is over.
+#[tokio::test]
+async fn operators_are_told_of_what_stays_bad_and_when_it_is_over() {
+    let (house, mailbox) = with_server().await;
+    for (email, role) in [("ops@house.example", StaffRole::Operations), ("desk@house.example", StaffRole::Abuse)] {
+        house.person(email, None, &[role]).await;
+    }
+    house.member("owner@ours.example", Role::Owner).await;
+    house.sql("update person set language = 'da' where email = 'ops@house.example'").await;
+    house.sql("insert into node (name, connected) values ('lost', false)").await;
+    let mut owner = husorden_control::doors::owner(&house.config.database).await.unwrap();
+    let look = "update job set due = now() where kind = 'watch-health'";
+    house.sql(look).await;
+    let noticed = "select exists (select from alarm where name = 'node:lost' and told is null)";
+    until("it is noticed", async || {
+        sqlx::query_scalar::<_, bool>(noticed).fetch_one(&mut owner).await.unwrap().then_some(())
+    })
+    .await;
+    mailbox.quiet(&house).await;
+    assert!(mailbox.to("ops@house.example").is_empty(), "what may pass by is no news");
+    house.sql("update alarm set since = since - interval '2 minutes' where name = 'node:lost'").await;
+    house.sql(look).await;
+    let letter = mailbox.awaited("ops@house.example", "Alarm: lost: ikke forbundet").await;
+    assert!(letter.text.contains("/health"), "{}", letter.text);
+    house.sql("delete from node where name = 'lost'").await;
+    house.sql(look).await;
+    mailbox.awaited("ops@house.example", "Alarmen er ovre").await;
+    mailbox.quiet(&house).await;
+    assert_eq!(mailbox.to("ops@house.example").len(), 2);
+    for nobody in ["desk@house.example", "owner@ours.example"] {
+        assert!(mailbox.to(nobody).is_empty(), "{nobody}: {:?}", mailbox.to(nobody));
     }
     house.running.stop().await;
 }
