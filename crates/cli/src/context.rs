@@ -65,6 +65,14 @@ impl Globals {
         self.output
     }
 
+    /// The API, as these flags and the settings say who asks.
+    ///
+    /// # Errors
+    /// When the address, the token's file or the settings are none.
+    pub fn client(&self) -> Result<Client, Failure> {
+        Ok(self.context()?.api)
+    }
+
     /// Finds the API, the token and the language.
     pub(crate) fn context(&self) -> Result<Context, Failure> {
         let settings = self.settings()?;

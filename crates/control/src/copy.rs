@@ -10,9 +10,12 @@ use crate::{order, store};
 use husorden_base::{Refusal, Text};
 use husorden_wire::api;
 use husorden_wire::node::{BackupOrigin, Origin};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+/// How long what opens the backups of a deleted solution must still be kept, so that a volume can be made from one.
+const KEY_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a solution is made from.
 pub(crate) struct Source {
@@ -41,7 +44,11 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
     let Some(row) = store::solution::lock(tx.conn(), view.id).await? else {
         return Err(missing("/from/solution", &from.solution));
     };
-    order::refuse_gone(&row)?;
+    // What was deleted is still to be had from its backups, for as long as their key surely lives.
+    let soon = Timestamp::now() + KEY_LIVES;
+    if from.backup.is_none() || row.retain_until.is_none_or(|until| until < soon) {
+        order::refuse_gone(&row)?;
+    }
     if row.kind != kind {
         let text = Text::new(
             format!("{} er af slagsen {}", row.name, row.kind),

@@ -309,6 +309,7 @@ fn verb(verb: &str) -> Text {
         "snapshot-delete" => Text::new("sletning af øjebliksbillede", "deletion of a snapshot"),
         "unpack" => Text::new("udpakning", "unpacking"),
         "dump" => Text::new("udtræk", "dump"),
+        "package" => Text::new("pakke", "package"),
         "load" => Text::new("indlæsning", "load"),
         "back-up" => Text::new("backup", "backup"),
         "backup-restore" => Text::new("gendannelse fra backup", "restore of a backup"),

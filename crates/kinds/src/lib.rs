@@ -21,6 +21,7 @@ pub mod host;
 mod mariadb;
 pub mod opening;
 pub mod order;
+mod package;
 pub mod page;
 pub mod pass;
 pub mod probe;
@@ -180,6 +181,17 @@ pub trait Kind: Sync {
 
     /// The task whose standard output is a part of it. None where there is no such part to be read now.
     fn dump(&self, _order: &Order, _marks: &BTreeMap<String, String>, _part: &str, _format: &str) -> Option<Task> {
+        None
+    }
+
+    /// Whether it can be taken away as a package.
+    fn packs(&self) -> bool {
+        false
+    }
+
+    /// The task whose standard output is all of it, as a tar with a page that says how it comes back on a plain Debian. None where nothing is
+    /// there to be packed now.
+    fn package(&self, _order: &Order, _marks: &BTreeMap<String, String>) -> Option<Task> {
         None
     }
 

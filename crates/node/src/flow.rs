@@ -24,18 +24,43 @@ pub(crate) struct Part<'a> {
 /// Hands a part out, beside passes and other verbs: control has the bytes when this returns, and hears by the end of the order that they are all.
 pub(crate) fn dump(node: &Arc<Node>, wish: &Wish, order: OrderId, what: Part<'_>) -> Result<(), Refusal> {
     let task = task(node, wish, order, |kind, order, marks| kind.dump(order, marks, what.part, what.format))?;
+    hand(
+        node,
+        wish,
+        order,
+        &task,
+        ("dump-failed", Text::new("Udtrækket blev ikke til noget", "The dump did not come about")),
+    )
+}
+
+/// Hands the whole solution out as a package, in the same way.
+pub(crate) fn package(node: &Arc<Node>, wish: &Wish, order: OrderId) -> Result<(), Refusal> {
+    let task = task(node, wish, order, |kind, order, marks| kind.package(order, marks))?;
+    hand(
+        node,
+        wish,
+        order,
+        &task,
+        ("package-failed", Text::new("Pakken blev ikke til noget", "The package did not come about")),
+    )
+}
+
+/// Gives a task's standard output to control.
+fn hand(
+    node: &Arc<Node>,
+    wish: &Wish,
+    order: OrderId,
+    task: &Task,
+    (code, title): (&str, Text),
+) -> Result<(), Refusal> {
     let stream = crate::control::give(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
     let resolved = crate::host::resolve(node, wish, &task.sandbox);
     let resolved = resolved.map_err(|trouble| ours(&io::Error::other(trouble.detail)))?;
     let stop = || node.ending() || crate::verbs::closed(node, wish).is_some();
-    let ended = node.sandboxes.task_aside(wish.number, &task, &resolved, OwnedFd::from(stream), &stop);
+    let ended = node.sandboxes.task_aside(wish.number, task, &resolved, OwnedFd::from(stream), &stop);
     match ended.map_err(|error| crate::verbs::ours(&error))? {
         None => Ok(()),
-        Some(reason) => Err(refused(
-            "dump-failed",
-            Text::new("Udtrækket blev ikke til noget", "The dump did not come about"),
-            &reason,
-        )),
+        Some(reason) => Err(refused(code, title, &reason)),
     }
 }
 

@@ -37,7 +37,7 @@ impl Lane {
         match verb {
             Verb::BackUp { .. } => Self::Backup,
             Verb::Prove { .. } => Self::Proof,
-            Verb::Dump { .. } | Verb::BackupRead { .. } => Self::Hand,
+            Verb::Dump { .. } | Verb::Package | Verb::BackupRead { .. } => Self::Hand,
             Verb::Snapshot { .. }
             | Verb::SnapshotDelete { .. }
             | Verb::Restore { .. }
@@ -234,6 +234,7 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
             .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into }))
             .map(done),
         Verb::Dump { part, format } => crate::flow::dump(node, wish, order, Part { part, format }).map(done),
+        Verb::Package => crate::flow::package(node, wish, order).map(done),
         Verb::Load { part, format, before, failed, .. } => {
             crate::flow::load(node, wish, order, Part { part, format }, (before, failed)).map(done)
         }
@@ -277,6 +278,7 @@ fn doing(verb: &Verb) -> Text {
         Verb::Restore { .. } => Text::new("Gendanner fra et øjebliksbillede", "Restoring from a snapshot"),
         Verb::Unpack { .. } => Text::new("Pakker arkivet ud", "Unpacking the archive"),
         Verb::Dump { .. } => Text::new("Trækker ud", "Dumping"),
+        Verb::Package => Text::new("Pakker", "Packing"),
         Verb::Load { .. } => Text::new("Læser ind", "Loading"),
         Verb::BackUp { .. } => Text::new("Tager backup", "Backing up"),
         Verb::BackupRestore { .. } => Text::new("Gendanner fra en backup", "Restoring from a backup"),

@@ -77,9 +77,9 @@ pub struct Plan {
     pub expire: Vec<Id>,
 }
 
-/// Decides. `proven` is the last backup that a proof found good; with `sealed` nothing goes.
+/// Decides. `proven` are the last backups that a proof found good, by this side's word and by control's; with `sealed` nothing goes.
 #[must_use]
-pub fn expire(backups: &[Seen], policy: &Policy, now: Timestamp, proven: Option<Id>, sealed: bool) -> Plan {
+pub fn expire(backups: &[Seen], policy: &Policy, now: Timestamp, proven: &[Id], sealed: bool) -> Plan {
     let mut backups = backups.to_vec();
     backups.sort_by_key(|seen| (seen.received, seen.id));
     let young = now.checked_sub(SignedDuration::from_hours(i64::from(policy.hours_all))).unwrap_or(Timestamp::MIN);
@@ -93,7 +93,7 @@ pub fn expire(backups: &[Seen], policy: &Policy, now: Timestamp, proven: Option<
         let reasons = [
             (sealed, Reason::Sealed),
             (seen.held, Reason::Held),
-            (proven == Some(seen.id), Reason::Proven),
+            (proven.contains(&seen.id), Reason::Proven),
             (seen.received > young, Reason::Young),
             (days.contains(&seen.id), Reason::Day),
             (weeks.contains(&seen.id), Reason::Week),
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_year_of_days_leaves_days_weeks_and_months() {
         let backups = daily("2026-01-01T02:00:00Z", 365);
-        let plan = expire(&backups, &Policy::default(), at("2026-12-31T03:00:00Z"), None, false);
+        let plan = expire(&backups, &Policy::default(), at("2026-12-31T03:00:00Z"), &[], false);
         let count = |reason| plan.keep.iter().filter(|kept| kept.reason == reason).count();
         assert_eq!(count(Reason::Young) + count(Reason::Day), 14);
         // Two of eight weeks lie within the days; some firsts of months are firsts of weeks.
@@ -151,19 +151,19 @@ mod tests {
         // What was kept yesterday for its week or month is kept tomorrow too: expiring twice takes no more.
         let left: Vec<Seen> =
             backups.iter().filter(|seen| plan.keep.iter().any(|kept| kept.id == seen.id)).copied().collect();
-        assert!(expire(&left, &Policy::default(), at("2026-12-31T03:00:00Z"), None, false).expire.is_empty());
+        assert!(expire(&left, &Policy::default(), at("2026-12-31T03:00:00Z"), &[], false).expire.is_empty());
     }
 
     #[test]
     fn ten_thousand_poisoned_backups_push_nothing_out() {
         let good = daily("2026-01-01T02:00:00Z", 120);
         let now = at("2026-05-01T02:30:00Z");
-        let before = expire(&good, &Policy::default(), now, Some(id(100)), false);
+        let before = expire(&good, &Policy::default(), now, &[id(100)], false);
         let poison = (0..10_000).map(|number| Seen { id: id(1_000_000 + number), received: now, held: false });
         let all: Vec<Seen> = good.iter().copied().chain(poison).collect();
         for (hours, young) in [(0, true), (24 * 3, false)] {
             let then = now + SignedDuration::from_hours(hours);
-            let after = expire(&all, &Policy::default(), then, Some(id(100)), false);
+            let after = expire(&all, &Policy::default(), then, &[id(100)], false);
             let lost: Vec<_> =
                 before.keep.iter().filter(|kept| !after.keep.iter().any(|still| still.id == kept.id)).collect();
             // One day more has backups, so the oldest day ends as it would have with one honest backup.
@@ -179,12 +179,12 @@ mod tests {
         let mut backups = daily("2026-01-01T02:00:00Z", 120);
         backups[3].held = true;
         let now = at("2026-05-02T02:00:00Z");
-        let plan = expire(&backups, &Policy::default(), now, Some(id(5)), false);
+        let plan = expire(&backups, &Policy::default(), now, &[id(5)], false);
         let reason = |wanted: u64| plan.keep.iter().find(|kept| kept.id == id(wanted)).map(|kept| kept.reason);
         assert_eq!((reason(3), reason(5), reason(6)), (Some(Reason::Held), Some(Reason::Proven), None));
-        assert!(expire(&backups, &Policy::default(), now, None, true).expire.is_empty(), "sealed");
+        assert!(expire(&backups, &Policy::default(), now, &[], true).expire.is_empty(), "sealed");
         // Ten years without a backup: the last ones are still there.
-        let later = expire(&backups, &Policy::default(), at("2036-05-02T02:00:00Z"), None, false);
+        let later = expire(&backups, &Policy::default(), at("2036-05-02T02:00:00Z"), &[], false);
         assert!(later.keep.iter().filter(|kept| kept.reason == Reason::Day).count() == 14);
     }
 }

@@ -30,6 +30,52 @@ pub struct Ledger {
     pub proven: Option<String>,
     /// The latest time that was seen: a clock that is put back does not make anything older or younger.
     pub latest: Option<Timestamp>,
+    /// What this side removed and control has not been told of.
+    #[serde(default)]
+    pub untold: Vec<Gone>,
+    /// Orders that wait for their days, and that control has not been told of.
+    #[serde(default)]
+    pub waiting: Vec<Purge>,
+    /// What control said last. It only ever keeps more.
+    #[serde(default)]
+    pub word: Word,
+}
+
+/// A backup that this side removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// Its name.
+    pub copy: String,
+    /// When.
+    pub at: Timestamp,
+    /// The order by which it went before its time; none where it expired.
+    #[serde(default)]
+    pub purge: Option<Purge>,
+}
+
+/// An order to purge, as it is told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purge {
+    /// The hash of its text.
+    pub order: String,
+    /// Why.
+    pub reason: String,
+    /// Public keys of those who signed it.
+    pub signers: Vec<String>,
+    /// When it was first seen.
+    pub seen: Timestamp,
+}
+
+/// What control says of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Word {
+    /// The last backup that a proof found good.
+    pub proven: Option<String>,
+    /// Nothing may be touched.
+    pub sealed: bool,
 }
 
 impl Ledger {
@@ -59,6 +105,24 @@ impl Ledger {
             File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
         };
         write().map_err(Fault::files(format!("writing {}", path.display())))
+    }
+
+    /// Whether nothing may be touched, by whosever word.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.sealed || self.word.sealed
+    }
+
+    /// Whether a pack has been unused for so long that it goes.
+    #[must_use]
+    pub fn has_due(&self, now: Timestamp) -> bool {
+        self.unused.values().any(|since| now >= *since + super::prune::GRACE)
+    }
+
+    /// The last backups that a proof found good: by this side's word, and by control's. A word that is taken for another's keeps one more.
+    #[must_use]
+    pub fn proven(&self) -> Vec<Id> {
+        [&self.proven, &self.word.proven].into_iter().flatten().filter_map(|id| id.parse().ok()).collect()
     }
 
     /// The time, which never goes back.

@@ -13,8 +13,10 @@ mod expiry;
 mod ledger;
 mod order;
 mod prune;
+mod side;
 
 pub use expiry::{Kept, Plan, Policy, Reason, Seen, expire};
-pub use ledger::Ledger;
+pub use ledger::{Gone, Ledger, Purge, Word};
 pub use order::{Approval, Order, OrderRefused, Staff, Standing};
 pub use prune::{Keeper, Pruned};
+pub use side::Side;

@@ -111,23 +111,26 @@ impl Order {
         if order.snapshots.iter().any(repository.held) {
             return Err(OrderRefused::Held);
         }
-        let signed = [SIGNED, text].concat();
-        let signers: BTreeSet<[u8; 32]> = approvals
-            .iter()
-            .filter_map(|approval| {
-                let key: [u8; 32] = STANDARD.decode(&approval.key).ok()?.try_into().ok()?;
-                let known = staff.keys.iter().find(|known| known.as_bytes() == &key)?;
-                let signature = Signature::from_slice(&STANDARD.decode(&approval.signature).ok()?).ok()?;
-                known.verify_strict(&signed, &signature).ok()?;
-                Some(key)
-            })
-            .collect();
-        match (signers.len(), staff.keys.len()) {
+        match (Self::signers(text, approvals, staff).len(), staff.keys.len()) {
             (APPROVALS.., _) => Ok(order),
             (1, 1) if now >= first_seen + ALONE => Ok(order),
             (1, 1) => Err(OrderRefused::Waits(first_seen + ALONE)),
             (count, _) => Err(OrderRefused::Approvals(count)),
         }
+    }
+
+    /// The public keys of the members of staff who signed this very text, each once, in base64.
+    #[must_use]
+    pub fn signers(text: &[u8], approvals: &[Approval], staff: &Staff) -> BTreeSet<String> {
+        let signed = Self::to_sign(text);
+        let signer = |approval: &Approval| {
+            let key: [u8; 32] = STANDARD.decode(&approval.key).ok()?.try_into().ok()?;
+            let known = staff.keys.iter().find(|known| known.as_bytes() == &key)?;
+            let signature = Signature::from_slice(&STANDARD.decode(&approval.signature).ok()?).ok()?;
+            known.verify_strict(&signed, &signature).ok()?;
+            Some(STANDARD.encode(key))
+        };
+        approvals.iter().filter_map(signer).collect()
     }
 
     /// The bytes that a person signs.

@@ -5,28 +5,26 @@
 //! old ones removed after: at every moment the repository is whole. Of a pack that is used by less than half, what is used is written into a
 //! new one first; from then on the old one is unused like any other.
 
-use super::ledger::Ledger;
+use super::ledger::{Gone, Ledger, Purge};
+use super::side::Side;
 use crate::fault::Fault;
 use crate::format::{BlobType, IndexBlob, IndexFile, Snapshot};
 use crate::id::Id;
 use crate::repository::Repository;
-use crate::target::{Folder, Local, Place, Target};
+use crate::target::{Folder, Local, Place};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// How long a pack is unused before it goes.
-const GRACE: SignedDuration = SignedDuration::from_hours(48);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(48);
 /// Bytes of packs that are written anew in one go; the rest has its turn the next time.
 const REPACK_BYTES_MAX: u64 = 4 << 30;
 
-/// The target's own side of one repository, in a directory of this machine.
+/// The target's own side of one repository.
 pub struct Keeper {
-    local: Local,
-    path: PathBuf,
+    side: Box<dyn Side>,
 }
 
 /// What was removed.
@@ -50,11 +48,16 @@ type Packs = BTreeMap<Id, Vec<IndexBlob>>;
 type Wanted = HashSet<(BlobType, Id)>;
 
 impl Keeper {
-    /// The repository in this directory.
+    /// The repository in this directory of this machine.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        Self { local: Local::new(&path, Arc::new(crate::target::Pace::free())), path }
+        Self::at(Box::new(Local::new(path, Arc::new(crate::target::Pace::free()))))
+    }
+
+    /// The repository at this place, by an account that may remove.
+    #[must_use]
+    pub fn at(side: Box<dyn Side>) -> Self {
+        Self { side }
     }
 
     /// The backups that are there: objects whose content is what their name says. Needs no key.
@@ -63,8 +66,8 @@ impl Keeper {
     /// When the disk can't be read.
     pub fn backups(&self) -> Result<Vec<Id>, Fault> {
         let mut found = Vec::new();
-        for listed in self.local.list(Folder::Snapshots)? {
-            match self.local.get(Place::In(Folder::Snapshots, listed.id), None) {
+        for listed in self.side.list(Folder::Snapshots)? {
+            match self.side.get(Place::In(Folder::Snapshots, listed.id), None) {
                 Ok(bytes) if Id::of(&bytes) == listed.id => found.push(listed.id),
                 Ok(_) | Err(Fault::Missing(_)) => {}
                 Err(fault) => return Err(fault),
@@ -73,16 +76,8 @@ impl Keeper {
         Ok(found)
     }
 
-    fn remove(&self, place: Place) -> Result<(), Fault> {
-        match fs::remove_file(self.local.file(place)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Fault::files(format!("removing {place}"))(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Removes these backups, and every pack that nothing has used for two days. `repository` is this one, opened with its key.
+    /// Removes these backups, and every pack that nothing has used for two days. `repository` is this one, opened with its key; `purge` is the
+    /// order by which they go before their time. What went stands in the ledger until control is told.
     ///
     /// # Errors
     /// When a backup that stays can't be read: then nothing is known of what is used, and no pack goes.
@@ -90,17 +85,19 @@ impl Keeper {
         &self,
         repository: &Repository,
         expired: &[Id],
+        purge: Option<&Purge>,
         ledger: &mut Ledger,
         clock: Timestamp,
     ) -> Result<Pruned, Fault> {
         let now = ledger.now(clock);
         let mut pruned = Pruned::default();
-        if ledger.sealed {
+        if ledger.is_sealed() {
             return Ok(pruned);
         }
         for id in expired.iter().filter(|id| !ledger.held.contains(&id.to_string())) {
-            self.remove(Place::In(Folder::Snapshots, *id))?;
+            self.side.remove(Place::In(Folder::Snapshots, *id))?;
             ledger.received.remove(&id.to_string());
+            ledger.untold.push(Gone { copy: id.to_string(), at: now, purge: purge.cloned() });
             pruned.snapshots += 1;
         }
         let wanted = self.wanted(repository)?;
@@ -123,12 +120,12 @@ impl Keeper {
         self.rewrite(repository, indexes, &due)?;
         for id in &due {
             let place = Place::In(Folder::Data, *id);
-            pruned.bytes += self.local.size(place)?.unwrap_or(0);
-            self.remove(place)?;
+            pruned.bytes += self.side.size(place)?.unwrap_or(0);
+            self.side.remove(place)?;
             ledger.unused.remove(&id.to_string());
             pruned.packs += 1;
         }
-        pruned.leftovers = self.tidy(&packs)?;
+        pruned.leftovers = self.side.tidy(&|id| packs.contains_key(id), GRACE.unsigned_abs())?;
         Ok(pruned)
     }
 
@@ -136,7 +133,7 @@ impl Keeper {
     fn indexes(&self, repository: &Repository) -> Result<(Vec<(Id, IndexFile)>, Packs), Fault> {
         let mut files = Vec::new();
         let mut packs = Packs::new();
-        for listed in self.local.list(Folder::Index)? {
+        for listed in self.side.list(Folder::Index)? {
             let file: IndexFile = repository.load(Place::In(Folder::Index, listed.id))?;
             for pack in &file.packs {
                 packs.entry(pack.id).or_insert_with(|| pack.blobs.clone());
@@ -207,27 +204,7 @@ impl Keeper {
         for packs in packs.chunks(500) {
             repository.save(Folder::Index, &IndexFile { supersedes: Vec::new(), packs: packs.to_vec() })?;
         }
-        old.into_iter().try_for_each(|id| self.remove(Place::In(Folder::Index, id)))
-    }
-
-    /// What broke off two days ago: packs that no index names, and names of chance.
-    fn tidy(&self, packs: &Packs) -> Result<usize, Fault> {
-        let old = |path: &PathBuf| {
-            let age = fs::symlink_metadata(path).and_then(|about| about.modified()).ok();
-            let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-            age.is_some_and(|age| age.as_secs() > GRACE.as_secs().unsigned_abs())
-        };
-        let orphans = self.local.list(Folder::Data)?.into_iter().filter(|listed| !packs.contains_key(&listed.id));
-        let mut paths: Vec<PathBuf> =
-            orphans.map(|listed| self.local.file(Place::In(Folder::Data, listed.id))).collect();
-        if let Ok(entries) = fs::read_dir(self.path.join("incoming")) {
-            paths.extend(entries.flatten().map(|entry| entry.path()));
-        }
-        let paths: Vec<PathBuf> = paths.into_iter().filter(|path| old(path)).collect();
-        for path in &paths {
-            fs::remove_file(path).map_err(Fault::files("tidying"))?;
-        }
-        Ok(paths.len())
+        old.into_iter().try_for_each(|id| self.side.remove(Place::In(Folder::Index, id)))
     }
 }
 

@@ -36,6 +36,11 @@ impl Local {
         self.path.join(place.path())
     }
 
+    /// Where objects lie until they have their name.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.path.join(INCOMING)
+    }
+
     /// Writes where nobody sees it and gives it its name when it has reached the disk: an object is there whole or not at all.
     fn publish(&self, place: Place, body: &[u8]) -> io::Result<()> {
         let path = self.file(place);
@@ -50,7 +55,7 @@ impl Local {
             // Some network filesystems have no nameless files: then it has a name until the target's side tidies.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOSYS) => {
                 let name: String = random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
-                let incoming = self.path.join(INCOMING).join(name);
+                let incoming = self.incoming().join(name);
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
                 self.write(File::from(rustix::fs::open(&incoming, flags, Mode::RUSR)?), body)?;
                 rustix::fs::linkat(CWD, &incoming, CWD, &path, AtFlags::empty())

@@ -1,11 +1,14 @@
 //! Where backups lie: the seam to the outside. The node's side can add and read; it has no word for deleting or overwriting.
 //!
-//! [`Target`] is implemented for a directory ([`Local`]), for an SFTP account ([`Sftp`]) and for restic's REST protocol ([`Rest`]).
+//! [`Target`] is implemented for a directory ([`Local`]), for an SFTP account ([`Sftp`]), for restic's REST protocol ([`Rest`]) and for a bucket of
+//! an S3 server ([`S3`]).
 //! [`Steady`] stands before any of them and tries again. What only the target's own side may do is in `keeper`.
 
+mod http;
 mod local;
 mod pace;
 mod rest;
+mod s3;
 mod sftp;
 mod sftp_wire;
 mod steady;
@@ -13,6 +16,7 @@ mod steady;
 pub use local::Local;
 pub use pace::Pace;
 pub use rest::Rest;
+pub use s3::{S3, S3Account};
 pub use sftp::{Sftp, SftpAccount, session};
 pub use steady::{Patience, Steady};
 

@@ -1,32 +1,23 @@
 //! Restic's REST protocol, as `rest-server --append-only` and `rclone serve restic --append-only` speak it.
 
+use super::http::{self, Paced};
 use super::{Folder, Listed, OBJECT_BYTES_MAX, Pace, Place, Target, already};
 use crate::fault::Fault;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use husorden_base::Secret;
 use serde::Deserialize;
-use std::io::{self, Read};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io;
 use std::ops::Range;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
-use ureq::config::Config;
-use ureq::http::{Response, StatusCode, Uri};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, SendBody};
 
 /// The form of listings that tells sizes too.
 const LISTING: &str = "application/vnd.x.restic.rest.v2";
 /// Most bytes of a listing: about a million objects.
 const LISTING_BYTES_MAX: u64 = 128 << 20;
-const CONNECT: Duration = Duration::from_secs(15);
-/// Longest time in which one object must have gone over.
-const CALL: Duration = Duration::from_secs(900);
 
 /// A repository behind a REST server.
 pub struct Rest {
@@ -47,7 +38,7 @@ impl Rest {
     /// The repository at this address; name and password go in a header, never in the address.
     #[must_use]
     pub fn new(address: &str, account: Option<(&str, &Secret)>, pace: Arc<Pace>) -> Self {
-        Self::by(config().new_agent(), address, account, pace)
+        Self::by(http::agent(), address, account, pace)
     }
 
     /// As [`Rest::new`], where whoever asks has no network: each connection goes to this socket, behind which somebody else holds one to the server.
@@ -60,9 +51,7 @@ impl Rest {
         account: Option<(&str, &Secret)>,
         pace: Arc<Pace>,
     ) -> io::Result<Self> {
-        let resolver = Loopback(relay(socket.into())?);
-        let agent = Agent::with_parts(config(), DefaultConnector::default(), resolver);
-        Ok(Self::by(agent, address, account, pace))
+        Ok(Self::by(http::behind(socket.into())?, address, account, pace))
     }
 
     fn by(agent: Agent, address: &str, account: Option<(&str, &Secret)>, pace: Arc<Pace>) -> Self {
@@ -100,75 +89,11 @@ impl Rest {
     }
 }
 
-fn config() -> Config {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        // A redirection would carry the password to who knows whom.
-        .max_redirects(0)
-        // What stands in the environment is not what the way was chosen by.
-        .proxy(None)
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(CALL))
-        .build()
-}
-
-/// Every name leads to one address: TLS still asks for the name.
-#[derive(Debug)]
-struct Loopback(SocketAddr);
-
-impl Resolver for Loopback {
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let mut found = self.empty();
-        found.push(self.0);
-        Ok(found)
-    }
-}
-
-/// Passes each connection to a port of this process's own loopback on to the socket, until the process ends.
-fn relay(socket: PathBuf) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
-    thread::spawn(move || {
-        for near in listener.incoming().map_while(Result::ok) {
-            // One that can't be passed on is closed, and whoever made it tries again.
-            let Ok(far) = UnixStream::connect(&socket) else { continue };
-            let (Ok(near_again), Ok(far_again)) = (near.try_clone(), far.try_clone()) else { continue };
-            thread::spawn(move || pass(near, far));
-            thread::spawn(move || pass_back(far_again, near_again));
-        }
-    });
-    Ok(address)
-}
-
-fn pass(mut from: TcpStream, mut to: UnixStream) {
-    drop(io::copy(&mut from, &mut to));
-    drop(to.shutdown(Shutdown::Write));
-}
-
-fn pass_back(mut from: UnixStream, mut to: TcpStream) {
-    drop(io::copy(&mut from, &mut to));
-    drop(to.shutdown(Shutdown::Both));
-}
-
 fn refused(doing: String, status: StatusCode) -> Fault {
     match status {
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::PAYLOAD_TOO_LARGE => Fault::Full { doing },
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Fault::away(doing, status),
         status => Fault::Refused { doing, why: status.to_string() },
-    }
-}
-
-/// A body that goes no faster than the pace.
-struct Paced<'a> {
-    rest: &'a [u8],
-    pace: &'a Pace,
-}
-
-impl Read for Paced<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.rest.read(into)?;
-        self.pace.take(count);
-        Ok(count)
     }
 }
 

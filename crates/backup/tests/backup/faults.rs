@@ -291,14 +291,14 @@ fn what_expired_goes_and_everything_else_stays() {
         .iter()
         .map(|(id, received)| Seen { id: id.parse().unwrap(), received: *received, held: false })
         .collect();
-    let plan = expire(&seen, &policy, day(19), Some(volumes[4].0), false);
+    let plan = expire(&seen, &policy, day(19), &[volumes[4].0], false);
     let kept: Vec<Id> = plan.keep.iter().map(|kept| kept.id).collect();
     assert!((4..=6).contains(&kept.len()) && kept.contains(&volumes[4].0), "{plan:?}");
     // A clock that is put back makes nothing younger; packs wait two days from when they were first unused.
-    let first = keeper.prune(&repository, &plan.expire, &mut ledger, day(3)).unwrap();
+    let first = keeper.prune(&repository, &plan.expire, None, &mut ledger, day(3)).unwrap();
     assert_eq!((first.snapshots, first.packs), (20 - kept.len(), 0), "{first:?}");
     assert!(first.waiting > 5 && first.repacked > 5, "{first:?}");
-    let second = keeper.prune(&repository, &[], &mut ledger, day(21)).unwrap();
+    let second = keeper.prune(&repository, &[], None, &mut ledger, day(21)).unwrap();
     assert!(second.packs == first.waiting && second.bytes > 4 << 20 && second.repacked == 0, "{second:?}");
     let open = Repository::open(local(&repo), &key).unwrap();
     assert!(open.check(Share::All).unwrap().findings.is_empty());
@@ -308,7 +308,10 @@ fn what_expired_goes_and_everything_else_stays() {
     restic(repo.to_str().unwrap(), &key, &["check".as_ref(), "--read-data".as_ref()]).unwrap();
     // A sealed repository is not touched.
     ledger.sealed = true;
-    assert_eq!(keeper.prune(&open, &kept, &mut ledger, day(40)).unwrap(), husorden_backup::keeper::Pruned::default());
+    assert_eq!(
+        keeper.prune(&open, &kept, None, &mut ledger, day(40)).unwrap(),
+        husorden_backup::keeper::Pruned::default()
+    );
     assert_eq!(keeper.backups().unwrap().len(), kept.len());
 }
 

@@ -13,4 +13,6 @@ mod faults;
 mod hand;
 mod rest;
 mod restic;
+mod s3;
+mod s3_server;
 mod sftp;

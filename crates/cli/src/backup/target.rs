@@ -20,7 +20,7 @@ pub enum Verb {
     /// List them
     #[command(visible_alias = "ls")]
     List,
-    /// Make one: a folder of the node's machine, an SFTP account, or a server of restic's REST protocol
+    /// Make one: a folder of the node's machine, an SFTP account, a server of restic's REST protocol, or a bucket of an S3 server
     Create(Box<Create>),
     /// Change a name, a limit or a secret; where it lies stays
     Change(Change),
@@ -41,16 +41,25 @@ pub struct Create {
     /// With --sftp: the server's public key, such as "ssh-ed25519 AAAA…"
     #[arg(long, value_name = "KEY", requires = "sftp")]
     host_key: Option<String>,
-    /// With --sftp: the folder, from where the account begins
-    #[arg(long, value_name = "PATH", requires = "sftp", default_value = "backups")]
-    path: String,
+    /// With --sftp: the folder, from where the account begins (`backups`); with --s3: the folder in the bucket (its top)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["folder", "rest"])]
+    path: Option<String>,
     /// With --rest: the account's name
     #[arg(long, requires = "rest")]
     user: Option<String>,
+    /// With --s3: the bucket
+    #[arg(long, requires = "s3")]
+    bucket: Option<String>,
+    /// With --s3: the account's access key; the secret one comes from --secret-file
+    #[arg(long, value_name = "NAME", requires = "s3")]
+    access_key: Option<String>,
+    /// With --s3: the region that requests are signed for
+    #[arg(long, requires = "s3", default_value = "us-east-1")]
+    region: String,
     /// Bytes a second at most, from 65536
     #[arg(long, value_name = "BYTES")]
     bytes_per_second: Option<u64>,
-    /// File with the private key or the password; `-` is standard input
+    /// File with the private key, the password or the secret key; `-` is standard input
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
@@ -68,6 +77,9 @@ pub(super) struct Where {
     /// A server of restic's REST protocol
     #[arg(long, value_name = "URL")]
     rest: Option<String>,
+    /// An S3 server, with --bucket and --access-key
+    #[arg(long, value_name = "URL", requires_all = ["bucket", "access_key", "secret_file"])]
+    s3: Option<String>,
 }
 
 /// A change of a target.
@@ -136,13 +148,21 @@ impl Create {
             }
             return Ok(address);
         }
+        if let Some(url) = &self.kind.s3 {
+            let mut address = json!({ "kind": "s3", "url": url, "bucket": self.bucket, "region": self.region, "access_key": self.access_key });
+            if let Some(path) = &self.path {
+                address["path"] = json!(path);
+            }
+            return Ok(address);
+        }
         let account = self.kind.sftp.as_deref().unwrap_or_default();
         let (user, host, port) = account_of(account).ok_or_else(|| {
             Failure::Usage(format!("--sftp {account:?} is no account such as backups@backup.example"))
         })?;
         let host_key = self.host_key.as_deref();
         let key = host_key.ok_or_else(|| Failure::Usage("--host-key KEY: the server's public key".to_owned()))?;
-        Ok(json!({ "kind": "sftp", "host": host, "port": port, "user": user, "host_key": key, "path": self.path }))
+        Ok(json!({ "kind": "sftp", "host": host, "port": port, "user": user, "host_key": key,
+            "path": self.path.as_deref().unwrap_or("backups") }))
     }
 }
 

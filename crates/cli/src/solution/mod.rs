@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::output::{self, Row};
 use husorden_base::Bytes;
 use husorden_wire::api::Solution;
+use std::path::PathBuf;
 
 /// What can be done with a solution of any kind.
 #[derive(Debug, clap::Subcommand)]
@@ -58,6 +59,13 @@ pub enum Verb {
     Label(change::Label),
     /// Give it another name
     Rename(change::Rename),
+    /// Get all of it as a package for leaving: a tar with the commands that bring it back on a plain Debian
+    Package {
+        /// Its name or id
+        solution: String,
+        /// The file; `-` is standard output. It is there when it is whole
+        file: PathBuf,
+    },
     /// Refuse its deletion
     Protect(run::Which),
     /// Allow its deletion again
@@ -75,6 +83,9 @@ impl Verb {
             Self::Show { solution } => {
                 let solution = get(context, &solution)?;
                 output::one(context.format, &solution.name, &solution)
+            }
+            Self::Package { solution, file } => {
+                crate::dump::take(context, &format!("{}/package", path(&solution)), &file)
             }
             Self::Figures(figures) => figures.run(context),
             Self::Log(log) => log.run(context),

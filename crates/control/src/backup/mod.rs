@@ -9,6 +9,7 @@ pub(crate) mod plan;
 pub(crate) mod proof;
 pub(crate) mod read;
 pub(crate) mod restore;
+pub(crate) mod round;
 pub(crate) mod schedule;
 pub(crate) mod target;
 

@@ -204,7 +204,11 @@ fn secret(address: &Address, given: bool) -> Result<(), Refusal> {
             let text = Text::new("Kontoens private nøgle mangler", "The account's private key is missing");
             Err(Refusal::field("/secret", text))
         }
-        (Address::Sftp { .. } | Address::Rest { .. }, true)
+        (Address::S3 { .. }, false) => {
+            let text = Text::new("Kontoens hemmelige nøgle mangler", "The account's secret key is missing");
+            Err(Refusal::field("/secret", text))
+        }
+        (Address::Sftp { .. } | Address::Rest { .. } | Address::S3 { .. }, true)
         | (Address::Folder { .. } | Address::Rest { .. }, false) => Ok(()),
     }
 }
@@ -269,26 +273,65 @@ fn address(form: &Value, bad: &mut impl FnMut(&str, String, String)) -> Option<A
             }
         }
         Address::Rest { url, user } => {
-            let parsed = url.parse::<http::Uri>().ok();
-            let there = parsed.as_ref().and_then(http::Uri::host);
-            let own = matches!(there, Some("127.0.0.1" | "[::1]" | "localhost"));
-            let scheme = parsed.as_ref().and_then(http::Uri::scheme_str);
-            let safe = scheme == Some("https") || (scheme == Some("http") && own);
-            let without_user =
-                parsed.as_ref().and_then(http::Uri::authority).is_some_and(|to| !to.as_str().contains('@'));
-            if !plain(url) || there.is_none() || !safe || !without_user || url.contains(['?', '#']) {
-                wrong(
-                    "url",
-                    "https://…, uden konto, spørgsmål og mærke; http:// kun på denne maskine",
-                    "https://…, without account, query and fragment; http:// on this machine alone",
-                );
+            if !plain(url) || !server(url) {
+                wrong("url", URL.0, URL.1);
             }
             if user.as_deref().is_some_and(|user| !plain(user) || user.contains(':')) {
                 wrong("user", "Et brugernavn", "A user's name");
             }
         }
+        Address::S3 { url, bucket, region, access_key, path } => {
+            if !plain(url) || !server(url) {
+                wrong("url", URL.0, URL.1);
+            }
+            let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            let name = bucket.len() >= 3
+                && bucket.len() <= 63
+                && bucket.starts_with(letters)
+                && bucket.ends_with(letters)
+                && bucket.chars().all(|c| letters(c) || ".-".contains(c))
+                && !bucket.contains("..");
+            if !name {
+                wrong(
+                    "bucket",
+                    "3 til 63 tegn af a-z, 0-9, punktum og bindestreg",
+                    "3 to 63 of a-z, 0-9, dots and hyphens",
+                );
+            }
+            let word = |text: &str| plain(text) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+            if !word(region) {
+                wrong("region", "Et navn som eu-north-1", "A name such as eu-north-1");
+            }
+            if !word(access_key) {
+                wrong("access_key", "Kontoens adgangsnøgle", "The account's access key");
+            }
+            let key = |path: &str| {
+                folder(path)
+                    && !path.starts_with('/')
+                    && path.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
+                    && !path.split('/').any(|part| part.is_empty() || part == ".")
+            };
+            if path.as_deref().is_some_and(|path| !key(path)) {
+                wrong("path", "En mappe som backups/node1", "A folder such as backups/node1");
+            }
+        }
     }
     fine.then_some(address)
+}
+
+/// What is said of a server's address that is none.
+const URL: (&str, &str) = (
+    "https://…, uden konto, spørgsmål og mærke; http:// kun på denne maskine",
+    "https://…, without account, query and fragment; http:// on this machine alone",
+);
+
+/// Whether it is the address of a server that a secret may be told.
+fn server(url: &str) -> bool {
+    let Ok(parsed) = url.parse::<http::Uri>() else { return false };
+    let own = matches!(parsed.host(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    let safe = parsed.scheme_str() == Some("https") || (parsed.scheme_str() == Some("http") && own);
+    let without_user = parsed.authority().is_some_and(|to| !to.as_str().contains('@'));
+    parsed.host().is_some() && safe && without_user && !url.contains(['?', '#'])
 }
 
 /// A path of another machine, or of this one.
@@ -318,7 +361,23 @@ mod tests {
             address(form, &mut |pointer: &str, _, _| wrong.push(pointer.to_owned()));
             wrong
         };
+        let s3 = |field: &str, value: Value| {
+            let mut form =
+                json!({ "kind": "s3", "url": "https://s3.backup.example", "bucket": "backups", "access_key": "NODE1" });
+            form[field] = value;
+            form
+        };
         for (form, expected) in [
+            (s3("region", json!("eu-north-1")), ""),
+            (s3("path", json!("all/node1")), ""),
+            (s3("url", json!("http://127.0.0.1:8000")), ""),
+            (s3("url", json!("http://s3.backup.example")), "/address/url"),
+            (s3("bucket", json!("Backups")), "/address/bucket"),
+            (s3("bucket", json!("../b")), "/address/bucket"),
+            (s3("region", json!("a b")), "/address/region"),
+            (s3("access_key", json!("")), "/address/access_key"),
+            (s3("path", json!("../other")), "/address/path"),
+            (s3("path", json!("/top")), "/address/path"),
             (json!({ "kind": "folder", "path": "/srv/backups" }), ""),
             (json!({ "kind": "folder", "path": "srv" }), "/address/path"),
             (json!({ "kind": "folder", "path": "/" }), "/address/path"),

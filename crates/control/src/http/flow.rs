@@ -81,10 +81,39 @@ pub(crate) async fn dump(
     let expected = stream::expected(&app, &mut tx, &row, &asking.part, format).await?;
     let verb = Verb::Dump { part: asking.part.clone(), format: format.word.to_owned() };
     let stream = Stream::ordered(&app, &caller, tx, &row, verb, expected).await?;
-    let name = file_name(&row, &asking.part, format);
+    Ok(answered(stream, &file_name(&row, &asking.part, format.ending), format.media, expected))
+}
+
+/// The whole solution as a package for leaving.
+pub(crate) async fn package(
+    State(app): State<App>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<Response, Fault> {
+    let (mut tx, row) = solution::open(&app, &caller, &text, &IfMatch::default()).await?;
+    order::refuse_gone(&row)?;
+    if app.kind(&row.kind).is_none_or(|kind| !kind.packs()) {
+        return Err(Refusal::new(
+            "not-packed",
+            409,
+            Text::new("Den slags pakkes ikke endnu", "This kind is not packed yet"),
+            Text::new(
+                "Dens backupper kan hentes som filer, eller åbnes med restic og den nøgle, udbyderen giver ud.",
+                "Its backups can be got as files, or opened with restic and the key that the provider hands out.",
+            ),
+        )
+        .into());
+    }
+    let expected = store::order::packed(tx.conn(), row.id).await?;
+    let stream = Stream::ordered(&app, &caller, tx, &row, Verb::Package, expected).await?;
+    Ok(answered(stream, &file_name(&row, "package", "tar"), "application/x-tar", expected))
+}
+
+/// A stream as a file to be kept.
+fn answered(stream: Stream, name: &str, media: &'static str, expected: Option<u64>) -> Response {
     let mut response = Body::from_stream(ReceiverStream::new(stream.bytes)).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(expected) = expected {
         headers.insert(EXPECTED, HeaderValue::from(expected));
@@ -92,7 +121,7 @@ pub(crate) async fn dump(
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    Ok(response)
+    response
 }
 
 /// What a node hands out for an order.
@@ -164,9 +193,9 @@ impl Stream {
 }
 
 /// What it is, of what, and when: `shop-app-20260131T1500Z.sql.gz`.
-fn file_name(row: &SolutionRow, part: &str, format: StreamFormat) -> String {
+fn file_name(row: &SolutionRow, part: &str, ending: &str) -> String {
     let at = Timestamp::now().strftime("%Y%m%dT%H%MZ");
-    format!("{}-{part}-{at}.{}", row.name, format.ending)
+    format!("{}-{part}-{at}.{ending}", row.name)
 }
 
 /// Everything that comes, and then whether it was all.

@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::backup::target;
+use crate::backup::{round, target};
 use crate::caller::Caller;
 use crate::fault::Fault;
 use crate::form::Form;
@@ -32,4 +32,12 @@ pub(crate) async fn change(
 
 pub(crate) async fn retire(State(app): State<App>, caller: Caller, Path(text): Path<String>) -> Result<Answer, Fault> {
     target::retire(&app, &caller, &text).await
+}
+
+pub(crate) async fn round(
+    State(app): State<App>,
+    Path(text): Path<String>,
+    Form(form): Form<api::TargetRound>,
+) -> Result<Answer, Fault> {
+    round::round(&app, &text, form).await
 }

@@ -71,6 +71,8 @@ fn solutions() -> Vec<Route> {
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
         get("/v1/solutions/{solution}/dump", both(Can::SolutionChange), "Get a part of the solution, such as a database, as one stream", flow::dump)
             .asks(&["part", "format"]),
+        get("/v1/solutions/{solution}/package", both(Can::SolutionChange), "Get the whole solution as a package for leaving: a tar with the commands that bring it back on a plain Debian", flow::package)
+            .gives_bytes(),
         post("/v1/solutions/{solution}/load", both(Can::SolutionChange), "Upload a file and take it in as a part of the solution; a snapshot is taken first", flow::load)
             .takes_bytes().gives::<Order>().asks(&["part", "format"]).status(202),
         post("/v1/solutions/{solution}/credentials/{credential}", both(Can::SolutionChange), "Make a new password, shown once, or set the one that is sent", solutions::credential)
@@ -108,7 +110,7 @@ fn solutions() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn saved() -> Vec<Route> {
-    use api::{Backup, BackupChanges, BackupFolder, BackupPlan, BackupPlanChange, BackupRestore, BackupRestoring, BackupVersion, Proof, SolutionProof, Target, TargetChange, TargetCreate};
+    use api::{Backup, BackupChanges, BackupFolder, BackupPlan, BackupPlanChange, BackupRestore, BackupRestoring, BackupVersion, Proof, SolutionProof, Target, TargetChange, TargetCreate, TargetRound, TargetWord};
     vec![
         get("/v1/solutions/{solution}/backup-plan", both(Can::Read), "When a solution is backed up, and how its backups stand", backups::plan_show)
             .gives::<BackupPlan>().data_out(),
@@ -135,6 +137,8 @@ fn saved() -> Vec<Route> {
             .takes::<TargetChange>().gives::<Target>().dangerous(),
         post("/v1/targets/{target}/retire", staff(Can::NodeOperate), "Take a target out of use: what lies there is read still", targets::retire)
             .gives::<Target>().dangerous(),
+        post("/v1/targets/{target}/rounds", staff(Can::TargetKeep), "Tell what went at a target, and hear what must stay: for its own side", targets::round)
+            .takes::<TargetRound>().gives::<TargetWord>(),
     ]
 }
 

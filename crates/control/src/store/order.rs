@@ -93,6 +93,13 @@ pub(crate) async fn dumped(
     one(json(sql).bind(solution.0).bind(part.to_owned()).bind(format.to_owned()), conn).await
 }
 
+/// How many bytes the solution's package was when it was last made.
+pub(crate) async fn packed(conn: &mut PgConnection, solution: SolutionId) -> Result<Option<u64>, sqlx::Error> {
+    let sql = "select to_jsonb(bytes) from verb_order where solution = $1 and verb = 'package' and state = 'done' and bytes is not null
+               order by id desc limit 1";
+    one(json(sql).bind(solution.0), conn).await
+}
+
 /// Writes down how far the stream of an order is.
 pub(crate) async fn flow(
     system: &PgPool,

@@ -1,12 +1,14 @@
 //! Targets in the database: where backups lie. Customers see a name and a kind; staff see how they are reached.
 
+use super::node::Unlock;
 use super::{all, json, one};
 use husorden_base::TargetId;
+use husorden_wire::api;
 use husorden_wire::node::Address;
 use jiff::Timestamp;
 use serde::Deserialize;
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// A target, with what lies there.
@@ -127,4 +129,44 @@ pub(crate) async fn planned(conn: &mut PgConnection, id: TargetId) -> Result<i64
     .bind(id.0)
     .fetch_one(conn)
     .await
+}
+
+/// What came of a round of a target's own side.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Noted {
+    pub(crate) proven: Option<String>,
+    pub(crate) sealed: bool,
+}
+
+/// Notes what a target's own side says of a repository; none where there is no such solution.
+pub(crate) async fn round(
+    system: &PgPool,
+    target: TargetId,
+    number: i32,
+    said: &api::TargetRound,
+) -> Result<Option<Noted>, sqlx::Error> {
+    let said = serde_json::json!({ "gone": said.gone, "missing": said.missing, "waiting": said.waiting });
+    let noted: Option<Json<Noted>> = sqlx::query_scalar("select target_round($1, $2, $3)")
+        .bind(target.0)
+        .bind(number)
+        .bind(Json(said))
+        .fetch_one(system)
+        .await?;
+    Ok(noted.map(|noted| noted.0))
+}
+
+/// Whether a target's own side may have what opens a repository. Written down before it has it.
+pub(crate) async fn unlock(
+    system: &PgPool,
+    target: TargetId,
+    number: i32,
+    recipient: &str,
+) -> Result<Option<Unlock>, sqlx::Error> {
+    let found: Option<Json<Unlock>> = sqlx::query_scalar("select target_unlock($1, $2, $3)")
+        .bind(target.0)
+        .bind(number)
+        .bind(recipient)
+        .fetch_one(system)
+        .await?;
+    Ok(found.map(|unlock| unlock.0))
 }

@@ -424,5 +424,18 @@ async fn a_backup_becomes_a_solution_beside_the_one_it_was_made_of() {
     assert_eq!(origin.repository.folder, first.number.get().to_string(), "the other's repository");
     // Its own backups are its own.
     assert_eq!(house.get("/v1/solutions/beside/backups").await["items"], json!([]));
+
+    // What was deleted is had from its backups too, and from nothing else of it; in its last hour no more, for then its key goes.
+    house.call("DELETE", "/v1/solutions/shop", Value::Null).await.is(200);
+    let deleted = first.solution.to_string();
+    let again = async |from: Value| {
+        let form = json!({ "kind": "tiny", "name": "again", "from": from, "spec": { "names": ["again.example"] } });
+        house.call("POST", "/v1/solutions", form).await
+    };
+    again(json!({ "solution": deleted })).await.refused(409, "is-deleted");
+    house.sql("update solution set retain_until = now() + interval '59 minutes' where name = 'shop'").await;
+    again(json!({ "solution": deleted, "backup": id })).await.refused(409, "is-deleted");
+    house.sql("update solution set retain_until = now() + interval '2 hours' where name = 'shop'").await;
+    again(json!({ "solution": deleted, "backup": id })).await.is(201);
     house.running.stop().await;
 }

@@ -39,6 +39,7 @@ mod schema;
 mod seen;
 mod sessions;
 mod tamper;
+mod target_side;
 mod tenancy;
 mod tiny;
 mod vault;

@@ -7,7 +7,7 @@ use husorden_base::Text;
 use husorden_wire::node::{Level, Opened, Outcome, ProofStep, Proven, Verb, VerbState};
 use serde_json::{Value, json};
 
-fn proven(passed: bool) -> VerbState {
+pub fn proven(passed: bool) -> VerbState {
     let step = |what: &str, failed: Option<Text>| ProofStep { what: Text::new(what, what), failed, took_ms: 5 };
     let why = (!passed).then(|| Text::new("Tabellen orders mangler", "The table orders is missing"));
     let proven = Proven {

@@ -32,6 +32,7 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("PUT", "/v1/solutions/{solution}/backup-plan") => json!({ "hour": 3 }),
         ("POST", "/v1/solutions/{solution}/backups/{backup}/restore") => json!({ "only": "everything" }),
         ("POST", "/v1/targets") => json!({ "name": "fresh", "address": { "kind": "folder", "path": "/srv/fresh" } }),
+        ("POST", "/v1/targets/{target}/rounds") => json!({ "folder": "1" }),
         ("PATCH", "/v1/targets/{target}") => json!({ "bytes_per_second": 1_000_000 }),
         ("POST", "/v1/accounts") => json!({ "name": "third" }),
         ("POST", "/v1/tokens") => json!({ "label": "x" }),

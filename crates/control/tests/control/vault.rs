@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// A vault that answers in this process.
-fn running(folder: &Path) -> PathBuf {
+pub fn running(folder: &Path) -> PathBuf {
     let socket = folder.join("vault.sock");
     let store = husorden_vault::Store::open(&folder.join("vault"), 35).expect("a vault");
     let listener = husorden_vault::serve::bind(&socket).expect("it listens");

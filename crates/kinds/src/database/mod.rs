@@ -31,6 +31,7 @@ mod flow;
 mod mariadb;
 mod names;
 mod opening;
+mod package;
 mod parameters;
 mod people;
 mod plan;
@@ -145,6 +146,14 @@ impl Kind for Database {
 
     fn dump(&self, order: &Order, marks: &BTreeMap<String, String>, part: &str, format: &str) -> Option<Task> {
         flow::task(order, marks, part, format, flow::Way::Out)
+    }
+
+    fn packs(&self) -> bool {
+        true
+    }
+
+    fn package(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<Task> {
+        package::task(order, marks)
     }
 
     fn load(&self, order: &Order, marks: &BTreeMap<String, String>, part: &str, format: &str) -> Option<Task> {

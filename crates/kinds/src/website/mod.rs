@@ -29,6 +29,7 @@ mod attached;
 mod card;
 mod engine;
 mod opening;
+mod package;
 mod plan;
 mod reached;
 mod run;
@@ -119,6 +120,14 @@ impl Kind for Website {
 
     fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Opening> {
         opening::opening(order, marks)
+    }
+
+    fn packs(&self) -> bool {
+        true
+    }
+
+    fn package(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<Task> {
+        package::task(order, marks)
     }
 
     fn probe(&self, spec: &Value) -> Option<Probe> {

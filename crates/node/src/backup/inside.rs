@@ -8,7 +8,7 @@ use super::job::{
 };
 use super::replace::replace;
 use husorden_backup::read::Want;
-use husorden_backup::target::{Local, Pace, Patience, Rest, Sftp, Steady, Target};
+use husorden_backup::target::{Local, Pace, Patience, Rest, S3, S3Account, Sftp, Steady, Target};
 use husorden_backup::{
     Checked, Fault, Former, Id, Key, Moment, NodeType, Options, Progress, Repository, Share, Source,
 };
@@ -154,6 +154,20 @@ fn target(job: &Job, until: Instant, stop: &Arc<AtomicBool>) -> Result<Box<dyn T
             let rest =
                 rest.map_err(|source| Fault::Files { doing: "opening the way to the target".to_owned(), source })?;
             Box::new(Steady::new(rest, patience, stop))
+        }
+        Way::S3 { url, bucket, region, access_key, folder } => {
+            let secret = job.account.clone().ok_or_else(|| Fault::Refused {
+                doing: "opening the bucket".to_owned(),
+                why: "the target has no secret key for its account; give it one".to_owned(),
+            })?;
+            let account = S3Account {
+                url: url.clone(),
+                bucket: bucket.clone(),
+                region: region.clone(),
+                access_key: access_key.clone(),
+                secret,
+            };
+            Box::new(Steady::new(S3::behind(WAY, &account, folder, pace)?, patience, stop))
         }
     };
     Ok(target)

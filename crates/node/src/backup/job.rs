@@ -72,6 +72,19 @@ pub(crate) enum Way {
         /// Name of the account.
         user: Option<String>,
     },
+    /// A connection to the server for each connection to the way.
+    S3 {
+        /// The server's address.
+        url: String,
+        /// The bucket.
+        bucket: String,
+        /// The region that requests are signed for.
+        region: String,
+        /// The account's access key.
+        access_key: String,
+        /// The repository's folder in the bucket.
+        folder: String,
+    },
 }
 
 /// What a child is to do.

@@ -2,7 +2,7 @@
 //! elsewhere the child has a socket: each connection to it is one session with the target, which the node has begun.
 //!
 //! For SFTP that is OpenSSH's own client, without privileges and outside the sandbox, with the account's key in memory: so the sandbox has neither a
-//! network nor the key, and what comes from the target is read in the sandbox. For REST the node passes bytes on to the one address, unread.
+//! network nor the key, and what comes from the target is read in the sandbox. For REST and S3 the node passes bytes on to the one address, unread.
 
 use super::fault::refusal;
 use super::job::{FaultOf, TARGET, WAY, Way as Inside};
@@ -83,6 +83,22 @@ pub(super) fn open(
             let begin = Box::new(move |near: UnixStream| relay(near, &addresses));
             Ok(Way::Door(Door::open(node, number, begin).map_err(failed)?, Inside::Rest { url, user: user.clone() }))
         }
+        Address::S3 { url, bucket, region, access_key, path } => {
+            let addresses = addresses(url)?;
+            let folder = path.as_deref().map_or_else(
+                || repository.folder.clone(),
+                |path| format!("{}/{}", path.trim_matches('/'), repository.folder),
+            );
+            let inside = Inside::S3 {
+                url: url.clone(),
+                bucket: bucket.clone(),
+                region: region.clone(),
+                access_key: access_key.clone(),
+                folder,
+            };
+            let begin = Box::new(move |near: UnixStream| relay(near, &addresses));
+            Ok(Way::Door(Door::open(node, number, begin).map_err(failed)?, inside))
+        }
     }
 }
 
@@ -127,10 +143,10 @@ impl Way {
         }
     }
 
-    /// What of the target's account the child is given: it logs in to a REST server itself, and has nothing to do with an SSH key.
+    /// What of the target's account the child is given: it logs in to a REST server and signs for an S3 server itself, and has nothing to do with an SSH key.
     pub(super) fn account(&self, secrets: &Secrets) -> Option<Secret> {
         match self {
-            Self::Door(_, Inside::Rest { .. }) => secrets.target.clone(),
+            Self::Door(_, Inside::Rest { .. } | Inside::S3 { .. }) => secrets.target.clone(),
             Self::Folder(_) | Self::Door(..) => None,
         }
     }
@@ -287,7 +303,7 @@ impl Account<'_> {
     }
 }
 
-/// Where a REST server is: without TLS on this machine alone.
+/// Where a REST or S3 server is: without TLS on this machine alone.
 fn addresses(url: &str) -> Result<Vec<SocketAddr>, Refusal> {
     let wrong = |why: &str| refusal(FaultOf::Refused, &format!("the target's address {url:?}: {why}"));
     let (rest, port, tls) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {

@@ -15,7 +15,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 /// How a target is reached, as the API says it.
-const KINDS: [&str; 3] = ["sftp", "rest", "folder"];
+const KINDS: [&str; 4] = ["sftp", "s3", "rest", "folder"];
 
 fn kind_name(ask: &Ask, kind: &str) -> (Icon, &'static str, &'static str) {
     let l = ask.l;
@@ -34,6 +34,14 @@ fn kind_name(ask: &Ask, kind: &str) -> (Icon, &'static str, &'static str) {
             l.t(
                 "En server med restics protokol, sat til kun at lægge til.",
                 "A server of restic's protocol, set to append only.",
+            ),
+        ),
+        "s3" => (
+            Icon::Box,
+            "S3",
+            l.t(
+                "En bucket, hvis regler kun lader kontoen lægge til og læse.",
+                "A bucket whose policy lets the account only add and read.",
             ),
         ),
         _ => (
@@ -55,6 +63,10 @@ fn where_is(address: &Address) -> (&'static str, String) {
         Address::Sftp { host, port, user, path, .. } => ("sftp", format!("{user}@{host}:{path} ({port})")),
         Address::Rest { url, user } => {
             ("rest", user.as_ref().map_or_else(|| url.clone(), |user| format!("{url} ({user})")))
+        }
+        Address::S3 { url, bucket, access_key, path, .. } => {
+            let folder = path.as_ref().map(|path| format!("/{path}")).unwrap_or_default();
+            ("s3", format!("{}/{bucket}{folder} ({access_key})", url.trim_end_matches('/')))
         }
     }
 }
@@ -216,6 +228,13 @@ fn address(ask: &Ask, kind: &str, typed: &Form, wrong: &Wrong) -> Markup {
                 (field("/address/url", l.t("Adresse", "Address"), l.t("Begynder med https://.", "Begins with https://."), true))
                 (field("/address/user", l.t("Konto", "Account"), "", false))
             },
+            "s3" => {
+                (field("/address/url", l.t("Serverens adresse", "The server's address"), l.t("Begynder med https://, uden bucketens navn.", "Begins with https://, without the bucket's name."), true))
+                (field("/address/bucket", "Bucket", l.t("Med versioner slået til, og regler uden s3:DeleteObject for kontoen.", "With versioning on, and a policy without s3:DeleteObject for the account."), true))
+                (field("/address/region", "Region", l.t("Som eu-north-1. Tomt hvor serveren ingen har.", "Such as eu-north-1. Empty where the server has none."), false))
+                (field("/address/access_key", l.t("Kontoens adgangsnøgle", "The account's access key"), l.t("Den er et navn; den hemmelige nøgle skrives nedenfor.", "It is a name; the secret key is written below."), true))
+                (field("/address/path", l.t("Mappe", "Folder"), l.t("I bucketen. Tomt: øverst.", "In the bucket. Empty: at its top."), false))
+            },
             _ => { (field("/address/path", l.t("Mappe", "Folder"), l.t("En absolut sti på nodens maskine.", "An absolute path on the node's machine."), true)) },
         }
     }
@@ -247,6 +266,9 @@ fn secret(ask: &Ask, kind: &str, held: bool, wrong: &Wrong) -> Markup {
             },
             "rest" => {
                 (Field { name: "/secret", label: l.t("Kontoens adgangskode", "The account's password"), help: &format!("{}{stays}", l.t("Den lægges i boksen og vises aldrig igen.", "It goes to the vault, and is never shown again.")), kind: "password", autocomplete: "off", optional: true, ..Field::default() }.show(ask, wrong))
+            },
+            "s3" => {
+                (Field { name: "/secret", label: l.t("Kontoens hemmelige nøgle", "The account's secret key"), help: &format!("{}{stays}", l.t("Den lægges i boksen og vises aldrig igen.", "It goes to the vault, and is never shown again.")), kind: "password", autocomplete: "off", optional: held, required: !held, ..Field::default() }.show(ask, wrong))
             },
             _ => {},
         }

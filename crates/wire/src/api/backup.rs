@@ -23,7 +23,7 @@ pub struct Target {
     pub id: String,
     /// Its name, unique on the installation.
     pub name: String,
-    /// How it is reached: `kind` is `folder`, `sftp` or `rest`, with the fields that belong to it.
+    /// How it is reached: `kind` is `folder`, `sftp`, `rest` or `s3`, with the fields that belong to it.
     #[schema(value_type = Object)]
     pub address: Address,
     /// Bytes a second at most, both ways; none for as fast as it goes.
@@ -64,7 +64,7 @@ pub struct TargetCreate {
     /// Bytes a second at most, from 65,536; left out for as fast as it goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_second: Option<u64>,
-    /// What it is opened with: for `sftp` a private key of OpenSSH, for `rest` the account's password. It goes to the vault.
+    /// What it is opened with: for `sftp` a private key of OpenSSH, for `rest` the account's password, for `s3` its secret key. It goes to the vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub secret: Option<Secret>,

@@ -41,6 +41,8 @@ pub enum Capability {
     CaseDecide,
     /// Run nodes.
     NodeOperate,
+    /// Speak for a backup target's own side: tell what went there, and have what opens a repository while it is tidied.
+    TargetKeep,
     /// Set plans and prices, and see all that is paid.
     MoneyHandle,
     /// Search and export all evidence.
@@ -53,7 +55,7 @@ use Capability as C;
 
 impl Capability {
     /// Every one, in the order of the enum.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         C::Own,
         C::Read,
         C::SolutionCreate,
@@ -69,6 +71,7 @@ impl Capability {
         C::CaseHandle,
         C::CaseDecide,
         C::NodeOperate,
+        C::TargetKeep,
         C::MoneyHandle,
         C::EvidenceAudit,
         C::StaffManage,
@@ -93,6 +96,7 @@ impl Capability {
             C::CaseHandle => "case-handle",
             C::CaseDecide => "case-decide",
             C::NodeOperate => "node-operate",
+            C::TargetKeep => "target-keep",
             C::MoneyHandle => "money-handle",
             C::EvidenceAudit => "evidence-audit",
             C::StaffManage => "staff-manage",
@@ -118,6 +122,7 @@ impl Capability {
             C::CaseHandle => ("behandle sager", "handle cases"),
             C::CaseDecide => ("afgøre sager", "decide cases"),
             C::NodeOperate => ("drive servere", "operate nodes"),
+            C::TargetKeep => ("tale for et backupmål", "speak for a backup target"),
             C::MoneyHandle => ("styre priser og regnskab", "handle prices and ledgers"),
             C::EvidenceAudit => ("gennemgå hele bevisloggen", "audit all evidence"),
             C::StaffManage => ("styre personale", "manage staff"),
@@ -135,6 +140,7 @@ impl Capability {
                 | C::CaseHandle
                 | C::CaseDecide
                 | C::NodeOperate
+                | C::TargetKeep
                 | C::MoneyHandle
                 | C::EvidenceAudit
                 | C::StaffManage
@@ -160,6 +166,7 @@ impl Capability {
             C::CaseHandle => &[C::CaseHandle],
             C::CaseDecide => &[C::CaseDecide],
             C::NodeOperate => &[C::NodeOperate],
+            C::TargetKeep => &[C::TargetKeep],
             C::EvidenceAudit => &[C::EvidenceAudit],
             C::StaffManage => &[C::StaffManage],
         }
@@ -401,7 +408,7 @@ impl StaffRole {
         match self {
             Self::Support => LOOKS.with(C::AccountAdminister),
             Self::Abuse => LOOKS.with(C::CaseHandle).with(C::CaseDecide),
-            Self::Operations => LOOKS.with(C::NodeOperate).with(C::StaffManage),
+            Self::Operations => LOOKS.with(C::NodeOperate).with(C::TargetKeep).with(C::StaffManage),
             Self::Finance => LOOKS.with(C::MoneyHandle),
             Self::Auditor => LOOKS.with(C::EvidenceAudit),
         }
@@ -492,7 +499,7 @@ mod tests {
             [
                 "support: own, staff-read, account-administer",
                 "abuse: own, staff-read, case-handle, case-decide",
-                "operations: own, staff-read, node-operate, staff-manage",
+                "operations: own, staff-read, node-operate, target-keep, staff-manage",
                 "finance: own, staff-read, money-handle",
                 "auditor: own, staff-read, evidence-audit",
             ]

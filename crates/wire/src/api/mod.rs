@@ -14,6 +14,7 @@ mod proposal;
 mod rescue;
 mod rules;
 mod signed;
+mod target_round;
 mod update;
 
 pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
@@ -30,6 +31,7 @@ pub use proposal::*;
 pub use rescue::*;
 pub use rules::*;
 pub use signed::Signed;
+pub use target_round::*;
 pub use update::*;
 
 use husorden_base::{Language, Text};

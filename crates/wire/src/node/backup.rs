@@ -53,10 +53,30 @@ pub enum Address {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
     },
+    /// A bucket on an S3 server, with [`Secrets::target`] as the account's secret key.
+    S3 {
+        /// The server's address, `https://…`; `http://` on this machine alone. The bucket's name comes after it.
+        url: String,
+        /// The bucket.
+        bucket: String,
+        /// The region that requests are signed for.
+        #[serde(default = "region")]
+        region: String,
+        /// The account's access key, which is a name.
+        access_key: String,
+        /// Folder in which the repositories lie; none for the bucket's top.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
 }
 
 fn ssh_port() -> u16 {
     22
+}
+
+/// What servers that have no regions take.
+fn region() -> String {
+    "us-east-1".to_owned()
 }
 
 /// Control's answer to [`super::FromNode::Unlock`].

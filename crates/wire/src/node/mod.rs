@@ -203,6 +203,8 @@ pub enum Verb {
         /// The format, as its kind names it.
         format: String,
     },
+    /// Hand the whole solution out as a package for leaving, made in a sandbox as its uid, as with [`Verb::Dump`].
+    Package,
     /// Fetch an uploaded stream from control and take it in as a part of the solution, in a sandbox as its uid; a snapshot is taken
     /// first, and brought back when it fails.
     Load {

@@ -121,6 +121,8 @@ fn what_is_backed_up_comes_back() {
 
     a_table_comes_back(&house, &paper);
     files_come_back(&house, &paper);
+    what_expired_is_told(&house, &paper);
+    a_site_is_taken_along(&house);
     deaths_leave_nothing_half(&house, &paper);
     what_is_erased_opens_with_nothing(&house, &paper);
 }
@@ -216,6 +218,68 @@ fn files_come_back(house: &House, paper: &Path) {
     eventually(house, "blog.demo-sites.test", "/", 200);
     assert_eq!(front("/notes/one.txt"), "as it was");
     assert_eq!(house.get("blog.demo-sites.test", "/evil.php", &[]).expect("curl runs").status, 404, "the hole is gone");
+}
+
+/// A WordPress as a package, put back by the commands on its page beside a MariaDB that knows nothing of the platform.
+fn a_site_is_taken_along(house: &House) {
+    let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let file = folder.path().join("package.tar");
+    let said =
+        house.cli(Who::Account, &["solution", "package", "blog", file.to_str().expect("a path")]).expect("it runs");
+    assert!(said.status.success(), "{}{}", text(&said.stdout), text(&said.stderr));
+    // The one thing that is changed is where sites lie, for the root that it is tried in is read-only.
+    let commands = super::flow::opened(folder.path(), &file).replace("/var/www/", "/srv/x/www/");
+    let ask = "cd /srv/x/www/blog.demo-sites.test\n! grep -q husorden/db.sock wp-config.php\ncat notes/one.txt; echo\n\
+               mariadb --user=site --password=\"$password\" -BN -e \"SELECT option_value FROM wp_options WHERE option_name = 'home'\" site";
+    let script = format!(
+        "set -e\n{}cd /srv/x/solution-*\n{commands}\n{ask}\nkill %1; wait || true\n",
+        super::flow::by_hand_mariadb()
+    );
+    let root = husorden_world::hand::runtime(house, "mariadb-11.8").expect("its runtime");
+    let mut command =
+        husorden_world::hand::command(&root, folder.path(), 65_534, &["timeout", "100", "/bin/bash", "-mc", &script]);
+    let said = command.output().expect("it runs");
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    assert_eq!(
+        text(&said.stdout),
+        "as it was\nhttps://blog.demo-sites.test\n",
+        "{script}\n{}\n{log}",
+        text(&said.stderr)
+    );
+}
+
+/// The target's own side, which has a token for this alone: what it removed is gone in control, and the rest restores.
+fn what_expired_is_told(house: &House, paper: &Path) {
+    let form = json!({ "label": "target", "scope": { "capabilities": ["target-keep"] } });
+    let made = house.api(Who::Staff, "POST", "/v1/tokens", Some(&form)).expect("the API answers");
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    let at = |name: &str| house.home().join(name).display().to_string();
+    std::fs::write(at("target-token"), made.body["token"].as_str().expect("a token")).expect("a file");
+    std::fs::create_dir(at("target-state")).expect("a folder");
+    let (root, state, token) = (at("backups"), at("target-state"), at("target-token"));
+    let side = ["--root", &root, "--state", &state, "--token-file", &token, "--target", "local"];
+    let round = |more: &[&str]| {
+        let said = house.cli(Who::Nobody, &[&["repository", "round"], &side[..], more].concat()).expect("it runs");
+        assert!(said.status.success(), "{}{}", text(&said.stdout), text(&said.stderr));
+        text(&said.stdout)
+    };
+    let restic = Restic::of(house, paper, &get(house, "/v1/solutions/blog"));
+    let before = restic.snapshots();
+    assert!(before >= 2 && before == ready(house, "blog"));
+    let kept = round(&["--expire"]);
+    assert!(!kept.contains("removed") && restic.snapshots() == before, "all are young: {kept}");
+    // Nothing is kept for its age, and one of a day.
+    let strict = ["--expire", "--hours", "0", "--days", "1", "--per-day", "1", "--weeks", "0", "--months", "0"];
+    let gone = round(&strict);
+    assert!(gone.contains("backups removed"), "{gone}");
+    assert!(restic.snapshots() < before && restic.snapshots() >= 1, "{gone}");
+    assert_eq!(restic.snapshots(), ready(house, "blog"), "what is gone there is gone here");
+    assert!(restic.run(&["check", "--read-data"]).status.success());
+    let list = get(house, "/v1/solutions/blog/backups?limit=100");
+    let one = list["items"].as_array().expect("a list").iter().find(|one| one["state"] == "gone").expect("one is gone");
+    let restore = format!("/v1/solutions/blog/backups/{}/restore", one["id"].as_str().expect("an id"));
+    ask(house, "POST", &restore, Some(&json!({ "only": "everything" })), 409);
+    backed_up(house, "blog");
 }
 
 /// Whoever dies in the middle, what is listed is whole, and the next one is written.

@@ -1,7 +1,7 @@
 //! Databases as files, by the command line: got while they serve, loaded with the rights of an owner, brought back when it fails.
 
 use super::SITE;
-use husorden_world::{House, Who, text};
+use husorden_world::{House, Who, hand, text};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -17,6 +17,7 @@ fn a_database_is_got_as_a_file_and_loaded_again() {
         assert_eq!(made.status, 201, "{:?}", made.body);
         house.wait_state(name, "running", SITE).unwrap_or_else(|error| panic!("{error}"));
         there_and_back(&house, name, other);
+        by_the_packages_own_commands(&house, name, engine);
         what_fails_is_brought_back(&house, name);
         what_a_file_may_not_do(&house, name);
     }
@@ -87,6 +88,65 @@ fn there_and_back(house: &House, name: &str, other: &str) {
         assert_eq!(rows(&again), rows(&first), "{format}");
     }
     assert!(cli(house, &["dump", "get", name, "nothing", "-"]).stdout.is_empty());
+}
+
+/// The package for leaving, put on a server of the same version that knows nothing of the platform, by the commands on its page, word for word.
+fn by_the_packages_own_commands(house: &House, name: &str, engine: &str) {
+    let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let file = folder.path().join("package.tar");
+    done(house, &["solution", "package", name, file.to_str().expect("a path")]);
+    let commands = opened(folder.path(), &file);
+    let server = if engine.starts_with("postgresql") {
+        format!(
+            "export PATH=/usr/lib/postgresql/{}/bin:$PATH PGHOST=/srv/x PGUSER=postgres\n\
+             initdb --pgdata=/srv/x/data --username=postgres --auth=trust --no-sync > /srv/x/log\n\
+             postgres -D /srv/x/data -k /srv/x -h '' >> /srv/x/log 2>&1 &\nuntil psql -d postgres -c 'SELECT 1' > /dev/null 2>&1; do sleep 0.1; done\n",
+            engine.rsplit('-').next().expect("a version")
+        )
+    } else {
+        by_hand_mariadb()
+    };
+    let ask = if engine.starts_with("postgresql") {
+        "psql -d app -At -c 'SELECT count(*) FROM notes' -c \"SELECT count(*) FROM pg_roles WHERE rolname IN ('app.owner', 'app.read', 'app.write')\""
+    } else {
+        "mariadb -BN -e 'SELECT count(*) FROM app.notes; SELECT count(*) + 2 FROM information_schema.schemata WHERE schema_name = \"a_b\"'"
+    };
+    let script = format!("set -e\n{server}cd /srv/x/solution-*\n{commands}\n{ask}\nkill %1; wait || true\n");
+    let root = hand::runtime(house, engine).expect("its runtime");
+    let mut command = hand::command(&root, folder.path(), NOBODY, &["timeout", "100", "/bin/bash", "-mc", &script]);
+    let said = command.output().expect("it runs");
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    assert_eq!(text(&said.stdout), "2000\n3\n", "{name}:\n{script}\n{}\n{log}", text(&said.stderr));
+}
+
+/// User of a server by hand: one that every runtime knows.
+const NOBODY: u32 = 65_534;
+
+/// A MariaDB that is asked by its socket as root, in the background.
+pub(super) fn by_hand_mariadb() -> String {
+    "export HOME=/srv/x\nprintf '[client]\\nsocket=/srv/x/sock\\nuser=root\\n' > /srv/x/.my.cnf\n\
+     mariadb-install-db --no-defaults --datadir=/srv/x/data --skip-test-db --auth-root-authentication-method=normal > /srv/x/log 2>&1\n\
+     mariadbd --no-defaults --datadir=/srv/x/data --socket=/srv/x/sock --pid-file=/srv/x/pid --skip-networking --tmpdir=/tmp >> /srv/x/log 2>&1 &\n\
+     until mariadb -e 'DO 1' > /dev/null 2>&1; do sleep 0.1; done\n"
+        .to_owned()
+}
+
+/// Unpacks a package into a folder that is nobody's, and gives the commands of its page but for those that install packages.
+pub(super) fn opened(folder: &Path, package: &Path) -> String {
+    let mut tar = Command::new("tar");
+    let unpacked = tar.arg("-xf").arg(package).arg("-C").arg(folder).output().expect("tar");
+    assert!(unpacked.status.success() && unpacked.stderr.is_empty(), "{}", text(&unpacked.stderr));
+    let inside = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let mut inside = inside.filter(|path| path.is_dir());
+    let inside = inside.next().expect("one folder");
+    let page = std::fs::read_to_string(inside.join("README.md")).expect("its page");
+    let settings = std::fs::read(inside.join("settings.json")).expect("its settings");
+    serde_json::from_slice::<Value>(&settings).expect("JSON");
+    let owner = format!("{NOBODY}:{NOBODY}");
+    assert!(Command::new("chown").arg("-R").arg(owner).arg(folder).status().expect("chown").success());
+    let commands: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    assert!(commands.iter().any(|line| line.starts_with("sha256sum")), "{page}");
+    commands.into_iter().filter(|line| !line.starts_with("apt-get ")).collect::<Vec<_>>().join("\n")
 }
 
 fn what_fails_is_brought_back(house: &House, name: &str) {

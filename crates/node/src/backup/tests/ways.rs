@@ -1,4 +1,4 @@
-//! Targets elsewhere, in the network that the node of a test has: OpenSSH, and a REST server that appends only.
+//! Targets elsewhere, in the network that the node of a test has: OpenSSH, a REST server that appends only, and an S3 server with a policy.
 
 use super::{Place, copy_of, everything};
 use crate::backup::folders;
@@ -12,6 +12,9 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Child, Command, Stdio};
+
+#[path = "../../../../backup/tests/backup/s3_server.rs"]
+mod s3_server;
 
 const NOBODY: u32 = 65_534;
 /// What the account may ask for, as docs/backups.md tells operators.
@@ -141,5 +144,28 @@ fn a_rest_server_is_reached_from_a_sandbox_without_a_network() {
         assert!(home.path().join("7/config").exists());
         let refused = place.work_at(rest(port), Some(Secret::new("guess")), look(), Vec::new()).expect_err("a guess");
         assert_eq!(refused.code, "backup-target-refused");
+    });
+}
+
+#[test]
+fn a_bucket_is_reached_from_a_sandbox_without_a_network() {
+    on_a_node(|node| {
+        done("ip", &["link", "set", "lo", "up"]);
+        let place = Place::of(node, 7);
+        let home = tempfile::tempdir().expect("a folder");
+        let server = s3_server::serve(home.path());
+        let bucket = |path: Option<&str>| Address::S3 {
+            url: format!("http://127.0.0.1:{}", server.port),
+            bucket: s3_server::BUCKET.to_owned(),
+            region: s3_server::REGION.to_owned(),
+            access_key: s3_server::NODE.to_owned(),
+            path: path.map(str::to_owned),
+        };
+        there_and_back(&place, &bucket(Some("node1")), &Secret::new(s3_server::SECRET));
+        assert!(home.path().join(s3_server::BUCKET).join("node1/7/config").exists());
+        let guess = place.work_at(bucket(None), Some(Secret::new("guess")), look(), Vec::new()).expect_err("a guess");
+        assert_eq!(guess.code, "backup-target-refused");
+        let none = place.work_at(bucket(None), None, look(), Vec::new()).expect_err("no secret");
+        assert_eq!(none.code, "backup-target-refused");
     });
 }

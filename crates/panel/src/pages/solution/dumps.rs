@@ -250,3 +250,43 @@ pub(super) async fn get(ask: &Ask) -> Result<Reply, Refusal> {
     let at = format!("/v1/solutions/{}/dump?part={part}&format={format}", segment(&one.id));
     Ok(Reply::raw(ask.api.file(&at).await?))
 }
+
+/// The package for leaving, as it comes.
+pub(super) async fn package(ask: &Ask) -> Result<Reply, Refusal> {
+    let one = read(ask).await?;
+    Ok(Reply::raw(ask.api.file(&format!("/v1/solutions/{}/package", segment(&one.id))).await?))
+}
+
+/// Where the package for leaving is had, and how far one is that is being made.
+pub(super) fn leaving(ask: &Ask, one: &api::Solution, orders: &[api::Order]) -> Markup {
+    let l = ask.l;
+    let may = may_change(ask) && one.aim == "run";
+    html! {
+        @if kind(ask, one).is_ok_and(Kind::packs) {
+            section class="card" id="package" {
+                div class="title" {
+                    h2 { (l.t("Tag den med", "Take it along")) }
+                    p { (l.t(
+                        "Alt i én pakke: data, indstillinger og de kommandoer, der lægger det på en almindelig Debian, uden os.",
+                        "Everything in one package: data, settings, and the commands that put it on a plain Debian, without us.",
+                    )) }
+                }
+                div class="body" {
+                    @if may {
+                        div class="row" {
+                            a class="button small" href={ (path(one)) "/package" } { (Icon::Download.show()) (l.t("Hent pakken", "Get the package")) }
+                        }
+                        div id="packing" data-live aria-live="polite" class="stack tight" {
+                            @for order in orders.iter().filter(|order| order.verb == "package" && !ended(order)) { (far(ask, order)) }
+                        }
+                    } @else {
+                        p class="soft small" { (l.t(
+                            "Den hentes, mens løsningen kører, af hvem der må ændre den.",
+                            "It is got while the solution runs, by whoever may change it.",
+                        )) }
+                    }
+                }
+            }
+        }
+    }
+}

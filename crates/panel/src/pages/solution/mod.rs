@@ -56,6 +56,7 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/access/open", Session, access::open),
         post("/solutions/{solution}/access/close", Session, access::close),
         get("/solutions/{solution}/dump", Session, dumps::get),
+        get("/solutions/{solution}/package", Session, dumps::package),
         get("/solutions/{solution}/dumps", Session, dumps::show),
         post_file("/solutions/{solution}/dumps", Session, dumps::load),
         get("/solutions/{solution}/attachment", Session, attachment::show),

@@ -103,6 +103,7 @@ fn verb(ask: &Ask, verb: &str) -> String {
         "snapshot-delete" => l.t("Sletter et øjebliksbillede", "Deleting a snapshot"),
         "unpack" => l.t("Pakker ud", "Unpacking"),
         "dump" => l.t("Trækker ud", "Dumping"),
+        "package" => l.t("Pakker", "Packing"),
         "load" => l.t("Læser ind", "Loading"),
         "wake" => l.t("Vækker løsningen", "Waking the solution"),
         "update" => l.t("Opdaterer løsningen", "Updating the solution"),

@@ -12,6 +12,7 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
+use super::dumps;
 use super::shapes::{frame, may_change, path, read};
 use crate::api::{Nothing, segment};
 use crate::ask::{Ask, Reply};
@@ -117,6 +118,7 @@ async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                 }
             }
             (plan::card(ask, &one, &standing, wrong))
+            (dumps::leaving(ask, &one, &orders.items))
         },
     ))
 }
@@ -127,7 +129,7 @@ fn work(ask: &Ask, one: &api::Solution, standing: &api::BackupPlan, orders: &[ap
     let order = |id: &str| orders.iter().find(|order| order.id == id);
     // Orders come oldest first; looking into a backup changes nothing.
     let changing = |order: &&api::Order| {
-        !["backup-read", "back-up", "prove", "dump", "wake", "sleep"].contains(&order.verb.as_str())
+        !["backup-read", "back-up", "prove", "dump", "package", "wake", "sleep"].contains(&order.verb.as_str())
     };
     let newest = orders.iter().rev().find(changing).filter(|order| order.verb == "backup-restore");
     let progress = |percent: Option<u8>| html! { progress max="100" value=[percent] aria-label=(l.t("Så langt er det", "How far it is")) {} };

@@ -1,19 +1,21 @@
-//! `husorden repository`: the target's own side, run there with the target's own account. It needs no other role, and no network.
+//! `husorden repository`: the target's own side, run there with the target's own account. It needs no other role, and by itself no network.
 //!
-//! `watch` is the role that runs always: it notes when each backup was first seen, and compares objects with their names; it has no key.
-//! What needs a repository's key reads it from standard input, as restic's password, and forgets it when it ends.
+//! `watch` is the role that runs always: it notes when each backup was first seen, and compares objects with their names. With an address of control it
+//! tells there what went and hears what must stay. What needs a repository's key by hand reads it from standard input, as restic's password, and
+//! forgets it when it ends.
 
-use anyhow::{Context, Result, bail, ensure};
-use husorden_backup::keeper::{Approval, Keeper, Ledger, Order, Plan, Policy, Seen, Staff, Standing, expire};
-use husorden_backup::target::{Local, Pace, Target};
+mod place;
+mod round;
+
+use anyhow::{Context, Result, bail};
+use husorden_backup::keeper::{Approval, Ledger, Order, OrderRefused, Policy, Purge, Staff, Standing};
 use husorden_backup::{Checked, Id, Repository, Share, check_names};
-use husorden_base::Secret;
-use jiff::Timestamp;
+use husorden_cli::Globals;
 use nix::sys::stat::{Mode, umask};
-use std::io::{Read, stdin};
-use std::path::{Path, PathBuf};
+use place::{Book, BucketArgs, Where, read};
+use round::{Control, ControlArgs};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -21,31 +23,29 @@ use std::{fs, thread};
 const LOOK: Duration = Duration::from_secs(60);
 /// Looks in which everything has been compared with its name once: a day.
 const LOOKS_A_ROUND: u32 = 24 * 60;
-/// Bytes of an order, an approval or a password.
-const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// One repository on this machine.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Where {
-    /// The repository's folder
-    #[arg(long, value_name = "FOLDER")]
-    path: PathBuf,
-    /// The folder of ledgers; no node's account may write there
-    #[arg(long, value_name = "FOLDER")]
-    state: PathBuf,
-}
+/// Looks between two rounds with control: an hour.
+const LOOKS_BETWEEN: u32 = 60;
 
 /// What the target's own side does.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// The role: note when backups came, once a minute, and compare objects with their names, all of them in a day
+    /// The role: note when backups came, once a minute, compare objects with their names, all of them in a day, and with --target a round each hour
     Watch {
-        /// The folder in which each folder is a repository
-        #[arg(long, value_name = "FOLDER")]
-        root: PathBuf,
-        /// The folder of ledgers
-        #[arg(long, value_name = "FOLDER")]
-        state: PathBuf,
+        #[command(flatten)]
+        all: All,
+        #[command(flatten)]
+        control: ControlArgs,
+        #[command(flatten)]
+        policy: PolicyArgs,
+    },
+    /// One round over all repositories: tell control what went, hear what must stay, and with --expire remove what expired
+    Round {
+        #[command(flatten)]
+        all: All,
+        #[command(flatten)]
+        control: ControlArgs,
+        #[command(flatten)]
+        policy: PolicyArgs,
     },
     /// What is kept and why, and what would expire; needs no key
     Plan {
@@ -110,6 +110,27 @@ pub(crate) enum Verb {
     },
 }
 
+/// All repositories of a place.
+#[derive(Debug, clap::Args)]
+pub(crate) struct All {
+    /// The folder in which each folder is a repository; with --s3 the folder in the bucket, or none for its top
+    #[arg(long, value_name = "FOLDER", required_unless_present = "s3")]
+    root: Option<PathBuf>,
+    /// The folder of ledgers; no node's account may write there
+    #[arg(long, value_name = "FOLDER")]
+    state: PathBuf,
+    #[command(flatten)]
+    bucket: BucketArgs,
+}
+
+impl All {
+    fn repositories(&self) -> Result<Vec<Where>> {
+        let root = self.root.clone().unwrap_or_default();
+        let at = |path| Where { path, state: self.state.clone(), bucket: self.bucket.clone() };
+        Ok(self.bucket.repositories(&root)?.into_iter().map(at).collect())
+    }
+}
+
 /// How much is kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
@@ -150,77 +171,53 @@ fn share(text: &str) -> Result<Share, String> {
     }
 }
 
-impl Where {
-    fn ledger(&self) -> Result<PathBuf> {
-        let name = self.path.file_name().context("a repository is a folder with a name")?;
-        Ok(self.state.join(name).with_added_extension("json"))
-    }
-
-    fn target(&self) -> Local {
-        Local::new(&self.path, Arc::new(Pace::free()))
-    }
-
-    fn open(&self) -> Result<Repository> {
-        let mut password = String::new();
-        stdin().take(FILE_BYTES_MAX).read_to_string(&mut password).context("reading the key from standard input")?;
-        let password = Secret::new(password.trim());
-        ensure!(
-            !password.reveal().is_empty(),
-            "the repository's key is expected on standard input, as restic's password"
-        );
-        Ok(Repository::open_with_password(Box::new(self.target()), &password)?)
-    }
-
-    /// Notes what is there, and gives the ledger with the time and what is gone.
-    fn note(&self) -> Result<(Ledger, Timestamp, Vec<Id>)> {
-        let mut ledger = Ledger::load(&self.ledger()?)?;
-        let now = ledger.now(Timestamp::now());
-        let gone = ledger.note(&Keeper::new(&self.path).backups()?, now);
-        ledger.save(&self.ledger()?)?;
-        Ok((ledger, now, gone))
-    }
-
-    fn plan(&self, policy: &PolicyArgs) -> Result<(Ledger, Timestamp, Plan)> {
-        let (ledger, now, gone) = self.note()?;
-        let seen = ledger.received.iter().filter_map(|(id, received)| {
-            let parsed: Id = id.parse().ok()?;
-            (!gone.contains(&parsed)).then(|| Seen { id: parsed, received: *received, held: ledger.held.contains(id) })
-        });
-        let proven = ledger.proven.as_ref().and_then(|id| id.parse().ok());
-        let plan = expire(&seen.collect::<Vec<_>>(), &policy.policy(), now, proven, ledger.sealed);
-        Ok((ledger, now, plan))
-    }
-}
-
 impl Verb {
     #[allow(clippy::print_stdout, reason = "a command prints what it found")]
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(self, globals: &Globals) -> Result<ExitCode> {
         // What is written here is this account's alone.
         umask(Mode::from_bits_truncate(0o077));
         match self {
-            Self::Watch { root, state } => watch(&root, &state),
+            Self::Watch { all, control, policy } => watch(&all, control.open(globals)?.as_ref(), &policy),
+            Self::Round { all, control, policy } => {
+                let control = control
+                    .open(globals)?
+                    .context("a round is one with control: give --target, --api and --token-file")?;
+                let mut whole = true;
+                let mut tell = |name: &str, came: Result<String>| match came {
+                    Ok(said) => println!("{name}: {said}"),
+                    Err(error) => {
+                        whole = false;
+                        println!("{name}: {error:#}");
+                    }
+                };
+                round::all(&all, &control, &policy, &mut tell)?;
+                Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            }
             Self::Plan { at, policy } => {
-                let (ledger, _, plan) = at.plan(&policy)?;
+                let book = at.note()?;
+                let plan = book.plan(&policy);
                 for kept in &plan.keep {
-                    println!("keep   {} {} {:?}", kept.id.short(), received(&ledger, &kept.id), kept.reason);
+                    println!("keep   {} {} {:?}", kept.id.short(), received(&book.ledger, &kept.id), kept.reason);
                 }
                 for id in &plan.expire {
-                    println!("expire {} {}", id.short(), received(&ledger, id));
+                    println!("expire {} {}", id.short(), received(&book.ledger, id));
                 }
                 Ok(ExitCode::SUCCESS)
             }
             Self::Expire { at, policy } => {
                 let repository = at.open()?;
-                let (ledger, now, plan) = at.plan(&policy)?;
-                prune(&at, &repository, ledger, now, &plan.expire)
+                let mut book = at.note()?;
+                let expired = book.plan(&policy).expire;
+                println!("{}", prune(&at, &repository, &mut book, &expired, None)?);
+                Ok(ExitCode::SUCCESS)
             }
             Self::Check { at, names, share } => {
-                let (_, _, gone) = at.note()?;
+                let gone = at.note()?.missing;
                 for id in &gone {
                     println!("ledger: backup {} was there and is gone", id.short());
                 }
                 let checked = if names {
-                    check_names(&at.target(), Share::All)?
+                    check_names(at.side()?.as_ref(), Share::All)?
                 } else {
                     at.open()?.check(share.unwrap_or(Share::All))?
                 };
@@ -230,18 +227,35 @@ impl Verb {
             }
             Self::Purge { at, order, approvals, staff } => {
                 let repository = at.open()?;
-                let (mut ledger, now, _) = at.note()?;
+                let mut book = at.note()?;
                 let text = read(&order)?;
                 let approvals: Vec<Approval> =
                     serde_json::from_slice(&read(&approvals)?).context("reading approvals")?;
                 let staff = Staff::parse(&String::from_utf8(read(&staff)?).context("keys are text")?)
                     .context("a key of staff is 32 bytes in base64, one a line")?;
-                let first_seen = *ledger.orders.entry(Id::of(&text).to_string()).or_insert(now);
-                ledger.save(&at.ledger()?)?;
-                let held = |id: &Id| ledger.held.contains(&id.to_string());
-                let standing = Standing { repository: repository.id(), held: &held, sealed: ledger.sealed };
-                let order = Order::judge(&text, &approvals, &staff, &standing, (first_seen, now))?;
-                prune(&at, &repository, ledger, now, &order.snapshots)
+                let hash = Id::of(&text).to_string();
+                let seen = *book.ledger.orders.entry(hash.clone()).or_insert(book.now);
+                book.save()?;
+                let held = book.ledger.held.clone();
+                let held = |id: &Id| held.contains(&id.to_string());
+                let standing = Standing { repository: repository.id(), held: &held, sealed: book.ledger.is_sealed() };
+                let judged = Order::judge(&text, &approvals, &staff, &standing, (seen, book.now));
+                let signers = Order::signers(&text, &approvals, &staff).into_iter().collect();
+                let of = |reason: String| Purge { order: hash, reason, signers, seen };
+                match judged {
+                    Ok(order) => {
+                        let purge = of(order.reason);
+                        println!("{}", prune(&at, &repository, &mut book, &order.snapshots, Some(&purge))?);
+                        Ok(ExitCode::SUCCESS)
+                    }
+                    Err(refused) => {
+                        if let (OrderRefused::Waits(_), Ok(order)) = (refused, serde_json::from_slice::<Order>(&text)) {
+                            book.ledger.waiting.push(of(order.reason));
+                            book.save()?;
+                        }
+                        Err(refused.into())
+                    }
+                }
             }
             Self::Hold { at, backup } => change(&at, |ledger| match backup {
                 Some(id) => drop(ledger.held.insert(id.to_string())),
@@ -249,8 +263,7 @@ impl Verb {
             }),
             Self::Seal { at, end } => change(&at, |ledger| ledger.sealed = !end),
             Self::Proven { at, backup } => {
-                let (ledger, ..) = at.note()?;
-                if !ledger.received.contains_key(&backup.to_string()) {
+                if !at.note()?.ledger.received.contains_key(&backup.to_string()) {
                     bail!("backup {} is not here", backup.short());
                 }
                 change(&at, |ledger| ledger.proven = Some(backup.to_string()))
@@ -260,23 +273,29 @@ impl Verb {
 }
 
 fn change(at: &Where, what: impl FnOnce(&mut Ledger)) -> Result<ExitCode> {
-    let (mut ledger, ..) = at.note()?;
-    what(&mut ledger);
-    ledger.save(&at.ledger()?)?;
+    let mut book = at.note()?;
+    what(&mut book.ledger);
+    book.save()?;
     Ok(ExitCode::SUCCESS)
 }
 
-#[allow(clippy::print_stdout, reason = "a command prints what it did")]
-fn prune(at: &Where, repository: &Repository, mut ledger: Ledger, now: Timestamp, expired: &[Id]) -> Result<ExitCode> {
-    let pruned = Keeper::new(&at.path).prune(repository, expired, &mut ledger, now);
+/// Removes, and says what was removed.
+fn prune(
+    at: &Where,
+    repository: &Repository,
+    book: &mut Book,
+    expired: &[Id],
+    purge: Option<&Purge>,
+) -> Result<String> {
+    let now = book.now;
+    let pruned = at.keeper()?.prune(repository, expired, purge, &mut book.ledger, now);
     // What was done up to a fault is remembered too.
-    ledger.save(&at.ledger()?)?;
+    book.save()?;
     let pruned = pruned?;
-    println!(
+    Ok(format!(
         "{} backups removed; {} packs with {} bytes removed, {} rewritten, {} wait for their two days; {} leftovers tidied",
         pruned.snapshots, pruned.packs, pruned.bytes, pruned.repacked, pruned.waiting, pruned.leftovers
-    );
-    Ok(ExitCode::SUCCESS)
+    ))
 }
 
 #[allow(clippy::print_stdout, reason = "a command prints what it found")]
@@ -298,23 +317,23 @@ fn received(ledger: &Ledger, id: &Id) -> String {
     ledger.received.get(&id.to_string()).map(ToString::to_string).unwrap_or_default()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
-    Ok(bytes)
-}
-
-/// Looks at every repository once a minute, until an end is asked for. One that can't be read does not keep from the others.
-fn watch(root: &Path, state: &Path) -> Result<ExitCode> {
-    fs::create_dir_all(state).with_context(|| format!("making {}", state.display()))?;
+/// Looks at every repository once a minute, until an end is asked for. One that can't be read does not keep from the others, nor does control that is away.
+fn watch(all: &All, control: Option<&Control>, policy: &PolicyArgs) -> Result<ExitCode> {
+    fs::create_dir_all(&all.state).with_context(|| format!("making {}", all.state.display()))?;
     for turn in (0_u32..).map(|look| look % LOOKS_A_ROUND) {
-        let entries = fs::read_dir(root).with_context(|| format!("listing {}", root.display()))?;
-        for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.join("config").is_file()) {
-            let at = Where { path, state: state.to_owned() };
+        // Each look at a bucket is read and paid for: once an hour, and its objects are compared by `check` alone.
+        let looks = all.bucket.s3.is_none() || turn.is_multiple_of(LOOKS_BETWEEN);
+        for at in if looks { all.repositories()? } else { Vec::new() } {
             if let Err(error) = look(&at, turn) {
                 tracing::error!(repository = %at.path.display(), "{error:#}");
             }
+        }
+        if let Some(control) = control.filter(|_| turn.is_multiple_of(LOOKS_BETWEEN)) {
+            let mut tell = |name: &str, came: Result<String>| match came {
+                Ok(said) => tracing::info!(repository = name, "{said}"),
+                Err(error) => tracing::error!(repository = name, "{error:#}"),
+            };
+            round::all(all, control, policy, &mut tell)?;
         }
         thread::sleep(LOOK);
     }
@@ -322,13 +341,13 @@ fn watch(root: &Path, state: &Path) -> Result<ExitCode> {
 }
 
 fn look(at: &Where, turn: u32) -> Result<()> {
-    for id in at.note()?.2 {
+    for id in at.note()?.missing {
         tracing::error!(repository = %at.path.display(), backup = %id, "a backup was here and is gone");
     }
     // 240 shares in a day's looks, so each has its turn once in six.
-    if turn.is_multiple_of(6) {
+    if at.bucket.s3.is_none() && turn.is_multiple_of(6) {
         let share = Share::Part { turn: u8::try_from(turn / 6).unwrap_or(0), of: 240 };
-        for finding in check_names(&at.target() as &dyn Target, share)?.findings {
+        for finding in check_names(at.side()?.as_ref(), share)?.findings {
             tracing::error!(repository = %at.path.display(), place = %finding.place, "{}", finding.what);
         }
     }
