@@ -41,7 +41,7 @@ pub enum Access {
 
 /// What becomes of what is under way, stated with each measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Fates {
     /// Queued mail.
     pub mail: Fate,
@@ -52,12 +52,8 @@ pub struct Fates {
     /// Consoles and shells.
     pub console: Fate,
     /// What runs, of kinds that can stand still or go on behind a port that is closed; of others it is cut.
-    #[serde(default = "cut", skip_serializing_if = "is_cut")]
+    #[serde(skip_serializing_if = "is_cut")]
     pub work: Fate,
-}
-
-const fn cut() -> Fate {
-    Fate::Cut
 }
 
 fn is_cut(fate: &Fate) -> bool {
@@ -215,6 +211,8 @@ mod tests {
         assert_eq!(hold([&waits, &narrow], solution, account, now).expect("held").work, Fate::Cut);
         let said = serde_json::to_value(Fates::default()).expect("JSON");
         assert!(said.get("work").is_none(), "a node of the version before reads it: {said}");
+        let one: Fates = serde_json::from_str(r#"{"work":"goes"}"#).expect("what is not said is as ever");
+        assert_eq!(one, Fates { work: Fate::Goes, ..Fates::default() });
         let sealing = measure(on_account, Access::None, 50, None);
         assert!(hold([&narrow, &sealing], solution, account, now).expect("held").sealed);
         let lifted = Measure { lifted: Some(now), ..sealing };

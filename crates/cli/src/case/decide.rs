@@ -33,6 +33,9 @@ pub struct Decide {
     /// What the account may still do
     #[arg(long, value_parser = ["full", "decision", "data-out", "none"], default_value = "decision")]
     access: String,
+    /// What becomes of what runs, where its kind can stand still: it is stopped, frozen to go on where it was, or left behind a closed port
+    #[arg(long, value_parser = ["stop", "freeze", "leave"], default_value = "stop")]
+    running: String,
     /// A subscription of the account that ends with it for breach, by id; what is left of its period is forfeited
     #[arg(long, value_name = "SUBSCRIPTION")]
     forfeit: Vec<String>,
@@ -87,6 +90,7 @@ impl Decide {
             "reasons": reasons,
             "scope": held.0,
             "access": self.access,
+            "fates": { "work": match self.running.as_str() { "freeze" => "waits", "leave" => "goes", _ => "cut" } },
         });
         if let (Some(facts), Some(fields)) = (&self.facts, form.as_object_mut()) {
             fields.insert("facts".to_owned(), json!(facts));

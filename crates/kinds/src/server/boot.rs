@@ -24,12 +24,12 @@ pub(super) fn trial() -> Task {
     let mut sandbox = booting(TRIAL_S, Processor::Own, Bytes::mib(128));
     sandbox.argv.extend(disk("/run/image/disk.raw", "read-only=on"));
     sandbox.binds =
-        vec![Bind { from: Place::Image(trial_image()), to: "/run/image".to_owned(), write: false }, virtualisation()];
+        vec![Bind { from: Place::Image(small_image()), to: "/run/image".to_owned(), write: false }, virtualisation()];
     Task { name: TRIAL.to_owned(), sandbox, stdin: String::new(), marks: Vec::new(), limit_s: TRIAL_S + 60 }
 }
 
-/// What is booted for a trial.
-pub(super) fn trial_image() -> RuntimeName {
+/// The smallest system there is: what is booted for a trial, and for a rescue.
+pub(super) fn small_image() -> RuntimeName {
     Image::Tiny.catalogue()
 }
 

@@ -35,24 +35,32 @@ pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     ]
 }
 
+/// What its owner should not forget.
+pub(super) fn findings(spec: &Spec) -> Vec<Finding> {
+    let finding = Finding {
+        name: "rescue",
+        severity: Severity::Notice,
+        title: Text::new("Serveren er startet til redning", "The server is started for a rescue"),
+        advice: Text::new(
+            "Den kører et lille system, vi har, og dens egen disk er /dev/vdb. Slå redning fra i indstillingerne, så starter den fra sin disk.",
+            "It runs a small system of ours, and its own disk is /dev/vdb. Turn rescue off in the settings, and it starts from its disk.",
+        ),
+        until: None,
+    };
+    spec.rescue.then_some(finding).into_iter().collect()
+}
+
 /// That a machine's own virtualisation boots no guest, and what that means for a server.
 pub(super) fn findings_of_machine(virtualisation: &Virtualisation) -> Vec<Finding> {
-    let Virtualisation::Fails { reason } = virtualisation else { return Vec::new() };
+    // Why is for who has the machine; doctor tells them.
+    let Virtualisation::Fails { .. } = virtualisation else { return Vec::new() };
     vec![Finding {
         name: "emulated",
         severity: Severity::Notice,
         title: Text::new("Serveren køres emuleret", "The server runs emulated"),
         advice: Text::new(
-            format!(
-                "Maskinens egen virtualisering starter ingen gæst, og uden den er serverens processor mange gange langsommere: regn med \
-                 minutter, hvor det ellers er sekunder. {}",
-                reason.da
-            ),
-            format!(
-                "The machine's own virtualisation boots no guest, and without it the server's processor is many times slower: reckon with \
-                 minutes where it would be seconds. {}",
-                reason.en
-            ),
+            "Maskinens egen virtualisering starter ingen gæst, og uden den er serverens processor mange gange langsommere: regn med minutter, hvor det ellers er sekunder.",
+            "The machine's own virtualisation boots no guest, and without it the server's processor is many times slower: reckon with minutes where it would be seconds.",
         ),
         until: None,
     }]

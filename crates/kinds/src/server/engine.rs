@@ -37,6 +37,8 @@ pub(super) mod mark {
 /// The program, with nothing that was not asked for.
 pub(super) const QEMU: [&str; 7] =
     ["/usr/bin/qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35"];
+/// Where the small system lies that a rescue starts from.
+const RESCUE: &str = "/run/rescue";
 /// What it denies itself.
 pub(super) const LOCKED: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 pub(super) const GENERATED: &str = "/run/conf";
@@ -112,6 +114,9 @@ pub(super) fn machine(number: Number, spec: &Spec, processor: Processor) -> Serv
     sandbox.argv = argv;
     sandbox.binds.push(folder("log", "/srv/log"));
     sandbox.binds.push(sockets());
+    if spec.rescue {
+        sandbox.binds.push(Bind { from: Place::Image(boot::small_image()), to: RESCUE.to_owned(), write: false });
+    }
     if processor == Processor::Own {
         sandbox.binds.push(boot::virtualisation());
     }
@@ -142,6 +147,12 @@ fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
     if spec.firmware == Firmware::Uefi {
         say("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}"));
         say("-drive", "if=pflash,unit=1,format=raw,file=/srv/vm/vars.fd".to_owned());
+    }
+    // First of the disks and first to be started from, and nobody writes on it: it is everybody's.
+    if spec.rescue {
+        say("-blockdev", format!("driver=file,node-name=rescue-file,filename={RESCUE}/disk.raw,read-only=on"));
+        say("-blockdev", "driver=raw,node-name=rescue,file=rescue-file,read-only=on".to_owned());
+        say("-device", "virtio-blk-pci,id=rescue0,drive=rescue,bootindex=0".to_owned());
     }
     // Buffered: what a guest writes past the page cache would not fit the checksums of the filesystem beneath.
     say(

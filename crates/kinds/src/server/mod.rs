@@ -35,6 +35,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::allow;
 use crate::figure::{Figure, Gauge};
 use crate::{
     CardRow, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
@@ -133,6 +134,11 @@ impl Kind for Server {
 
     fn trial(&self) -> Option<Task> {
         Some(boot::trial())
+    }
+
+    fn findings(&self, spec: &Value) -> Vec<Finding> {
+        let own = stored(spec).map(|spec| card::findings(&spec)).unwrap_or_default();
+        allow::findings(spec).into_iter().chain(own).collect()
     }
 
     fn findings_of_machine(&self, virtualisation: &Virtualisation) -> Vec<Finding> {

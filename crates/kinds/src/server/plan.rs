@@ -154,8 +154,8 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     }
     let images = due.iter().filter(|(task, _)| task.name == engine::DISK).map(|_| spec.image.catalogue());
     let untried = sight.virtualisation == Virtualisation::Untried;
-    let trial = untried.then(boot::trial_image);
-    let mut needed: Vec<RuntimeName> = std::iter::once(engine::runtime()).chain(images).chain(trial).collect();
+    let small = (untried || spec.rescue).then(boot::small_image);
+    let mut needed: Vec<RuntimeName> = std::iter::once(engine::runtime()).chain(images).chain(small).collect();
     needed.dedup();
     for name in needed {
         match sight.runtimes.get(&name) {
@@ -180,7 +180,7 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
             waiting.get_or_insert(Waiting::Work { text: words::working(&task.name) });
         }
     }
-    if !off && built(&engine::runtime()) {
+    if !off && built(&engine::runtime()) && (!spec.rescue || built(&boot::small_image())) {
         let seen = sight.services.get(MACHINE);
         // One that runs goes on; one that does not waits until it is known on what it is to.
         if untried && seen.is_none() {

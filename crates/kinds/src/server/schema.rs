@@ -8,7 +8,7 @@ use husorden_base::Bytes;
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "image",
     "cores",
     "memory",
@@ -18,6 +18,7 @@ const ORDER: [&str; 11] = [
     "user_data",
     "restart",
     "firmware",
+    "rescue",
     "allow",
     "open_to_all",
 ];
@@ -99,6 +100,11 @@ pub(super) fn schema() -> Value {
                 choice_with(&FIRMWARES, &called, "bios"),
                 ("Firmware", "What starts the disk's own loader. Images of the catalogue start by either."),
                 ("Firmware", "Det, der starter diskens egen indlæser. Katalogets aftryk starter med begge."),
+            ),
+            "rescue": field(
+                json!({"type": "boolean", "default": false}),
+                ("Rescue", "Start from a small system of ours, with the server's own disk beside it as /dev/vdb, for when the server's own does not start. The same keys log in. A change turns the server off and on."),
+                ("Redning", "Start fra et lille system, vi har, med serverens egen disk ved siden af som /dev/vdb, til når serverens eget ikke starter. De samme nøgler logger ind. En ændring slukker og tænder serveren."),
             ),
             "maintenance": window::schema(),
         }

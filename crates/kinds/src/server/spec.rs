@@ -105,6 +105,9 @@ pub(super) struct Spec {
     pub(super) user_data: String,
     pub(super) firmware: Firmware,
     pub(super) restart: Restart,
+    /// It starts from a small system of ours, with its disk beside that.
+    #[serde(default)]
+    pub(super) rescue: bool,
     #[serde(default)]
     pub(super) allow: Vec<Entry>,
     #[serde(default)]
@@ -148,6 +151,7 @@ impl Spec {
         let user_data = user_data(&mut form, before);
         let firmware = form.choice("firmware", &FIRMWARES, before.map_or(Firmware::Bios, |spec| spec.firmware));
         let restart = form.choice("restart", &RESTARTS, before.map_or(Restart::OnFailure, |spec| spec.restart));
+        let rescue = form.flag("rescue", before.is_some_and(|spec| spec.rescue));
         let access = allow::read(&mut form, stored);
         let maintenance = window::read(&mut form, stored);
         for (name, size, unit) in [("memory", memory, "MiB"), ("disk", disk, "MiB")] {
@@ -194,6 +198,7 @@ impl Spec {
             user_data,
             firmware,
             restart,
+            rescue,
             allow,
             open_to_all,
             maintenance,

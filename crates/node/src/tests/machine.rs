@@ -79,6 +79,25 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         node.sandboxes.reset(wish.number).expect("it is reset");
         booted("tiny: boot 2 of", 1);
 
+        // For a rescue it starts from a small system that is everybody's; its own disk lies beside that.
+        let wished = |field: &str, value: serde_json::Value, generation| {
+            let mut spec = wish.spec.clone();
+            spec[field] = value;
+            let wish = Wish { spec, generation, ..wish.clone() };
+            node.register.take_wish(wish.clone()).expect("it is taken");
+            let end = Instant::now() + BOOTED;
+            while !matches!(keeper::round(node, &wish, kind("server").expect("a kind")).1, Outcome::Settled(_)) {
+                assert!(Instant::now() < end, "it comes to what is wished");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            wish
+        };
+        wished("rescue", json!(true), 2);
+        booted("of s7 on a disk of 131072 sectors", 1);
+        assert!(log().contains("[vdb] 262144 512-byte logical blocks"), "its own disk is there: {}", log());
+        let wish = wished("rescue", json!(false), 3);
+        booted("of s7 on a disk of 262144 sectors", 3);
+
         // Its disk is opened by starting it.
         let (snapshot, noted) = back_up(node, &wish);
         assert_eq!(noted.counts["disk.bytes"].least, 128 << 20);
@@ -94,15 +113,7 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         drop(bench);
 
         // Made anew it has no past.
-        let mut spec = wish.spec.clone();
-        spec["rebuilt"] = json!(1);
-        let again = Wish { spec, generation: 2, ..wish.clone() };
-        node.register.take_wish(again.clone()).expect("it is taken");
-        let end = Instant::now() + BOOTED;
-        while !matches!(keeper::round(node, &again, kind("server").expect("a kind")).1, Outcome::Settled(_)) {
-            assert!(Instant::now() < end, "it is made anew");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wished("rebuilt", json!(1), 4);
         booted("tiny: boot 1 of", 2);
     });
 }

@@ -51,6 +51,18 @@ fn only_who_runs_on_the_machines_own_virtualisation_has_its_device() {
 }
 
 #[test]
+fn a_rescue_starts_from_the_small_image_and_leaves_it_as_it_is() {
+    let order = order(&json!({"image": "debian-13", "rescue": true}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let machine = engine::machine(order.number, &spec, Processor::Emulated).sandbox;
+    let said = machine.argv.join(" ");
+    let (rescue, own) = (said.find("drive=rescue,bootindex=0"), said.find("drive=disk,bootindex=1"));
+    assert!(rescue.expect("it is there") < own.expect("its own is too"), "{said}");
+    assert!(said.contains("filename=/run/rescue/disk.raw,read-only=on"));
+    assert!(machine.binds.iter().any(|bind| bind.to == "/run/rescue" && !bind.write));
+}
+
+#[test]
 fn first_settings_hold_keys_and_user_data_and_never_stand_in_a_command() {
     let order = order(&json!({"keys": [KEY], "user_data": "#!/bin/sh\necho \"hej\"\n"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");

@@ -15,8 +15,13 @@ use husorden_base::{Bytes, RuntimeName, Text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn forms() -> [Value; 3] {
-    [json!({}), json!({"rebuilt": 2}), json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"})]
+fn forms() -> [Value; 4] {
+    [
+        json!({}),
+        json!({"rebuilt": 2}),
+        json!({"rescue": true}),
+        json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"}),
+    ]
 }
 
 /// One form under every aim and measure.
@@ -93,7 +98,7 @@ type Around = (BTreeMap<RuntimeName, RuntimeSight>, Option<String>, Virtualisati
 fn surroundings(order: &Order) -> Vec<Around> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let all = |seen: RuntimeSight| -> BTreeMap<_, _> {
-        [engine::runtime(), spec.image.catalogue(), boot::trial_image()].map(|name| (name, seen.clone())).into()
+        [engine::runtime(), spec.image.catalogue(), boot::small_image()].map(|name| (name, seen.clone())).into()
     };
     let fails = Virtualisation::Fails { reason: Text::new("nej", "no") };
     vec![

@@ -401,7 +401,7 @@ pub(super) fn findings(ask: &Ask, one: &api::Solution) -> Markup {
                     }
                 } @else if finding.name.contains("backup") {
                     p { a href={ (path(one)) "/backups" } { (l.t("Se backupperne", "See the backups")) } }
-                } @else if has_list(ask, one) { p { a href={ (path(one)) "/access" } { (l.t("Se, hvem der må forbinde", "See who may connect")) } } }
+                } @else if finding.name == "open-to-all" && has_list(ask, one) { p { a href={ (path(one)) "/access" } { (l.t("Se, hvem der må forbinde", "See who may connect")) } } }
             }))
         }
     }

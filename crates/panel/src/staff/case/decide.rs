@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// Solutions that a case about a whole account offers to decide on.
 const SOLUTIONS: &str = "200";
 /// The fields that go from the form to what is asked, and on.
-const FIELDS: [&str; 6] = ["/scope", "/clause", "/facts", "/reasons", "/access", "/ends"];
+const FIELDS: [&str; 7] = ["/scope", "/clause", "/facts", "/reasons", "/access", "/work", "/ends"];
 
 /// What can be held: the value in the form, and its name.
 async fn scopes(ask: &Ask, case: &api::Case) -> Result<Vec<(String, String)>, Refusal> {
@@ -53,6 +53,7 @@ pub(crate) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
     typed.set("/clause", case.clause.as_str());
     typed.set("/facts", case.facts.as_str());
     typed.set("/access", "decision");
+    typed.set("/work", "cut");
     door(ask, &case, &typed, &Wrong::none(ask)).await
 }
 
@@ -70,6 +71,14 @@ async fn door(ask: &Ask, case: &api::Case, typed: &Form, wrong: &Wrong) -> Resul
     );
     let accesses: Vec<(&str, &str)> =
         ["decision", "full", "data-out", "none"].into_iter().map(|word| (word, access(ask, word))).collect();
+    let works = [
+        ("cut", l.t("Stoppes", "Is stopped")),
+        (
+            "waits",
+            l.t("Fryses, hvor det kan, og fortsætter bagefter", "Is frozen where it can be, and goes on afterwards"),
+        ),
+        ("goes", l.t("Kører videre bag en lukket port, hvor det kan", "Goes on behind a closed port where it can")),
+    ];
     let zone = ask.reader.zone.iana_name().unwrap_or("UTC");
     let ends_help = l.f(
         || format!("I din tidszone, {zone}. Uden tidspunkt gælder den, til den ophæves."),
@@ -87,6 +96,7 @@ async fn door(ask: &Ask, case: &api::Case, typed: &Form, wrong: &Wrong) -> Resul
                 (form::area(ask, wrong, ("/facts", l.t("Det er sket", "What happened"), l.t("Fra sagens fakta. Ret det til: kontohaveren læser det, der står her.", "From the case's facts. Edit it: the account holder reads what stands here.")), typed.get("/facts").unwrap_or_default(), true))
                 (form::area(ask, wrong, ("/reasons", l.t("Hvorfor", "Why"), l.t("Mindst 20 tegn. Kontohaveren læser det.", "At least 20 characters. The account holder reads it.")), typed.get("/reasons").unwrap_or_default(), true))
                 (form::select(ask, wrong, ("/access", l.t("Kontoen må stadig", "The account may still"), ""), &accesses, typed.text("/access")))
+                (form::select(ask, wrong, ("/work", l.t("Det, der kører", "What runs"), l.t("Virtuelle maskiner kan fryses eller køre videre; alt andet stoppes.", "Virtual machines can be frozen or go on; everything else is stopped.")), &works, typed.text("/work")))
                 (Field { name: "/ends", label: l.t("Slutter af sig selv", "Ends by itself"), help: &ends_help, kind: "datetime-local", value: typed.text("/ends"), optional: true, ..Field::default() }.show(ask, wrong))
                 (forfeit::boxes(ask, wrong, &ends, typed))
                 (form::actions(l.t("Se, hvad der vil ske", "See what will happen"), Some((&base, l.t("Fortryd", "Cancel")))))
@@ -104,6 +114,7 @@ fn body(ask: &Ask, typed: &Form) -> Result<Value, Refusal> {
         "facts": typed.get("/facts").unwrap_or_default(),
         "reasons": typed.get("/reasons").unwrap_or_default(),
         "access": typed.text("/access"),
+        "fates": { "work": typed.get("/work").unwrap_or("cut") },
     });
     if typed.ticked(forfeit::FIELD) {
         body["forfeits"] = json!(typed.all(forfeit::FIELD).collect::<Vec<_>>());
