@@ -5,6 +5,10 @@
 //! where nothing of the platform runs, `age -d` opens it. Whoever has only what is wrapped has nothing; whoever destroys both wrappings has
 //! erased the solution's backups. Whatever else is short and for one reader's eyes is sealed in the same form.
 
+mod platform;
+
+pub use platform::{PlatformPaper, folder as platform_folder};
+
 use crate::crypt::random;
 use crate::fault::Fault;
 use crate::key::Key;

@@ -1,4 +1,4 @@
-//! What `husorden up` does on the owner's connection before anybody has a token: first accounts, first tokens, a new epoch.
+//! What `husorden up` does on the owner's connection before anybody has a token: first accounts, first tokens.
 
 use crate::config::Identity;
 use crate::doors::{DoorError, owner};
@@ -219,24 +219,5 @@ impl Bootstrap {
                 doing: "looking for a token",
                 source,
             })
-    }
-
-    /// Raises the epoch after control was restored from a backup, once a staff member has confirmed it: the nodes take this
-    /// control's wishes again from here on, though they have seen newer ones of the control that was lost.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn raise_epoch(&mut self) -> Result<u64, BootstrapError> {
-        let sql = |source| BootstrapError::Sql { doing: "raising the epoch", source };
-        let epoch: i64 = sqlx::query_scalar(
-            "with p as (update platform set epoch = epoch + 1 returning epoch),
-                  s as (update solution set epoch = p.epoch from p returning 1),
-                  e as (insert into evidence (ended, who, act, before) select now(), 'platform', 'epoch.raised', jsonb_build_object('epoch', epoch) from p)
-             select epoch from p",
-        )
-        .fetch_one(&mut self.0)
-        .await
-        .map_err(sql)?;
-        Ok(epoch.unsigned_abs())
     }
 }

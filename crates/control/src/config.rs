@@ -54,6 +54,9 @@ pub struct Config {
     /// The vault; without one nothing can be backed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault: Option<Vault>,
+    /// The file in which the role that backs the platform up says how that stands; without one nobody does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PathBuf>,
     /// Customers are told the names of staff; else they are told their roles and a number.
     #[serde(default)]
     pub staff_named: bool,

@@ -318,6 +318,7 @@ fn migrator() -> Migrator {
         one(60, "flow", include_str!("../migrations/0060_flow.sql")),
         one(61, "log_given_up", include_str!("../migrations/0061_log_given_up.sql")),
         one(62, "builds", include_str!("../migrations/0062_builds.sql")),
+        one(63, "strays", include_str!("../migrations/0063_strays.sql")),
         one(66, "target side", include_str!("../migrations/0066_target_side.sql")),
         one(79, "alarms", include_str!("../migrations/0079_alarms.sql")),
         one(80, "sealed evidence", include_str!("../migrations/0080_sealed_evidence.sql")),

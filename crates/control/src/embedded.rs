@@ -5,6 +5,8 @@
 //! with the newest version installed; data that is there runs with the version it was made with, and is refused with the
 //! command that upgrades it when that version is gone.
 
+pub mod copying;
+
 use crate::doors::{Role, options};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ const READY_WAIT: Duration = Duration::from_secs(60);
 const CHILDREN_WAIT: Duration = Duration::from_secs(20);
 /// The superuser of the cluster; only root may be it, and only here.
 const SUPERUSER: &str = "husorden_root";
+/// Who copies: it may read the data and the log as the server writes them, and open no database.
+const COPIER: &str = "husorden_copy";
 /// How a new cluster is made; an upgrade must make it the same.
 const INITDB: [&str; 6] = ["-U", SUPERUSER, "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"];
 
@@ -36,6 +40,8 @@ pub struct Place {
     pub gid: u32,
     /// Operating system users that may come in as the tenant, staff and system roles.
     pub control_users: Vec<String>,
+    /// Operating system users that may copy the whole of it, and nothing else.
+    pub copy_users: Vec<String>,
     /// Whether a commit waits for the disk. Off only for tests.
     pub durable: bool,
 }
@@ -288,6 +294,13 @@ impl Embedded {
             .execute(&mut root)
             .await?;
         }
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "do $$ begin if not exists (select from pg_roles where rolname = '{COPIER}') then
+               create role {COPIER} login replication nosuperuser nocreatedb nocreaterole nobypassrls;
+             end if; end $$"
+        )))
+        .execute(&mut root)
+        .await?;
         let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = 'husorden')")
             .fetch_one(&mut root)
             .await?;
@@ -403,7 +416,7 @@ fn configure(place: &Place) -> Result<(), EmbeddedError> {
         "# Written by husorden at each start.\n\
          listen_addresses = ''\nunix_socket_directories = '{run}'\nunix_socket_permissions = 0777\nport = 5432\n\
          max_connections = 60\nshared_buffers = 64MB\nwork_mem = 4MB\nmaintenance_work_mem = 32MB\n\
-         max_wal_size = 512MB\nrandom_page_cost = 1.1\njit = off\nmax_parallel_workers_per_gather = 0\n\
+         max_wal_size = 512MB\nmax_slot_wal_keep_size = 4GB\nrandom_page_cost = 1.1\njit = off\nmax_parallel_workers_per_gather = 0\n\
          fsync = {durable}\nfull_page_writes = {durable}\n\
          timezone = 'UTC'\nlog_timezone = 'UTC'\nlc_messages = 'C.UTF-8'\n\
          log_min_duration_statement = 1000\nidle_in_transaction_session_timeout = 60000\n",
@@ -418,11 +431,13 @@ fn configure(place: &Place) -> Result<(), EmbeddedError> {
             ident.push_str(&format!("husorden {user} {}\n", role.name()));
         }
     }
-    for (name, text) in [
-        ("postgresql.conf", settings.as_str()),
-        ("pg_hba.conf", "local all all peer map=husorden\n"),
-        ("pg_ident.conf", ident.as_str()),
-    ] {
+    for user in &place.copy_users {
+        ident.push_str(&format!("husorden {user} {COPIER}\n"));
+    }
+    let doors = format!("local replication {COPIER} peer map=husorden\nlocal all all peer map=husorden\n");
+    for (name, text) in
+        [("postgresql.conf", settings.as_str()), ("pg_hba.conf", doors.as_str()), ("pg_ident.conf", ident.as_str())]
+    {
         let path = data.join(name);
         std::fs::write(&path, text).map_err(io(format!("writing {}", path.display())))?;
         std::os::unix::fs::chown(&path, Some(place.uid), Some(place.gid))
@@ -487,6 +502,7 @@ mod tests {
             uid: 100,
             gid: 101,
             control_users: Vec::new(),
+            copy_users: Vec::new(),
             durable: true,
         };
         std::fs::create_dir_all(place.data()).expect("a folder");

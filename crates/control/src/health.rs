@@ -2,6 +2,7 @@
 //! pure; looking is not.
 
 use crate::app::App;
+use crate::platform::{self, Standing};
 use crate::state::SILENCE_S_MAX;
 use crate::store::look::{self, Backups, Look};
 use crate::vault::{self, VaultError};
@@ -22,6 +23,12 @@ const CERTIFICATE_DAYS_FEW: i64 = 21;
 const CERTIFICATE_DAYS_MIN: i64 = 7;
 /// Checkpoints of the evidence are signed every minute; older than this is degraded, in seconds.
 const CHECKPOINT_S_MAX: f64 = 180.0;
+/// Solutions that are named where nodes know more than control.
+const STRAYS_NAMED_MAX: usize = 5;
+/// The platform is backed up every minute; older than this is bad, in minutes.
+const PLATFORM_MINUTES_MAX: i64 = 60;
+/// Hours after which a backup of the platform that was not proven is told of.
+const PLATFORM_PROVEN_HOURS_MAX: i64 = 48;
 
 /// Looks at everything.
 pub(crate) async fn look(app: &App) -> Health {
@@ -38,8 +45,17 @@ pub(crate) async fn look(app: &App) -> Health {
     let nodes = look.iter().flat_map(|look| &look.nodes).filter(|node| node.certificate_ends.is_some());
     let ends = app.certificates().into_iter().chain(nodes.map(|node| (node.name.clone(), node.certificate_ends)));
     checks.extend(ends.map(|(name, ends)| of_certificate(&name, ends, Timestamp::now())));
+    match look::strays(app.doors().system()).await {
+        Ok(strays) => checks.extend(of_strays(&strays)),
+        Err(error) => tracing::warn!(%error, "what nodes hold beyond what is known can't be read"),
+    }
     if app.config().vault.is_some() {
-        checks.push(of_vault(vault::status(app).await));
+        let vault = vault::status(app).await;
+        let paper = vault.as_ref().is_ok_and(|vault| vault.platform);
+        checks.push(of_vault(vault));
+        if let Some(path) = &app.config().platform {
+            checks.push(of_platform(paper, &platform::standing(path), Timestamp::now()));
+        }
     }
     let state = checks.iter().map(|check| check.state).max().unwrap_or(Condition::Fine);
     Health { state, at: look.map_or_else(Timestamp::now, |look| look.at), checks }
@@ -199,6 +215,78 @@ fn of_vault(status: Result<Status, VaultError>) -> HealthCheck {
     }
 }
 
+/// What nodes hold and control does not know of: it was brought back from a backup that is older. Nothing is removed because of it.
+fn of_strays(strays: &[String]) -> Option<HealthCheck> {
+    let count = strays.len();
+    let named = strays.iter().take(STRAYS_NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+    (count > 0).then(|| {
+        check(
+            "strays",
+            Condition::Degraded,
+            format!("{count} løsninger er kendt af noder og ukendte her; de kører videre: {named}"),
+            format!("{count} solutions are known to nodes and unknown here; they run on: {named}"),
+        )
+    })
+}
+
+/// The platform's own backups: that there are some, off the machine, young, and proven.
+fn of_platform(paper: bool, standing: &Standing, now: Timestamp) -> HealthCheck {
+    let one = |state, da: &str, en: &str| check("platform", state, da, en);
+    if !paper {
+        return one(
+            Condition::Degraded,
+            "Platformen selv sikkerhedskopieres ikke: husorden vault platform laver papiret, den genopbygges med",
+            "The platform itself is not backed up: husorden vault platform makes the paper that it is rebuilt with",
+        );
+    }
+    let minutes = |at: Timestamp| now.duration_since(at).as_mins();
+    let Some(newest) = standing.newest.map(minutes) else {
+        let why = standing.trouble.as_ref().map_or("", |(_, why)| why.as_str());
+        return one(
+            Condition::Degraded,
+            &format!("Platformen har ingen backup endnu. {why}"),
+            &format!("The platform has no backup yet. {why}"),
+        );
+    };
+    let proof = standing.proof.as_ref();
+    if let Some(failed) = proof.filter(|proof| !proof.wrong.is_empty()) {
+        let why = failed.wrong.join("; ");
+        return one(
+            Condition::Bad,
+            &format!("Platformens backup bestod ikke sin prøve: {why}"),
+            &format!("The platform's backup did not pass its proof: {why}"),
+        );
+    }
+    let proven = standing.proven.map(|at| minutes(at) / 60);
+    let where_to = &standing.target;
+    let state = match proven {
+        _ if newest > PLATFORM_MINUTES_MAX => Condition::Bad,
+        Some(hours) if hours <= PLATFORM_PROVEN_HOURS_MAX && !standing.with_machine && newest <= 10 => Condition::Fine,
+        _ => Condition::Degraded,
+    };
+    let proven =
+        |never: &str, ago: &str| proven.map_or_else(|| never.to_owned(), |hours| ago.replace('#', &hours.to_string()));
+    let (mut da, mut en) = (
+        format!(
+            "Platformens nyeste backup er {newest} min gammel og ligger på {where_to}; {}",
+            proven("den er ikke prøvet endnu", "sidst prøvet for # timer siden")
+        ),
+        format!(
+            "The platform's newest backup is {newest} min old and lies on {where_to}; {}",
+            proven("it was not proven yet", "last proven # hours ago")
+        ),
+    );
+    if standing.with_machine {
+        da += ". Målet er en mappe på denne maskine og går tabt med den";
+        en += ". The target is a folder of this machine and goes with it";
+    }
+    if let Some((_, why)) = &standing.trouble {
+        da += &format!(". Den seneste mislykkedes: {why}");
+        en += &format!(". The last one failed: {why}");
+    }
+    one(state, &da, &en)
+}
+
 /// A certificate is made anew long before its end; one that nears it was forgotten.
 fn of_certificate(name: &str, ends: Option<Timestamp>, now: Timestamp) -> HealthCheck {
     let check_name = format!("certificate:{name}");
@@ -246,6 +334,7 @@ fn of_checkpoint(checkpoint_s: Option<f64>) -> HealthCheck {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Proven;
     use crate::store::look::{Jobs, NodeHeard};
 
     fn fine() -> Look {
@@ -272,11 +361,43 @@ mod tests {
     #[test]
     fn a_vault_that_is_away_or_has_no_paper_is_told() {
         let status = |recovery: Option<&str>| {
-            Ok(Status { keys: 1, destroyed: 0, targets: 0, recovery: recovery.map(str::to_owned) })
+            Ok(Status { keys: 1, destroyed: 0, targets: 0, recovery: recovery.map(str::to_owned), platform: false })
         };
         assert_eq!(of_vault(status(Some("age1"))).state, Condition::Fine);
         assert_eq!(of_vault(status(None)).state, Condition::Degraded);
         assert_eq!(of_vault(Err(VaultError::Garbage)).state, Condition::Bad);
+    }
+
+    #[test]
+    fn what_nodes_know_beyond_is_told_and_no_more_than_a_few() {
+        assert!(of_strays(&[]).is_none());
+        let strays: Vec<String> = (0..9).map(|number| format!("local: {number} shop (tiny)")).collect();
+        let said = of_strays(&strays).expect("told");
+        assert_eq!(said.state, Condition::Degraded);
+        assert!(said.text.en.starts_with("9 solutions") && said.text.da.contains("4 shop"), "{said:?}");
+        assert!(!said.text.en.contains("5 shop"));
+    }
+
+    #[test]
+    fn the_platforms_own_backups_are_off_the_machine_young_and_proven_or_it_is_said() {
+        let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(1000);
+        let ago = |minutes| Some(now - jiff::SignedDuration::from_mins(minutes));
+        let fine = Standing { target: "far".to_owned(), newest: ago(1), proven: ago(60), ..Standing::default() };
+        let failed = Proven { wrong: vec!["a table is missing".to_owned()], ..Proven::default() };
+        for (paper, standing, expected) in [
+            (true, fine.clone(), Condition::Fine),
+            (false, fine.clone(), Condition::Degraded),
+            (true, Standing::default(), Condition::Degraded),
+            (true, Standing { with_machine: true, ..fine.clone() }, Condition::Degraded),
+            (true, Standing { newest: ago(20), ..fine.clone() }, Condition::Degraded),
+            (true, Standing { newest: ago(61), ..fine.clone() }, Condition::Bad),
+            (true, Standing { proven: None, ..fine.clone() }, Condition::Degraded),
+            (true, Standing { proven: ago(49 * 60), ..fine.clone() }, Condition::Degraded),
+            (true, Standing { proof: Some(failed), ..fine.clone() }, Condition::Bad),
+        ] {
+            let said = of_platform(paper, &standing, now);
+            assert_eq!(said.state, expected, "{said:?}");
+        }
     }
 
     #[test]

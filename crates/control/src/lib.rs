@@ -10,6 +10,7 @@ mod copy;
 pub mod doors;
 pub mod embedded;
 pub mod fault;
+pub mod platform;
 pub mod routes;
 
 mod account;

@@ -1,12 +1,14 @@
 //! Metrics for Prometheus (text format 0.0.4), on a listener of their own that only this machine reaches.
 
 use crate::app::App;
+use crate::platform::{self, Standing};
 use crate::store::look::{self, Look};
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
@@ -180,6 +182,31 @@ pub(crate) async fn serve(app: App, listener: TcpListener) {
     std::future::pending::<()>().await;
 }
 
+/// The platform's own backups.
+fn of_platform(standing: &Standing, now: Timestamp) -> String {
+    let mut page = Page::default();
+    let proof = standing.proof.as_ref();
+    for (name, help, value) in [
+        ("husorden_platform_backup_seconds", "Age of the platform's newest backup", age(standing.newest, now)),
+        ("husorden_platform_proven_seconds", "Age of the last proof of it that passed", age(standing.proven, now)),
+        (
+            "husorden_platform_proof_failed",
+            "Whether the last proof of it did not pass",
+            proof.map(|proof| f64::from(u8::from(!proof.wrong.is_empty()))),
+        ),
+    ] {
+        if let Some(value) = value {
+            page.head(name, "gauge", help);
+            page.line(name, &[], value);
+        }
+    }
+    page.0
+}
+
+fn age(at: Option<Timestamp>, now: Timestamp) -> Option<f64> {
+    at.map(|at| now.duration_since(at).as_secs_f64())
+}
+
 async fn show(State(app): State<App>) -> Response {
     let look = match look::look(app.doors().system()).await {
         Ok(look) => look,
@@ -188,7 +215,10 @@ async fn show(State(app): State<App>) -> Response {
             None
         }
     };
-    let text = app.metrics().text(look.as_ref());
+    let mut text = app.metrics().text(look.as_ref());
+    if let Some(path) = &app.config().platform {
+        text += &of_platform(&platform::standing(path), Timestamp::now());
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

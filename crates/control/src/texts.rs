@@ -163,6 +163,22 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             format!("Bevisloggen er i orden igen: {} {}", word("is"), word("target")),
             format!("The evidence log is well again: {} {}", word("is"), word("target")),
         ),
+        "platform.rebuilt" => both(
+            format!("Platformen er genopbygget fra en backup fra {}, bekræftet af {}", word("of"), word("by")),
+            format!("The platform was rebuilt from a backup of {}, confirmed by {}", word("of"), word("by")),
+        ),
+        "platform.backup-failed" => both(
+            format!("Platformens egen backup mislykkes: {}", word("why")),
+            format!("The platform's own backup fails: {}", word("why")),
+        ),
+        "platform.backup-well" => both(
+            "Platformens egen backup er i orden igen".to_owned(),
+            "The platform's own backup is well again".to_owned(),
+        ),
+        "platform.proof-failed" => both(
+            format!("Prøven af platformens backup bestod ikke: {}", word("why")),
+            format!("The proof of the platform's backup did not pass: {}", word("why")),
+        ),
         "node.chain-broken" => both(
             format!("Kæden af beviser fra serveren {} er brudt", word("node")),
             format!("The chain of evidence of the node {} is broken", word("node")),

@@ -92,6 +92,7 @@ impl Base {
                 uid: users.database.uid.as_raw(),
                 gid: users.database.gid.as_raw(),
                 control_users: vec![users::CONTROL.to_owned()],
+                copy_users: vec![users::PLATFORM.to_owned()],
                 durable: true,
             };
             let started = self.runtime.block_on(Embedded::start(database.clone()));

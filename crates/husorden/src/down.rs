@@ -32,8 +32,8 @@ impl Down {
             progress.done(if forced { "supervisor killed" } else { "supervisor and what it watched stopped" });
         }
         // Roles outlive a supervisor that was killed.
-        let mut roles =
-            ["vault", "control", "node", "edge"].map(|name| Role::new(&place, name, Duration::from_secs(20)));
+        let mut roles = ["vault", "control", "node", "edge", "platform"]
+            .map(|name| Role::new(&place, name, Duration::from_secs(20)));
         up::stop_roles(&place, &mut roles, &mut progress);
         base::stop_orphans(&place);
         sweep::clean(&place);

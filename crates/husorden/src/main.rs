@@ -9,9 +9,11 @@ mod image;
 mod local;
 mod logs;
 mod place;
+mod platform;
 mod prepare;
 mod process;
 mod progress;
+mod rebuild;
 mod repository;
 mod role;
 mod roles;
@@ -71,6 +73,16 @@ enum Verb {
         #[command(subcommand)]
         verb: Option<vault::Verb>,
     },
+    /// Run the role that backs the platform itself up, or speak with it: how it stands, back up now, prove now
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Platform {
+        #[command(flatten)]
+        file: Option<roles::FileArg>,
+        #[command(subcommand)]
+        verb: Option<platform::Verb>,
+    },
+    /// Bring the platform back on an empty machine, from a target and the two papers
+    Rebuild(Box<rebuild::Rebuild>),
     /// Segments of an engine's log, without the platform
     Log {
         #[command(subcommand)]
@@ -85,6 +97,9 @@ enum Verb {
     /// The part of a backup that runs in a sandbox as the solution's uid
     #[command(hide = true)]
     Copy,
+    /// The child of the platform's own backups that speaks with the target
+    #[command(hide = true)]
+    PlatformChild,
     /// What a server asks, in its sandbox, of a password that is set in SQL
     #[command(hide = true)]
     Judge,
@@ -121,6 +136,11 @@ fn main() -> ExitCode {
         Verb::Vault { file: Some(file), .. } => role(|| roles::vault(&file.config)),
         Verb::Vault { verb: Some(verb), .. } => verb.run(husorden.globals.output()),
         Verb::Vault { .. } => Err(anyhow::anyhow!("`husorden vault` needs --config or a verb")),
+        Verb::Platform { file: Some(file), .. } => role(|| roles::platform(&file.config)),
+        Verb::Platform { verb: Some(verb), .. } => verb.run(husorden.globals.output()),
+        Verb::Platform { .. } => Err(anyhow::anyhow!("`husorden platform` needs --config or a verb")),
+        Verb::PlatformChild => role(platform::child::inside),
+        Verb::Rebuild(rebuild) => rebuild.run(),
         Verb::Log { verb } => verb.run(),
         Verb::Repository(verb @ repository::Verb::Watch { .. }) => role(|| verb.run(&husorden.globals)),
         Verb::Repository(verb) => verb.run(&husorden.globals),

@@ -76,11 +76,14 @@ pub(crate) struct Settings {
 pub(crate) struct Backup {
     /// Name of the target. The one called `local` is a folder of the home, made where there is none.
     pub(crate) target: String,
+    /// Name of the target that the platform itself goes to; left out, the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<String>,
 }
 
 impl Default for Backup {
     fn default() -> Self {
-        Self { target: LOCAL_TARGET.to_owned() }
+        Self { target: LOCAL_TARGET.to_owned(), platform: None }
     }
 }
 
@@ -422,6 +425,26 @@ impl Place {
     /// Backups of a first look: on the machine, and gone with it.
     pub(crate) fn backups(&self) -> PathBuf {
         self.home.join("backups")
+    }
+
+    /// What the platform's own backups are made of.
+    pub(crate) fn platform(&self) -> PathBuf {
+        self.home.join("platform")
+    }
+
+    /// How the platform's own backups stand.
+    pub(crate) fn platform_state(&self) -> PathBuf {
+        self.home.join("platform.json")
+    }
+
+    /// The socket of the role that makes them; root's alone.
+    pub(crate) fn platform_socket(&self) -> PathBuf {
+        self.run.join("platform.sock")
+    }
+
+    /// Where a rebuild works until it is confirmed.
+    pub(crate) fn rebuild(&self) -> PathBuf {
+        self.home.join("rebuild")
     }
 
     /// Tokens of the platform itself.

@@ -1,6 +1,7 @@
 //! What must stand before any role starts: users, folders, the authority and its first certificate, and each role's file.
 
 use crate::place::{Place, Settings};
+use crate::platform;
 use crate::role::{self, Process};
 use crate::users::{self, Ids};
 use anyhow::{Context, Result, bail};
@@ -31,6 +32,8 @@ pub(crate) struct Users {
     pub(crate) edge: Ids,
     /// The vault role.
     pub(crate) vault: Ids,
+    /// Who speaks with the target of the platform's own backups.
+    pub(crate) platform: Ids,
 }
 
 /// The users of the roles. The text says which were made, if any.
@@ -48,6 +51,7 @@ pub(crate) fn users() -> Result<(Users, String)> {
         control: one(users::CONTROL)?,
         edge: one(users::EDGE)?,
         vault: one(users::VAULT)?,
+        platform: one(users::PLATFORM)?,
     };
     let text = if made.is_empty() { "users are there".to_owned() } else { format!("users made: {}", made.join(", ")) };
     Ok((users, text))
@@ -75,6 +79,7 @@ pub(crate) fn folders(place: &Place, settings: &Settings, users: &Users) -> Resu
         (place.home.join("control/spool"), users.control, 0o700),
         (place.home.join("mail"), users.control, 0o700),
         (place.home.join("edge"), users.edge, 0o700),
+        (place.platform(), users.platform, 0o700),
         (place.logs().join("sites"), users.edge, 0o755),
     ] {
         folder(&path, owner, mode)?;
@@ -192,6 +197,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         evidence: evidence(place, settings),
         identity: husorden_control::Identity::at(identity_key(place)),
         vault: Some(husorden_control::Vault::at(place.vault_socket())),
+        platform: Some(place.platform_state()),
         limits: settings.api.limits.clone(),
         backup: husorden_control::config::Backup {
             target: settings.backup.target.clone(),
@@ -208,6 +214,9 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         copies_days: settings.vault.copies_days,
     };
     write("vault", role::write("vault", &process("vault", Some(users::VAULT), None), &vault)?)?;
+
+    let platform = platform::Config::at(place, settings);
+    write("platform", role::write("platform", &process("platform", None, None), &platform)?)?;
 
     let node = husorden_node::Config {
         name: settings.node.name.clone(),

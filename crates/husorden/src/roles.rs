@@ -1,5 +1,6 @@
 //! The roles alone: `husorden vault`, `control`, `node` and `edge`, each with its file. Under `up` they are started just like this.
 
+use crate::platform;
 use crate::role::{RoleFile, TAKEN};
 use crate::users;
 use anyhow::{Context, Result};
@@ -108,6 +109,14 @@ pub(crate) fn vault(path: &Path) -> Result<ExitCode> {
         .with_context(|| format!("listening on {}", config.socket.display()))?;
     tracing::info!("the vault answers");
     husorden_vault::serve::serve(store, &listener, control.uid.as_raw());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The platform's own backups. It is root, for what it gathers is closed to everybody else.
+pub(crate) fn platform(path: &Path) -> Result<ExitCode> {
+    let file = RoleFile::<platform::Config>::read("platform", path)?;
+    let Some(_single) = file.process.take_place()? else { return Ok(taken("platform")) };
+    platform::run(file.config)?;
     Ok(ExitCode::SUCCESS)
 }
 

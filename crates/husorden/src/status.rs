@@ -61,7 +61,7 @@ impl State {
 impl Status {
     pub(crate) fn run(self, format: husorden_cli::Format) -> Result<ExitCode> {
         let place = self.which.place()?;
-        let mut roles: Vec<(&str, Option<u32>)> = ["supervisor", "vault", "control", "node", "edge"]
+        let mut roles: Vec<(&str, Option<u32>)> = ["supervisor", "vault", "control", "node", "edge", "platform"]
             .into_iter()
             .map(|name| (name, Single::holder(&place.role_lock(name)).map(|identity| identity.pid)))
             .collect();
@@ -174,6 +174,11 @@ pub(crate) fn summary(place: &Place, demo: Option<&Credentials>) -> String {
     if vault::status(place).is_ok_and(|vault| vault.recovery.is_none()) {
         text += &format!(
             "  on paper      nothing yet: `husorden vault recovery{flags}` makes the key that opens backups when this machine is lost\n"
+        );
+    }
+    if vault::status(place).is_ok_and(|vault| vault.recovery.is_some() && !vault.platform) {
+        text += &format!(
+            "  on paper      one of two: `husorden vault platform{flags}` makes the other, with which the platform itself is rebuilt\n"
         );
     }
     let make = if flags.is_empty() { "or `make down`; " } else { "" };

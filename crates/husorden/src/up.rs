@@ -61,6 +61,9 @@ impl Up {
             line(&format!("{} runs already (supervisor {})", place.instance, supervisor.pid));
             return self.ready(&place, &settings, &mut progress);
         }
+        if place.rebuild().exists() {
+            bail!("a rebuild of {} was begun and not ended: run `husorden rebuild` again", place.instance);
+        }
         if !self.background
             && let Some(missing) = doctor::missing(&place, &settings)?
         {
@@ -156,7 +159,7 @@ impl House {
         };
         state.write(&self.place)?;
 
-        for (name, patience) in [("vault", 5), ("control", 20), ("node", 60), ("edge", 35)] {
+        for (name, patience) in [("vault", 5), ("control", 20), ("node", 60), ("edge", 35), ("platform", 20)] {
             self.roles.push(Role::new(&self.place, name, Duration::from_secs(patience)));
             let how = self.begin(name, edge, progress)?;
             progress.done(&how);
@@ -180,6 +183,8 @@ impl House {
             let answers = role.identity().is_some()
                 && match name {
                     "vault" => vault::status(&self.place).is_ok(),
+                    // It waits for the others itself.
+                    "platform" => true,
                     "control" => TcpStream::connect_timeout(&self.settings.api.listen, LOOK).is_ok(),
                     "node" => local::ask(&self.place, &serde_json::json!({ "do": "status" })).is_ok(),
                     _ => {
@@ -235,7 +240,7 @@ impl House {
                 tracing::error!("the database could not be looked after: {}", told(&error));
             }
             if bounded.elapsed() > Duration::from_secs(10) {
-                logs::bound(&self.place.logs(), &["supervisor", "vault", "control", "node", "edge"], None);
+                logs::bound(&self.place.logs(), &["supervisor", "vault", "control", "node", "edge", "platform"], None);
                 bounded = Instant::now();
             }
         }

@@ -13,6 +13,9 @@ pub(crate) const VAULT: &str = "husorden-vault";
 /// The edge role.
 pub(crate) const EDGE: &str = "husorden-edge";
 
+/// Who speaks with the target of the platform's own backups.
+pub(crate) const PLATFORM: &str = "husorden-platform";
+
 /// A user by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ids {

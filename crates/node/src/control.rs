@@ -2,7 +2,7 @@
 
 use crate::Node;
 use crate::register::WishError;
-use husorden_base::{OrderId, SolutionId};
+use husorden_base::{MeasureId, OrderId, SolutionId};
 use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION, Wish};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -129,6 +129,8 @@ struct Wishes {
     waiting: Vec<Wish>,
     /// Solutions that were named.
     named: HashSet<SolutionId>,
+    /// And measures.
+    measures: HashSet<MeasureId>,
 }
 
 impl Wishes {
@@ -179,6 +181,7 @@ fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
         ToNode::Welcome { version, epoch } => info!(version, epoch, "control is there"),
         ToNode::Measure { measure } => {
             let id = measure.id;
+            wishes.measures.insert(id);
             if let Err(error) = crate::measures::take(node, *measure) {
                 warn!(measure = %id, %error, "a measure could not be written down");
             }
@@ -194,7 +197,7 @@ fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
                 .collect();
             node.note_unwished(strays);
             node.confirmed.store(true, Ordering::Relaxed);
-            node.say_everything();
+            node.say_everything(&wishes.measures);
         }
         ToNode::EvidenceKept { serial } => {
             if let Err(error) = node.register.evidence_kept(serial) {

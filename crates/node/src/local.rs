@@ -28,6 +28,7 @@ enum Request {
     Suspend { solution: String, clause: String, reasons: String },
     Lift { solution: String },
     Status,
+    State,
     Scrub,
     Sweep,
     Images,
@@ -75,6 +76,8 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
         Request::Suspend { solution, clause, reasons } => suspend(node, &solution, clause, reasons),
         Request::Lift { solution } => lift(node, &solution),
         Request::Status => json!({ "ok": node.health() }),
+        // What the platform's own backup keeps of it.
+        Request::State => json!({ "ok": node.register.known() }),
         Request::Scrub => match node.pool.scrub().and_then(|()| node.pool.health()) {
             Ok(health) => json!({ "ok": { "scrub": health.last_scrub, "device_errors": health.device_errors } }),
             Err(error) => failed(&crate::causes::causes(&error)),

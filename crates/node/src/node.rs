@@ -15,16 +15,17 @@ use crate::sandbox::Sandboxes;
 use crate::verbs::Verbs;
 use crate::volume::{Pool, Volume, VolumeError, Why};
 use crate::{control, measures};
-use husorden_base::{Number, SolutionId};
+use husorden_base::{MeasureId, Number, SolutionId};
 use husorden_kinds::step::Answer;
 use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting, Window};
+use husorden_rules::Measure;
 use husorden_rules::measure::{Fate, Held};
 use husorden_wire::node::{
     BuildHealth, FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
 };
 use jiff::Timestamp;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -254,12 +255,20 @@ impl Node {
     }
 
     /// After a hello: what control may have missed, or never knew.
-    pub(crate) fn say_everything(self: &Arc<Self>) {
+    pub(crate) fn say_everything(self: &Arc<Self>, named: &HashSet<MeasureId>) {
         for seen in self.reports.all() {
             self.voice.say(&FromNode::Seen(Box::new(seen)));
         }
-        for measure in self.register.measures().into_iter().filter(|measure| measure.case.is_none()) {
-            let reasons = "taken on the node while control was away".to_owned();
+        // Those that stand here and that control did not name: it was brought back from before they were decided.
+        let ahead = |measure: &Measure| measure.lifted.is_none() && !named.contains(&measure.id);
+        let all = self.register.measures();
+        for measure in all.into_iter().filter(|measure| measure.case.is_none() || ahead(measure)) {
+            let reasons = if measure.case.is_none() {
+                "taken on the node while control was away"
+            } else {
+                "held by the node, and unknown to a control that was brought back from an older backup"
+            };
+            let reasons = reasons.to_owned();
             self.voice.say(&FromNode::MeasureTaken { measure: Box::new(measure), reasons });
         }
         for seen in self.outside.said() {
@@ -268,6 +277,14 @@ impl Node {
         control::say_evidence(self);
         self.voice.say(&FromNode::Health(Box::new(self.health())));
         keeper::sweep(self);
+    }
+
+    /// What control does not know of, in words that say more than its id.
+    fn stray(&self, solution: SolutionId) -> String {
+        match self.register.wish(solution) {
+            Some(wish) => format!("{} {} ({}) {solution}", wish.number, wish.name, wish.kind),
+            None => solution.to_string(),
+        }
     }
 
     /// Notes what control did not name.
@@ -323,7 +340,7 @@ impl Node {
             runtimes,
             pool,
             sandboxes: u32::try_from(self.sandboxes.occupied().len()).unwrap_or(u32::MAX),
-            strays: unwished.iter().map(ToString::to_string).collect(),
+            strays: unwished.iter().map(|solution| self.stray(*solution)).collect(),
             edge_generation: self.routes.applied(),
             certificate_ends: self.routes.first_end(),
         }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -419,6 +420,20 @@ impl Register {
         self.write(Durability::Immediate, |transaction| {
             transaction.open_table(VERB).map_err(store)?.insert(order.0.as_u128(), row.as_slice()).map_err(store)?;
             Ok(())
+        })
+    }
+
+    /// What the node knows and could be asked for when it is lost: wishes with what each solution runs on, measures, numbers, and how
+    /// what was destroyed went.
+    #[must_use]
+    pub(crate) fn known(&self) -> Value {
+        let memory = self.memory();
+        json!({
+            "wishes": memory.wishes.values().collect::<Vec<_>>(),
+            "builds": memory.builds.iter().map(|(solution, builds)| json!([solution, builds])).collect::<Vec<_>>(),
+            "measures": memory.measures.values().collect::<Vec<_>>(),
+            "numbers": memory.numbers.iter().map(|(number, solution)| json!([number, solution])).collect::<Vec<_>>(),
+            "gone": memory.gone.iter().map(|(solution, last)| json!([solution, last])).collect::<Vec<_>>(),
         })
     }
 

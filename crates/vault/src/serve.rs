@@ -121,6 +121,23 @@ fn answer(store: &mut Store, ask: Ask, uid: u32) -> Result<Answer, Refused> {
             tracing::info!(recipient, "everything is written for this recovery key");
             Answer::Done
         }
+        Ask::SetPlatform { key, recipient, replace } => {
+            if uid != ROOT {
+                return Err(Refused::Forbidden);
+            }
+            store.set_platform(&key, &recipient, replace)?;
+            tracing::info!("keeps a key of the platform's own backups");
+            Answer::Done
+        }
+        Ask::Platform { target, recipient } => {
+            // Control may have any solution's key, each with a line; what the whole platform is rebuilt from it may not.
+            if uid != ROOT {
+                return Err(Refused::Forbidden);
+            }
+            let sealed = store.platform(target, &recipient)?;
+            tracing::info!(recipient, "released the key of the platform's own backups");
+            Answer::Released { sealed: STANDARD.encode(sealed) }
+        }
         Ask::Release { solution, number, make, target, recipient } => {
             let sealed = store.release((solution, number), make, target, &recipient)?;
             tracing::info!(%solution, %number, recipient, "released a key");
@@ -225,5 +242,16 @@ mod tests {
         };
         assert_eq!(set(ROOT), Ok(Answer::Done));
         assert_eq!(set(1000), Err(Refused::Forbidden));
+
+        // The same of what the platform is rebuilt from.
+        let home = tempfile::tempdir().expect("a folder");
+        let mut store = Store::open(&home.path().join("vault"), 35).expect("made");
+        for ask in [
+            || Ask::Platform { target: None, recipient: String::new() },
+            || Ask::SetPlatform { key: Secret::new("x"), recipient: String::new(), replace: true },
+        ] {
+            assert_eq!(answer(&mut store, ask(), 1000), Err(Refused::Forbidden));
+            assert_ne!(answer(&mut store, ask(), ROOT), Err(Refused::Forbidden));
+        }
     }
 }

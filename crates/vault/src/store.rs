@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! vault.key             32 bytes: the vault's key, the one thing here that lies in clear
+//! vault.key.age         the same, written for the recovery key: what a backup of this folder has in the place of `vault.key`
+//! platform.json         the key of the platform's own backups, wrapped; the two papers that it follows from are elsewhere
 //! recovery              the public half of the recovery key; the other half lies on paper
 //! keys/7.json           the key of solution 7, wrapped by the vault's key
 //! keys/7.age            the same, written for the recovery key
@@ -55,6 +57,18 @@ struct KeptSecret {
     recovery: Option<String>,
 }
 
+/// The key of the platform's own backups on the disk.
+#[derive(Serialize, Deserialize)]
+struct KeptPlatform {
+    made: Timestamp,
+    wrapped: String,
+    /// The recovery key that it was made for.
+    recovery: String,
+}
+
+/// What the wrapped key of the platform's own backups is about.
+const PLATFORM: &str = "platform";
+
 #[allow(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn trouble(error: impl std::fmt::Display) -> Refused {
     Refused::Trouble { text: error.to_string() }
@@ -75,7 +89,7 @@ impl Store {
         let empty = |part: &str| Ok::<_, io::Error>(disk::names(&folder.join(part))?.is_empty());
         let bytes = match disk::get(&path)? {
             Some(bytes) => bytes,
-            None if empty("keys")? && empty("targets")? => {
+            None if empty("keys")? && empty("targets")? && !folder.join("platform.json").exists() => {
                 let mut fresh = Zeroizing::new(vec![0; KEY_BYTES]);
                 getrandom::fill(&mut fresh).map_err(io::Error::other)?;
                 disk::put(&path, &fresh)?;
@@ -124,6 +138,9 @@ impl Store {
             }
         }
         let Some(recovery) = &self.recovery else { return Ok(()) };
+        if let Some(bytes) = disk::get(&self.folder.join("vault.key"))? {
+            disk::put(&self.folder.join("vault.key.age"), &recovery.seal(&bytes))?;
+        }
         let own = Some(recovery.to_string());
         for number in self.listed("keys", |name| Number::new(name.parse().ok()?))? {
             let path = self.of_key(number, "json");
@@ -305,6 +322,67 @@ impl Store {
         self.settle().map_err(trouble)
     }
 
+    fn kept_platform(&self) -> io::Result<Option<KeptPlatform>> {
+        disk::get_json::<KeptPlatform>(&self.folder.join("platform.json"))
+    }
+
+    /// From now on the platform's own backups are written with this key.
+    ///
+    /// # Errors
+    /// When there is one and it is not to be replaced, or it was made for another recovery key than there is.
+    pub fn set_platform(&self, key: &Secret, recipient: &str, replace: bool) -> Result<(), Refused> {
+        let own = self.recovery.ok_or(Refused::NoRecovery)?.to_string();
+        let key = Key::from_password(key).map_err(|_| Refused::BadSecret)?;
+        if own != recipient {
+            return Err(Refused::BadRecipient);
+        }
+        let there = self.kept_platform().map_err(trouble)?;
+        if there.is_some_and(|there| there.recovery == own) && !replace {
+            return Err(Refused::HasPlatform);
+        }
+        let kept = KeptPlatform { made: Timestamp::now(), wrapped: self.key.wrap(&key, PLATFORM), recovery: own };
+        disk::put_json(&self.folder.join("platform.json"), &kept).map_err(trouble)
+    }
+
+    /// What opens the repository of the platform's own backups at a target, sealed to a recipient.
+    ///
+    /// # Errors
+    /// When there is no such key for the recovery key there is, or the recipient is none.
+    pub fn platform(&self, target: Option<TargetId>, recipient: &str) -> Result<Vec<u8>, Refused> {
+        let recipient: Recipient = recipient.parse().map_err(|_| Refused::BadRecipient)?;
+        let own = self.recovery.map(|recovery| recovery.to_string());
+        let kept = self.kept_platform().map_err(trouble)?.filter(|kept| Some(&kept.recovery) == own.as_ref());
+        let key = self.key.unwrap(&kept.ok_or(Refused::NoPlatform)?.wrapped, PLATFORM);
+        let key = key.map_err(|_| trouble("the platform's key was wrapped by another vault, or is damaged"))?;
+        let target = target.map(|target| self.secret_of(target)).transpose()?.flatten();
+        let secrets = Secrets { repository: key.password(), target };
+        let clear = Zeroizing::new(serde_json::to_vec(&secrets).map_err(trouble)?);
+        Ok(recipient.seal(&clear))
+    }
+
+    /// Opens everything that is wrapped, and says how many that were.
+    ///
+    /// # Errors
+    /// When one of them does not open, or the folder can't be read.
+    pub fn verify(&self) -> io::Result<u64> {
+        let mut opened = 0;
+        for number in self.listed("keys", |name| Number::new(name.parse().ok()?))? {
+            let kept = disk::get_json::<KeptKey>(&self.of_key(number, "json"))?;
+            kept.map(|kept| self.unwrap_key(&kept)).transpose().map_err(io::Error::other)?;
+            opened += 1;
+        }
+        for target in self.listed("targets", |name| name.parse().ok())? {
+            let kept = disk::get_json::<KeptSecret>(&self.of_target(target, "json"))?;
+            kept.map(|kept| self.unwrap_secret(&kept)).transpose().map_err(io::Error::other)?;
+            opened += 1;
+        }
+        if let Some(kept) = self.kept_platform()? {
+            self.key.unwrap(&kept.wrapped, PLATFORM).map_err(io::Error::other)?;
+            opened += 1;
+        }
+        Ok(opened)
+    }
+
     /// How it is.
     ///
     /// # Errors
@@ -316,6 +394,10 @@ impl Store {
             destroyed: count("receipts")?,
             targets: count("targets")?,
             recovery: self.recovery.map(|recovery| recovery.to_string()),
+            platform: self
+                .kept_platform()
+                .map_err(trouble)?
+                .is_some_and(|kept| Some(kept.recovery) == self.recovery.map(|recovery| recovery.to_string())),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! What control and the vault say to each other: one line of JSON each way, on a connection of its own, over the vault's unix socket.
 //!
 //! The vault holds what opens backups and knows nothing else: no accounts, no orders, no database. The kernel tells it who asks. Control
-//! asks for everything but [`Ask::SetRecovery`], which is root's alone: who has captured control can't have keys written to a paper of
-//! their own.
+//! asks for everything but [`Ask::SetRecovery`], [`Ask::SetPlatform`] and [`Ask::Platform`], which are root's alone: who has captured
+//! control can't have keys written to a paper of their own, nor open what the whole platform is rebuilt from.
 
 use husorden_base::{Number, Secret, SolutionId, TargetId};
 use jiff::Timestamp;
@@ -64,6 +64,22 @@ pub enum Ask {
         recipient: String,
         /// In the place of the one there is.
         replace: bool,
+    },
+    /// From now on the platform's own backups are written with this key; [`Answer::Done`].
+    SetPlatform {
+        /// The password of their repository.
+        key: Secret,
+        /// The public half of the recovery key that it was made for, which must be the one there is.
+        recipient: String,
+        /// In the place of the one there is.
+        replace: bool,
+    },
+    /// Release the key of the platform's own backups, sealed to whoever is to use it, with a target's secret; [`Answer::Released`].
+    Platform {
+        /// The target whose secret goes along, where it has one.
+        target: Option<TargetId>,
+        /// An age recipient.
+        recipient: String,
     },
 }
 
@@ -127,6 +143,9 @@ pub struct Status {
     pub targets: u64,
     /// The public half of the recovery key; none when there is no recovery key on paper yet.
     pub recovery: Option<String>,
+    /// Whether there is a key of the platform's own backups that opens with the recovery key there is.
+    #[serde(default)]
+    pub platform: bool,
 }
 
 /// Why the vault does not do it.
@@ -157,6 +176,14 @@ pub enum Refused {
     /// There is a recovery key already.
     #[error("there is a recovery key already")]
     HasRecovery,
+    /// There is no key of the platform's own backups yet, or it was made for another recovery key.
+    #[error(
+        "there is no key of the platform's own backups for this recovery key yet: `husorden vault platform` makes it"
+    )]
+    NoPlatform,
+    /// There is a key of the platform's own backups already.
+    #[error("there is a key of the platform's own backups already")]
+    HasPlatform,
     /// The line was none of these.
     #[error("the line does not ask for anything that is known")]
     BadAsk,

@@ -148,7 +148,7 @@ impl House {
     /// When it can't be started.
     pub fn run(&self, arguments: &[&str]) -> Result<Output> {
         // `husorden node suspend`: the installation is named after the whole verb.
-        let words = if matches!(arguments.first(), Some(&("node" | "vault" | "image"))) { 2 } else { 1 };
+        let words = if matches!(arguments.first(), Some(&("node" | "vault" | "image" | "platform"))) { 2 } else { 1 };
         let (verb, rest) = arguments.split_at_checked(words).context("no verb")?;
         Command::new(&self.binary)
             .args(verb)
@@ -390,7 +390,7 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for role in ["supervisor", "vault", "control", "node", "edge"] {
+            for role in ["supervisor", "vault", "control", "node", "edge", "platform"] {
                 let log = fs::read_to_string(self.home.join("log").join(format!("{role}.log"))).unwrap_or_default();
                 let tail: Vec<&str> = log.lines().rev().take(40).collect();
                 eprintln!("--- last words of {role}");

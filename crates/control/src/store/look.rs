@@ -69,3 +69,8 @@ pub(crate) struct Solutions {
 pub(crate) async fn look(system: &PgPool) -> Result<Option<Look>, sqlx::Error> {
     one(json("select house_look()"), system).await
 }
+
+/// What nodes hold that control does not know of.
+pub(crate) async fn strays(system: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    Ok(one(json("select node_strays()"), system).await?.unwrap_or_default())
+}

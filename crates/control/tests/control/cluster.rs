@@ -55,6 +55,7 @@ pub fn place(folder: &Path) -> Place {
         uid,
         gid,
         control_users: vec!["nobody".to_owned()],
+        copy_users: vec!["games".to_owned()],
         durable: false,
     }
 }

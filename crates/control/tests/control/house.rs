@@ -74,6 +74,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
             ..Identity::at(folder.join("identity.key"))
         },
         vault: None,
+        platform: None,
         limits: Limits {
             requests_per_second_max: 10_000,
             requests_burst_max: 10_000,

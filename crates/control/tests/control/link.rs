@@ -3,7 +3,7 @@
 use crate::house::House;
 use crate::node::{Node, snapshot, until};
 use husorden_base::{MeasureId, Refusal, Text};
-use husorden_control::bootstrap::Bootstrap;
+use husorden_control::platform::{Adopted, adopt};
 use husorden_kinds::Aim;
 use husorden_rules::{Access, Fates, Measure, Scope};
 use husorden_wire::node::{EvidenceLine, FromNode, MeasureState, SeenState, ToNode, Verb, VerbState};
@@ -453,8 +453,8 @@ async fn a_raised_epoch_is_told_with_every_wish() {
     house.create("shop", json!({})).await;
     let first = node.wish().await;
     node.settled(&first).await;
-    let mut bootstrap = Bootstrap::connect(&house.config.database).await.unwrap();
-    assert_eq!(bootstrap.raise_epoch().await.unwrap(), 2);
+    let rebuilt = Adopted { by: "staff@desk.example", copy: "c", of: Timestamp::now(), lost_node: None };
+    assert_eq!(adopt(&house.config.database, &rebuilt).await.unwrap(), (2, 0));
     let second = node.wish().await;
     assert_eq!((second.epoch, second.generation), (2, 1));
     assert_eq!(state(&house, "shop").await, "working", "settled in the old epoch is not settled");

@@ -210,7 +210,7 @@ async fn a_storm_of_trouble_is_one_mail_an_hour_and_hides_no_decision() {
 /// Every kind of event that has words for people has a topic, or is one that nobody is mailed of.
 #[tokio::test]
 async fn every_kind_of_event_was_thought_of() {
-    const NO_MAIL: [&str; 22] = [
+    const NO_MAIL: [&str; 26] = [
         "access.allowed",
         "access.opened",
         "access.refused",
@@ -226,6 +226,10 @@ async fn every_kind_of_event_was_thought_of() {
         "measure.seen-open",
         "node.chain-broken",
         "order.queued",
+        "platform.backup-failed",
+        "platform.backup-well",
+        "platform.proof-failed",
+        "platform.rebuilt",
         "proof.ended",
         "proof.passed",
         "solution.settled",

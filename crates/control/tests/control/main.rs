@@ -30,6 +30,7 @@ mod names;
 mod node;
 mod notify;
 mod people;
+mod platform;
 mod private;
 mod proposals;
 mod proving;

@@ -1,8 +1,9 @@
 //! The link to control: evidence arrives once each time it is said, and what is confirmed is confirmed on this connection.
 
-use super::{Heard, PATIENCE, ago, on_a_node, until, wish};
+use super::{Heard, PATIENCE, ago, measure, on_a_node, until, wish};
 use crate::control;
 use husorden_kinds::Aim;
+use husorden_rules::Measure;
 use husorden_wire::node::{FromNode, ToNode, VERSION, Wish};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
@@ -113,6 +114,46 @@ fn batches_follow_each_other_as_they_are_kept_and_a_word_counts_on_its_connectio
         assert!(!node.confirmed.load(Ordering::Relaxed));
         control.say(&ToNode::ThatIsAll);
         assert_eq!(control.evidence(), 501);
+        node.end();
+        drop(control);
+        talk.join().expect("it ends");
+    });
+}
+
+/// A control that was brought back from a backup knows less than the node: nothing is lost on the node, and control is told.
+#[test]
+fn what_control_does_not_name_stands_and_is_told() {
+    on_a_node(|node| {
+        let (known, ahead) = (wish(7), wish(8));
+        for wish in [&known, &ahead] {
+            node.register.take_wish(wish.clone()).expect("taken");
+        }
+        let case = Some(husorden_base::CaseId::new());
+        let (named, unnamed) = (Measure { case, ..measure(&known) }, Measure { case, ..measure(&ahead) });
+        let over = Measure { case, lifted: Some(ago(1)), ..measure(&ahead) };
+        for measure in [&named, &unnamed, &over] {
+            node.register.take_measure(measure.clone()).expect("taken");
+        }
+        let listener = UnixListener::bind(&node.config.control_socket).expect("a socket");
+        let talking = Arc::clone(node);
+        let talk = std::thread::spawn(move || control::talk(&talking));
+        let mut control = Control::accept(&listener);
+        control.say(&ToNode::Measure { measure: Box::new(named.clone()) });
+        let raised = Wish { epoch: 2, ..known.clone() };
+        control.say(&ToNode::Wish { wish: Box::new(raised) });
+        control.say(&ToNode::ThatIsAll);
+        let mut taken = Vec::new();
+        let strays = loop {
+            match control.hear() {
+                FromNode::MeasureTaken { measure, .. } => taken.push(measure.id),
+                FromNode::Health(health) => break health.strays,
+                _ => {}
+            }
+        };
+        assert_eq!(taken, [unnamed.id], "neither one that control named nor one that is over");
+        assert_eq!(strays, [format!("8 s8 ({}) {}", ahead.kind, ahead.solution)]);
+        assert!(node.register.wish(ahead.solution).is_some(), "it is held as before");
+        assert_eq!(node.register.wish(known.solution).map(|wish| wish.epoch), Some(2), "a newer epoch is taken");
         node.end();
         drop(control);
         talk.join().expect("it ends");

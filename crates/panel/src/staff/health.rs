@@ -58,6 +58,10 @@ fn name(ask: &Ask, name: &str) -> String {
         "certificate" if which == "panel" => return l.t("Panelets certifikat", "The panel's certificate").to_owned(),
         "certificate" => l.t("Certifikater på", "Certificates on"),
         "checkpoint" => l.t("Kontrolpunkt", "Checkpoint"),
+        "vault" => l.t("Boksen", "The vault"),
+        "backup" => l.t("Backup af løsninger", "Backups of solutions"),
+        "strays" => l.t("Ukendte løsninger", "Unknown solutions"),
+        "platform" => l.t("Backup af platformen selv", "Backup of the platform itself"),
         other => other,
     };
     if which.is_empty() { what.to_owned() } else { format!("{what} {which}") }

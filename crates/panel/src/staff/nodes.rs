@@ -87,7 +87,7 @@ fn facts<'a>(ask: &Ask, health: &Health) -> Vec<(&'a str, Markup)> {
     }
     if !health.strays.is_empty() {
         rows.push((
-            l.t("Ligger der uden at være bestilt", "Lies there without being ordered"),
+            l.t("Kendt af noden, ukendt her; kører videre", "Known to the node, unknown here; runs on"),
             html! { ul class="plain" { @for stray in &health.strays { li { code { (stray) } } } } },
         ));
     }

@@ -1,7 +1,7 @@
 //! What is kept, and what a death in between leaves.
 
 use super::*;
-use husorden_backup::vault::RecoveryKey;
+use husorden_backup::vault::{PlatformPaper, RecoveryKey};
 use std::fs;
 
 const fn number(n: u32) -> Number {
@@ -84,7 +84,7 @@ fn what_was_destroyed_is_never_made_anew() {
     assert_eq!(disk::names(&folder.join("keys")).expect("read"), Vec::<String>::new());
     assert_eq!(
         store.status().expect("read"),
-        Status { keys: 0, destroyed: 2, targets: 0, recovery: Some(paper.recipient().to_string()) }
+        Status { keys: 0, destroyed: 2, targets: 0, recovery: Some(paper.recipient().to_string()), platform: false }
     );
 }
 
@@ -150,4 +150,48 @@ fn a_folder_that_others_see_or_that_lost_its_key_is_not_opened() {
     assert!(matches!(other.key_of(solution(1), number(1), false), Err(Refused::Trouble { .. })), "another's key");
     fs::write(folder.join("vault.key"), key).expect("written");
     assert!(Store::open(&folder, 35).expect("opened").key_of(solution(1), number(1), false).is_ok());
+}
+
+#[test]
+fn the_platforms_key_is_of_the_recovery_key_there_is_and_the_folder_comes_back_by_paper() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (folder, asker, recovery) = (home.path().join("vault"), RecoveryKey::generate(), RecoveryKey::generate());
+    let mut store = Store::open(&folder, 35).expect("made");
+    let (to, own) = (asker.recipient().to_string(), recovery.recipient().to_string());
+    let (paper, key) = PlatformPaper::make(&recovery.recipient());
+    let set = |store: &Store, replace| store.set_platform(&key.password(), &own, replace);
+    assert_eq!(set(&store, false), Err(Refused::NoRecovery), "it follows from a recovery key");
+    store.set_recovery(&own, false).expect("set");
+    assert_eq!(store.platform(None, &to), Err(Refused::NoPlatform));
+    assert_eq!(store.set_platform(&key.password(), &to, false), Err(Refused::BadRecipient), "of another recovery key");
+    set(&store, false).expect("set");
+    assert_eq!(set(&store, false), Err(Refused::HasPlatform));
+    set(&store, true).expect("replaced");
+    assert!(store.status().expect("read").platform);
+    let released = opened(&asker, &store.platform(None, &to).expect("released"));
+    assert_eq!(released.repository, paper.key(&recovery).password(), "both papers make the same");
+    let solution_key = store.key_of(solution(1), number(7), true).expect("made").password();
+
+    store.keep(TargetId(uuid_of(9)), &Secret::new("of a target")).expect("kept");
+    assert_eq!(store.verify().expect("all open"), 3);
+
+    // What a backup of the folder has: everything but `vault.key`, which the recovery key brings back.
+    drop(store);
+    let sealed = fs::read(folder.join("vault.key.age")).expect("written for the paper");
+    fs::remove_file(folder.join("vault.key")).expect("lost");
+    assert!(Store::open(&folder, 35).is_err(), "no new key is made where something was wrapped by the old one");
+    fs::write(folder.join("vault.key"), &*recovery.unseal(&sealed).expect("by paper")).expect("put back");
+    let mut store = Store::open(&folder, 35).expect("opened");
+    assert_eq!(store.key_of(solution(1), number(7), false).expect("there").password(), solution_key);
+
+    let path = folder.join("keys/7.json");
+    let kept = fs::read_to_string(&path).expect("text");
+    fs::write(&path, kept.replacen("v1.", "v1.A", 1)).expect("broken");
+    assert!(store.verify().is_err(), "what is broken does not open");
+    fs::write(&path, kept).expect("mended");
+
+    // Another recovery key: the platform's key is of the old papers, and a new one is asked for.
+    store.set_recovery(&RecoveryKey::generate().recipient().to_string(), true).expect("replaced");
+    assert!(!store.status().expect("read").platform);
+    assert_eq!(store.platform(None, &to), Err(Refused::NoPlatform));
 }

@@ -20,6 +20,7 @@ mod operation;
 mod pages;
 mod panel;
 mod pooler;
+mod rebuild;
 mod refusals;
 mod server;
 mod story;

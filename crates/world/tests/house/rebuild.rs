@@ -1,0 +1,192 @@
+//! The platform's own death: control, vault, keys and database are lost, and come back from a target and two papers. Once the node's pool
+//! survives and knows more than the control that comes back; once everything is lost, and a site comes back from its own backup.
+
+use super::{SITE, SOON, eventually, site, upload};
+use husorden_world::{House, Who, text};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+/// Where backups lie: outside of the home.
+struct Far(PathBuf);
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+struct Story {
+    house: House,
+    far: Far,
+    staff: String,
+}
+
+impl Story {
+    fn at(&self, name: &str) -> PathBuf {
+        self.far.0.join(name)
+    }
+
+    fn target(&self) -> PathBuf {
+        self.at("target")
+    }
+
+    /// The command, with what is typed at its questions.
+    fn rebuild(&self, platform: &Path, typed: &str) -> Output {
+        let mut command = Command::new(&self.house.binary);
+        command.args(["rebuild", "--instance", &self.house.instance, "--home"]).arg(self.house.home());
+        command.arg("--target").arg(self.target()).arg("--recovery-file").arg(self.at("recovery"));
+        command.arg("--platform-file").arg(platform).env("LANG", "en_GB.UTF-8");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        // One that refuses reads nothing.
+        drop(child.stdin.take().expect("a pipe").write_all(typed.as_bytes()));
+        child.wait_with_output().expect("it ends")
+    }
+
+    fn rebuilt(&mut self) {
+        let words = format!("{}\nrebuild {}\n", self.staff, self.house.instance);
+        let begun = Instant::now();
+        let said = self.rebuild(&self.at("platform"), &words);
+        eprintln!("{}", text(&said.stdout));
+        assert!(said.status.success(), "{}{}", text(&said.stdout), text(&said.stderr));
+        self.house.start().expect("it comes up again");
+        eprintln!("up again {:.1} s after the rebuild began", begun.elapsed().as_secs_f64());
+    }
+
+    fn platform(&self, verb: &str) -> Value {
+        let said = self.house.run(&["platform", verb, "-o", "json"]).expect("it runs");
+        assert!(said.status.success(), "{verb}: {}{}", text(&said.stdout), text(&said.stderr));
+        serde_json::from_slice(&said.stdout).expect("JSON")
+    }
+
+    fn health(&self, name: &str) -> Option<(String, String)> {
+        let health = self.house.api(Who::Staff, "GET", "/v1/health", None).expect("the API answers").body;
+        let checks = health["checks"].as_array().expect("checks");
+        let check = checks.iter().find(|check| check["name"] == name)?;
+        Some((check["state"].as_str()?.to_owned(), check["text"]["en"].as_str()?.to_owned()))
+    }
+
+    fn front(&self, path: &str) -> String {
+        self.house.get("blog.demo-sites.test", path, &[]).expect("curl runs").body
+    }
+}
+
+/// The secret that a command shows once.
+fn paper(house: &House, verb: &str, begins: &str) -> String {
+    let said = house.run(&["vault", verb, "--into-pipe"]).expect("it runs");
+    let said = text(&said.stdout);
+    let found = said.split_whitespace().find(|word| word.starts_with(begins));
+    found.unwrap_or_else(|| panic!("{begins} in {said}")).to_owned()
+}
+
+#[test]
+fn the_platform_comes_back_from_a_target_and_two_papers() {
+    let far = Far(PathBuf::from("/var/tmp/husorden-test-rebuild-far"));
+    drop(fs::remove_dir_all(&far.0));
+    fs::create_dir_all(&far.0).expect("a folder");
+    let house = House::up_with("rebuild", "", "[backup]\ntarget = \"far\"").expect("the house comes up");
+    let credentials: toml::Table =
+        fs::read_to_string(house.home().join("demo/credentials.toml")).expect("credentials").parse().expect("a table");
+    let staff = credentials["staff_person"]["email"].as_str().expect("an address").to_owned();
+    let mut story = Story { house, far, staff };
+    let body = json!({ "name": "far", "address": { "kind": "folder", "path": story.target() } });
+    let made = story.house.api(Who::Staff, "POST", "/v1/targets", Some(&body)).expect("the API answers");
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    assert_eq!(story.health("platform").expect("a check").0, "degraded", "nothing is on paper");
+    let recovery = paper(&story.house, "recovery", "AGE-SECRET-KEY-");
+    fs::write(story.at("recovery"), recovery).expect("paper");
+    let platform = paper(&story.house, "platform", "HUSORDEN-PLATFORM-");
+    fs::write(story.at("platform"), platform).expect("paper");
+
+    // The customer's site has a backup of its own, and the platform one that is proven.
+    assert_eq!(upload(&story.house, "blog", &[("kept.txt", b"as the customer left it")])["state"], "done");
+    let backup = story.house.api(Who::Account, "POST", "/v1/solutions/blog/backups", None).expect("the API answers");
+    assert_eq!(backup.status, 202, "{:?}", backup.body);
+    let path = format!("/v1/solutions/blog/backups/{}", backup.body["id"].as_str().expect("an id"));
+    let end = Instant::now() + SITE;
+    while story.house.api(Who::Account, "GET", &path, None).expect("the API answers").body["state"] != "ready" {
+        assert!(Instant::now() < end, "it is written");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let standing = story.platform("prove");
+    eprintln!("{standing:#}");
+    assert_eq!(standing["proof"]["wrong"], json!([]));
+    let (state, said) = story.health("platform").expect("a check");
+    assert_eq!(state, "fine", "{said}");
+    let evidence = story.house.api(Who::Staff, "GET", "/v1/evidence?limit=50", None).expect("the API answers").body;
+    assert!(evidence.to_string().contains("platform.proven"), "the proof is evidence: {evidence}");
+
+    the_node_is_ahead(&mut story);
+    everything_is_lost(&mut story);
+}
+
+/// Control's part of the home is lost, after the last backup that could be written; the node goes on, and knows more.
+fn the_node_is_ahead(story: &mut Story) {
+    // The target is away, so what is made now is in no backup.
+    fs::rename(story.target(), story.at("away")).expect("moved");
+    let spec = json!({ "domains": ["late.demo-sites.test"], "runtime": "static", "database": "none" });
+    site(&story.house, "late", spec);
+    assert_eq!(upload(&story.house, "late", &[("index.html", b"made after the backup")])["state"], "done");
+    let said = story.house.run(&["platform", "backup"]).expect("it runs");
+    assert!(!said.status.success(), "a target that is away is told: {}", text(&said.stdout));
+    let down = story.house.down().expect("it runs");
+    assert!(down.status.success(), "{}", text(&down.stdout));
+    fs::rename(story.at("away"), story.target()).expect("moved back");
+
+    let refused = story.rebuild(&story.at("platform"), "");
+    assert!(text(&refused.stderr).contains("something lives there"), "{}", text(&refused.stderr));
+    for lost in ["db", "control", "vault", "ca", "secrets", "demo", "checkpoints", "platform"] {
+        fs::remove_dir_all(story.house.home().join(lost)).expect("lost");
+    }
+    for lost in ["husorden.toml", "platform.json"] {
+        fs::remove_file(story.house.home().join(lost)).expect("lost");
+    }
+    // One paper alone opens nothing, and who does not confirm changes nothing.
+    let alone = story.rebuild(&story.at("recovery"), "");
+    assert!(!alone.status.success() && text(&alone.stderr).contains("platform paper"), "{}", text(&alone.stderr));
+    let words = format!("nobody@desk.example\nrebuild {}\n", story.house.instance);
+    let stranger = story.rebuild(&story.at("platform"), &words);
+    assert!(text(&stranger.stderr).contains("no member of staff"), "{}", text(&stranger.stderr));
+    assert!(!story.house.home().join("db").exists());
+    let early = story.house.run(&["up", "--detach"]).expect("it runs");
+    assert!(text(&early.stderr).contains("run `husorden rebuild` again"), "{}", text(&early.stderr));
+
+    story.rebuilt();
+    eventually(&story.house, "blog.demo-sites.test", "/", 200);
+    assert_eq!(story.front("/kept.txt"), "as the customer left it");
+    // What control does not know of runs on, and is told.
+    let late = story.house.get("late.demo-sites.test", "/", &[]).expect("curl runs");
+    assert_eq!((late.status, late.body.as_str()), (200, "made after the backup"));
+    assert_eq!(story.house.api(Who::Account, "GET", "/v1/solutions/late", None).expect("the API answers").status, 404);
+    let end = Instant::now() + SOON;
+    while story.health("strays").is_none_or(|(_, said)| !said.contains("late (website)")) {
+        assert!(Instant::now() < end, "it is told: {:?}", story.health("strays"));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    // The node takes wishes of the new epoch, and no number is given twice.
+    let spec = json!({ "domains": ["new.demo-sites.test"], "runtime": "static", "database": "none" });
+    let made = site(&story.house, "new", spec);
+    assert!(made["solution"]["number"].as_u64().expect("a number") > 1000, "{made}");
+}
+
+/// Nothing is left of the machine.
+fn everything_is_lost(story: &mut Story) {
+    let standing = story.platform("prove");
+    assert_eq!(standing["proof"]["wrong"], json!([]), "{standing:#}");
+    let down = story.house.down().expect("it runs");
+    assert!(down.status.success(), "{}", text(&down.stdout));
+    fs::remove_dir_all(story.house.home()).expect("lost");
+    let begun = Instant::now();
+    story.rebuilt();
+    let end = Instant::now() + SITE;
+    while story.front("/kept.txt") != "as the customer left it" {
+        assert!(Instant::now() < end, "the site comes back from its own backup");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    eventually(&story.house, "blog.demo-sites.test", "/", 200);
+    eprintln!("the customer's site answers {:.1} s after the rebuild began", begun.elapsed().as_secs_f64());
+}
