@@ -9,9 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use husorden_base::Secret;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
+/// What stands before a password whose hash is the password of the log.
+const OF_LOG: &str = "husorden log ";
 /// Cost of scrypt for keys of ours. The password has 256 bits of chance, so there is nothing for the cost to slow down; restic takes what the
 /// file says.
 const OURS_LOG_N: u8 = 10;
@@ -61,6 +64,14 @@ impl Key {
     #[must_use]
     pub fn password(&self) -> Secret {
         Secret::new(URL_SAFE_NO_PAD.encode(self.0))
+    }
+
+    /// The key of the log's repository, which is made of this one and tells nothing of it: a node that sends a log away each minute holds it, and
+    /// not the key of the backups.
+    #[must_use]
+    pub fn of_log(&self) -> Self {
+        let text = Zeroizing::new(format!("{OF_LOG}{}", self.password().reveal()));
+        Self(Sha256::digest(text.as_bytes()).into())
     }
 
     /// From an exported password.

@@ -37,4 +37,4 @@ pub use id::{Id, NotAnId};
 pub use key::Key;
 pub use progress::Progress;
 pub use repository::Repository;
-pub use write::{Former, Options, Source, Written};
+pub use write::{Appended, Former, LOG, Options, Piece, Shelf, Source, Written};

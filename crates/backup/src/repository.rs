@@ -71,6 +71,16 @@ impl Repository {
     /// # Errors
     /// As [`Repository::open`].
     pub fn open_with_password(target: Box<dyn Target>, password: &Secret) -> Result<Self, Fault> {
+        let repository = Self::open_to_append(target, password)?;
+        repository.read_indexes()?;
+        Ok(repository)
+    }
+
+    /// Opens it for [`Repository::append`] alone: what lies in it is not known, and can't be read.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn open_to_append(target: Box<dyn Target>, password: &Secret) -> Result<Self, Fault> {
         let sealed = target.get(Place::Config, None)?;
         let master = find_master(target.as_ref(), password)?;
         let json = master.open("config", &sealed)?;
@@ -81,9 +91,7 @@ impl Repository {
                 format!("version {} of the format is not known here", config.version),
             ));
         }
-        let repository = Self::with(target, master, config);
-        repository.read_indexes()?;
-        Ok(repository)
+        Ok(Self::with(target, master, config))
     }
 
     fn with(target: Box<dyn Target>, master: MasterKey, config: Config) -> Self {

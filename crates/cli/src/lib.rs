@@ -27,6 +27,7 @@ mod snapshot;
 mod solution;
 mod wait;
 
+pub use backup::Proofs;
 pub use context::{API_PORT, Globals, language};
 pub use failure::Failure;
 pub use output::Format;
@@ -51,9 +52,9 @@ pub enum Command {
     /// Backups of a solution: make, browse, put back
     #[command(subcommand)]
     Backup(backup::Verb),
-    /// Whether backups hold
-    #[command(subcommand)]
-    Proof(backup::ProofVerb),
+    /// Whether backups hold; with --config, the role that proves them
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Proof(backup::Proofs),
     /// Where backups lie (staff)
     #[command(subcommand)]
     Target(backup::TargetVerb),
@@ -139,7 +140,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Archive(verb) => verb.run(&context),
         Command::Dump(verb) => verb.run(&context),
         Command::Backup(verb) => verb.run(&context),
-        Command::Proof(verb) => verb.run(&context),
+        Command::Proof(proofs) => proofs.verb.map_or(Ok(()), |verb| verb.run(&context)),
         Command::Target(verb) => verb.run(&context),
         Command::Attachment(verb) => verb.run(&context),
         Command::Proposal(verb) => verb.run(&context),

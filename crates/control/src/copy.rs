@@ -3,13 +3,14 @@
 
 use crate::app::App;
 use crate::attachment;
+use crate::backup::away;
 use crate::doors::TenantTx;
 use crate::fault::Fault;
-use crate::store::solution::SolutionRow;
+use crate::store::solution::{SolutionRow, SolutionView};
 use crate::{order, store};
 use husorden_base::{Refusal, Text};
 use husorden_wire::api;
-use husorden_wire::node::{BackupOrigin, Origin};
+use husorden_wire::node::{BackupOrigin, LogOrigin, Origin};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -60,6 +61,9 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
     if let Some(held) = store::solution::held_on(tx.conn(), row.id).await? {
         return Err(held.refusal(false).into());
     }
+    if from.off_site {
+        return from_off_site(tx, view, row, from).await;
+    }
     if let Some(text) = &from.backup {
         if from.snapshot.is_some() || from.at.is_some() {
             let text = Text::new(
@@ -76,7 +80,7 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
         let repository = store::backup::repository(tx.conn(), row.id, found.target).await?;
         let mut spec = found.spec;
         attachment::not_inherited(&mut spec)?;
-        let backup = BackupOrigin { solution: row.id, repository, copy };
+        let backup = BackupOrigin { solution: row.id, repository, copy, log: None };
         return Ok(Source { row, snapshot: None, backup: Some((id, backup)), at: None, spec });
     }
     if let Some(at) = from.at {
@@ -101,6 +105,46 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
         }
         Some(_) | None => Err(missing("/from/snapshot", text)),
     }
+}
+
+/// A time, from where the backups lie: the newest backup before it, and the log there.
+async fn from_off_site(
+    tx: &mut TenantTx,
+    view: SolutionView,
+    row: SolutionRow,
+    from: &api::SolutionFrom,
+) -> Result<Source, Fault> {
+    let wrong = |da: String, en: String| Fault::from(Refusal::field("/from/at", Text::new(da, en)));
+    let (Some(at), None, None) = (from.at, &from.snapshot, &from.backup) else {
+        return Err(wrong("Vælg et tidspunkt, og intet andet".into(), "Choose a time, and nothing else".into()));
+    };
+    let none = || {
+        wrong(
+            "Der er endnu intet tidspunkt at få udefra; der skal først være en backup, og skrives noget".into(),
+            "There is no time to be had from off-site yet; there must be a backup first, and something be written"
+                .into(),
+        )
+    };
+    let window = away::window(&view).ok_or_else(none)?;
+    let base = window.base(at).filter(|_| at <= window.to).ok_or_else(|| {
+        let (from, to) = (window.from, window.to);
+        wrong(
+            format!("Tidspunktet skal ligge mellem {from:.0} og {to:.0}"),
+            format!("The time must lie between {from:.0} and {to:.0}"),
+        )
+    })?;
+    let found = store::backup::get(tx.conn(), row.id, base.backup.0).await?.filter(|backup| backup.state == "ready");
+    let Some((found, copy)) = found.and_then(|found| found.copy.clone().map(|copy| (found, copy))) else {
+        return Err(none());
+    };
+    let repository = store::backup::repository(tx.conn(), row.id, found.target).await?;
+    // What was changed since has a snapshot from before it, and that the spec of then.
+    let then = store::snapshot::spec_at(tx.conn(), row.id, at).await?;
+    let mut spec = then.unwrap_or_else(|| row.spec.clone());
+    attachment::not_inherited(&mut spec)?;
+    let log = Some(LogOrigin { copy: window.away.copy.clone(), at });
+    let backup = BackupOrigin { solution: row.id, repository, copy, log };
+    Ok(Source { row, snapshot: None, backup: Some((base.backup.0, backup)), at: None, spec })
 }
 
 /// The snapshot from which the log is carried out to a time. What the node said last decides at the door; it looks again itself.
@@ -151,7 +195,13 @@ impl Made {
     /// The same, as evidence keeps it: where backups lie is the host's.
     pub(crate) fn told(&self) -> Value {
         match &self.backup {
-            Some(origin) => json!({ "solution": origin.solution, "backup": self.id, "copy": origin.copy }),
+            Some(origin) => {
+                let mut told = json!({ "solution": origin.solution, "backup": self.id, "copy": origin.copy });
+                if let Some(log) = &origin.log {
+                    told["at"] = json!(log.at);
+                }
+                told
+            }
             None => json!(self.from),
         }
     }

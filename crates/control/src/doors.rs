@@ -320,6 +320,7 @@ fn migrator() -> Migrator {
         one(62, "builds", include_str!("../migrations/0062_builds.sql")),
         one(63, "strays", include_str!("../migrations/0063_strays.sql")),
         one(66, "target side", include_str!("../migrations/0066_target_side.sql")),
+        one(69, "log away", include_str!("../migrations/0069_log_away.sql")),
         one(79, "alarms", include_str!("../migrations/0079_alarms.sql")),
         one(80, "sealed evidence", include_str!("../migrations/0080_sealed_evidence.sql")),
     ])

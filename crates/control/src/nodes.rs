@@ -132,8 +132,8 @@ async fn link(app: App, stream: UnixStream) -> Result<(), LinkError> {
             ended
         }
         FromNode::Fetch { node, order } => fetch::send(&app, &node, order, write).await,
-        FromNode::Unlock { node, order, solution, recipient } => {
-            unlock::answer(&app, &node, (order, solution), &recipient, write).await
+        FromNode::Unlock { node, order, solution, log, recipient } => {
+            unlock::answer(&app, &node, (order, solution, log), &recipient, write).await
         }
         // What was read of the stream with the first line goes along.
         FromNode::Give { order, .. } => {

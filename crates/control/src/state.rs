@@ -81,6 +81,7 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
     // What is on its way out is not backed up any more, and nobody is to do anything about that.
     let plan = view.backups.iter().filter(|_| view.aim != Aim::Gone);
     found.extend(plan.flat_map(|plan| backup::finding::findings(plan, view.now)));
+    found.extend(backup::away::finding(view));
     let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
     stands
         .map(|finding| api::Finding {
@@ -93,7 +94,7 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
 }
 
 /// Longest time from a write to a log until its node, which looks every few seconds, has told of it.
-const UNSEEN: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const UNSEEN: SignedDuration = SignedDuration::from_secs(10);
 
 /// Which seconds of it can be had again.
 fn window(view: &SolutionView) -> Option<api::LogWindow> {
@@ -144,6 +145,7 @@ pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::
             ])
         }),
         log: window(view),
+        log_away: backup::away::shown(view, language),
         host: host.map(|host| host.to_string()),
         seen: seen.map_or_else(
             || serde_json::json!({}),
@@ -203,6 +205,7 @@ mod tests {
                 builds: husorden_kinds::Builds::default(),
                 log: None,
                 virtualisation: husorden_kinds::Virtualisation::default(),
+                away: None,
                 at: at(1000),
             }),
             seen_generation: 3,

@@ -76,16 +76,16 @@ impl From<VaultError> for Fault {
     }
 }
 
-/// What opens a solution's repository at a target, sealed to the recipient, in base64.
+/// What opens a solution's repository, or that of its log alone, at a target, sealed to the recipient, in base64.
 pub(crate) async fn release(
     app: &App,
     (solution, number): (SolutionId, Number),
-    make: bool,
+    (make, log): (bool, bool),
     target: TargetId,
     recipient: &str,
 ) -> Result<String, VaultError> {
     let recipient = recipient.to_owned();
-    match ask(app, Ask::Release { solution, number, make, target: Some(target), recipient }).await? {
+    match ask(app, Ask::Release { solution, number, make, log, target: Some(target), recipient }).await? {
         Answer::Released { sealed } => Ok(sealed),
         _ => Err(VaultError::Garbage),
     }

@@ -113,6 +113,42 @@ fn backups(place: &Place, settings: &Settings, setting: Setting) -> Finding {
     Finding { what: "backups", state, text, remedy }
 }
 
+/// Who proves backups: a role with a pool of its own, or the node that made them.
+fn proofs(place: &Place, settings: &Settings) -> Finding {
+    let (text, remedy) = match settings.proof.pool {
+        Some(pool) => (
+            Text::new(
+                format!("backupper prøves af rollen proof på en pulje for sig på {pool}"),
+                format!("backups are proven by the role proof on a pool of its own of {pool}"),
+            ),
+            None,
+        ),
+        None => (
+            Text::new(
+                format!(
+                    "backupper prøves af noden {}, eller på løsningens egen node, hvor den ikke er",
+                    settings.proof.node
+                ),
+                format!(
+                    "backups are proven by the node {}, or on the solution's own where that is not there",
+                    settings.proof.node
+                ),
+            ),
+            Some(Text::new(
+                format!(
+                    "sæt [proof] pool i {}, så starter up en rolle til det med en pulje for sig",
+                    place.own_settings().display()
+                ),
+                format!(
+                    "set [proof] pool in {}, and up starts a role for it with a pool of its own",
+                    place.own_settings().display()
+                ),
+            )),
+        ),
+    };
+    Finding { what: "proofs", state: State::Fine, text, remedy }
+}
+
 fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Finding>> {
     // Before the first start the edge's user is not there yet; the judgement does not rest on it.
     let edge = users::find(users::EDGE)?.map_or(Gid::from_raw(0), |Ids { gid, .. }| gid);
@@ -124,5 +160,6 @@ fn look(place: &Place, settings: &Settings, setting: Setting) -> Result<Vec<Find
     }
     findings.extend(room(place, settings));
     findings.push(backups(place, settings, setting));
+    findings.push(proofs(place, settings));
     Ok(findings)
 }

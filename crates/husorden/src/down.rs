@@ -1,7 +1,7 @@
 //! `husorden down`: everything ends, whoever was killed before, and the machine is as it was. Data stays.
 
 use crate::base;
-use crate::place::Which;
+use crate::place::{PROOF, Which};
 use crate::process::Single;
 use crate::progress::{Progress, line};
 use crate::supervise::Role;
@@ -32,7 +32,7 @@ impl Down {
             progress.done(if forced { "supervisor killed" } else { "supervisor and what it watched stopped" });
         }
         // Roles outlive a supervisor that was killed.
-        let mut roles = ["vault", "control", "node", "edge", "platform"]
+        let mut roles = ["vault", "control", "node", "edge", "platform", PROOF]
             .map(|name| Role::new(&place, name, Duration::from_secs(20)));
         up::stop_roles(&place, &mut roles, &mut progress);
         base::stop_orphans(&place);

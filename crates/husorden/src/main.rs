@@ -28,6 +28,7 @@ mod vault;
 mod visit;
 
 use clap::{Parser, Subcommand};
+use husorden_cli::{Command, Proofs};
 use std::process::ExitCode;
 
 /// Hosting that keeps its own house rules.
@@ -148,6 +149,7 @@ fn main() -> ExitCode {
         Verb::Copy => return if husorden_node::backup::inside() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Verb::Judge => return roles::judge(),
         Verb::Probe(probe) => probe.run(),
+        Verb::Api(Command::Proof(Proofs { config: Some(file), .. })) => role(|| roles::proof(&file)),
         Verb::Api(command) => return husorden_cli::run(&husorden.globals, command),
         Verb::Kind(words) => return husorden_cli::run_kind(&husorden.globals, words),
     };

@@ -96,13 +96,18 @@ pub(crate) const LOCAL_TARGET: &str = "local";
 pub(crate) struct Proof {
     /// Name of the node for proofs; where there is none, a solution's own proves.
     pub(crate) node: String,
+    /// Size of the pool of that node, which `up` starts on this machine then; left out, it starts none.
+    pub(crate) pool: Option<Bytes>,
 }
 
 impl Default for Proof {
     fn default() -> Self {
-        Self { node: "proof".to_owned() }
+        Self { node: PROOF.to_owned(), pool: None }
     }
 }
+
+/// Name of the role that proves backups, and of its node.
+pub(crate) const PROOF: &str = "proof";
 
 /// Where checkpoints of the evidence log go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,6 +400,12 @@ impl Place {
             flags += &format!(" --home {}", self.home.display());
         }
         flags
+    }
+
+    /// The same installation as its role for proofs sees it: with folders of its own, and a name of its own in the kernel, which no
+    /// installation can have.
+    pub(crate) fn of_proofs(&self) -> Self {
+        Self { instance: format!("{}-{PROOF}", self.instance), home: self.home.join(PROOF), run: self.run.join(PROOF) }
     }
 
     /// The pool, where it is a file.

@@ -1,6 +1,6 @@
 //! What must stand before any role starts: users, folders, the authority and its first certificate, and each role's file.
 
-use crate::place::{Place, Settings};
+use crate::place::{PROOF, Place, Settings};
 use crate::platform;
 use crate::role::{self, Process};
 use crate::users::{self, Ids};
@@ -232,9 +232,32 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         site_logs: Some(place.logs().join("sites")),
         care: settings.node.care,
         zone: settings.zone.clone(),
+        apart: false,
     };
     let edge_socket = node.edge_socket();
     write("node", role::write("node", &process("node", None, netns), &node)?)?;
+    if let Some(pool) = settings.proof.pool {
+        let own = place.of_proofs();
+        for path in [&own.home, &own.run] {
+            folder(path, root, 0o755)?;
+        }
+        let proof = husorden_node::Config {
+            name: settings.proof.node.clone(),
+            ground: ground(&own, settings, users.edge.gid)?,
+            pool: Source::File { path: own.pool(), size: pool },
+            ca: own.ca(),
+            uplink: Uplink {
+                interface: "lo".parse().map_err(anyhow::Error::msg)?,
+                refuse: Vec::new(),
+                name_servers: Vec::new(),
+            },
+            edge: husorden_node::Edge::default(),
+            site_logs: None,
+            apart: true,
+            ..node
+        };
+        write(PROOF, role::write(PROOF, &process(PROOF, None, None), &proof)?)?;
+    }
 
     let mut edge = toml::Table::new();
     let text = |path: PathBuf| toml::Value::String(path.display().to_string());

@@ -1,4 +1,4 @@
-//! The roles alone: `husorden vault`, `control`, `node` and `edge`, each with its file. Under `up` they are started just like this.
+//! The roles alone: `husorden vault`, `control`, `node`, `edge` and `proof`, each with its file. Under `up` they are started just like this.
 
 use crate::platform;
 use crate::role::{RoleFile, TAKEN};
@@ -72,6 +72,16 @@ pub(crate) fn node(path: &Path) -> Result<ExitCode> {
     // Before the node enters a network of its own: packages for runtimes come by the machine's.
     let machine_net = husorden_node::network::current()?;
     let Some(_single) = file.process.take_place()? else { return Ok(taken("node")) };
+    husorden_node::run(file.config, machine_net)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Proofs of backups: a node without customers, with a pool of its own, in a network with nothing in it. Targets are reached by the machine's.
+pub(crate) fn proof(path: &Path) -> Result<ExitCode> {
+    let file = RoleFile::<husorden_node::Config>::read("proof", path)?;
+    let machine_net = husorden_node::network::current()?;
+    let Some(_single) = file.process.take_place()? else { return Ok(taken("proof")) };
+    nix::sched::unshare(CloneFlags::CLONE_NEWNET).context("leaving the machine's network")?;
     husorden_node::run(file.config, machine_net)?;
     Ok(ExitCode::SUCCESS)
 }

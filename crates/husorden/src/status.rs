@@ -1,7 +1,7 @@
 //! `husorden status`: which roles run, and where everything is.
 
 use crate::demo::Credentials;
-use crate::place::{Place, Which};
+use crate::place::{PROOF, Place, Which};
 use crate::prepare;
 use crate::process::Single;
 use crate::progress::line;
@@ -65,8 +65,12 @@ impl Status {
             .into_iter()
             .map(|name| (name, Single::holder(&place.role_lock(name)).map(|identity| identity.pid)))
             .collect();
+        let settings = self.which.settings(&place)?;
+        if settings.proof.pool.is_some() {
+            roles.push((PROOF, Single::holder(&place.role_lock(PROOF)).map(|identity| identity.pid)));
+        }
         // The operator's own PostgreSQL is the operator's to look after.
-        if self.which.settings(&place)?.database.socket_dir.is_none() {
+        if settings.database.socket_dir.is_none() {
             roles.push(("database", crate::base::database_pid(&place.home)));
         }
         let up = roles.iter().all(|(name, pid)| pid.is_some() || *name == "database");

@@ -59,7 +59,7 @@ pub(crate) fn look(place: &Place) -> Vec<Left> {
     all.extend(names.into_iter().map(Left::Netns));
     all.extend(links(&place.instance));
     all.extend(tables(&place.instance));
-    all.extend(cgroups(&place.instance).into_iter().map(Left::Cgroup));
+    all.extend(all_cgroups(place).into_iter().map(Left::Cgroup));
     all
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn clean(place: &Place) {
                 run("nft", &arguments);
             }
         }
-        for group in cgroups(&place.instance) {
+        for group in all_cgroups(place) {
             let _ = fs::remove_dir(&group);
         }
         if look(place).is_empty() {
@@ -120,7 +120,7 @@ fn run(program: &str, arguments: &[&std::ffi::OsStr]) {
 fn processes(place: &Place, netns: &[String]) -> BTreeSet<Left> {
     let spaces: BTreeSet<u64> =
         netns.iter().filter_map(|name| fs::metadata(network::namespace(name)).ok()).map(|data| data.ino()).collect();
-    let group = format!("/husorden/{}", place.instance);
+    let groups = [&place.instance, &place.of_proofs().instance].map(|instance| format!("/husorden/{instance}"));
     let own = std::process::id();
     let mut found = BTreeSet::new();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -134,7 +134,10 @@ fn processes(place: &Place, netns: &[String]) -> BTreeSet<Left> {
         let proc = entry.path();
         let in_group = fs::read_to_string(proc.join("cgroup")).is_ok_and(|text| {
             text.lines().any(|line| {
-                line.find(&group).is_some_and(|at| matches!(line[at + group.len()..].bytes().next(), None | Some(b'/')))
+                groups.iter().any(|group| {
+                    line.find(group.as_str())
+                        .is_some_and(|at| matches!(line[at + group.len()..].bytes().next(), None | Some(b'/')))
+                })
             })
         });
         let in_space =
@@ -236,6 +239,11 @@ fn tables(instance: &str) -> Vec<Left> {
         .filter(|(_, name)| is_named(name, instance))
         .map(|(family, name)| Left::Table(family.to_owned(), name.to_owned()))
         .collect()
+}
+
+/// Cgroups of the installation and of its role for proofs.
+fn all_cgroups(place: &Place) -> Vec<PathBuf> {
+    [&place.instance, &place.of_proofs().instance].into_iter().flat_map(|instance| cgroups(instance)).collect()
 }
 
 /// The installation's cgroups in every hierarchy, innermost first.

@@ -2,7 +2,7 @@
 
 use crate::base::Base;
 use crate::demo::{self, Credentials};
-use crate::place::{Place, Settings, Which};
+use crate::place::{PROOF, Place, Settings, Which};
 use crate::process::{Identity, Single};
 use crate::progress::{Progress, line, told};
 use crate::signals::Signals;
@@ -159,7 +159,11 @@ impl House {
         };
         state.write(&self.place)?;
 
-        for (name, patience) in [("vault", 5), ("control", 20), ("node", 60), ("edge", 35), ("platform", 20)] {
+        let mut names = vec![("vault", 5), ("control", 20), ("node", 60), ("edge", 35), ("platform", 20)];
+        if self.settings.proof.pool.is_some() {
+            names.push((PROOF, 60));
+        }
+        for (name, patience) in names {
             self.roles.push(Role::new(&self.place, name, Duration::from_secs(patience)));
             let how = self.begin(name, edge, progress)?;
             progress.done(&how);
@@ -187,6 +191,7 @@ impl House {
                     "platform" => true,
                     "control" => TcpStream::connect_timeout(&self.settings.api.listen, LOOK).is_ok(),
                     "node" => local::ask(&self.place, &serde_json::json!({ "do": "status" })).is_ok(),
+                    PROOF => local::ask(&self.place.of_proofs(), &serde_json::json!({ "do": "status" })).is_ok(),
                     _ => {
                         let address = SocketAddr::new(edge, port(&self.settings.edge.https, 443));
                         TcpStream::connect_timeout(&address, LOOK).is_ok()
@@ -240,7 +245,8 @@ impl House {
                 tracing::error!("the database could not be looked after: {}", told(&error));
             }
             if bounded.elapsed() > Duration::from_secs(10) {
-                logs::bound(&self.place.logs(), &["supervisor", "vault", "control", "node", "edge", "platform"], None);
+                let names = ["supervisor", "vault", "control", "node", "edge", "platform", PROOF];
+                logs::bound(&self.place.logs(), &names, None);
                 bounded = Instant::now();
             }
         }
@@ -258,10 +264,10 @@ impl House {
 pub(crate) fn stop_roles(place: &Place, roles: &mut [Role], progress: &mut Progress) {
     for role in roles.iter_mut().rev() {
         let running = Single::holder(&place.role_lock(role.name));
-        if role.name == "node"
-            && let Some(identity) = running
-        {
-            close_node(place, identity, progress);
+        match (role.name, running) {
+            ("node", Some(identity)) => close_node(place, identity, progress),
+            (PROOF, Some(identity)) => close_node(&place.of_proofs(), identity, progress),
+            _ => {}
         }
         let forced = role.stop();
         if running.is_some() {

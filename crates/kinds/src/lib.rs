@@ -200,6 +200,11 @@ pub trait Kind: Sync {
         None
     }
 
+    /// The same for a part that takes the place of what there is: what the part holds now goes first.
+    fn put_back(&self, _order: &Order, _marks: &BTreeMap<String, String>, _part: &str, _format: &str) -> Option<Task> {
+        None
+    }
+
     /// The task that says whether it serves as it stands, by asking its services what people ask of them. Its mark is set by
     /// whoever has it run. None where nothing runs.
     fn proof(&self, _order: &Order, _sight: &Sight) -> Option<Task> {

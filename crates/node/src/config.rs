@@ -37,6 +37,9 @@ pub struct Config {
     /// The domain under which solutions that are reached by a port have their names, such as `solutions.test`.
     #[serde(default = "husorden_base::zone")]
     pub zone: husorden_base::Domain,
+    /// The node stands in a network with nothing in it, as the role for proofs does: backup targets are reached by the machine's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
 }
 
 /// When what comes round by itself comes round. The defaults are for a house in service; tests make them short.

@@ -73,11 +73,29 @@ pub(crate) fn load(
     (before, failed): (&SnapshotId, &SnapshotId),
 ) -> Result<(), Refusal> {
     let task = task(node, wish, order, |kind, order, marks| kind.load(order, marks, what.part, what.format))?;
-    let volume = node.volume(wish.number);
-    // One that was carried out by a node that died before it could say so is not carried out twice.
-    if volume.marks().is_ok_and(|marks| crate::intake::left(&task, &marks)) {
+    take_in(node, wish, &task, ("load", before, failed), || {
+        let stream = crate::control::fetch(&node.config.control_socket, &node.config.name, order);
+        stream.map(OwnedFd::from).map_err(|error| ours(&error))
+    })
+}
+
+/// Whether a task was carried out by a node that died before it could say so.
+pub(crate) fn is_done(node: &Node, wish: &Wish, task: &Task) -> bool {
+    node.volume(wish.number).marks().is_ok_and(|marks| crate::intake::left(task, &marks))
+}
+
+/// Takes a stream in, after a snapshot; what fails in the middle is brought back. What was carried out is not carried out twice.
+pub(crate) fn take_in(
+    node: &Arc<Node>,
+    wish: &Wish,
+    task: &Task,
+    (what, before, failed): (&str, &SnapshotId, &SnapshotId),
+    stream: impl FnOnce() -> Result<OwnedFd, Refusal>,
+) -> Result<(), Refusal> {
+    if is_done(node, wish, task) {
         return Ok(());
     }
+    let volume = node.volume(wish.number);
     let why = |what: &str| Why::Before { what: what.to_owned() };
     let back = || {
         node.quiet(wish.number, || {
@@ -91,11 +109,10 @@ pub(crate) fn load(
         // A node died in the middle of it: what that attempt left is not built upon.
         back()?;
     } else {
-        volume.snapshot(before, why("load"), None).map_err(|error| crate::host::refused(&error))?;
+        volume.snapshot(before, why(what), None).map_err(|error| crate::host::refused(&error))?;
     }
-    let stream = crate::control::fetch(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
-    let streamed = Streamed { stdin: Some(OwnedFd::from(stream)), stdout: None };
-    let Some(reason) = crate::intake::run(node, wish, &task, streamed).map_err(|error| ours(&error))? else {
+    let streamed = Streamed { stdin: Some(stream()?), stdout: None };
+    let Some(reason) = crate::intake::run(node, wish, task, streamed).map_err(|error| ours(&error))? else {
         return Ok(());
     };
     back()?;
@@ -103,7 +120,7 @@ pub(crate) fn load(
 }
 
 /// The task of a part, marked by the order.
-fn task(
+pub(crate) fn task(
     node: &Node,
     wish: &Wish,
     order: OrderId,

@@ -314,7 +314,7 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
             }
             Place::Image(name) => node.runtimes.image(name).ok_or_else(|| absent(name.as_str()))?,
             Place::Tool => {
-                std::env::current_exe().map_err(|error| ours("finding the platform's own program", &error))?
+                crate::backup::program().map_err(|error| ours("finding the platform's own program", &error))?
             }
             Place::Store(name) => {
                 let engine = name.parse().map_err(|_| absent(name))?;

@@ -5,6 +5,7 @@
 //! looked at again until something of it runs.
 
 use crate::Node;
+use crate::away;
 use crate::sandbox::{Command, Streamed};
 use crate::segment::keep::{By, NOTED, sign};
 use crate::segment::window::{self, Base};
@@ -87,10 +88,12 @@ pub(crate) fn start(node: &Arc<Node>) -> io::Result<()> {
     let node = Arc::clone(node);
     std::thread::Builder::new().name("keeping".to_owned()).spawn(move || {
         let mut next = Instant::now();
+        // What is at rest and was kept by a node before this one may wait to be sent away.
+        let mut at_rest: Vec<SolutionId> = node.register.solutions().into_iter().map(|one| one.0).collect();
         while !node.ending() {
             std::thread::sleep(Duration::from_millis(200));
             if next <= Instant::now() {
-                round(&node);
+                round(&node, std::mem::take(&mut at_rest));
                 next = Instant::now() + LOOK;
             }
         }
@@ -99,21 +102,23 @@ pub(crate) fn start(node: &Arc<Node>) -> io::Result<()> {
 }
 
 /// Looks at all that runs, and at what has ended and is not kept.
-fn round(node: &Arc<Node>) {
+fn round(node: &Arc<Node>, more: Vec<SolutionId>) {
     let running = node.sandboxes.occupied().into_iter().filter_map(|number| node.register.owner(number));
     let unsettled: Vec<SolutionId> =
         node.keeping.known().iter().filter(|(_, known)| !known.settled).map(|(solution, _)| *solution).collect();
-    let all: BTreeSet<SolutionId> = running.chain(unsettled).collect();
+    let all: BTreeSet<SolutionId> = running.chain(unsettled).chain(more).collect();
     for solution in all {
         let Some(wish) = node.register.wish(solution).filter(|_| !node.ending()) else {
             node.keeping.known().remove(&solution);
             continue;
         };
         let before = node.keeping.known().get(&solution).and_then(|known| known.seen.clone());
+        let before = (before, node.away.seen(solution));
         let Some(log) = Log::look(node, &wish) else { continue };
-        if log.seen != before {
+        if (&log.seen, node.away.seen(solution)) != (&before.0, before.1) {
             node.keeper.wake(solution);
         }
+        away::begin(node, &wish, &log.line, &log.pieces);
         if let Some(work) = log.due(node, &wish) {
             begin(node, wish, log, work);
         }
@@ -209,8 +214,9 @@ impl Log {
         if !waits {
             (known.newest, known.looked) = (newest, now);
         }
-        known.settled = known.all && !running;
         let to = (!known.all).then_some(known.to);
+        let unsent = node.away.look(wish.solution, volume, (line.number, newest), to);
+        known.settled = known.all && !running && !unsent;
         let bases = bases(volume)?;
         let ours = bases.iter().any(|base| base.ours);
         let mut seen = window::window(line.number, &pieces, &bases, to);
@@ -433,6 +439,14 @@ impl Node {
     /// Forgets what was known of a solution's log: another line begins, or it goes.
     pub(crate) fn forget_log(&self, solution: SolutionId) {
         self.keeping.known().remove(&solution);
+    }
+
+    /// Looks at a log now: something else is to be told of it.
+    pub(crate) fn look_at_log(&self, solution: SolutionId) {
+        if let Some(wish) = self.register.wish(solution) {
+            Log::look(self, &wish);
+        }
+        self.keeper.wake(solution);
     }
 
     /// The pieces that bring a snapshot of another solution to a time.

@@ -6,6 +6,7 @@
 
 mod access;
 mod attachments;
+mod away;
 pub mod backup;
 mod burial;
 pub mod ca;
@@ -86,6 +87,8 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         quota: volume::QuotaWish::default(),
     };
     let pool = volume::Pool::open(&ground, &pool_config).map_err(failed("opening the pool"))?;
+    let ways = config.apart.then(|| machine_net.try_clone()).transpose();
+    let ways = ways.map_err(failed("keeping the way to targets"))?;
     let runtimes =
         runtime::Runtimes::open(&ground, pool.root(), machine_net).map_err(failed("opening the runtimes"))?;
     let ports = port::Ports::open(&ground, &config.uplink).map_err(failed("opening the ports"))?;
@@ -125,12 +128,14 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         bailiff: measures::Bailiff::default(),
         outside: outside::Outside::default(),
         keeping: keeping::Keeping::default(),
+        away: away::Away::default(),
         key: backup::NodeKey::default(),
         slots: backup::Slots::default(),
         reading: backup::Reading::default(),
         makings: backup::Makings::default(),
         proofs: proof::Proofs::default(),
         trial: trial::Trial::open(&ground.home),
+        ways,
         gate: std::sync::Mutex::new(()),
     });
     house.enter(&node);

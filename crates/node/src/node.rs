@@ -26,6 +26,7 @@ use husorden_wire::node::{
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +63,7 @@ pub(crate) struct Node {
     pub(crate) bailiff: measures::Bailiff,
     pub(crate) outside: Outside,
     pub(crate) keeping: crate::keeping::Keeping,
+    pub(crate) away: crate::away::Away,
     /// What the vault seals to; it lives as long as the node does.
     pub(crate) key: crate::backup::NodeKey,
     pub(crate) slots: crate::backup::Slots,
@@ -70,6 +72,8 @@ pub(crate) struct Node {
     pub(crate) makings: crate::backup::Makings,
     pub(crate) proofs: crate::proof::Proofs,
     pub(crate) trial: crate::trial::Trial,
+    /// The network by which targets are reached, where that is not the node's own.
+    pub(crate) ways: Option<OwnedFd>,
     /// Held while it is decided by the measures register whether a solution may start and be reached, and while that is done.
     pub(crate) gate: Mutex<()>,
 }
@@ -239,6 +243,7 @@ impl Node {
             builds: self.register.builds(wish.solution),
             log: has_volume.then(|| self.log_seen(wish)).flatten(),
             virtualisation: sight.map(|sight| sight.virtualisation.clone()).unwrap_or_default(),
+            away: has_volume.then(|| self.away.seen(wish.solution)).flatten(),
             at: Timestamp::now(),
         };
         if let Some(seen) = self.reports.news(seen) {

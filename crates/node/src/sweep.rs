@@ -39,7 +39,7 @@ pub(crate) struct Found {
 pub(crate) fn find(node: &Node) -> Result<Found, String> {
     let wished: BTreeSet<Number> = node.register.solutions().into_iter().map(|(_, number, _)| number).collect();
     // What lies open for a proof is nobody's, and goes with it.
-    let anybodys = |number: &Number| *number != crate::proof::number();
+    let anybodys = |number: &Number| !crate::proof::is_bench(*number);
     let volumes: BTreeSet<Number> =
         node.pool.numbers().map_err(|error| text(&error))?.into_iter().filter(anybodys).collect();
     let groups: BTreeSet<Number> =

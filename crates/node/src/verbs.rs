@@ -10,7 +10,7 @@ use crate::flow::Part;
 use crate::intake::Archive;
 use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
-use husorden_wire::node::{FromNode, Outcome, Verb, VerbState, Wish};
+use husorden_wire::node::{FromNode, Level, Outcome, Repository, Verb, VerbState, Wish};
 use serde_json::json;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -145,10 +145,18 @@ impl Verbs {
             let Some((order, verb)) = next else { break };
             let state = {
                 let _claim = (lane == Lane::Work).then(|| self.claim_waiting(solution));
-                node.register.wish(solution).map_or_else(
-                    || failed("unknown-solution", "Noden kender ikke løsningen", "The node does not know the solution"),
-                    |wish| carry_out(node, &wish, order, &verb),
-                )
+                match (node.register.wish(solution), &verb) {
+                    (Some(wish), _) => carry_out(node, &wish, order, &verb),
+                    // What is another node's is proven here too: all that it needs lies at its target.
+                    (None, Verb::Prove { repository, copy, level, .. }) => {
+                        witnessed(node, solution, order, &verb, || {
+                            prove(node, (solution, None), order, (repository, copy, *level))
+                        })
+                    }
+                    (None, _) => {
+                        failed("unknown-solution", "Noden kender ikke løsningen", "The node does not know the solution")
+                    }
+                }
             };
             if lane != Lane::Work && node.ending() && matches!(state, VerbState::Failed { .. }) {
                 // It was cut short by the node's own end: the next one hears of it and of what waits behind it again, and does it anew.
@@ -205,15 +213,54 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
     if let Some(refusal) = refused {
         return VerbState::Failed { refusal: Box::new(refusal) };
     }
+    witnessed(node, wish.solution, order, verb, || {
+        let result = act(node, wish, order, verb);
+        if lane == Lane::Work {
+            // A restore begins another line of the log.
+            node.forget_log(wish.solution);
+        }
+        result
+    })
+}
+
+/// What a proof comes to; the wish is there where the solution is this node's.
+fn prove(
+    node: &Arc<Node>,
+    of: (SolutionId, Option<&Wish>),
+    order: OrderId,
+    what: (&Repository, &str, Level),
+) -> Result<Option<Box<Outcome>>, Refusal> {
+    crate::proof::ordered(node, of, order, what).map(|proven| Some(Box::new(Outcome::Proven(Box::new(proven)))))
+}
+
+/// Does it between two lines of evidence.
+fn witnessed(
+    node: &Arc<Node>,
+    solution: SolutionId,
+    order: OrderId,
+    verb: &Verb,
+    work: impl FnOnce() -> Result<Option<Box<Outcome>>, Refusal>,
+) -> VerbState {
     let detail = json!({ "order": order, "verb": verb });
-    if let Err(error) = node.register.witness("verb.begin", Some(wish.solution), detail) {
+    if let Err(error) = node.register.witness("verb.begin", Some(solution), detail) {
         warn!(%order, %error, "no line of evidence, so the verb is not begun");
         return failed("no-evidence", "Bevislinjen kunne ikke skrives", "The line of evidence could not be written");
     }
     node.voice.say(&FromNode::Progress { order, state: VerbState::Running { text: doing(verb), percent: None } });
+    let state = match work() {
+        Ok(result) => VerbState::Done { result },
+        Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },
+    };
+    if let Err(error) = node.register.witness("verb.end", Some(solution), json!({ "order": order, "state": state })) {
+        warn!(%order, %error, "no line of evidence after a verb");
+    }
+    state
+}
+
+fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Option<Box<Outcome>>, Refusal> {
     let volume = node.volume(wish.number);
     let done = |()| None;
-    let result = match verb {
+    match verb {
         Verb::Snapshot { snapshot, label, before } => {
             let why = before.as_ref().map_or(Why::Customer, |what| Why::Before { what: what.clone() });
             let label = (!label.is_empty()).then(|| label.clone());
@@ -247,28 +294,13 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
             backup::read(node, wish, order, repository, (copy, what)).map(done)
         }
         Verb::Prove { repository, copy, level, .. } => {
-            crate::proof::ordered(node, wish, order, (repository, copy, *level))
-                .map(|proven| Some(Box::new(Outcome::Proven(Box::new(proven)))))
+            prove(node, (wish.solution, Some(wish)), order, (repository, copy, *level))
         }
         Verb::Update => crate::updates::now(node, wish.solution, order).map(done),
         Verb::Wake => node.sandboxes.wake(wish.number).map(done).map_err(|error| ours(&error)),
         Verb::Sleep => node.sandboxes.quiet(wish.number).map(|_| None).map_err(|error| ours(&error)),
         Verb::Reset => node.sandboxes.reset(wish.number).map(done).map_err(|error| ours(&error)),
-    };
-    if lane == Lane::Work {
-        // A restore begins another line of the log.
-        node.forget_log(wish.solution);
     }
-    let state = match result {
-        Ok(result) => VerbState::Done { result },
-        Err(refusal) => VerbState::Failed { refusal: Box::new(refusal) },
-    };
-    if let Err(error) =
-        node.register.witness("verb.end", Some(wish.solution), json!({ "order": order, "state": state }))
-    {
-        warn!(%order, %error, "no line of evidence after a verb");
-    }
-    state
 }
 
 fn doing(verb: &Verb) -> Text {

@@ -138,9 +138,10 @@ fn answer(store: &mut Store, ask: Ask, uid: u32) -> Result<Answer, Refused> {
             tracing::info!(recipient, "released the key of the platform's own backups");
             Answer::Released { sealed: STANDARD.encode(sealed) }
         }
-        Ask::Release { solution, number, make, target, recipient } => {
-            let sealed = store.release((solution, number), make, target, &recipient)?;
-            tracing::info!(%solution, %number, recipient, "released a key");
+        Ask::Release { solution, number, make, log, target, recipient } => {
+            let release = if log { Store::release_log } else { Store::release };
+            let sealed = release(store, (solution, number), make, target, &recipient)?;
+            tracing::info!(%solution, %number, log, recipient, "released a key");
             Answer::Released { sealed: STANDARD.encode(sealed) }
         }
         Ask::Keep { target, secret } => {
@@ -204,7 +205,7 @@ mod tests {
         let said = |one: &Ask| ask(&socket, one).expect("an answer");
         assert_eq!(said(&Ask::Keep { target, secret: Secret::new("of the target") }), Answer::Done);
         let recipient = node.recipient().to_string();
-        let release = Ask::Release { solution, number, make: true, target: Some(target), recipient };
+        let release = Ask::Release { solution, number, make: true, log: false, target: Some(target), recipient };
         let Answer::Released { sealed } = said(&release) else { panic!("released") };
         let clear = node.unseal(&STANDARD.decode(sealed).expect("base64")).expect("the node's");
         let secrets: husorden_wire::node::Secrets = serde_json::from_slice(&clear).expect("secrets");

@@ -225,7 +225,25 @@ impl Store {
         recipient: &str,
     ) -> Result<Vec<u8>, Refused> {
         let recipient: Recipient = recipient.parse().map_err(|_| Refused::BadRecipient)?;
-        let key = self.key_of(solution, number, make)?;
+        self.sealed(&self.key_of(solution, number, make)?, target, &recipient)
+    }
+
+    /// What opens the repository of a solution's log at a target, and not that of its backups, sealed to a recipient.
+    ///
+    /// # Errors
+    /// As [`Store::release`].
+    pub fn release_log(
+        &self,
+        (solution, number): (SolutionId, Number),
+        make: bool,
+        target: Option<TargetId>,
+        recipient: &str,
+    ) -> Result<Vec<u8>, Refused> {
+        let recipient: Recipient = recipient.parse().map_err(|_| Refused::BadRecipient)?;
+        self.sealed(&self.key_of(solution, number, make)?.of_log(), target, &recipient)
+    }
+
+    fn sealed(&self, key: &Key, target: Option<TargetId>, recipient: &Recipient) -> Result<Vec<u8>, Refused> {
         let target = target.map(|target| self.secret_of(target)).transpose()?.flatten();
         let secrets = Secrets { repository: key.password(), target };
         let clear = Zeroizing::new(serde_json::to_vec(&secrets).map_err(trouble)?);

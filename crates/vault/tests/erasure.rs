@@ -88,7 +88,7 @@ fn the_paper_opens_what_the_vault_released_and_nothing_opens_what_it_destroyed()
     let repository = |number: Number| home.path().join(number.to_string());
     for (solution, number) in solutions {
         let recipient = node.recipient().to_string();
-        let asked = Ask::Release { solution, number, make: true, target: Some(TargetId::new()), recipient };
+        let asked = Ask::Release { solution, number, make: true, log: false, target: Some(TargetId::new()), recipient };
         let Answer::Released { sealed } = said(&asked) else { panic!("released") };
         let clear = node.unseal(&STANDARD.decode(sealed).expect("base64")).expect("the node's");
         let secrets: Secrets = serde_json::from_slice(&clear).expect("secrets");
@@ -113,7 +113,7 @@ fn the_paper_opens_what_the_vault_released_and_nothing_opens_what_it_destroyed()
     assert!(receipt.made.is_some() && receipt.gone_by > receipt.destroyed);
     let recipient = node.recipient().to_string();
     for one in [
-        Ask::Release { solution: gone.0, number: gone.1, make: true, target: None, recipient },
+        Ask::Release { solution: gone.0, number: gone.1, make: true, log: false, target: None, recipient },
         Ask::Recovery { solution: gone.0, number: gone.1 },
     ] {
         assert!(matches!(said(&one), Answer::Refused { why: Refused::Destroyed { .. } }));

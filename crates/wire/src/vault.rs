@@ -25,6 +25,9 @@ pub enum Ask {
         number: Number,
         /// Make the key when there is none. One that was destroyed is never made anew.
         make: bool,
+        /// The key of its log alone, which tells nothing of the other.
+        #[serde(default)]
+        log: bool,
         /// The target whose secret goes along, where it has one.
         target: Option<TargetId>,
         /// An age recipient.

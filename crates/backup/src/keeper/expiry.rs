@@ -23,6 +23,15 @@ pub struct Policy {
     pub months: u16,
 }
 
+impl Policy {
+    /// That of a log's repository. Each snapshot there names what the one before does and more, and nothing may be pushed out of it: it goes by age
+    /// alone, a day later than nodes let it go, so that what they still name is there.
+    #[must_use]
+    pub const fn of_log() -> Self {
+        Self { hours_all: 15 * 24, days: 0, per_day_max: 0, weeks: 0, months: 0 }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self { hours_all: 48, days: 14, per_day_max: 4, weeks: 8, months: 12 }
@@ -172,6 +181,22 @@ mod tests {
             assert_eq!(poisoned > 100, young, "{poisoned}");
             assert!(young || poisoned <= usize::from(Policy::default().per_day_max) + 1);
         }
+    }
+
+    #[test]
+    fn a_log_goes_by_age_alone() {
+        let now = at("2026-05-01T00:00:00Z");
+        let each = (0..20 * 24).map(|hour| Seen {
+            id: id(hour),
+            received: now - SignedDuration::from_hours(i64::try_from(hour).expect("small")),
+            held: false,
+        });
+        let mut all: Vec<Seen> = each.collect();
+        let good = all.len();
+        all.extend((0..10_000).map(|number| Seen { id: id(1_000_000 + number), received: now, held: false }));
+        let plan = expire(&all, &Policy::of_log(), now, &[], false);
+        assert_eq!(plan.expire.len(), 5 * 24, "what is older than fifteen days");
+        assert!(plan.expire.iter().all(|gone| *gone < id(good as u64)) && plan.keep.len() == 10_000 + 15 * 24);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! Everything between them is bounded in bytes. The snapshot is written when every pack and every index before it was acknowledged:
 //! until then nothing on the target is a backup. What broke off is found by the next one, for blobs are named by what they hold.
 
+mod append;
 mod extents;
 mod finish;
 mod packer;
@@ -16,6 +17,7 @@ mod pending;
 mod repack;
 mod walk;
 
+pub use append::{Appended, LOG, Piece, Shelf};
 pub(crate) use packer::located;
 
 use crate::fault::Fault;

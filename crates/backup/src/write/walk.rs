@@ -317,7 +317,7 @@ pub(super) fn attributes(fd: impl AsFd, name: &[u8]) -> Result<Vec<Attribute>, F
     Ok(found)
 }
 
-fn empty(name: &[u8], kind: NodeType) -> Node {
+pub(super) fn empty(name: &[u8], kind: NodeType) -> Node {
     Node {
         name: name.to_vec(),
         kind,

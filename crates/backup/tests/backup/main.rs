@@ -7,6 +7,7 @@
     reason = "a test may panic, and says what it found"
 )]
 
+mod append;
 mod child;
 mod corrupt;
 mod faults;

@@ -4,7 +4,7 @@ mod plan;
 mod proof;
 mod target;
 
-pub(crate) use proof::Verb as ProofVerb;
+pub use proof::Proofs;
 pub(crate) use target::Verb as TargetVerb;
 
 use crate::api::segment;

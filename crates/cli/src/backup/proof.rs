@@ -6,9 +6,19 @@ use crate::output::{self, Row};
 use crate::solution::path;
 use husorden_wire::api::{Proof, SolutionProof};
 
+/// Proofs, and the role that makes them.
+#[derive(Debug, clap::Args)]
+pub struct Proofs {
+    /// Run the proof role alone, with its file: whoever has the platform's own program sees to it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
 /// What can be done with proofs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// List how each solution stands, or the proofs of one, newest first
     #[command(visible_alias = "ls")]
     List {

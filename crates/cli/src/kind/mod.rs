@@ -159,6 +159,10 @@ fn command(context: &Context, kind: &Kind, flags: &[Flag]) -> Command {
                     .value_parser(clap::value_parser!(jiff::Timestamp))
                     .help(context.word("Kopiér dens data, som de var da", "Copy its data as it was then")),
             )
+            .arg(Arg::new("off-site").long("off-site").requires("at").action(ArgAction::SetTrue).help(context.word(
+                "Derfra, hvor backupperne ligger, hvad end der er sket med maskinen",
+                "From where the backups lie, whatever happened to the machine",
+            )))
             .arg(
                 Arg::new("account")
                     .long("account")
@@ -201,6 +205,7 @@ fn create(context: &Context, kind: &Kind, flags: &[Flag], matches: &ArgMatches) 
             snapshot: matches.get_one::<String>("snapshot").cloned(),
             backup: matches.get_one::<String>("backup").cloned(),
             at: matches.get_one("at").copied(),
+            off_site: matches.get_flag("off-site"),
         }),
         account: matches.get_one::<String>("account").cloned(),
         labels: labels(matches)?,

@@ -115,6 +115,7 @@ mod tests {
             failed: None,
             proven: Some(ago(19)),
             proof_failed: None,
+            bases: Vec::new(),
         };
         for (plan, expected) in [
             (fine.clone(), &[][..]),

@@ -3,6 +3,7 @@
 //! A backup is written and proven by nodes, which are told by orders. What they say at the end is kept by the database itself
 //! (`0051_backup_orders.sql`), so that an order ends once however often it is said.
 
+pub(crate) mod away;
 pub(crate) mod finding;
 pub(crate) mod path;
 pub(crate) mod plan;

@@ -56,8 +56,7 @@ async fn of(
         newest: newest.map(|row| shown(row, language, staff)),
         under_way: under_way.map(|row| shown(row, language, staff)),
         proof: proven.map(|row| proof::shown(row, language, staff)),
-        // Nodes put no single part back yet (`part-not-restored`), so none is offered.
-        parts: Vec::new(),
+        parts: kind.map(|kind| kind.parts(&view.spec)).unwrap_or_default(),
     })
 }
 
@@ -195,6 +194,7 @@ mod tests {
             failed: None,
             proven: None,
             proof_failed: None,
+            bases: Vec::new(),
         }
     }
 

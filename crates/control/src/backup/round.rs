@@ -36,7 +36,7 @@ pub(crate) async fn round(app: &App, text: &str, said: api::TargetRound) -> Resu
             }
             Some(unlock) => {
                 let whose = (unlock.solution, unlock.number);
-                let released = vault::release(app, whose, unlock.make, unlock.target, recipient).await;
+                let released = vault::release(app, whose, (unlock.make, false), unlock.target, recipient).await;
                 let why = released.as_ref().err().map(vault::VaultError::told);
                 store::node::unlocked(system, unlock.evidence, why.as_ref()).await?;
                 (word.key, word.refused) = (released.ok(), why);

@@ -20,18 +20,29 @@ const WRITE_WAIT: Duration = Duration::from_secs(10);
 pub(super) async fn answer(
     app: &App,
     node: &str,
-    (order, solution): (Option<OrderId>, SolutionId),
+    (order, solution, log): (Option<OrderId>, SolutionId, bool),
     recipient: &str,
     mut write: OwnedWriteHalf,
 ) -> Result<(), LinkError> {
-    let unlocked = match node::unlock(app.doors().system(), node, order, solution, recipient).await? {
+    let system = app.doors().system();
+    let found = match log {
+        true => node::unlock_log(system, node, solution, recipient, &app.config().backup.target).await?,
+        false => node::unlock(system, node, order, solution, recipient).await?,
+    };
+    let unlocked = match found {
+        None if log => Unlocked::Refused {
+            why: Text::new(
+                "Løsningens log sendes ingen steder hen: planen er slået fra, der er intet mål, eller den er forseglet",
+                "The solution's log goes nowhere: its plan is off, there is no target, or it is sealed",
+            ),
+        },
         None => Unlocked::Refused {
             why: Text::new(
                 "Noden har ingen åben ordre, som skal bruge nøglen til løsningens sikkerhedskopier",
                 "The node has no open order that needs the key of the solution's backups",
             ),
         },
-        Some(unlock) => release(app, &unlock, recipient).await?,
+        Some(unlock) => release(app, unlock, log, recipient).await?,
     };
     let mut line = serde_json::to_vec(&unlocked).map_err(io::Error::other)?;
     line.push(b'\n');
@@ -40,14 +51,14 @@ pub(super) async fn answer(
     Ok(())
 }
 
-async fn release(app: &App, unlock: &Unlock, recipient: &str) -> Result<Unlocked, LinkError> {
+async fn release(app: &App, unlock: Unlock, log: bool, recipient: &str) -> Result<Unlocked, LinkError> {
     let whose = (unlock.solution, unlock.number);
-    let released = vault::release(app, whose, unlock.make, unlock.target, recipient).await;
+    let released = vault::release(app, whose, (unlock.make, log), unlock.target, recipient).await;
     let why = released.as_ref().err().map(vault::VaultError::told);
     node::unlocked(app.doors().system(), unlock.evidence, why.as_ref()).await?;
     app.wake();
     Ok(match released {
-        Ok(sealed) => Unlocked::Released { sealed },
+        Ok(sealed) => Unlocked::Released { sealed, repository: unlock.repository },
         Err(error) => {
             tracing::warn!(%error, solution = %unlock.solution, "a key was not released");
             Unlocked::Refused { why: error.told() }

@@ -1,6 +1,7 @@
 //! Backups, their plans and proofs in the database, and the named functions of the schedule.
 
 use super::{all, json, one};
+use crate::backup::away::Base;
 use husorden_base::{AccountId, BackupId, OrderId, ProofId, Refusal, SolutionId, TargetId};
 use husorden_wire::node::{Level, Opened, ProofStep, Repository, VerbState};
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ pub(crate) struct PlanRow {
     pub(crate) failed: Option<Timestamp>,
     pub(crate) proven: Option<Timestamp>,
     pub(crate) proof_failed: Option<Timestamp>,
+    /// Backups that a log can be carried out from.
+    pub(crate) bases: Vec<Base>,
 }
 
 /// A backup.

@@ -6,7 +6,7 @@ use husorden_base::{CaseId, MeasureId, Number, OrderId, QuestionId, SolutionId, 
 use husorden_evidence::chain;
 use husorden_rules::Measure;
 use husorden_wire::node::{
-    EvidenceLine, Health, MeasureSeen, MeasureState, Refused, RuntimeHealth, Sample, Seen, VerbState,
+    EvidenceLine, Health, MeasureSeen, MeasureState, Refused, Repository, RuntimeHealth, Sample, Seen, VerbState,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,9 @@ pub(crate) struct Unlock {
     pub(crate) target: TargetId,
     /// The key may be made: it is to be written with.
     pub(crate) make: bool,
+    /// Where the log goes, when it is the log's key.
+    #[serde(default)]
+    pub(crate) repository: Option<Box<Repository>>,
 }
 
 /// Whether a node may have what opens the backups that its order or wish is about. Written down before it has them.
@@ -161,6 +164,24 @@ pub(crate) async fn unlock(
         .bind(order.map(|order| order.0))
         .bind(solution.0)
         .bind(recipient)
+        .fetch_one(system)
+        .await?;
+    Ok(found.map(|unlock| unlock.0))
+}
+
+/// Whether a node may have what opens the log of a solution. Written down before it has that.
+pub(crate) async fn unlock_log(
+    system: &PgPool,
+    node: &str,
+    solution: SolutionId,
+    recipient: &str,
+    own_target: &str,
+) -> Result<Option<Unlock>, sqlx::Error> {
+    let found: Option<Json<Unlock>> = sqlx::query_scalar("select node_unlock_log($1, $2, $3, $4)")
+        .bind(node)
+        .bind(solution.0)
+        .bind(recipient)
+        .bind(own_target)
         .fetch_one(system)
         .await?;
     Ok(found.map(|unlock| unlock.0))

@@ -4,7 +4,8 @@ use crate::house::House;
 use crate::node::{Node, snapshot, until};
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
 use husorden_wire::node::{
-    Address, BackedUp, Counted, Opened, Outcome, Repository, Returning, SeenState, Verb, VerbState, Wish,
+    Address, BackedUp, Counted, LogAway, LogOrigin, LogPoint, Opened, Outcome, Repository, Returning, SeenState, Verb,
+    VerbState, Wish,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -43,6 +44,7 @@ pub fn written(copy: &str) -> VerbState {
         bytes_sent: 780,
         took_ms: 910,
         noted: Opened { counts: [("app.orders".to_owned(), counted)].into(), words: [].into() },
+        point: Some(LogPoint { line: 1, next: 1 }),
     };
     VerbState::Done { result: Some(Box::new(Outcome::BackedUp(Box::new(backed_up)))) }
 }
@@ -394,6 +396,71 @@ async fn a_backup_is_put_back_with_its_spec_and_undone() {
         .await
         .refused(409, "backup-not-ready");
     house.call("GET", &format!("{path}/files"), Value::Null).await.refused(409, "backup-not-ready");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_time_is_had_from_off_site_within_what_lies_there() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let first = shop(&house, &mut node, json!({ "names": [] })).await;
+    let (order, repository, id) = {
+        let made = house.call("POST", "/v1/solutions/shop/backups", Value::Null).await.is(202);
+        let (order, repository) = back_up(&mut node).await;
+        (order, repository, made["id"].as_str().unwrap().to_owned())
+    };
+    node.progress(order, written("c1")).await;
+    let path = format!("/v1/solutions/shop/backups/{id}");
+    until("it is ready", async || (house.get(&path).await["state"] == "ready").then_some(())).await;
+    let shown = async || house.get("/v1/solutions/shop").await["log_away"].clone();
+    assert_eq!(shown().await, Value::Null, "nothing of its log lies there yet");
+    let away = LogAway {
+        target: repository.target,
+        copy: "l1".to_owned(),
+        line: 1,
+        first: 1,
+        next: 4,
+        to: None,
+        trouble: None,
+    };
+    let said = async |node: &mut Node, away: LogAway| {
+        node.seen(&first, SeenState::Settled, |seen| seen.away = Some(away)).await;
+    };
+    said(&mut node, LogAway { line: 2, ..away.clone() }).await;
+    assert_eq!(shown().await, Value::Null, "the backup is of another line");
+    said(&mut node, away.clone()).await;
+    let window = shown().await;
+    let (from, to): (Timestamp, Timestamp) =
+        (window["from"].as_str().unwrap().parse().unwrap(), window["to"].as_str().unwrap().parse().unwrap());
+    assert!(from <= to && window["behind_s"].as_u64().unwrap() < 31, "{window}");
+
+    let make = async |from: Value| {
+        let form = json!({ "kind": "tiny", "name": "beside", "from": from, "spec": { "names": ["beside.example"] } });
+        house.call("POST", "/v1/solutions", form).await
+    };
+    let before = from - SignedDuration::from_secs(1);
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    for wrong in [
+        json!({ "solution": "shop", "off_site": true }),
+        json!({ "solution": "shop", "off_site": true, "at": from, "backup": id }),
+        json!({ "solution": "shop", "off_site": true, "at": before }),
+        json!({ "solution": "shop", "off_site": true, "at": later }),
+    ] {
+        make(wrong).await.refused(422, "invalid-fields");
+    }
+    make(json!({ "solution": "shop", "off_site": true, "at": from })).await.is(201);
+    let origin = node.wish().await.from_backup.expect("it is told");
+    assert_eq!((origin.copy.as_str(), origin.repository), ("c1", repository));
+    assert_eq!(origin.log, Some(LogOrigin { copy: "l1".to_owned(), at: from }));
+
+    // What has not left for long is told, and where it stands.
+    let stuck = Timestamp::now() - SignedDuration::from_mins(20);
+    let trouble = Some(Text::new("Målet er væk", "The target is gone"));
+    said(&mut node, LogAway { to: Some(stuck), trouble, ..away }).await;
+    let window = shown().await;
+    assert!(window["behind_s"] == 0 || window["message"] == "The target is gone", "{window}");
+    assert!(findings(&house).await.contains(&"log-late".to_owned()));
     house.running.stop().await;
 }
 

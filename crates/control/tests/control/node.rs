@@ -113,6 +113,7 @@ impl Node {
             builds: husorden_kinds::Builds::default(),
             log: None,
             virtualisation: husorden_kinds::Virtualisation::default(),
+            away: None,
             at: Timestamp::now(),
         };
         change(&mut seen);

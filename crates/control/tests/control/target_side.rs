@@ -87,6 +87,7 @@ async fn what_went_at_a_target_is_told_and_what_must_stay_is_heard() {
         solution: wish.solution,
         number: wish.number,
         make: true,
+        log: false,
         target: None,
         recipient: recipient.clone(),
     };

@@ -31,9 +31,22 @@ fn uid() -> u32 {
 
 /// What a node is answered.
 async fn unlock(house: &House, node: &str, order: Option<OrderId>, solution: SolutionId, to: &RecoveryKey) -> Unlocked {
+    asked(house, (node, order, solution, false), to).await
+}
+
+/// The same of a log's key.
+async fn unlock_log(house: &House, node: &str, solution: SolutionId, to: &RecoveryKey) -> Unlocked {
+    asked(house, (node, None, solution, true), to).await
+}
+
+async fn asked(
+    house: &House,
+    (node, order, solution, log): (&str, Option<OrderId>, SolutionId, bool),
+    to: &RecoveryKey,
+) -> Unlocked {
     let mut stream = UnixStream::connect(&house.config.node_socket).await.expect("control listens");
     let recipient = to.recipient().to_string();
-    let line = FromNode::Unlock { node: node.to_owned(), order, solution, recipient };
+    let line = FromNode::Unlock { node: node.to_owned(), order, solution, log, recipient };
     stream.write_all(format!("{}\n", serde_json::to_string(&line).unwrap()).as_bytes()).await.expect("written");
     let mut text = String::new();
     stream.read_to_string(&mut text).await.expect("one line, and the end");
@@ -41,7 +54,7 @@ async fn unlock(house: &House, node: &str, order: Option<OrderId>, solution: Sol
 }
 
 fn opened(unlocked: Unlocked, by: &RecoveryKey) -> Secrets {
-    let Unlocked::Released { sealed } = unlocked else { panic!("{unlocked:?}") };
+    let Unlocked::Released { sealed, .. } = unlocked else { panic!("{unlocked:?}") };
     serde_json::from_slice(&by.unseal(&STANDARD.decode(sealed).unwrap()).expect("the node's")).expect("secrets")
 }
 
@@ -92,6 +105,7 @@ async fn a_key_goes_to_the_node_of_an_open_order_alone() {
     });
 
     refused(unlock(&house, "local", None, solution, &key).await);
+    refused(unlock_log(&house, "local", solution, &key).await);
     let sleep = order(&house, solution, &Verb::Sleep).await;
     refused(unlock(&house, "local", Some(sleep), solution, &key).await);
     // What reads needs a key that is there.
@@ -199,12 +213,48 @@ async fn a_targets_secret_goes_to_the_vault_and_nowhere_else() {
     let (solution, number) = (SolutionId::new(), husorden_base::Number::new(7).expect("a number"));
     let node = RecoveryKey::generate();
     let recipient = node.recipient().to_string();
-    let release = Ask::Release { solution, number, make: true, target: Some(target), recipient };
+    let release = Ask::Release { solution, number, make: true, log: false, target: Some(target), recipient };
     let Ok(Answer::Released { sealed }) = husorden_vault::serve::ask(&socket, &release) else { panic!("released") };
-    assert_eq!(opened(Unlocked::Released { sealed }, &node).target, Some(Secret::new("hush two")));
+    assert_eq!(opened(Unlocked::Released { sealed, repository: None }, &node).target, Some(Secret::new("hush two")));
     // Neither what is shown nor what is kept in the database holds it.
     let shown = house.staff("GET", "/v1/targets", Value::Null).await.is(200);
     let lines = house.staff("GET", "/v1/evidence?limit=100", Value::Null).await.is(200);
     assert!(!format!("{made}{shown}{lines}").contains("hush"));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn the_key_of_a_log_goes_to_the_node_of_the_solution_while_its_plan_is_on_and_opens_the_log_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = running(folder.path());
+    let house = House::with(|config| config.vault = Some(Vault::at(&socket))).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let made = json!({ "name": "local", "address": { "kind": "folder", "path": "/srv/backups" } });
+    house.staff("POST", "/v1/targets", made).await.is(201);
+    house.create("shop", json!({ "names": ["shop.example"] })).await;
+    let wish = node.wish().await;
+    node.settled(&wish).await;
+    let (solution, key) = (wish.solution, RecoveryKey::generate());
+    refused(unlock_log(&house, "other", solution, &key).await);
+    refused(unlock_log(&house, "local", SolutionId::new(), &key).await);
+    let released = unlock_log(&house, "local", solution, &key).await;
+    let Unlocked::Released { repository: Some(repository), .. } = &released else { panic!("{released:?}") };
+    assert_eq!(repository.folder, format!("{}-log", wish.number));
+    let log = opened(released.clone(), &key).repository;
+    let back_up = Verb::BackUp {
+        backup: BackupId::new(),
+        repository: Box::new(Repository { folder: wish.number.to_string(), ..(**repository).clone() }),
+    };
+    let back_up = order(&house, solution, &back_up).await;
+    let backups = opened(unlock(&house, "local", Some(back_up), solution, &key).await, &key).repository;
+    assert_ne!(log, backups);
+    let of_log = husorden_backup::Key::from_password(&backups).expect("a key").of_log();
+    assert_eq!(of_log.password(), log, "as the documents say it is made");
+    let lines = house.get("/v1/evidence?limit=100").await;
+    let told = lines["items"].as_array().unwrap().iter().filter(|line| line["act"] == "backup.key-released");
+    assert_eq!(told.filter(|line| line["before"]["for"] == "log").count(), 1, "{lines}");
+
+    house.call("PUT", "/v1/solutions/shop/backup-plan", json!({ "on": false, "reason": "It is a test" })).await.is(200);
+    refused(unlock_log(&house, "local", solution, &key).await);
     house.running.stop().await;
 }

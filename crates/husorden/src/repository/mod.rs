@@ -14,7 +14,7 @@ use husorden_cli::Globals;
 use nix::sys::stat::{Mode, umask};
 use place::{Book, BucketArgs, Where, read};
 use round::{Control, ControlArgs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{fs, thread};
@@ -131,6 +131,9 @@ impl All {
     }
 }
 
+/// What the name of a log's repository ends with.
+const OF_LOG: &str = "-log";
+
 /// How much is kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
@@ -152,14 +155,17 @@ pub(crate) struct PolicyArgs {
 }
 
 impl PolicyArgs {
-    fn policy(&self) -> Policy {
-        Policy {
+    /// A log's repository, which its name tells, has a policy of its own unless another one was asked for.
+    fn policy(&self, repository: &Path) -> Policy {
+        let asked = Policy {
             hours_all: self.hours,
             days: self.days,
             per_day_max: self.per_day,
             weeks: self.weeks,
             months: self.months,
-        }
+        };
+        let of_log = repository.file_stem().is_some_and(|name| name.to_string_lossy().ends_with(OF_LOG));
+        if of_log && asked == Policy::default() { Policy::of_log() } else { asked }
     }
 }
 

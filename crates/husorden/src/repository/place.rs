@@ -109,7 +109,7 @@ impl Book {
             there.then(|| Seen { id: parsed, received: *received, held: self.ledger.held.contains(id) })
         });
         let seen: Vec<Seen> = seen.collect();
-        expire(&seen, &policy.policy(), self.now, &self.ledger.proven(), self.ledger.is_sealed())
+        expire(&seen, &policy.policy(&self.path), self.now, &self.ledger.proven(), self.ledger.is_sealed())
     }
 }
 

@@ -4,7 +4,7 @@
 //! Control's word only ever keeps more. Where it does not answer nothing expires, since a seal would not be heard of.
 
 use super::place::{Book, Where};
-use super::{All, PolicyArgs, prune};
+use super::{All, OF_LOG, PolicyArgs, prune};
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,6 +54,11 @@ pub(super) fn all(
 ) -> Result<()> {
     for at in all.repositories()? {
         let name = at.name()?.to_owned();
+        if name.ends_with(OF_LOG) {
+            // Control knows of backups alone: a log's repository is noted, and expires by its age (`husorden repository expire`).
+            tell(&name, at.note().map(|_| "a log: noted".to_owned()));
+            continue;
+        }
         // The platform's own: control neither knows nor keeps what opens it, and expires it by nobody's word but this side's own.
         if name.starts_with("platform-") {
             continue;

@@ -27,6 +27,8 @@ pub(super) enum Way {
     Out,
     /// Taken in.
     In,
+    /// Taken in, in the place of all that is there.
+    Back,
 }
 
 /// The formats of an engine's streams.
@@ -51,9 +53,9 @@ pub(super) fn task(
     let known = formats(family).iter().any(|known| known.word == format) && spec.databases.contains_key(part);
     let text = match (family, way) {
         (Family::Postgres, Way::Out) => include_str!("files/postgres-dump.sh"),
-        (Family::Postgres, Way::In) => include_str!("files/postgres-load.sh"),
+        (Family::Postgres, Way::In | Way::Back) => include_str!("files/postgres-load.sh"),
         (Family::MariaDb, Way::Out) => include_str!("files/mariadb-dump.sh"),
-        (Family::MariaDb, Way::In) => include_str!("files/mariadb-load.sh"),
+        (Family::MariaDb, Way::In | Way::Back) => include_str!("files/mariadb-load.sh"),
     };
     let mut sandbox = engine::sandbox(&spec, held.engine);
     engine::script(&mut sandbox, "flow.sh", text);
@@ -68,6 +70,10 @@ pub(super) fn task(
     let name = match way {
         Way::Out => "dump",
         Way::In => "load",
+        Way::Back => "put-back",
     };
+    if way == Way::Back {
+        sandbox.env.insert("EMPTY".to_owned(), "1".to_owned());
+    }
     known.then(|| engine::task(name, sandbox, MARK, LIMIT_S))
 }

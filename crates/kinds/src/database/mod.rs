@@ -160,6 +160,10 @@ impl Kind for Database {
         flow::task(order, marks, part, format, flow::Way::In)
     }
 
+    fn put_back(&self, order: &Order, marks: &BTreeMap<String, String>, part: &str, format: &str) -> Option<Task> {
+        flow::task(order, marks, part, format, flow::Way::Back)
+    }
+
     fn offers(&self) -> Vec<Offer> {
         card::offers()
     }

@@ -1,5 +1,6 @@
 //! What is kept beside the volume in each backup, so that it can be put back where nothing else of the solution is left.
 
+use crate::segment::window::Point;
 use husorden_base::{Name, Number, SolutionId};
 use husorden_kinds::Builds;
 use husorden_wire::node::Opened;
@@ -31,4 +32,7 @@ pub(crate) struct About {
     /// What a proof will find.
     #[serde(default)]
     pub(crate) noted: Opened,
+    /// Where its log stood, when one is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) point: Option<Point>,
 }

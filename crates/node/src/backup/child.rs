@@ -69,7 +69,7 @@ pub(crate) fn folders(from: &std::path::Path, names: &[String], inside: &str, wr
 /// # Errors
 /// Why it did not come about, for whoever asked.
 pub(crate) fn run(node: &Node, errand: Errand<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<Came, Refusal> {
-    let first = matches!(errand.work, Work::Write { first: true, .. });
+    let first = matches!(errand.work, Work::Write { first: true, .. } | Work::Append { first: true, .. });
     let way = way::open(node, errand.number, errand.repository, errand.secrets, first)?;
     let mut binds = errand.binds;
     binds.extend(way.binds());
@@ -250,8 +250,8 @@ impl Lines {
     }
 }
 
-/// The program that is the child: this one. A test of this crate is none that could be started so, and has one made for it.
-pub(super) fn program() -> io::Result<PathBuf> {
+/// The platform's own program, which is the child too: this one. A test of this crate is none that could be started so, and has one made for it.
+pub(crate) fn program() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     if cfg!(test) {
         let folder = program.ancestors().nth(2).ok_or(io::ErrorKind::NotFound)?;

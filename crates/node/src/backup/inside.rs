@@ -6,6 +6,7 @@ use super::job::{
     ABOUT, Came, FINDINGS_MAX, FORMER, FaultOf, JOB_BYTES_MAX, Job, LACKING_MAX, ROOT, Said, TARGET, VOLUME, WAY, Way,
     Work,
 };
+use super::pieces;
 use super::replace::replace;
 use husorden_backup::read::Want;
 use husorden_backup::target::{Local, Pace, Patience, Rest, S3, S3Account, Sftp, Steady, Target};
@@ -110,9 +111,14 @@ fn kind_of(fault: &Fault) -> FaultOf {
 fn work(job: &Job, stop: &Arc<AtomicBool>) -> Result<Came, Fault> {
     let until = Instant::now() + Duration::from_secs(job.limit_s.into());
     let target = || target(job, until, stop);
-    let opened = Repository::open_with_password(target()?, &job.password);
+    let opened = match &job.work {
+        Work::Append { .. } => Repository::open_to_append(target()?, &job.password),
+        _ => Repository::open_with_password(target()?, &job.password),
+    };
     let repository = match (opened, &job.work) {
-        (Err(Fault::Missing(place)), Work::Write { first: true, .. }) if place == "config" => {
+        (Err(Fault::Missing(place)), Work::Write { first: true, .. } | Work::Append { first: true, .. })
+            if place == "config" =>
+        {
             Repository::create(target()?, &Key::from_password(&job.password)?, Timestamp::now())?
         }
         (opened, _) => opened?,
@@ -187,6 +193,16 @@ fn open(path: impl AsRef<Path>) -> Result<OwnedFd, Fault> {
     opened.map(OwnedFd::from).map_err(|source| Fault::Files { doing: format!("opening {}", path.display()), source })
 }
 
+fn options(host: &str, tags: &[String], time: Timestamp, stop: &Arc<AtomicBool>) -> Options {
+    Options {
+        host: host.to_owned(),
+        tags: tags.to_vec(),
+        time: Moment { seconds: time.as_second(), nanoseconds: time.subsec_nanosecond() },
+        workers: workers(),
+        stop: Arc::clone(stop),
+    }
+}
+
 fn one(repository: &Repository, work: &Work, stop: &Arc<AtomicBool>) -> Result<Came, Fault> {
     match work {
         Work::Write { host, tags, taken, notes, former, beside, .. } => {
@@ -199,14 +215,7 @@ fn one(repository: &Repository, work: &Work, stop: &Arc<AtomicBool>) -> Result<C
             };
             let notes = notes.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
             let source = Source { volume: open(VOLUME)?, notes, former };
-            let options = Options {
-                host: host.clone(),
-                tags: tags.clone(),
-                time: Moment { seconds: taken.as_second(), nanoseconds: taken.subsec_nanosecond() },
-                workers: workers(),
-                stop: Arc::clone(stop),
-            };
-            let written = repository.write(&source, &options)?;
+            let written = repository.write(&source, &options(host, tags, *taken, stop))?;
             Ok(Came::Written {
                 copy: written.snapshot.to_string(),
                 files: written.files,
@@ -240,6 +249,13 @@ fn one(repository: &Repository, work: &Work, stop: &Arc<AtomicBool>) -> Result<C
             let out = Hand::new(io::stdout().lock());
             hand::out(repository, &id(copy)?, what, out)?;
             Ok(Came::Read)
+        }
+        Work::Append { host, tags, line, names, shelf, keep, .. } => {
+            let new = pieces::New { line, names, shelf, keep: *keep };
+            pieces::append(repository, &new, &options(host, tags, Timestamp::now(), stop))
+        }
+        Work::Pieces { copy, line, next, taken, at } => {
+            pieces::fetch(repository, &id(copy)?, &pieces::Want { line: *line, next: *next, taken: *taken, at: *at })
         }
         Work::Check { copy, hashes, contents } => check(repository, copy.as_deref(), *hashes, *contents),
     }

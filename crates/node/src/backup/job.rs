@@ -3,6 +3,7 @@
 //!
 //! Standard input stays open as long as the node lives; when it ends, so does the child.
 
+use husorden_backup::Shelf;
 use husorden_base::Secret;
 use husorden_wire::node::Reading;
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ pub(crate) const TOOL: &str = "/run/husorden-tool";
 pub(crate) const VOLUME: &str = "/run/volume";
 /// The folders of the snapshot that the former backup was made of.
 pub(crate) const FORMER: &str = "/run/former";
+/// Pieces of a log that are sent away.
+pub(crate) const PIECES: &str = "/run/pieces";
 /// The repository, on a target that is a folder.
 pub(crate) const TARGET: &str = "/run/target";
 
@@ -134,6 +137,36 @@ pub(crate) enum Work {
         /// What.
         what: Reading,
     },
+    /// Add pieces of a log, which lie at [`PIECES`], to those that its repository has.
+    Append {
+        /// Where it is made, as restic shows it.
+        host: String,
+        /// Labels.
+        tags: Vec<String>,
+        /// The line of the log.
+        line: String,
+        /// The pieces, in order.
+        names: Vec<String>,
+        /// What is there.
+        shelf: Box<Shelf>,
+        /// What was kept before this is let go.
+        keep: Timestamp,
+        /// The repository is made when it is not there.
+        first: bool,
+    },
+    /// Put the pieces of a log that bring a backup to a time into [`husorden_kinds::segments::REPLAY`] at [`VOLUME`].
+    Pieces {
+        /// The snapshot in the log's repository.
+        copy: String,
+        /// The line of the log.
+        line: u64,
+        /// The first piece that may hold what came after the backup.
+        next: u64,
+        /// When the backup was taken.
+        taken: Timestamp,
+        /// The time.
+        at: Timestamp,
+    },
     /// Look whether the repository is whole.
     Check {
         /// The backup that must be; none for any.
@@ -184,6 +217,15 @@ pub(crate) enum Came {
         bytes: u64,
         /// Bytes that were read.
         bytes_read: u64,
+        /// Bytes that were sent.
+        bytes_sent: u64,
+    },
+    /// Pieces of a log were added.
+    Appended {
+        /// The snapshot that names all of it.
+        copy: String,
+        /// What the next one is to know.
+        shelf: Box<Shelf>,
         /// Bytes that were sent.
         bytes_sent: u64,
     },

@@ -1,18 +1,22 @@
 //! A new solution's volume, made from a backup. It takes long, so a pass begins it and later passes see how far it is.
 
 use super::job::{Came, FaultOf, VOLUME, Work};
-use super::restore::{look, restored};
+use super::pieces::room;
+use super::restore::{Found, look, restored};
 use super::slots::Urgency;
 use super::write::{forbidden, percent};
-use super::{Errand, folders, refusal, run, unlock, whose_folder};
+use super::{Errand, LOG_FOLDER, folders, refusal, run, unlock, whose_folder};
 use crate::Node;
 use crate::volume::{Bound, VolumeError};
-use husorden_base::{Refusal, SolutionId, Text};
+use husorden_backup::Key;
+use husorden_base::{Number, Refusal, SolutionId, Text};
+use husorden_kinds::segments::REPLAY;
 use husorden_kinds::{Aim, Waiting};
-use husorden_wire::node::{BackupOrigin, Wish};
+use husorden_wire::node::{BackupOrigin, LogOrigin, Repository, Secrets, Wish};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -135,6 +139,10 @@ fn make(node: &Arc<Node>, wish: &Wish, from: &BackupOrigin, bound: Bound) -> Res
             }
         };
         let filled = run(node, errand, so_far).and_then(|came: Came| restored(wish, came));
+        let filled = filled.and_then(|()| match &from.log {
+            Some(log) => carry(node, (wish, number), (from, log), (&secrets, &found), (live, &stop)),
+            None => Ok(()),
+        });
         filled.map_err(|refusal| {
             let said = refusal.to_string();
             why = Some(refusal);
@@ -142,8 +150,48 @@ fn make(node: &Arc<Node>, wish: &Wish, from: &BackupOrigin, bound: Bound) -> Res
         })
     };
     let volume = node.volume(wish.number);
-    let made = volume.create_filled(bound, &found.folders, number, &mut fill, &found.about.marks);
+    let mut marks = found.about.marks.clone();
+    if let Some(log) = &from.log {
+        marks.insert(REPLAY.to_owned(), log.at.to_string());
+    }
+    let made = volume.create_filled(bound, &found.folders, number, &mut fill, &marks);
     let made = made.map_err(|error: VolumeError| why.take().unwrap_or_else(|| crate::host::refused(&error)));
     witness("volume.from-backup.end", json!({ "of": detail, "error": made.as_ref().err().map(ToString::to_string) }))?;
     made
+}
+
+/// Fetches the pieces of the log that bring what came back to the wished time.
+fn carry(
+    node: &Node,
+    (wish, number): (&Wish, Number),
+    (from, log): (&BackupOrigin, &LogOrigin),
+    (secrets, found): (&Secrets, &Found),
+    (live, stop): (&Path, &dyn Fn() -> Option<Refusal>),
+) -> Result<(), Refusal> {
+    let damaged = |said: &str| refusal(FaultOf::Damaged, said);
+    let point = found.about.point.ok_or_else(|| damaged("the backup does not say where its log stood"))?;
+    let key = Key::from_password(&secrets.repository).map_err(|error| damaged(&error.to_string()))?;
+    let secrets = Secrets { repository: key.of_log().password(), target: secrets.target.clone() };
+    let repository =
+        Repository { folder: format!("{}{LOG_FOLDER}", from.repository.folder), ..from.repository.clone() };
+    room(live, number).map_err(|error| crate::verbs::ours(&error))?;
+    let work = Work::Pieces {
+        copy: log.copy.clone(),
+        line: point.line,
+        next: point.next,
+        taken: found.about.taken,
+        at: log.at,
+    };
+    let errand = Errand {
+        number,
+        name: "pieces",
+        repository: &repository,
+        secrets: &secrets,
+        work,
+        binds: folders(live, &[REPLAY.to_owned()], VOLUME, true),
+        into: None,
+        limit: LIMIT,
+        stop,
+    };
+    run(node, errand, &mut |_, _| ()).and_then(|came| restored(wish, came))
 }

@@ -16,6 +16,8 @@ mod hand;
 mod inside;
 pub(crate) mod job;
 mod make;
+mod part;
+mod pieces;
 mod read;
 mod replace;
 mod restore;
@@ -29,14 +31,16 @@ mod write;
 
 pub(crate) use crate::proof::noted;
 pub(crate) use about::About;
-pub(crate) use child::{Errand, folders, run};
+pub(crate) use child::{Errand, folders, program, run};
 pub(crate) use fault::refusal;
 pub use inside::inside;
 pub(crate) use make::{Makings, begin};
+#[cfg(test)]
+pub(crate) use pieces::room;
 pub(crate) use read::{read, unreadable};
 pub(crate) use restore::{Return, restore};
 pub(crate) use slots::{Slots, Urgency};
-pub(crate) use unlock::{NodeKey, unlock};
+pub(crate) use unlock::{NodeKey, unlock, unlock_log};
 pub(crate) use write::{Reading, back_up, forbidden, give_up};
 
 use husorden_base::Number;
@@ -44,8 +48,12 @@ use husorden_wire::node::{Repository, Wish};
 
 /// Whose uid the files of a repository have: the solution's that it is named after.
 pub(crate) fn whose_folder(repository: &Repository) -> Option<Number> {
-    Number::new(repository.folder.parse().ok()?)
+    let number = repository.folder.strip_suffix(LOG_FOLDER).unwrap_or(&repository.folder);
+    Number::new(number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))?)
 }
+
+/// What stands after the number in the name of the folder that a solution's log has at a target.
+pub(crate) const LOG_FOLDER: &str = "-log";
 
 /// As [`whose_folder`], of a repository that is thought to be this solution's own.
 fn whose(repository: &Repository, wish: &Wish) -> Number {

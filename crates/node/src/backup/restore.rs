@@ -32,15 +32,7 @@ pub(crate) fn restore(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Retu
     match back.what {
         Returning::Everything => everything(node, wish, order, back),
         Returning::Path { path } => one(node, wish, order, back, path),
-        Returning::Part { .. } => Err(Refusal::new(
-            "part-not-restored",
-            501,
-            Text::new("En enkelt del kan ikke gendannes på stedet", "One part can't be restored in place"),
-            Text::new(
-                "Gendan backuppen som en ny løsning ved siden af, træk delen ud dér, og læs den ind her.",
-                "Restore the backup as a new solution beside this one, dump the part there, and load it here.",
-            ),
-        )),
+        Returning::Part { part } => super::part::part(node, wish, order, back, part),
     }
 }
 

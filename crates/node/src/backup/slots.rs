@@ -8,10 +8,13 @@ const BACKGROUND_MAX: u32 = 2;
 /// Places for what somebody waits for: reading in a backup, and restoring.
 const WAITED_FOR_MAX: u32 = 4;
 
+/// Places for pieces of logs: what is lost with a machine is what waits here, so they wait for nobody else.
+const LOG_MAX: u32 = 2;
+
 /// Who is at work.
 #[derive(Default)]
 pub(crate) struct Slots {
-    taken: Mutex<[u32; 2]>,
+    taken: Mutex<[u32; 3]>,
     freed: Condvar,
 }
 
@@ -22,6 +25,8 @@ pub(crate) enum Urgency {
     Background,
     /// Somebody does.
     WaitedFor,
+    /// It is a log.
+    Log,
 }
 
 impl Urgency {
@@ -29,6 +34,7 @@ impl Urgency {
         match self {
             Self::Background => (0, BACKGROUND_MAX),
             Self::WaitedFor => (1, WAITED_FOR_MAX),
+            Self::Log => (2, LOG_MAX),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::Node;
 use husorden_backup::vault::RecoveryKey;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
-use husorden_wire::node::{FromNode, Secrets, Unlocked};
+use husorden_wire::node::{FromNode, Repository, Secrets, Unlocked};
 use std::io::{self, BufRead, BufReader, Read};
 use std::time::Duration;
 
@@ -26,10 +26,29 @@ impl Default for NodeKey {
 /// # Errors
 /// When it is not released, or nobody answers.
 pub(crate) fn unlock(node: &Node, order: Option<OrderId>, solution: SolutionId) -> Result<Secrets, Refusal> {
-    let answer = ask(node, order, solution).map_err(|error| not_heard(&error))?;
+    asked(node, (order, solution), false).map(|(secrets, _)| secrets)
+}
+
+/// Asks where a solution's log goes, and for what opens that; it opens nothing else.
+///
+/// # Errors
+/// As [`unlock`].
+pub(crate) fn unlock_log(node: &Node, solution: SolutionId) -> Result<(Secrets, Repository), Refusal> {
+    let (secrets, repository) = asked(node, (None, solution), true)?;
+    Ok((secrets, repository.ok_or_else(|| not_heard(&io::Error::other("it was not said where the log goes")))?))
+}
+
+fn asked(
+    node: &Node,
+    about: (Option<OrderId>, SolutionId),
+    log: bool,
+) -> Result<(Secrets, Option<Repository>), Refusal> {
+    let answer = ask(node, about, log).map_err(|error| not_heard(&error))?;
     match serde_json::from_str(&answer).map_err(|error| not_heard(&error))? {
-        Unlocked::Released { sealed } => {
-            open(&node.key, &sealed).ok_or_else(|| not_heard(&io::Error::other("it was sealed to another key")))
+        Unlocked::Released { sealed, repository } => {
+            let secrets = open(&node.key, &sealed);
+            let secrets = secrets.ok_or_else(|| not_heard(&io::Error::other("it was sealed to another key")))?;
+            Ok((secrets, repository.map(|repository| *repository)))
         }
         Unlocked::Refused { why } => Err(Refusal::new(
             "backup-not-released",
@@ -40,9 +59,9 @@ pub(crate) fn unlock(node: &Node, order: Option<OrderId>, solution: SolutionId) 
     }
 }
 
-fn ask(node: &Node, order: Option<OrderId>, solution: SolutionId) -> io::Result<String> {
+fn ask(node: &Node, (order, solution): (Option<OrderId>, SolutionId), log: bool) -> io::Result<String> {
     let recipient = node.key.0.recipient().to_string();
-    let line = FromNode::Unlock { node: node.config.name.clone(), order, solution, recipient };
+    let line = FromNode::Unlock { node: node.config.name.clone(), order, solution, log, recipient };
     let stream = crate::control::ask(&node.config.control_socket, &line)?;
     stream.set_read_timeout(Some(WAIT))?;
     let mut answer = String::new();

@@ -11,6 +11,7 @@ use crate::sandbox::ResolvedBind;
 use husorden_backup::target::{SftpAccount, session};
 use husorden_base::{Number, Refusal, Secret};
 use husorden_wire::node::{Address, Repository, Secrets};
+use nix::sched::{CloneFlags, setns};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -60,7 +61,7 @@ pub(super) fn open(
     secrets: &Secrets,
     first: bool,
 ) -> Result<Way, Refusal> {
-    if repository.folder.is_empty() || !repository.folder.bytes().all(|byte| byte.is_ascii_digit()) {
+    if super::whose_folder(repository).is_none() {
         return Err(refusal(FaultOf::Limit, &format!("{:?} is no folder of a repository", repository.folder)));
     }
     let failed = |error: io::Error| refusal(FaultOf::Away, &format!("opening the way to the target: {error}"));
@@ -78,13 +79,13 @@ pub(super) fn open(
             Ok(Way::Door(Door::open(node, number, begin).map_err(failed)?, inside))
         }
         Address::Rest { url, user } => {
-            let addresses = addresses(url)?;
+            let addresses = by_machine(node, || addresses(url))?;
             let url = format!("{}/{}", url.trim_end_matches('/'), repository.folder);
             let begin = Box::new(move |near: UnixStream| relay(near, &addresses));
             Ok(Way::Door(Door::open(node, number, begin).map_err(failed)?, Inside::Rest { url, user: user.clone() }))
         }
         Address::S3 { url, bucket, region, access_key, path } => {
-            let addresses = addresses(url)?;
+            let addresses = by_machine(node, || addresses(url))?;
             let folder = path.as_deref().map_or_else(
                 || repository.folder.clone(),
                 |path| format!("{}/{}", path.trim_matches('/'), repository.folder),
@@ -207,7 +208,12 @@ impl Door {
         listener.set_nonblocking(true)?;
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
+        let net = node.ways.as_ref().map(OwnedFd::try_clone).transpose()?;
         let answering = std::thread::Builder::new().name("way".to_owned()).spawn(move || {
+            // What is begun by this thread is where it is.
+            if let Err(error) = net.map_or(Ok(()), |net| setns(net, CloneFlags::CLONE_NEWNET)) {
+                return warn!(%number, %error, "the machine's network could not be entered");
+            }
             let mut sessions: Vec<Session> = Vec::new();
             while !seen.load(Ordering::Relaxed) {
                 sessions.retain_mut(|session| !session.over());
@@ -301,6 +307,19 @@ impl Account<'_> {
         chown(&files.0, Some(NOBODY), Some(NOBODY))?;
         Ok(files)
     }
+}
+
+/// Does something in the network by which targets are reached.
+fn by_machine<T: Send>(node: &Node, work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
+    let Some(net) = &node.ways else { return work() };
+    let ours = |error: io::Error| crate::verbs::ours(&error);
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            setns(net, CloneFlags::CLONE_NEWNET).map_err(|error| ours(error.into()))?;
+            work()
+        });
+        working.join().unwrap_or_else(|_| Err(ours(io::Error::other("a thread died"))))
+    })
 }
 
 /// Where a REST or S3 server is: without TLS on this machine alone.

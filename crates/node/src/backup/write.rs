@@ -8,7 +8,7 @@ use crate::register::copies::Copy;
 use crate::volume::{SnapshotInfo, Volume, VolumeError, Why};
 use husorden_base::{BackupId, OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::{Aim, Fill};
-use husorden_wire::node::{BackedUp, FromNode, Opened, Repository, VerbState, Wish};
+use husorden_wire::node::{BackedUp, FromNode, LogPoint, Opened, Repository, VerbState, Wish};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -103,6 +103,8 @@ pub(crate) fn back_up(
         Ok((copy, counts, took)) => {
             let kept = Copy { copy: copy.clone(), snapshot: id, taken: info.taken_at, bytes: counts.bytes };
             remember(node, wish, &volume, repository, kept)?;
+            // The log goes where the backups go that it begins from.
+            node.away.goes_to(wish.solution, repository.target);
             Ok(BackedUp {
                 copy,
                 taken: info.taken_at,
@@ -113,6 +115,7 @@ pub(crate) fn back_up(
                 bytes_sent: counts.bytes_sent,
                 took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 noted: opened,
+                point: info.point.map(|point| LogPoint { line: point.line, next: point.next }),
             })
         }
         Err(why) => {
@@ -148,6 +151,7 @@ fn take(
         builds: node.register.builds(wish.solution),
         taken: info.taken_at,
         noted: opened.clone(),
+        point: info.point,
     };
     Ok((info, opened, about))
 }

@@ -1,14 +1,16 @@
 //! The bench on which a backup is opened: a volume, a uid and sandboxes that are nobody's, and that go whatever happens.
 
 use super::looks::{Mute, look};
-use super::{compare, number, pressure};
+use super::{Turn, compare, number, parts_number, pressure};
 use crate::Node;
 use crate::volume::Volume;
-use husorden_base::{Bytes, Refusal, RuntimeName, Text};
-use husorden_kinds::{Kind, Opening, Order, RuntimeSight, Said, ServiceState, kind};
+use husorden_base::{Bytes, Number, Refusal, RuntimeName, Text};
+use husorden_kinds::{Kind, Look, Opening, Order, RuntimeSight, Said, ServiceState, kind};
 use husorden_wire::node::{Opened, ProofStep, Wish};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, MutexGuard};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::warn;
 
@@ -24,26 +26,27 @@ const PRESSURE_EVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Bench<'a> {
     node: &'a Arc<Node>,
     wish: Wish,
-    _turn: MutexGuard<'a, ()>,
+    turn: Turn<'a>,
 }
 
 impl Drop for Bench<'_> {
     fn drop(&mut self) {
-        if let Err(why) = clear(self.node) {
-            warn!(why, "what was opened for a proof stays until the next one or the next start");
+        if let Err(why) = clear(self.node, self.turn.number) {
+            warn!(why, "what was opened of a backup stays until the next one or the next start");
         }
     }
 }
 
 /// Takes away what a node that died left on its bench.
 pub(crate) fn sweep(node: &Arc<Node>) {
-    if let Err(why) = clear(node) {
-        warn!(why, "what an earlier proof left stays");
+    for number in [number(), parts_number()] {
+        if let Err(why) = clear(node, number) {
+            warn!(why, "what an earlier node opened of a backup stays");
+        }
     }
 }
 
-fn clear(node: &Arc<Node>) -> Result<(), String> {
-    let number = number();
+fn clear(node: &Arc<Node>, number: Number) -> Result<(), String> {
     let until = Instant::now() + END_WAIT;
     loop {
         let sight = node.sandboxes.sight(number);
@@ -62,7 +65,7 @@ fn clear(node: &Arc<Node>) -> Result<(), String> {
         }
         std::thread::sleep(PAUSE);
     }
-    node.proofs.set(None);
+    node.proofs.opened().remove(&number);
     node.volume(number).destroy().map_err(|error| crate::causes::causes(&error))
 }
 
@@ -81,13 +84,13 @@ impl<'a> Bench<'a> {
     /// Clears the bench, and puts an empty volume with these folders and marks on it.
     pub(crate) fn lay(
         node: &'a Arc<Node>,
-        turn: MutexGuard<'a, ()>,
+        turn: Turn<'a>,
         wish: &Wish,
         folders: &[String],
         marks: &BTreeMap<String, String>,
     ) -> Result<Self, Refusal> {
-        clear(node).map_err(|why| pressure::postponed(&Text::new(why.clone(), why)))?;
-        let bench = Self { node, wish: Wish { number: number(), ..wish.clone() }, _turn: turn };
+        clear(node, turn.number).map_err(|why| pressure::postponed(&Text::new(why.clone(), why)))?;
+        let bench = Self { node, wish: Wish { number: turn.number, ..wish.clone() }, turn };
         let limit = kind(&wish.kind).map_or(Bytes(0), |kind| kind.volume(&wish.spec));
         // Recovery and what is switched on for the checks come on top of what the solution may hold.
         let limit = Bytes(limit.0.saturating_add(limit.0 / 2).saturating_add(Bytes::gib(1).0));
@@ -96,13 +99,13 @@ impl<'a> Bench<'a> {
         for (key, value) in marks {
             volume.set_mark(key, value).map_err(|error| crate::host::refused(&error))?;
         }
-        node.proofs.set(Some(bench.wish.clone()));
+        node.proofs.opened().insert(bench.wish.number, bench.wish.clone());
         Ok(bench)
     }
 
     /// The volume.
     pub(crate) fn volume(&self) -> Volume {
-        self.node.volume(number())
+        self.node.volume(self.turn.number)
     }
 
     fn opening(&self) -> Result<Option<Opening>, Refusal> {
@@ -125,12 +128,51 @@ impl<'a> Bench<'a> {
         told: &mut dyn FnMut(&Text),
         stop: &dyn Fn() -> Option<Refusal>,
     ) -> Result<Found, Refusal> {
+        self.looks(steps, told, stop, |_| true)
+    }
+
+    /// Has what lies on it started, and no more.
+    ///
+    /// # Errors
+    /// As [`Bench::open`].
+    pub(crate) fn start(&self, stop: &dyn Fn() -> Option<Refusal>) -> Result<Vec<ProofStep>, Refusal> {
+        let mut steps = Vec::new();
+        self.looks(&mut steps, &mut |_| (), stop, |look| look.first)?;
+        Ok(steps)
+    }
+
+    /// Writes a part of what was started into a file; the engine's last words where that fails.
+    ///
+    /// # Errors
+    /// When there is no such part, or it could not be begun.
+    pub(crate) fn dump(
+        &self,
+        (part, format): (&str, &str),
+        into: OwnedFd,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, Refusal> {
+        let marks = self.volume().marks().map_err(|error| crate::host::refused(&error))?;
+        let task = kind(&self.wish.kind).and_then(|kind| kind.dump(&self.order(), &marks, part, format));
+        let Some(task) = task else { return Ok(Some(format!("{part:?} is not in it"))) };
+        let resolved = crate::host::resolve(self.node, &self.wish, &task.sandbox);
+        let resolved = resolved.map_err(|trouble| crate::verbs::ours(&io::Error::other(trouble.detail)))?;
+        let ended = self.node.sandboxes.task_aside(self.turn.number, &task, &resolved, into, stop);
+        ended.map_err(|error| crate::verbs::ours(&error))
+    }
+
+    fn looks(
+        &self,
+        steps: &mut Vec<ProofStep>,
+        told: &mut dyn FnMut(&Text),
+        stop: &dyn Fn() -> Option<Refusal>,
+        wanted: impl Fn(&Look) -> bool,
+    ) -> Result<Found, Refusal> {
         let mut found = Found { said: Said::default(), whole: true, opened: false };
         let Some(opening) = self.opening()? else { return Ok(found) };
         found.opened = true;
         self.runtimes(&opening, stop)?;
         for (role, service) in &opening.services {
-            let set = self.node.sandboxes.service_set(number(), role, service);
+            let set = self.node.sandboxes.service_set(self.turn.number, role, service);
             set.map_err(|error| crate::verbs::ours(&error))?;
         }
         let mut asked = Instant::now();
@@ -141,10 +183,10 @@ impl<'a> Bench<'a> {
             asked = Instant::now();
             stop()
         };
-        for each in &opening.looks {
+        for each in opening.looks.iter().filter(|look| wanted(look)) {
             told(&each.what);
             let began = Instant::now();
-            let failed = match look(self.node, number(), &each.task, &mut stop) {
+            let failed = match look(self.node, self.turn.number, &each.task, &mut stop) {
                 Ok(said) => {
                     found.said.add(said);
                     None
@@ -192,7 +234,7 @@ impl<'a> Bench<'a> {
 
     /// Why a look failed; where a server did not start, that is why.
     fn reason(&self, opening: &Opening, reason: String) -> Text {
-        let sight = self.node.sandboxes.sight(number());
+        let sight = self.node.sandboxes.sight(self.turn.number);
         let server = opening.services.keys().find_map(|role| match &sight.services.get(role)?.state {
             ServiceState::Failing { reason } => Some(reason.clone()),
             ServiceState::Sleeping | ServiceState::Running | ServiceState::Stopping => None,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One proof runs at a time, for all use one number: its volume, its uid and its sandboxes are nobody's. What a node that died left of it is
-//! swept before the next node works.
+//! swept before the next node works. A second bench is for whoever wants one part of a backup back.
 
 mod bench;
 mod compare;
@@ -17,13 +17,14 @@ mod ordered;
 mod pressure;
 mod prove;
 
-pub(crate) use bench::sweep;
+pub(crate) use bench::Bench;
 #[cfg(test)]
-pub(crate) use bench::{Bench, compared};
+pub(crate) use bench::compared;
+pub(crate) use bench::sweep;
 pub(crate) use looks::{Mute, look};
 pub(crate) use noting::noted;
 pub(crate) use ordered::ordered;
-pub(crate) use prove::{Asked, prove};
+pub(crate) use prove::{Asked, prove, wish as as_it_was};
 
 use husorden_base::{Number, SnapshotId};
 use husorden_wire::node::Wish;
@@ -38,13 +39,25 @@ pub(crate) fn number() -> Number {
     Number::new(NUMBER).expect("the largest number is a number")
 }
 
+/// The number of the bench on which a backup is opened for a part of it: who waits for that does not wait for proofs.
+fn parts_number() -> Number {
+    Number::new(NUMBER - 1).expect("the one before the largest number is a number")
+}
+
+/// Whether a number is that of a bench, and nobody's.
+pub(crate) fn is_bench(number: Number) -> bool {
+    number == self::number() || number == parts_number()
+}
+
 /// What is being proven, and noted, now.
 #[derive(Default)]
 pub(crate) struct Proofs {
     /// Held while one is under way.
     turn: Mutex<()>,
-    /// The solution as it is opened, under the number of proofs.
-    opened: Mutex<Option<Wish>>,
+    /// Held while a backup is opened for a part of it.
+    parts: Mutex<()>,
+    /// Solutions as they are opened, under the numbers of benches.
+    opened: Mutex<BTreeMap<Number, Wish>>,
     /// The snapshots that are being noted.
     noting: Arc<Mutex<BTreeMap<Number, SnapshotId>>>,
 }
@@ -61,20 +74,30 @@ impl Drop for Noted {
     }
 }
 
+/// A bench for oneself, while it lives.
+pub(crate) struct Turn<'a> {
+    number: Number,
+    _held: MutexGuard<'a, ()>,
+}
+
 impl Proofs {
     /// The next proof waits for the one before.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        Turn { number: number(), _held: self.turn.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
-    fn set(&self, wish: Option<Wish>) {
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = wish;
+    /// The next who wants a part of a backup waits for the one before.
+    pub(crate) fn turn_for_a_part(&self) -> Turn<'_> {
+        Turn { number: parts_number(), _held: self.parts.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
-    /// What stands under the number of proofs, if it is that.
+    fn opened(&self) -> MutexGuard<'_, BTreeMap<Number, Wish>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What stands under the number of a bench, if it is that.
     pub(crate) fn wish(&self, number: Number) -> Option<Wish> {
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.as_ref().filter(|wish| wish.number == number).cloned()
+        self.opened().get(&number).cloned()
     }
 
     fn note(&self, number: Number, snapshot: SnapshotId) -> Noted {

@@ -4,37 +4,31 @@ use super::{Asked, pressure, prove};
 use crate::Node;
 use crate::backup::job::FaultOf;
 use crate::backup::{forbidden, refusal, unlock, whose_folder};
-use husorden_base::{OrderId, Refusal};
+use husorden_base::{OrderId, Refusal, SolutionId};
 use husorden_wire::node::{FromNode, Level, Proven, Repository, VerbState, Wish};
 use std::sync::Arc;
 
-/// Proves the backup that an order names.
+/// Proves the backup that an order names. The solution may be another node's: then there is no wish, and its seals are control's to know.
 ///
 /// # Errors
 /// When it neither passed nor failed.
 pub(crate) fn ordered(
     node: &Arc<Node>,
-    wish: &Wish,
+    (solution, wish): (SolutionId, Option<&Wish>),
     order: OrderId,
     (repository, copy, level): (&Repository, &str, Level),
 ) -> Result<Proven, Refusal> {
     let stop = || {
         let ending = || node.ending().then(|| refusal(FaultOf::Stopped, "the node is ending"));
-        forbidden(node, wish).or_else(ending).or_else(pressure::now)
+        wish.and_then(|wish| forbidden(node, wish)).or_else(ending).or_else(pressure::now)
     };
     if let Some(why) = stop() {
         return Err(why);
     }
-    let secrets = unlock(node, Some(order), wish.solution)?;
-    let asked = Asked {
-        solution: wish.solution,
-        number: whose_folder(repository).unwrap_or(wish.number),
-        repository,
-        secrets: &secrets,
-        copy,
-        level,
-        stop: &stop,
-    };
+    let secrets = unlock(node, Some(order), solution)?;
+    let number = whose_folder(repository).or(wish.map(|wish| wish.number));
+    let number = number.ok_or_else(|| refusal(FaultOf::Limit, "the repository's folder is no solution's number"))?;
+    let asked = Asked { solution, number, repository, secrets: &secrets, copy, level, stop: &stop };
     prove(node, &asked, &mut |text| {
         let state = VerbState::Running { text: text.clone(), percent: None };
         node.voice.say(&FromNode::Progress { order, state });

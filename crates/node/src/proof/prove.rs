@@ -1,7 +1,7 @@
 //! A proof from the repository to the last comparison.
 
 use super::bench::{Bench, compared, step};
-use super::{compare, pressure};
+use super::{Turn, compare, pressure};
 use crate::Node;
 use crate::backup::job::{Came, VOLUME, Work};
 use crate::backup::{About, Errand, Urgency, folders, run};
@@ -9,7 +9,7 @@ use husorden_base::{AccountId, Number, Refusal, SolutionId, Text};
 use husorden_kinds::Aim;
 use husorden_wire::node::{Level, Opened, ProofStep, Proven, Repository, Secrets, Wish};
 use std::collections::BTreeMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longest time of one proof's part.
@@ -72,7 +72,7 @@ pub(crate) fn prove(node: &Arc<Node>, asked: &Asked<'_>, told: &mut dyn FnMut(&T
 
 impl Proof<'_> {
     /// Every step in turn; the first that fails is the last, but for those that look at what was opened.
-    fn all(&mut self, turn: MutexGuard<'_, ()>) -> Result<bool, Refusal> {
+    fn all(&mut self, turn: Turn<'_>) -> Result<bool, Refusal> {
         let Some((about, folders)) = self.look()? else { return Ok(false) };
         for (level, hashes) in [(Level::Hashes, true), (Level::Pieces, false)] {
             let last = self.asked.level == level;
@@ -218,7 +218,7 @@ impl Proof<'_> {
 }
 
 /// The solution as the backup says it was, for its kind to be asked.
-fn wish(about: &About) -> Wish {
+pub(crate) fn wish(about: &About) -> Wish {
     Wish {
         solution: about.solution,
         number: super::number(),

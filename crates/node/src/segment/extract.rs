@@ -1,10 +1,10 @@
 //! A log store as the engine's own files again, with nothing of the platform running: for whoever has a copy of it.
 
-use super::{Header, copy, list, open};
+use super::{Header, Name, copy, list, open};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What came out.
 #[derive(Debug, Default)]
@@ -25,14 +25,14 @@ pub fn extract(store: &Path, to: &Path) -> io::Result<Extracted> {
         let said = format!("{} is not empty; name a folder that is, or one that is not there yet", to.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, said));
     }
-    let names = list(store)?;
-    if names.is_empty() {
+    let found = found(store)?;
+    if found.is_empty() {
         let said = format!("{} holds no segments; name the folder that has files ending in .seg", store.display());
         return Err(io::Error::new(io::ErrorKind::NotFound, said));
     }
     let mut out = Extracted::default();
-    for name in names {
-        let path = store.join(name.to_string());
+    for (name, folder) in found {
+        let path = folder.join(name.to_string());
         let fault = match open(&path) {
             Ok((header, _)) if header.name() != name => {
                 Some(format!("{name}: its header says that it is {}", header.name()))
@@ -58,6 +58,19 @@ pub fn extract(store: &Path, to: &Path) -> io::Result<Extracted> {
         out.faults.extend(fault);
     }
     Ok(out)
+}
+
+/// All pieces of a folder and of the folders in it, in order: a log that was fetched from a target lies in chapters.
+fn found(store: &Path) -> io::Result<Vec<(Name, PathBuf)>> {
+    let mut found: Vec<(Name, PathBuf)> = list(store)?.into_iter().map(|name| (name, store.to_owned())).collect();
+    for entry in fs::read_dir(store)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.extend(list(&entry.path())?.into_iter().map(|name| (name, entry.path())));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// What is wrong between two pieces that follow each other here.

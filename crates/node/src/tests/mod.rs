@@ -1,6 +1,7 @@
 //! The node's core on real walls and a real register, with a scripted edge and a scripted control on its sockets: what holds
 //! between a measure and a plan, between a word and its repetition, and before anything is destroyed.
 
+mod away;
 mod destroy;
 mod edge;
 mod gate;
@@ -66,6 +67,7 @@ fn on(pool: Bytes, product: Option<&Path>, test: impl FnOnce(&Arc<Node>) + Send)
         site_logs: Some(folder.path().join("sites")),
         care: crate::Care::default(),
         zone: husorden_base::zone(),
+        apart: false,
         ground: ground.clone(),
     };
     let (gone, engines) = (Gone(ground), product.is_some());

@@ -25,7 +25,12 @@ const SETTLES: Duration = Duration::from_secs(100);
 pub(super) fn serve(node: &Arc<Node>, named: &str, form: &Value) -> Wish {
     let kind = kind(named).expect("there is such a kind");
     let spec = kind.parse(form, None).expect("the form holds");
-    let wish = Wish { kind: named.to_owned(), spec, ..wish(7) };
+    settle(node, Wish { kind: named.to_owned(), spec, ..wish(7) })
+}
+
+/// Brings a solution to what is wished.
+pub(super) fn settle(node: &Arc<Node>, wish: Wish) -> Wish {
+    let kind = kind(&wish.kind).expect("there is such a kind");
     node.register.take_wish(wish.clone()).expect("it is taken");
     let until = Instant::now() + SETTLES;
     loop {
@@ -40,7 +45,7 @@ pub(super) fn serve(node: &Arc<Node>, named: &str, form: &Value) -> Wish {
 }
 
 /// Carries something out beside a service.
-fn inside(node: &Node, number: husorden_base::Number, role: &str, argv: &[&str], stdin: &str) {
+pub(super) fn inside(node: &Node, number: husorden_base::Number, role: &str, argv: &[&str], stdin: &str) {
     let command = Inside {
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
         stdin: stdin.to_owned(),
@@ -103,6 +108,7 @@ fn written(node: &Arc<Node>, wish: &Wish, snapshot: &SnapshotId, noted: &Opened)
         builds: node.register.builds(wish.solution),
         taken: Timestamp::now(),
         noted: noted.clone(),
+        point: None,
     };
     let work = Work::Write {
         host: "here".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <holder>/store/<line>-<engine>/      segments, written by the solution's uid from its sandbox
+//! <holder>/store/.away                 what of them lies at a target, noted by the node
 //! ```
 //!
 //! A restore, and another version of the engine, begin another line: what is written from then on does not follow what was written before.
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// The subvolume.
 pub(super) const STORE: &str = "store";
+/// The note of what lies elsewhere.
+const AWAY: &str = ".away";
 /// Room that is made in a full store for what the platform writes there itself.
 const OWN_ROOM: u64 = 1 << 20;
 
@@ -90,6 +93,30 @@ impl Volume {
             }
             (other, _) => other,
         }
+    }
+
+    /// What is noted of what of the log lies elsewhere; none where nothing is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn away(&self) -> Result<Option<Vec<u8>>, VolumeError> {
+        match fs::read(self.store().join(AWAY)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some).map_err(VolumeError::io("reading what of a log lies elsewhere")),
+        }
+    }
+
+    /// Notes it, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_away(&self, text: &[u8]) -> Result<(), VolumeError> {
+        self.with_room("noting what of a log lies elsewhere", || {
+            let fresh = self.store().join(".away.new");
+            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            io::Write::write_all(&mut file, text)?;
+            fs::rename(&fresh, self.store().join(AWAY))
+        })
     }
 
     /// Written beside, and moved there: the folder is the solution's own, and what lies in it under that name may be anything.

@@ -37,6 +37,8 @@ fn a_key_is_made_once_and_released_with_the_targets_secret() {
     store.keep(target, &Secret::new("two")).expect("replaced");
     drop(store);
     let store = Store::open(&folder, 35).expect("opened");
+    let log = opened(&node, &store.release_log(shop, false, Some(target), &to).expect("released"));
+    assert!(log.repository != first.repository && log.target == Some(Secret::new("two")), "a key of its own");
     let again = opened(&node, &store.release(shop, true, Some(target), &to).expect("released"));
     assert_eq!(again.repository, first.repository);
     assert_eq!(again.target, Some(Secret::new("two")));

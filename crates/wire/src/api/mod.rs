@@ -108,6 +108,25 @@ pub struct SolutionFrom {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub at: Option<Timestamp>,
+    /// That time from where the backups lie, whatever is left on the machine: it must lie within the solution's `log_away`.
+    #[serde(default)]
+    pub off_site: bool,
+}
+
+/// Which seconds of a solution's data can be had again from where its backups lie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogAway {
+    /// From here on.
+    #[schema(value_type = String)]
+    pub from: Timestamp,
+    /// Up to here.
+    #[schema(value_type = String)]
+    pub to: Timestamp,
+    /// Seconds that would be lost if the machine were lost now; 0 when everything is there.
+    pub behind_s: u64,
+    /// Why what was written since did not go there, in the caller's language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// Which seconds of a solution's data can be had again.
@@ -211,6 +230,9 @@ pub struct Solution {
     /// Which seconds of its data can be had again, by a copy (`from` with `at`); none where no log is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogWindow>,
+    /// The same from where its backups lie, whatever happens to the machine (`from` with `at` and `off_site`); none where nothing can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_away: Option<LogAway>,
     /// Its own name, for what is reached by a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

@@ -87,6 +87,9 @@ pub enum Unlocked {
     Released {
         /// [`Secrets`] as JSON, in an age file for the node's recipient, in base64: control can't read it.
         sealed: String,
+        /// Where the log goes, when it was asked for what opens that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repository: Option<Box<Repository>>,
     },
     /// It is not.
     Refused {
@@ -226,6 +229,18 @@ pub struct BackedUp {
     /// What a proof will find, as it was noted then.
     #[serde(default)]
     pub noted: Opened,
+    /// Where its log stood then, when one is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<LogPoint>,
+}
+
+/// Where a log stood when something was taken of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPoint {
+    /// The line of the log. What follows a restore is another.
+    pub line: u64,
+    /// The first piece that may hold what came after.
+    pub next: u64,
 }
 
 /// What a solution says when it is opened: noted when a backup is written, and compared when it is proven.

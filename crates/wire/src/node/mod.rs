@@ -12,12 +12,12 @@ mod backup;
 mod seen;
 
 pub use backup::{
-    Address, BackedUp, BackupChange, BackupEntry, Changed, Counted, Level, Opened, ProofStep, Proven, Reading,
-    Repository, Returning, Secrets, Unlocked, WhatLies,
+    Address, BackedUp, BackupChange, BackupEntry, Changed, Counted, Level, LogPoint, Opened, ProofStep, Proven,
+    Reading, Repository, Returning, Secrets, Unlocked, WhatLies,
 };
 pub use seen::{
-    BuildHealth, EvidenceLine, Health, LogBase, LogSeen, MeasureSeen, MeasureState, Outside, PoolHealth, REFUSED_MAX,
-    Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, VolumeUsage,
+    BuildHealth, EvidenceLine, Health, LogAway, LogBase, LogSeen, MeasureSeen, MeasureState, Outside, PoolHealth,
+    REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, VolumeUsage,
 };
 
 use husorden_base::{
@@ -95,6 +95,18 @@ pub struct BackupOrigin {
     pub repository: Repository,
     /// Its name in the repository.
     pub copy: String,
+    /// With a time, the log is carried out to it from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogOrigin>,
+}
+
+/// The log of a solution where its backups lie, and the time to which it is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogOrigin {
+    /// The snapshot in the log's repository that names its pieces.
+    pub copy: String,
+    /// The time.
+    pub at: Timestamp,
 }
 
 /// What control says to a node.
@@ -325,6 +337,9 @@ pub enum FromNode {
         order: Option<OrderId>,
         /// For which solution.
         solution: SolutionId,
+        /// For sending that solution's log away: where it goes is answered too.
+        #[serde(default)]
+        log: bool,
         /// The public half of a key that this node has made for itself (an age recipient, `age1…`); the answer is sealed to it.
         recipient: String,
     },

@@ -1,6 +1,6 @@
 //! What a node reports: what was seen of solutions, measures and itself.
 
-use husorden_base::{MeasureId, SnapshotId, SolutionId, Text};
+use husorden_base::{MeasureId, SnapshotId, SolutionId, TargetId, Text};
 use husorden_kinds::{Builds, Virtualisation, Waiting};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -83,8 +83,32 @@ pub struct Seen {
     /// What the machine's own virtualisation is worth to guests of its kind.
     #[serde(default)]
     pub virtualisation: Virtualisation,
+    /// What of its log lies at a target; none where nothing of it ever did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<LogAway>,
     /// When.
     pub at: Timestamp,
+}
+
+/// What of a solution's log lies at a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogAway {
+    /// Which.
+    pub target: TargetId,
+    /// The snapshot in the log's repository that names all of it.
+    pub copy: String,
+    /// The newest line of the log there.
+    pub line: u64,
+    /// Pieces of that line that lie there without a gap: from this one.
+    pub first: u64,
+    /// Up to the one before this.
+    pub next: u64,
+    /// Everything up to here is there; none where that is now.
+    #[serde(default)]
+    pub to: Option<Timestamp>,
+    /// Why what is kept did not go there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Text>,
 }
 
 /// Which seconds of a solution can be had again.

@@ -112,7 +112,8 @@ fn ready(house: &House, name: &str) -> usize {
 #[test]
 fn what_is_backed_up_comes_back() {
     let care = "care = { sweep_s = 2, tidy_s = 1, grace_s = 2 }";
-    let house = House::up_with("backup", "retention_days = 0", care).expect("the house comes up");
+    let top = "retention_days = 0\n[proof]\npool = \"4 GiB\"";
+    let house = House::up_with("backup", top, care).expect("the house comes up");
     let paper = house.home().join("paper.txt");
     let said = house.run(&["vault", "recovery", "--into-pipe"]).expect("it runs");
     let said = text(&said.stdout);
@@ -120,6 +121,7 @@ fn what_is_backed_up_comes_back() {
     std::fs::write(&paper, format!("{key}\n")).expect("paper");
 
     a_table_comes_back(&house, &paper);
+    a_proof_needs_nothing_of_the_node(&house);
     files_come_back(&house, &paper);
     what_expired_is_told(&house, &paper);
     a_site_is_taken_along(&house);
@@ -164,6 +166,32 @@ fn a_table_comes_back(house: &House, paper: &Path) {
     let beside = Client::first(house, "beside", &other);
     let there = beside.psql("app", "select count(*) from orders");
     assert!(there.is_ok_and(|rows| rows.trim() == "10000"), "the copy holds what the backup held");
+}
+
+/// The newest backup is proven by the role for that, on its own pool, while the node that made it stands still.
+fn a_proof_needs_nothing_of_the_node(house: &House) {
+    let backup = backed_up(house, "store");
+    let stand = |signal: &str| {
+        let pid = house.pid("node").expect("it runs").to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    };
+    stand("-STOP");
+    let end = Instant::now() + DONE;
+    let proof = loop {
+        let proofs = house.api(Who::Staff, "GET", "/v1/solutions/store/proofs", None).expect("the API answers").body;
+        let of_it = proofs["items"].as_array().expect("a list").iter().find(|proof| proof["backup"] == backup.as_str());
+        match of_it.filter(|proof| proof["state"] != "proving") {
+            Some(proof) => break proof.clone(),
+            None if Instant::now() < end => std::thread::sleep(Duration::from_millis(500)),
+            None => break proofs,
+        }
+    };
+    stand("-CONT");
+    assert_eq!(
+        (&proof["state"], &proof["node"], &proof["level"]),
+        (&json!("passed"), &json!("proof"), &json!("opened")),
+        "{proof}"
+    );
 }
 
 fn files_come_back(house: &House, paper: &Path) {

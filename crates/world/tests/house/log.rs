@@ -97,7 +97,13 @@ fn any_second_of_a_database_comes_back() {
     for one in &ENGINES {
         until("there is a window", KEPT, || !log(&house, one.name).is_null());
     }
-    // A base is there from here on.
+    // A base is there from here on, and one off-site too.
+    let backup = house.api(Who::Account, "POST", "/v1/solutions/my/backups", None).expect("the API answers");
+    assert_eq!(backup.status, 202, "{:?}", backup.body);
+    let backup = format!("/v1/solutions/my/backups/{}", backup.body["id"].as_str().expect("an id"));
+    until("it is backed up", KEPT, || {
+        house.api(Who::Account, "GET", &backup, None).expect("the API answers").body["state"] == "ready"
+    });
     step();
     step();
     all("INSERT INTO t VALUES (2, 'second')");
@@ -146,6 +152,7 @@ fn any_second_of_a_database_comes_back() {
     an_idle_one_keeps_nothing(&house, &clients);
     a_restore_begins_another_line(&house, &clients[0]);
     without_the_platform(&house, &clients[1]);
+    from_off_site(&house, middle);
     let left = house.run(&["down"]).expect("down runs");
     assert!(left.status.success(), "{}", text(&left.stderr));
 }
@@ -261,6 +268,29 @@ fn by_the_printed_commands(house: &House, one: &Engine, at: Timestamp) {
     let said = command.output().expect("it runs");
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
     assert_eq!(text(&said.stdout), "1\n2\n3\n", "{}:\n{rows}\n{}\n{log}", one.name, text(&said.stderr));
+}
+
+/// The same second from where the backups lie, with every piece on the machine gone.
+fn from_off_site(house: &House, at: Timestamp) {
+    let my = house.api(Who::Account, "GET", "/v1/solutions/my", None).expect("the API answers").body;
+    let (line, names) = segments(house, my["number"].as_u64().expect("a number"));
+    for name in names {
+        std::fs::remove_file(line.join(name)).expect("it goes");
+    }
+    let mut away = my["log_away"].clone();
+    until("it lies there", KEPT, || {
+        away =
+            house.api(Who::Account, "GET", "/v1/solutions/my", None).expect("the API answers").body["log_away"].take();
+        !away.is_null() && time(&away, "from") <= at && at <= time(&away, "to")
+    });
+    assert!(away["message"].is_null() && away["behind_s"].as_u64().is_some_and(|seconds| seconds < 90), "{away}");
+    let from = json!({ "solution": "my", "at": at.to_string(), "off_site": true });
+    let body = json!({ "kind": "database", "name": "my-off-site", "from": from });
+    let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    wait_running(house, "my-off-site");
+    let beside = Client::first(house, "my-off-site", &made);
+    assert_eq!(ENGINES[1].ask(&beside, "SELECT n FROM t ORDER BY n").as_deref(), Ok("1\n2\n3"));
 }
 
 /// The files that come out are the engine's own, none is missing, and a spoilt store is told.

@@ -9,6 +9,12 @@ printf "%s; CREATE USER husorden_load@localhost IDENTIFIED BY '%s'; GRANT ALL PR
     "$away" "$word" "${PART//_/\\_}" | $admin
 trap '$admin --execute="$away"' EXIT
 printf '[client]\nsocket=/run/husorden/db.sock\nuser=husorden_load\npassword=%s\n' "$word" > /tmp/load.cnf
+# In the place of what is there: all of it goes first. Rights are by name, and stay.
+if [ -n "${EMPTY:-}" ]; then
+    letters=$($admin -BNe "SELECT CONCAT('CHARACTER SET ', default_character_set_name, ' COLLATE ', default_collation_name)
+        FROM information_schema.schemata WHERE schema_name = '$PART'")
+    $admin --execute="DROP DATABASE IF EXISTS \`$PART\`; CREATE DATABASE \`$PART\` $letters"
+fi
 plain() {
     case "$FORMAT" in
         sql) cat ;;

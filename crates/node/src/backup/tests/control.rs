@@ -91,7 +91,7 @@ fn serve(stream: std::os::unix::net::UnixStream, taken: &Mutex<HashMap<OrderId, 
             let secrets = Secrets { repository: key.password(), target: None };
             let recipient: Recipient = recipient.parse().expect("a recipient");
             let sealed = STANDARD.encode(recipient.seal(&serde_json::to_vec(&secrets).expect("plain data")));
-            let answer = serde_json::to_string(&Unlocked::Released { sealed }).expect("plain data");
+            let answer = serde_json::to_string(&Unlocked::Released { sealed, repository: None }).expect("plain data");
             writeln!(reader.get_mut(), "{answer}").expect("the node listens");
         }
         FromNode::Give { order, .. } => {

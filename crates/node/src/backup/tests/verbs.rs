@@ -325,7 +325,8 @@ fn a_new_volume_is_made_from_anothers_backup() {
         let control = Control::of(&place);
         place.volume().set_mark("installed", "1").expect("a mark");
         let backup = written(control.do_it(wish(7).solution, back_up(&place)));
-        let from = BackupOrigin { solution: wish(7).solution, repository: place.repository(), copy: backup.copy };
+        let from =
+            BackupOrigin { solution: wish(7).solution, repository: place.repository(), copy: backup.copy, log: None };
         let new = Wish { from_backup: Some(from.clone()), ..wish(8) };
         node.register.take_wish(new.clone()).expect("taken");
         let limit = Bytes::mib(50);

@@ -31,11 +31,13 @@ fn local(ask: &Ask, at: Timestamp, form: &str) -> String {
 
 /// Which seconds can be had, and the form. Nothing where no log is kept.
 pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
-    let Some(log) = &one.log else { return html! {} };
     let l = ask.l;
+    let newest = one.log.as_ref().map(|log| log.to).or(one.log_away.as_ref().map(|away| away.to));
+    let Some(newest) = newest else { return html! {} };
+    let off_site = ask.form.get("/from/off_site").is_some() || one.log.is_none();
     let typed = |name: &str, else_: String| ask.form.get(name).map_or(else_, str::to_owned);
-    let at = typed("/from/at", local(ask, log.to, FORM));
-    let name = typed("/name", format!("{}-{}", one.name, local(ask, log.to, "%m%d-%H%M")));
+    let at = typed("/from/at", local(ask, newest, FORM));
+    let name = typed("/name", format!("{}-{}", one.name, local(ask, newest, "%m%d-%H%M")));
     let zone = ask.reader.zone.iana_name().unwrap_or("UTC").to_owned();
     html! {
         (ui::card(l.t("Et hvilket som helst sekund", "Any second"), html! {}, html! {
@@ -43,16 +45,35 @@ pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
                 "Alt, der skrives, gemmes også som en log. Vælg et tidspunkt, og få data, som de var da, i en løsning for sig ved siden af. Denne røres ikke.",
                 "Everything that is written is kept as a log too. Choose a time, and have the data as it was then in a solution of its own beside. This one is not touched.",
             )) }
-            dl class="facts" {
-                div { dt { (l.t("Fra", "From")) } dd class="num" { (second(ask, log.from)) } }
-                div { dt { (l.t("Til", "To")) } dd class="num" { (second(ask, log.to)) } }
-                div {
-                    dt { (l.t("Ville gå tabt nu", "Would be lost now")) }
-                    dd class="num" { @if log.behind_s == 0 { (l.t("intet", "nothing")) } @else { (log.behind_s) " s" } }
+            @if let Some(log) = &one.log {
+                dl class="facts" {
+                    div { dt { (l.t("Fra", "From")) } dd class="num" { (second(ask, log.from)) } }
+                    div { dt { (l.t("Til", "To")) } dd class="num" { (second(ask, log.to)) } }
+                    div {
+                        dt { (l.t("Ville gå tabt nu", "Would be lost now")) }
+                        dd class="num" { @if log.behind_s == 0 { (l.t("intet", "nothing")) } @else { (log.behind_s) " s" } }
+                    }
+                    div { dt { (l.t("Loggen fylder", "The log takes")) } dd class="num" { (ask.reader.size(log.bytes)) " / " (ask.reader.size(log.room)) } }
                 }
-                div { dt { (l.t("Loggen fylder", "The log takes")) } dd class="num" { (ask.reader.size(log.bytes)) " / " (ask.reader.size(log.room)) } }
             }
-            @for hole in &log.holes {
+            @if let Some(away) = &one.log_away {
+                h3 { (l.t("Uden for maskinen", "Off-site")) }
+                dl class="facts" {
+                    div { dt { (l.t("Fra", "From")) } dd class="num" { (second(ask, away.from)) } }
+                    div { dt { (l.t("Til", "To")) } dd class="num" { (second(ask, away.to)) } }
+                    div {
+                        dt { (l.t("Ville gå tabt med maskinen", "Would be lost with the machine")) }
+                        dd class="num" { @if away.behind_s == 0 { (l.t("intet", "nothing")) } @else { (away.behind_s) " s" } }
+                    }
+                }
+                @if let Some(message) = &away.message { (ui::note(Tone::Warn, l.t("Loggen når ikke frem", "The log does not arrive"), html! { p { (message) } })) }
+            } @else {
+                p class="soft small" { (l.t(
+                    "Uden for maskinen kan intet sekund fås endnu; det kan det fra den næste backup på.",
+                    "Off-site no second can be had yet; from the next backup on it can.",
+                )) }
+            }
+            @for hole in one.log.iter().flat_map(|log| &log.holes) {
                 (ui::note(Tone::Warn, l.t("Uret blev stillet", "The clock was set"), html! { p {
                     (l.t("Tider mellem ", "Times between ")) (second(ask, hole.from)) (l.t(" og ", " and ")) (second(ask, hole.to))
                     (l.t(" viste det mere end én gang; de kan ikke vælges.", " were shown more than once; they cannot be chosen."))
@@ -65,6 +86,9 @@ pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
                     input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
                     (Field { name: "/from/at", label: l.t("Tidspunkt", "Time"), help: &l.f(|| format!("I din egen tid ({zone}), på sekundet."), || format!("In your own time ({zone}), to the second.")), kind: "datetime-local", value: &at, step: Some("1"), required: true, ..Field::default() }.show(ask, wrong))
                     (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), value: &name, autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
+                    @if one.log_away.is_some() {
+                        (form::tick("/from/off_site", l.t("Hent den uden for maskinen", "Fetch it from off-site"), l.t("Fra den nyeste backup før tidspunktet og loggen ved siden af den.", "From the newest backup before that time and the log beside it."), off_site))
+                    }
                     div class="actions" { button class="button primary" { (Icon::Restore.show()) (l.t("Lav den", "Make it")) } }
                 }
             }
@@ -85,7 +109,8 @@ pub(super) async fn copy(ask: &Ask) -> Result<Reply, Refusal> {
             Refusal::field("/from/at", Text::new("Skriv en dag og et klokkeslæt", "Write a day and a time of day"));
         return snapshots::page(ask, &Wrong::of(ask, refusal)).await;
     };
-    let from = json!({ "solution": one.id, "at": at.timestamp() });
+    let off_site = ask.form.get("/from/off_site").is_some();
+    let from = json!({ "solution": one.id, "at": at.timestamp(), "off_site": off_site });
     let body = json!({ "kind": one.kind, "name": ask.form.text("/name"), "from": from });
     let made: Result<api::SolutionCreated, Refusal> =
         ask.api.post_once("/v1/solutions", &body, ask.form.text("_key")).await;
