@@ -161,9 +161,12 @@ fn base(row: &SolutionRow, from: &api::SolutionFrom, at: Timestamp) -> Result<Uu
     };
     let to = log.to.unwrap_or_else(Timestamp::now);
     if at < log.from || at > to {
+        // The first whole second of it.
+        let second = log.from.as_second() + i64::from(log.from.subsec_nanosecond() > 0);
+        let from = Timestamp::from_second(second).unwrap_or(log.from);
         return Err(wrong(
-            format!("Tidspunktet skal ligge mellem {:.0} og {to:.0}; det nyeste er med inden for et minut", log.from),
-            format!("The time must lie between {:.0} and {to:.0}; what is newer is had within a minute", log.from),
+            format!("Tidspunktet skal ligge mellem {from:.0} og {to:.0}; det nyeste er med inden for et minut"),
+            format!("The time must lie between {from:.0} and {to:.0}; what is newer is had within a minute"),
         ));
     }
     if let Some((first, last)) = log.holes.iter().find(|(first, last)| *first <= at && at <= *last) {

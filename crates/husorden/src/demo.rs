@@ -48,6 +48,15 @@ struct Demo {
     admin_path: String,
 }
 
+/// How much of it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Extent {
+    /// The account, its people and its plan.
+    Account,
+    /// All of it.
+    Site,
+}
+
 /// Who gets a log-in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,7 +145,7 @@ impl Credentials {
 }
 
 /// Makes what of the demo is not there, and waits until its site answers over HTTPS.
-pub(crate) fn make(place: &Place, settings: &Settings, progress: &mut Progress) -> Result<Credentials> {
+pub(crate) fn make(place: &Place, settings: &Settings, extent: Extent, progress: &mut Progress) -> Result<Credentials> {
     let demo: Demo = serde_json::from_str(ORDER).context("the demo's order does not hold")?;
     let state = State::read(place)?;
     progress.begin();
@@ -144,10 +153,17 @@ pub(crate) fn make(place: &Place, settings: &Settings, progress: &mut Progress) 
     progress.done(&format!("demo account {} with its token", demo.account));
     people(place, settings, &demo, &mut held)?;
     progress.done(&format!("log-ins {} and, for staff, {}", demo.owner.email, demo.staff.email));
+    plans(&state.api, &held.staff.token, &demo)?;
+    if extent == Extent::Site {
+        site(place, &state, &demo, &mut held, progress)?;
+    }
+    Ok(held)
+}
+
+/// The site.
+fn site(place: &Place, state: &State, demo: &Demo, held: &mut Credentials, progress: &mut Progress) -> Result<()> {
     let client = client(&state.api, &held.account.token)?;
     let domain = first_domain(&demo.order)?;
-
-    plans(&state.api, &held.staff.token, &demo)?;
     let path = format!("/v1/solutions/{}", demo.order.name);
     let there: Option<Solution> = found(client.get(&path))?;
     if there.is_none() {
@@ -170,9 +186,9 @@ pub(crate) fn make(place: &Place, settings: &Settings, progress: &mut Progress) 
     }
     wait(&client, &path, progress)?;
     progress.done(&format!("site {} is running", demo.order.name));
-    answer(&state, &domain, progress)?;
+    answer(state, &domain, progress)?;
     progress.done(&format!("https://{domain}/ answers"));
-    Ok(held)
+    Ok(())
 }
 
 /// The tokens: those of before where they still hold, else fresh ones.

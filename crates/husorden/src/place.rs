@@ -68,6 +68,22 @@ pub(crate) struct Settings {
     pub(crate) proof: Proof,
     /// The vault.
     pub(crate) vault: Vault,
+    /// Who starts roles again.
+    pub(crate) supervisor: Supervisor,
+}
+
+/// How roles that died are started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Supervisor {
+    /// Seconds of the longest pause before a role that dies again and again is started once more.
+    pub(crate) pause_max_s: u32,
+}
+
+impl Default for Supervisor {
+    fn default() -> Self {
+        Self { pause_max_s: 30 }
+    }
 }
 
 /// Where backups go when a solution's plan names no target.
@@ -244,6 +260,7 @@ impl Default for Settings {
             backup: Backup::default(),
             proof: Proof::default(),
             vault: Vault::default(),
+            supervisor: Supervisor::default(),
         }
     }
 }
@@ -416,6 +433,11 @@ impl Place {
     /// Where the settings are looked for.
     pub(crate) fn own_settings(&self) -> PathBuf {
         self.home.join("husorden.toml")
+    }
+
+    /// The imported list of leaked passwords.
+    pub(crate) fn leaked(&self) -> PathBuf {
+        self.home.join("control/passwords")
     }
 
     /// Logs of the roles.

@@ -5,6 +5,7 @@ use crate::role::{RoleFile, TAKEN};
 use crate::users;
 use anyhow::{Context, Result};
 use husorden_base::Secret;
+use husorden_kinds::sandbox::LEAKED;
 use husorden_passwords::Judge;
 use nix::sched::CloneFlags;
 use nix::sys::signal::SigSet;
@@ -163,7 +164,7 @@ impl Unpack {
 }
 
 /// Judges a password: user and password on standard input, a zero between them; on standard output why it is refused, and 1 as the exit
-/// code then. The list of leaked passwords is the small one that the program carries.
+/// code then. Beside the small list of leaked passwords that the program carries there is the imported one, where the sandbox is given it.
 pub(crate) fn judge() -> ExitCode {
     let mut asked = Vec::new();
     if std::io::stdin().take(JUDGED_BYTES_MAX).read_to_end(&mut asked).is_err() {
@@ -174,7 +175,9 @@ pub(crate) fn judge() -> ExitCode {
         None => return ExitCode::from(2),
     };
     let (user, password) = (String::from_utf8_lossy(user), Secret::new(String::from_utf8_lossy(password).into_owned()));
-    let Err(refusal) = Judge::new(None).check(password.reveal(), &[&user], false) else { return ExitCode::SUCCESS };
+    let Err(refusal) = Judge::new(Some(LEAKED.into())).check(password.reveal(), &[&user], false) else {
+        return ExitCode::SUCCESS;
+    };
     let told = format!("{}. {}", refusal.title.en, refusal.detail.en);
     match std::io::stdout().write_all(told.as_bytes()) {
         Ok(()) => ExitCode::from(1),

@@ -3,7 +3,7 @@
 //! ```text
 //!            adopt: its lock is held
 //!   absent ────────────────────────────▶ running ──died──▶ resting ──pause over──▶ absent
-//!      └────────────spawn───────────────▶   │ (pause doubles to PAUSE_MAX; a long life resets it)
+//!      └────────────spawn───────────────▶   │ (pause doubles to the longest; a long life resets it)
 //!                                           └──stop──▶ ended
 //! ```
 //!
@@ -20,8 +20,6 @@ use std::time::{Duration, Instant};
 
 /// Pause before the first new start of a role that died; doubles with each further death.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
-/// Longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A life this long says that the role is well again.
 const WELL: Duration = Duration::from_secs(60);
 /// How long a freshly spawned role may take to say who it is.
@@ -39,6 +37,7 @@ pub(crate) struct Role {
     log: PathBuf,
     state: State,
     pause: Duration,
+    pause_max: Duration,
     /// Deaths since it was last well.
     pub(crate) deaths: u32,
 }
@@ -81,8 +80,15 @@ impl Role {
             log: logs::path(&place.logs(), name),
             state: State::Absent,
             pause: PAUSE_MIN,
+            pause_max: Duration::MAX,
             deaths: 0,
         }
+    }
+
+    /// The same with a longest pause before it is started again.
+    pub(crate) fn pausing(mut self, pause_max: Duration) -> Self {
+        self.pause_max = pause_max;
+        self
     }
 
     /// Looks after the role: adopts it, starts it, notices its death.
@@ -101,7 +107,7 @@ impl Role {
                 }
                 let pause = self.pause;
                 self.state = State::Resting { until: Instant::now() + pause };
-                self.pause = (pause * 2).min(PAUSE_MAX);
+                self.pause = longer(pause, self.pause_max);
                 self.deaths += 1;
                 Ok(Found::Died(pause))
             }
@@ -171,5 +177,25 @@ impl Role {
     /// The last lines of its log.
     pub(crate) fn last_words(&self, lines: usize) -> Vec<String> {
         logs::tail(&self.log, lines)
+    }
+}
+
+/// The pause after the next death.
+fn longer(pause: Duration, max: Duration) -> Duration {
+    pause.saturating_mul(2).min(max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_dies_again_and_again_is_started_after_longer_pauses() {
+        let usual = Duration::from_secs(crate::place::Supervisor::default().pause_max_s.into());
+        let pauses: Vec<u128> = std::iter::successors(Some(PAUSE_MIN), |pause| Some(longer(*pause, usual)))
+            .map(|pause| pause.as_millis())
+            .take(9)
+            .collect();
+        assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
     }
 }

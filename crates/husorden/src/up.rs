@@ -1,7 +1,7 @@
 //! `husorden up`: from an empty machine to a running platform, and the watch over it.
 
 use crate::base::Base;
-use crate::demo::{self, Credentials};
+use crate::demo::{self, Credentials, Extent};
 use crate::place::{PROOF, Place, Settings, Which};
 use crate::process::{Identity, Single};
 use crate::progress::{Progress, line, told};
@@ -27,9 +27,9 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Up {
     #[command(flatten)]
     which: Which,
-    /// Also make a demo account and a demo site, and wait until it answers
-    #[arg(long)]
-    demo: bool,
+    /// Also make a demo account and a demo site, and wait until it answers; `--demo=account` makes no site
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "site")]
+    demo: Option<Extent>,
     /// Come back when it is ready; it goes on in the background
     #[arg(long)]
     detach: bool,
@@ -107,7 +107,10 @@ impl Up {
     /// The platform runs: what is still wished of it, and where it is.
     fn ready(&self, place: &Place, settings: &Settings, progress: &mut Progress) -> Result<ExitCode> {
         // A demo that was made once is there still, also when it was not asked for now.
-        let demo = if self.demo { Some(demo::make(place, settings, progress)?) } else { Credentials::read(place).ok() };
+        let demo = match self.demo {
+            Some(extent) => Some(demo::make(place, settings, extent, progress)?),
+            None => Credentials::read(place).ok(),
+        };
         line(&status::summary(place, demo.as_ref()));
         line(&format!("ready in {:.1} s", progress.seconds()));
         Ok(ExitCode::SUCCESS)
@@ -163,8 +166,9 @@ impl House {
         if self.settings.proof.pool.is_some() {
             names.push((PROOF, 60));
         }
+        let pause_max = Duration::from_secs(self.settings.supervisor.pause_max_s.into());
         for (name, patience) in names {
-            self.roles.push(Role::new(&self.place, name, Duration::from_secs(patience)));
+            self.roles.push(Role::new(&self.place, name, Duration::from_secs(patience)).pausing(pause_max));
             let how = self.begin(name, edge, progress)?;
             progress.done(&how);
         }

@@ -75,6 +75,9 @@ pub struct Order {
     /// Its maintenance window is open. Said by whoever has a clock.
     #[serde(skip)]
     pub window: bool,
+    /// Seconds between two times that what was written to its log is ended and kept. Said by the node.
+    #[serde(skip, default = "crate::segments::usual_s")]
+    pub log_s: u32,
 }
 
 /// Whether a solution is served at all: its aim under the measures in force.

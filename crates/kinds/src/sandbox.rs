@@ -89,10 +89,14 @@ pub enum Place {
     Judge(Protocol),
     /// The device of the machine's own virtualisation (KVM), as one that may be opened: a guest of its own is all that it leads to.
     Virtualisation,
+    /// The imported list of leaked passwords, read-only, for the judge to look at; nothing where the node has none.
+    Leaked,
 }
 
 /// Where libraries of the platform look for its program, inside.
 pub const TOOL: &str = "/run/conf/husorden";
+/// Where that program looks for the list of leaked passwords, inside.
+pub const LEAKED: &str = "/run/leaked";
 
 /// What a sandbox may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,6 +12,12 @@ pub const TOOL: &str = "/run/husorden-tool";
 /// when.
 pub const REPLAY: &str = "replay";
 
+/// Seconds between two times that what was written to a log is ended and kept, where nobody says otherwise: nothing waits for a minute.
+#[must_use]
+pub const fn usual_s() -> u32 {
+    30
+}
+
 /// Bytes that a log store takes at most, beyond what the volume is to hold.
 #[must_use]
 pub fn room(limit: Bytes) -> Bytes {

@@ -42,6 +42,7 @@ fn order(kind: &dyn Kind, form: &Value) -> Order {
         still: false,
         expired: false,
         window: true,
+        log_s: crate::segments::usual_s(),
     }
 }
 

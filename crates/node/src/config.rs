@@ -31,6 +31,9 @@ pub struct Config {
     /// keeps them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site_logs: Option<PathBuf>,
+    /// Folder of the imported list of leaked passwords, for those that are set in SQL. None where no list is imported on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaked: Option<PathBuf>,
     /// When what comes round by itself comes round.
     #[serde(default)]
     pub care: Care,
@@ -60,6 +63,8 @@ pub struct Care {
     pub measure_s: u64,
     /// Seconds between two snapshots of what is written to, for its log to begin from.
     pub base_s: u64,
+    /// Seconds between two times that what was written to a log is ended and kept.
+    pub log_s: u32,
     /// Seconds after its retention when a solution is destroyed at the earliest: an undo may be on its way.
     pub grace_s: u32,
 }
@@ -75,6 +80,7 @@ impl Default for Care {
             build_kept_s: 14 * day_s,
             measure_s: 60,
             base_s: day_s,
+            log_s: husorden_kinds::segments::usual_s(),
             grace_s: 300,
         }
     }

@@ -327,6 +327,10 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
             Place::Judge(protocol) => node.judges.of(*protocol),
             // The wall makes the device itself.
             Place::Virtualisation => continue,
+            Place::Leaked => match node.config.leaked.as_ref().filter(|folder| folder.is_dir()) {
+                Some(folder) => folder.clone(),
+                None => continue,
+            },
         };
         binds.push(ResolvedBind { from, to: bind.to.clone(), write: bind.write });
     }

@@ -25,10 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
-/// Time between two looks at a log.
-const LOOK: Duration = Duration::from_secs(4);
-/// Time between two times that a server is asked to end what is open.
-const KEEP: Duration = Duration::from_secs(30);
+/// Looks at a log in the time between two times that its server is asked to end what is open.
+const LOOKS: u32 = 8;
 /// Longest time that this may take.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Logs at which somebody works at the same time.
@@ -94,11 +92,16 @@ pub(crate) fn start(node: &Arc<Node>) -> io::Result<()> {
             std::thread::sleep(Duration::from_millis(200));
             if next <= Instant::now() {
                 round(&node, std::mem::take(&mut at_rest));
-                next = Instant::now() + LOOK;
+                next = Instant::now() + keep(&node) / LOOKS;
             }
         }
     })?;
     Ok(())
+}
+
+/// Time between two times that a server is asked to end what is open.
+fn keep(node: &Node) -> Duration {
+    Duration::from_secs(node.config.care.log_s.max(1).into())
 }
 
 /// Looks at all that runs, and at what has ended and is not kept.
@@ -237,11 +240,11 @@ impl Log {
             return None;
         }
         match &self.segments.keeping {
-            Who::Command(_) if self.running && !self.known.all && asked(KEEP) => return Some(Work::Ask),
+            Who::Command(_) if self.running && !self.known.all && asked(keep(node)) => return Some(Work::Ask),
             _ if !self.running
                 && !self.known.all
                 && self.known.rested.as_ref() != Some(&self.known.sign)
-                && self.known.vain.is_none_or(|at| at.elapsed() >= KEEP) =>
+                && self.known.vain.is_none_or(|at| at.elapsed() >= keep(node)) =>
             {
                 return Some(Work::Rest);
             }

@@ -128,6 +128,7 @@ impl Node {
             still: held.as_ref().is_some_and(|held| stands_still(wish, held)),
             closed: held.map(|held| held.case_number),
             window: Window::of(&wish.spec).is_open(wish.number, now),
+            log_s: self.config.care.log_s,
             // A sealed solution does not expire: legal hold beats deletion.
             // Nor is anything destroyed on an old word: control must have said just now that it is still wished so, and
             // a moment is left for an undo that is on its way.

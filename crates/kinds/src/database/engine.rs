@@ -3,7 +3,7 @@
 use super::people;
 use super::spec::{Spec, same};
 use super::{mariadb, postgres};
-use crate::sandbox::TOOL;
+use crate::sandbox::{LEAKED, TOOL};
 use crate::{Bind, Io, Limits, Log, Network, Order, Place, Protocol, Sandbox, Scheme, Service, Task};
 use husorden_base::{Bytes, RuntimeName, Text};
 use serde::{Deserialize, Serialize};
@@ -353,6 +353,7 @@ pub(super) fn judged(sandbox: &mut Sandbox, engine: Engine) {
     sandbox.binds.extend([
         Bind { from: Place::Judge(protocol), to: format!("{GENERATED}/{JUDGE}"), write: false },
         Bind { from: Place::Tool, to: TOOL.to_owned(), write: false },
+        Bind { from: Place::Leaked, to: LEAKED.to_owned(), write: false },
     ]);
 }
 

@@ -257,7 +257,7 @@ include '{LIVE}/{DISK}'
         maintenance = mib(memory / 16).min(1024),
         processes = workers + 4,
         gather = workers / 2,
-        archive = segments::postgres(engine),
+        archive = segments::postgres(engine, spec.log_s),
     )
 }
 

@@ -7,8 +7,8 @@ use crate::{Bind, Io, Keeping, Order, Place, Sandbox, Segments, Sign, Task};
 use husorden_base::Bytes;
 use std::collections::BTreeMap;
 
-/// Seconds after a change when PostgreSQL ends the piece that is open. With what it takes to keep it, that is less than a minute.
-const SWITCH_S: u32 = 45;
+/// Seconds that PostgreSQL takes to keep a piece at most, once it is ended.
+const KEEPS_S: u32 = 15;
 /// Seconds that the rest of a log may take.
 const LIMIT_S: u32 = 900;
 /// Seconds that carrying it out again may take.
@@ -33,7 +33,7 @@ pub(super) fn of(order: &Order, marks: &BTreeMap<String, String>) -> Option<Segm
             prefix: "0".to_owned(),
             by: Sign::Time,
             keeping: Keeping::Engine {
-                after_s: SWITCH_S + 15,
+                after_s: switch_s(order.log_s) + KEEPS_S,
                 waiting: (format!("{data}/pg_wal/archive_status"), ".ready"),
             },
             rest,
@@ -88,13 +88,18 @@ pub(super) fn kept(sandbox: &mut Sandbox, engine: Engine) {
     ]);
 }
 
+/// Seconds after a change when PostgreSQL ends the piece that is open: a piece of it takes more room than one of MariaDB, which is asked.
+const fn switch_s(log_s: u32) -> u32 {
+    log_s + log_s / 2
+}
+
 /// The settings of it for PostgreSQL.
-pub(super) fn postgres(engine: Engine) -> String {
+pub(super) fn postgres(engine: Engine, log_s: u32) -> String {
     let keep = format!(
         "env -u LD_PRELOAD {TOOL} log keep-wal --store {STORE} --times /usr/lib/postgresql/{}/bin/pg_waldump --name %f --from %p",
         engine.version()
     );
-    format!("archive_mode = on\narchive_timeout = {SWITCH_S}s\narchive_command = '{keep}'\n")
+    format!("archive_mode = on\narchive_timeout = {}s\narchive_command = '{keep}'\n", switch_s(log_s))
 }
 
 /// Keeps what a server at rest had not kept.

@@ -70,6 +70,9 @@ pub(super) struct Spec {
     /// Who uses it by an attachment; no form names them.
     #[serde(skip)]
     pub(super) guests: Vec<Guest>,
+    /// How often its log is kept; the node's to say.
+    #[serde(skip, default = "crate::segments::usual_s")]
+    pub(super) log_s: u32,
 }
 
 fn pooler_size() -> u32 {
@@ -131,6 +134,7 @@ impl Spec {
             spec.users.insert(guest.credential.username.clone(), User { grants });
         }
         spec.guests.clone_from(&order.guests);
+        spec.log_s = order.log_s;
         Ok(spec)
     }
 
@@ -194,6 +198,7 @@ impl Spec {
             cpu_percent,
             maintenance,
             guests: Vec::new(),
+            log_s: crate::segments::usual_s(),
         };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }

@@ -31,5 +31,6 @@ fn order(form: &Value) -> Order {
         still: false,
         expired: false,
         window: false,
+        log_s: crate::segments::usual_s(),
     }
 }

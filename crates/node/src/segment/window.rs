@@ -68,13 +68,17 @@ fn unbroken(pieces: &[Name], base: &Base) -> bool {
         && pieces.last().is_none_or(|last| last.seq + 1 >= base.point.next)
 }
 
-/// Spans in which the clock showed a time more than once: what it was then cannot be said by the clock.
+/// Spans in which the clock showed a time more than once: what it was then cannot be said by the clock. Those that ended before anything can
+/// be had are nobody's concern.
 fn holes(pieces: &[Name], base: &Base) -> Vec<(Timestamp, Timestamp)> {
-    let mut high = base.taken.as_millisecond();
+    let taken = base.taken.as_millisecond();
+    let mut high = taken;
     let mut holes: Vec<(i64, i64)> = Vec::new();
     for piece in after(pieces, base) {
         let Some((first, last)) = piece.times else { continue };
-        if piece.back || first < high - SLACK_MS {
+        // The piece that was open when the snapshot was taken has what came before it too.
+        let open = piece.seq == base.point.next && last >= taken;
+        if piece.back || (first < high - SLACK_MS && !open) {
             match holes.last_mut() {
                 Some(hole) if first <= hole.1 => *hole = (hole.0.min(first), hole.1.max(high).max(last)),
                 _ => holes.push((first, high.max(last))),
@@ -83,7 +87,7 @@ fn holes(pieces: &[Name], base: &Base) -> Vec<(Timestamp, Timestamp)> {
         high = high.max(last);
     }
     let time = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
-    holes.into_iter().map(|(from, to)| (time(from), time(to))).collect()
+    holes.into_iter().map(|(from, to)| (time(from), time(to))).filter(|(_, to)| *to >= self::from(base)).collect()
 }
 
 /// The pieces that are carried out again after a snapshot to come to a time: from its point to the first that goes beyond. None where one
@@ -152,12 +156,26 @@ mod tests {
         let jump = [piece(1, 1010, 1100), piece(2, 1050, 1060), piece(3, 1070, 1200)];
         assert_eq!(spans(&jump, &[base(1, 1000)]), Some((1003, vec![(1050, 1200)])));
         assert_eq!(spans(&jump, &[base(1, 1000), base(3, 1065)]), Some((1003, vec![(1050, 1200)])));
-        let before = [piece(1, 500, 510)];
-        assert_eq!(spans(&before, &[base(1, 1000)]), Some((1003, vec![(500, 1000)])));
+        let before = [piece(1, 500, 510), piece(2, 511, 1100)];
+        assert_eq!(spans(&before, &[base(1, 1000)]), Some((1003, vec![(500, 1100)])));
         let within = [Name { back: true, ..piece(1, 1010, 1100) }, piece(2, 1101, 1102)];
         assert_eq!(spans(&within, &[base(1, 1000)]), Some((1003, vec![(1010, 1100)])));
+        let open_then = [Name { back: true, ..piece(1, 900, 1100) }];
+        assert_eq!(spans(&open_then, &[base(1, 1000)]), Some((1003, vec![(900, 1100)])));
         let little = [piece(1, 1010, 1100), piece(2, 1099, 1110)];
         assert_eq!(spans(&little, &[base(1, 1000)]), Some((1003, vec![])));
+    }
+
+    /// A snapshot is taken in the middle of a piece as a rule, and one after a restore has little but what was restored before it.
+    #[test]
+    fn what_stands_in_a_piece_from_before_a_snapshot_is_no_jump_of_the_clock() {
+        let busy = [piece(1, 960, 1040), piece(2, 1040, 1090)];
+        assert_eq!(spans(&busy, &[base(1, 1000)]), Some((1003, vec![])));
+        assert_eq!(spans(&busy, &[base(1, 1000), base(2, 1060)]), Some((1003, vec![])));
+        let restored = [piece(1, 400, 410), piece(2, 1020, 1030)];
+        assert_eq!(spans(&restored, &[base(1, 1000)]), Some((1003, vec![])));
+        let later = [piece(1, 960, 1040), piece(2, 1010, 1090)];
+        assert_eq!(spans(&later, &[base(1, 1000)]), Some((1003, vec![(1010, 1090)])), "of a later piece it is one");
     }
 
     #[test]

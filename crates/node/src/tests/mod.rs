@@ -65,6 +65,7 @@ fn on(pool: Bytes, product: Option<&Path>, test: impl FnOnce(&Arc<Node>) + Send)
         uplink: crate::port::Uplink::of("lo".parse().expect("a link")),
         edge: crate::Edge::default(),
         site_logs: Some(folder.path().join("sites")),
+        leaked: None,
         care: crate::Care::default(),
         zone: husorden_base::zone(),
         apart: false,

@@ -19,5 +19,3 @@ for (const toast of document.querySelectorAll(".toast")) {
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
-// Where there are more tabs than fit, the current one is in sight.
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

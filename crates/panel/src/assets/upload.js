@@ -1,4 +1,5 @@
-// A form with a file is sent by script, so that it is seen how far it is. The answer is a page: this one, or another.
+// A form with a file is sent by script, so that it is seen how far it is. The answer is a page: this one, or another. Whoever chooses a file
+// begins anew: what was wrong with the last one is not said of this.
 document.addEventListener("change", ({ target }) => {
   const form = target.closest?.("form[data-max]");
   if (!form || target.type !== "file") return;
@@ -6,6 +7,7 @@ document.addEventListener("change", ({ target }) => {
   target.setCustomValidity(large ? form.dataset.large : "");
   if (large) target.reportValidity();
   form.querySelector("[data-broken]").hidden = true;
+  form.dataset.anew = "";
 });
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-max]");
@@ -40,6 +42,7 @@ document.addEventListener("submit", (event) => {
     document.querySelector("[data-summary]")?.focus();
   };
   broken.hidden = true;
+  form.dataset.anew = "";
   sending.hidden = false;
   request.send(new FormData(form));
 });

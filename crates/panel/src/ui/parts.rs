@@ -65,6 +65,30 @@ pub(crate) fn head(back: Option<(&str, &str)>, title: impl Render, lead: &str, a
     }
 }
 
+/// One of the pages of a thing.
+pub(crate) struct Tab {
+    pub(crate) path: String,
+    pub(crate) title: String,
+    pub(crate) current: bool,
+}
+
+/// The pages of a thing: in rows where there is room for them, and on a phone as a menu that says which one it is.
+pub(crate) fn tabs(label: &str, tabs: &[Tab]) -> Markup {
+    let links = html! {
+        @for tab in tabs { a href=(tab.path) aria-current=[tab.current.then_some("page")] { (tab.title) } }
+    };
+    let here = tabs.iter().find(|tab| tab.current).map_or(label, |tab| tab.title.as_str());
+    html! {
+        nav class="tabs" aria-label=(label) {
+            div class="all" { (links) }
+            details class="menu start phone-only" {
+                summary { span class="unseen" { (label) ": " } (here) (Icon::chevron()) }
+                div class="card-like" { (links) }
+            }
+        }
+    }
+}
+
 /// A card with a title.
 pub(crate) fn card(title: &str, actions: impl Render, body: impl Render) -> Markup {
     html! {

@@ -24,6 +24,8 @@ await at("desktop", "light", "en", async (page, shot) => {
   await page.getByRole("button", { name: "Load" }).click();
   await page.locator("#loaded .wrong", { hasText: "nowhere" }).waitFor({ timeout: 60_000 });
   await shot("refused");
+  await choose(page, "other.sql", "SELECT 1;");
+  await page.locator("#loaded .wrong").waitFor({ state: "hidden" });
   const [got] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "sql", exact: true }).click()]);
   const dump = readFileSync(await got.path(), "utf8");
   check(got.suggestedFilename().endsWith(".sql") && dump.includes("by the panel") && !dump.includes("half"), "the dump has what was loaded");

@@ -22,6 +22,8 @@ await at("desktop", "light", "en", async (page, shot) => {
   check((await page.locator("[name='/spec/pooler_size']").inputValue()) === "7", "it is kept");
   await page.goto(`${panel}${base}`);
   await shot("pooler-lines");
+  const tabs = await page.locator(".tabs .all a").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().right));
+  check(tabs.length > 8 && tabs.every((right) => right <= 1280), "every tab is in sight");
 
   await page.goto(`${panel}${base}/snapshots`);
   await page.locator("[name='/from/at']").waitFor();
@@ -52,12 +54,23 @@ await at("desktop", "light", "en", async (page, shot) => {
 });
 await at("phone", "dark", "da", async (page, shot) => {
   await shot("pooler");
-  await page.goto(`${panel}${base}/log`);
+  // The solution's pages are a menu that says where one is.
+  const menu = page.locator(".tabs .menu");
+  check((await menu.locator("summary").textContent()).includes("Parametre"), "it says where one is");
+  await menu.locator("summary").click();
+  await shot("tabs");
+  await menu.getByRole("link", { name: "Log", exact: true }).click();
+  await page.waitForURL((url) => url.pathname.endsWith("/log"));
   await shot("log");
   await page.goto(`${panel}${base}/figures?hours=1`);
   await page.getByRole("heading", { name: "Klienter hos pooleren" }).waitFor();
   await shot("figures");
   await page.goto(`${panel}${base}/snapshots`);
   await shot("moment");
+  // The second that is offered can be had.
+  await page.locator("form[action$='/moment'] [name='/name']").fill("kopi");
+  await page.getByRole("button", { name: "Lav den" }).click();
+  await page.getByRole("heading", { name: "kopi er bestilt" }).waitFor();
+  await shot("moment-made");
 });
 await end();

@@ -44,7 +44,7 @@ fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 #[test]
 fn a_refused_client_is_let_in_and_cut_on_time() {
-    let house = House::up("access").expect("the house comes up");
+    let house = House::bare("access", "").expect("the house comes up");
     let form = json!({ "kind": "database", "name": "db", "spec": { "engine": "postgresql-17" } });
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&form)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);

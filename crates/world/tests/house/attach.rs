@@ -37,7 +37,7 @@ echo $db->query('SELECT CURRENT_USER()')->fetch_row()[0];
 
 #[test]
 fn a_wordpress_moves_to_an_attached_instance_and_back() {
-    let house = House::up("attach").expect("the house comes up");
+    let house = House::bare("attach", "").expect("the house comes up");
     let app = json!({ "name": "wordpress", "title": "Shop", "admin_email": "owner@shop.example", "language": "en_US" });
     site(&house, "shop", json!({ "domains": [DOMAIN], "app": app }));
     site(&house, "other", json!({ "domains": ["other.demo-sites.test"] }));
@@ -90,7 +90,7 @@ try {
 
 #[test]
 fn a_php_page_asks_an_attached_postgresql() {
-    let house = House::up("asks").expect("the house comes up");
+    let house = House::bare("asks", "").expect("the house comes up");
     site(&house, "page", json!({ "domains": [DOMAIN] }));
     site(&house, "other", json!({ "domains": ["other.demo-sites.test"] }));
     upload(&house, "page", &[("asks.php", ASKS), ("again.php", AGAIN)]);

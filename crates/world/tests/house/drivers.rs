@@ -38,7 +38,7 @@ fn lines(house: &House, name: &str, user: &str) -> Vec<Snippet> {
 
 /// Every driver that is here counts the notes.
 pub(crate) fn connect(house: &House, name: &str, client: &Client<'_>) {
-    let folder = house.home().join("drivers");
+    let folder = house.home().join(format!("drivers-{name}"));
     std::fs::create_dir_all(&folder).expect("a folder");
     // Without a log-in.
     let ca = house.cli(Who::Nobody, &["ca"]).expect("the command line runs");

@@ -1,6 +1,7 @@
 //! Databases as files, by the command line: got while they serve, loaded with the rights of an owner, brought back when it fails.
 
 use super::SITE;
+use super::database::beside;
 use husorden_world::{House, Who, hand, text};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn a_database_is_got_as_a_file_and_loaded_again() {
-    let house = House::up("flow").expect("the house comes up");
-    for (name, engine, other) in [("my", "mariadb-11.8", "sql"), ("pg", "postgresql-17", "custom")] {
+    let house = House::bare("flow", "").expect("the house comes up");
+    let one = |name: &str, engine: &str, other: &str| {
         let spec = json!({ "engine": engine, "databases": { "app": {}, "a_b": {} } });
         let body = json!({ "kind": "database", "name": name, "spec": spec });
         let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
@@ -20,7 +21,8 @@ fn a_database_is_got_as_a_file_and_loaded_again() {
         by_the_packages_own_commands(&house, name, engine);
         what_fails_is_brought_back(&house, name);
         what_a_file_may_not_do(&house, name);
-    }
+    };
+    beside(|| one("my", "mariadb-11.8", "sql"), || one("pg", "postgresql-17", "custom"));
     a_download_that_breaks(&house);
 }
 

@@ -6,7 +6,8 @@ use super::updates::{build, restart};
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often the server is killed while it is written to.
@@ -70,7 +71,7 @@ pub(super) fn nothing_acknowledged_is_lost(house: &House, dialect: &Dialect, own
     let mut next = 1;
     for round in 0..KILLS {
         // At another moment each time.
-        let alive = Duration::from_millis(300 + u64::from(round) * 37);
+        let alive = Duration::from_millis(60 + u64::from(round) * 37);
         let last = writes_until_killed(house, dialect, owner, next, alive);
         assert!(last >= next, "round {round}: something was written");
         let until = Instant::now() + MADE;
@@ -125,7 +126,7 @@ fn kill(pid: i32) {
 
 #[test]
 fn deaths_of_mariadb_and_of_the_node_leave_nothing_half() {
-    let house = House::up_with("kills", "", "care = { sweep_s = 2 }").expect("the house comes up");
+    let house = House::bare("kills", "care = { sweep_s = 2 }").expect("the house comes up");
     let allow = json!([{ "net": own_address(&house) }]);
     let made = create(&house, "my", &json!({ "engine": "mariadb-10.11", "allow": allow }));
     // Killed in the middle of the creation.
@@ -137,9 +138,13 @@ fn deaths_of_mariadb_and_of_the_node_leave_nothing_half() {
     restart(&house);
     wait_running(&house, "pg");
     let postgres = Client::first(&house, "pg", &made);
-    for (name, dialect, client) in [("my", &MARIADB, &owner), ("pg", &POSTGRES, &postgres)] {
-        a_load_that_is_cut(&house, name, dialect, client);
-    }
+    let loads = [("my", &MARIADB, &owner), ("pg", &POSTGRES, &postgres)].map(|(name, dialect, client)| Load {
+        house: &house,
+        name,
+        dialect,
+        client,
+    });
+    loads_that_are_cut(&house, &loads);
     a_trial_of_mariadb_that_fails(&house, &owner);
     a_change_of_mariadb_that_is_cut(&house, &owner);
     let swept = house.run(&["node", "sweep"]).expect("it runs");
@@ -149,50 +154,82 @@ fn deaths_of_mariadb_and_of_the_node_leave_nothing_half() {
     assert!(left.status.success(), "{}", text(&left.stderr));
 }
 
-/// The node dies while a file comes in, and while it is carried out: what was in the database before is there, the file is there whole or not at
+/// A file that is loaded into an instance.
+struct Load<'a> {
+    house: &'a House,
+    name: &'static str,
+    dialect: &'static Dialect,
+    client: &'a Client<'a>,
+}
+
+impl Load<'_> {
+    fn ask(&self, sql: &str) -> Result<String, String> {
+        (self.dialect.ask)(self.client, sql)
+    }
+
+    fn rows(&self, table: &str) -> Result<String, String> {
+        self.ask(&format!("SELECT count(*) FROM {table}"))
+    }
+
+    fn begin(&self, file: &Path) -> Child {
+        let mut load = Command::new(&self.house.binary);
+        load.args(["--yes", "dump", "load", self.name, "app"]).arg(file);
+        load.env("HUSORDEN_API", self.house.api_address()).env("HUSORDEN_TOKEN", self.house.token(Who::Account));
+        load.stdout(Stdio::null()).stderr(Stdio::piped());
+        load.spawn().expect("it runs")
+    }
+
+    /// After a death in the middle: what was there before is there, and of the file all or nothing.
+    fn is_whole_or_not_at_all(&self, round: usize) {
+        let name = self.name;
+        wait_running(self.house, name);
+        settled(self.house, name);
+        assert_eq!(self.ask("SELECT n FROM before_it").as_deref(), Ok("7"), "{name}, round {round}");
+        let first = self.rows("first_half");
+        eprintln!("{name}, cut in round {round}: {first:?}");
+        if self.rows("second_half").is_ok() {
+            assert_eq!(first.as_deref(), Ok("60000"), "{name}, round {round}: all of it");
+            self.ask("DROP TABLE first_half").and_then(|_| self.ask("DROP TABLE second_half")).expect("they go");
+        } else {
+            assert!(first.is_err(), "{name}, round {round}: nothing of it: {first:?}");
+        }
+    }
+}
+
+/// The node dies while files come in, and while they are carried out: what was in the database before is there, a file is there whole or not at
 /// all, and the same file is loaded afterwards.
-fn a_load_that_is_cut(house: &House, name: &str, dialect: &Dialect, client: &Client<'_>) {
-    let ask = |sql: &str| (dialect.ask)(client, sql);
-    ask("CREATE TABLE before_it AS SELECT 7 AS n").expect("a table");
+fn loads_that_are_cut(house: &House, loads: &[Load<'_>]) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("in.sql");
     let mut sql = std::fs::File::create(&file).expect("a file");
     writeln!(sql, "CREATE TABLE first_half (n int PRIMARY KEY, pad varchar(500));").expect("it is written");
     let pad = "x".repeat(400);
-    for first in (0..60_000).step_by(20) {
-        let rows: Vec<String> = (first..first + 20).map(|n| format!("({n}, '{pad}')")).collect();
+    for first in (0..60_000).step_by(100) {
+        let rows: Vec<String> = (first..first + 100).map(|n| format!("({n}, '{pad}')")).collect();
         writeln!(sql, "INSERT INTO first_half VALUES {};", rows.join(", ")).expect("it is written");
     }
     writeln!(sql, "CREATE TABLE second_half AS SELECT count(*) AS rows_there FROM first_half;").expect("it is written");
     drop(sql);
-    let load = || {
-        let mut load = Command::new(&house.binary);
-        load.args(["--yes", "dump", "load", name, "app"]).arg(&file);
-        load.env("HUSORDEN_API", house.api_address()).env("HUSORDEN_TOKEN", house.token(Who::Account));
-        load.stdout(Stdio::null()).stderr(Stdio::piped());
-        load.spawn().expect("it runs")
-    };
-    let rows = |table: &str| ask(&format!("SELECT count(*) FROM {table}"));
+    for load in loads {
+        load.ask("CREATE TABLE before_it AS SELECT 7 AS n").expect("a table");
+    }
     for (round, pause_ms) in [150, 700, 2_000].into_iter().enumerate() {
-        let loading = load();
+        let under_way: Vec<Child> = loads.iter().map(|load| load.begin(&file)).collect();
         std::thread::sleep(Duration::from_millis(pause_ms));
         restart(house);
-        let said = loading.wait_with_output().expect("it ends");
-        wait_running(house, name);
-        settled(house, name);
-        assert_eq!(ask("SELECT n FROM before_it").as_deref(), Ok("7"), "{name}, round {round}");
-        let (first, second) = (rows("first_half"), rows("second_half"));
-        eprintln!("{name}, cut after {pause_ms} ms: {}, {first:?}", said.status);
-        if second.is_ok() {
-            assert_eq!(first.as_deref(), Ok("60000"), "{name}, round {round}: all of it");
-            ask("DROP TABLE first_half").and_then(|_| ask("DROP TABLE second_half")).expect("they go");
-        } else {
-            assert!(first.is_err(), "{name}, round {round}: nothing of it: {first:?}");
+        for loading in under_way {
+            loading.wait_with_output().expect("it ends");
+        }
+        for load in loads {
+            load.is_whole_or_not_at_all(round);
         }
     }
-    let said = load().wait_with_output().expect("it ends");
-    assert!(said.status.success(), "{name}: {}", text(&said.stderr));
-    assert_eq!(ask("SELECT rows_there FROM second_half").as_deref(), Ok("60000"), "{name}");
+    let under_way: Vec<Child> = loads.iter().map(|load| load.begin(&file)).collect();
+    for (load, loading) in loads.iter().zip(under_way) {
+        let said = loading.wait_with_output().expect("it ends");
+        assert!(said.status.success(), "{}: {}", load.name, text(&said.stderr));
+        assert_eq!(load.ask("SELECT rows_there FROM second_half").as_deref(), Ok("60000"), "{}", load.name);
+    }
 }
 
 /// Waits until no order of a solution is under way.

@@ -30,6 +30,7 @@ mod vault;
 
 use husorden_world::{House, Who};
 use serde_json::{Value, json};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Longest a site may take to be made here: on a new machine its runtime is built first.
@@ -39,6 +40,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Why the npm packages of a folder are not there, once they were asked for; `one` is one of them.
 pub(crate) fn without_modules(folder: &std::path::Path, one: &str) -> Option<String> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if folder.join("node_modules").join(one).exists() {
         return None;
     }

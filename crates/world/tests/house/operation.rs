@@ -1,13 +1,15 @@
 //! What comes of a database whose disk fills, on real engines: it is said at 80 and 90 %, then changes are refused with nothing lost,
-//! also to who writes on by force and over a kill; and with room it takes changes again, with no restart.
+//! also to who writes on by force and over a kill; what its log begins from goes, and that is said too; and with room it takes changes again, with
+//! no restart.
 
-use super::database::{Client, MADE, change, create, own_address, server, wait_running};
+use super::database::{Client, MADE, beside, change, create, own_address, server, wait_running};
+use super::log::log as kept;
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Rows of one statement; each has 2,000 bytes.
-const ROWS: u32 = 2_000;
+const ROWS: u32 = 4_000;
 
 fn one(house: &House, name: &str) -> Value {
     house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body
@@ -56,25 +58,49 @@ fn kill(house: &House, client: &Client<'_>) {
 
 #[test]
 fn a_database_whose_disk_is_full_refuses_changes_and_loses_nothing() {
-    let house = House::up("full").expect("the house comes up");
+    let house = House::bare("full", "care = { measure_s = 5, log_s = 4 }").expect("the house comes up");
     let allow = json!([{ "net": own_address(&house) }]);
     let spec = |engine: &str| json!({ "engine": engine, "size": "512 MiB", "allow": allow });
-    let mut pooled = spec("postgresql-17");
-    pooled["pooler"] = json!("transaction");
-    let postgres = create(&house, "pg", &pooled);
-    wait_running(&house, "pg");
-    let postgres = Client::first(&house, "pg", &postgres);
-    what_it_says(&house, "pg", |sql| postgres.psql("app", sql));
-    a_full_postgres(&house, &postgres);
-    what_is_measured(&house, "pg", || postgres.psql("app", "SELECT count(*) FROM later"));
-    let mariadb = create(&house, "my", &spec("mariadb-11.8"));
-    wait_running(&house, "my");
-    let mariadb = Client::first(&house, "my", &mariadb);
-    what_it_says(&house, "my", |sql| mariadb.mariadb("app", sql));
-    a_full_mariadb(&house, &mariadb);
-    what_is_measured(&house, "my", || mariadb.mariadb("app", "SELECT SUM(LENGTH(pad)) FROM t"));
+    let postgres = || {
+        let mut pooled = spec("postgresql-17");
+        pooled["pooler"] = json!("transaction");
+        let made = create(&house, "pg", &pooled);
+        wait_running(&house, "pg");
+        let owner = Client::first(&house, "pg", &made);
+        what_it_says(&house, "pg", |sql| owner.psql("app", sql));
+        a_full_postgres(&house, &owner);
+        what_is_measured(&house, "pg", || owner.psql("app", "SELECT count(*) FROM later"));
+    };
+    let mariadb = || {
+        let made = create(&house, "my", &spec("mariadb-11.8"));
+        wait_running(&house, "my");
+        let owner = Client::first(&house, "my", &made);
+        what_it_says(&house, "my", |sql| owner.mariadb("app", sql));
+        a_full_mariadb(&house, &owner);
+        what_is_measured(&house, "my", || owner.mariadb("app", "SELECT SUM(LENGTH(pad)) FROM t"));
+    };
+    beside(postgres, mariadb);
     let left = house.run(&["down"]).expect("down runs");
     assert!(left.status.success());
+}
+
+/// Whether it was said that a full disk took what the log begins from.
+fn given_up(house: &House, name: &str) -> bool {
+    let path = format!("/v1/solutions/{name}/events?limit=200");
+    let page = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;
+    let mut said = page["items"].as_array().expect("events").iter().filter(|event| event["kind"] == "log.broken");
+    said.any(|event| {
+        event["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("begins from are gone") || text.contains("loggen begynder fra, er væk"))
+    })
+}
+
+/// Snapshots that the node took for the log to begin from.
+fn bases(house: &House, name: &str) -> usize {
+    let path = format!("/v1/solutions/{name}/snapshots");
+    let snapshots = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;
+    snapshots["items"].as_array().expect("a list").iter().filter(|one| one["before"] == "log").count()
 }
 
 fn log(house: &House, name: &str, ask: &Value) -> Vec<String> {
@@ -101,7 +127,7 @@ fn what_it_says(house: &House, name: &str, ask: impl Fn(&str) -> Result<String, 
     assert_eq!(log(house, name, &json!({ "lines": 1 })).len(), 1);
 }
 
-/// What was measured meanwhile, a minute apart. Somebody asks it something all the while: of a server that reads nothing there is no share
+/// What was measured meanwhile. Somebody asks it something all the while: of a server that reads nothing there is no share
 /// that it read from memory.
 fn what_is_measured(house: &House, name: &str, ask: impl Fn() -> Result<String, String>) {
     let wanted = [
@@ -132,7 +158,7 @@ fn what_is_measured(house: &House, name: &str, ask: impl Fn() -> Result<String, 
             return;
         }
         assert!(Instant::now() < end, "{name}: {missing:?} are not measured");
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(1));
     }
 }
 
@@ -148,10 +174,10 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     owner.psql("app", "CREATE TABLE t (n bigserial PRIMARY KEY, pad text)").expect("a table");
     owner.psql("app", "ALTER TABLE t ALTER pad SET STORAGE PLAIN").expect("it stays as long as it is");
     assert_eq!(owner.pooled().psql("app", "SELECT count(*) FROM t").as_deref(), Ok("0"), "the pooler holds a session");
-    let insert = format!(
-        "INSERT INTO t (pad) SELECT (SELECT string_agg(md5((g * 100 + i)::text || random()), '') FROM generate_series(1, 62) i) \
-         FROM generate_series(1, {ROWS}) g"
-    );
+    let insert = format!("INSERT INTO t (pad) SELECT repeat(md5(random()::text), 62) FROM generate_series(1, {ROWS})");
+    owner.psql("app", "CREATE TABLE early AS SELECT 1 AS a").expect("a table");
+    until("its log has a beginning", || !kept(house, "pg").is_null() && bases(house, "pg") > 0);
+    let began = kept(house, "pg")["from"].clone();
     let (acknowledged, refused) = fill(|| owner.psql("app", &insert));
     eprintln!("PostgreSQL took {acknowledged} times {ROWS} rows: {refused}");
     assert!(refused.contains("read-only transaction"), "{refused}");
@@ -175,6 +201,9 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     assert_eq!(pooled.psql("app", "SELECT count(*) FROM t"), Ok((acknowledged * ROWS).to_string()));
     until("it is said", || events(house, "pg").contains(&"volume.full".to_owned()));
     assert!(events(house, "pg").contains(&"volume.filling".to_owned()), "{:?}", events(house, "pg"));
+    // What its log began from was given up, so that its owner can clear up.
+    until("that is said", || given_up(house, "pg"));
+    until("it is gone", || bases(house, "pg") == 0);
 
     // Killed in that state, it comes back in it; recovery may have freed a piece of its log, which is soon taken.
     kill(house, owner);
@@ -199,6 +228,11 @@ fn a_full_postgres(house: &House, owner: &Client<'_>) {
     assert!(rows >= (acknowledged + more) * ROWS, "{rows} of {}", (acknowledged + more) * ROWS);
     until("it is said", || events(house, "pg").last().map(String::as_str) == Some("volume.room"));
     assert!(!findings(house, "pg").contains(&"disk-full".to_owned()));
+    // What can be had again begins anew.
+    until("its log begins anew", || {
+        let log = kept(house, "pg");
+        !log.is_null() && log["from"].as_str() > began.as_str() && bases(house, "pg") > 0
+    });
 
     // A size below what is held refuses changes as a full one does, and the owner clears up.
     change(house, "pg", &json!({ "size": "512 MiB" }));
@@ -238,7 +272,7 @@ fn a_full_mariadb(house: &House, owner: &Client<'_>) {
     until("it takes changes", || owner.mariadb("app", &insert).is_ok());
     assert_eq!(count(), Ok(ROWS));
     assert_eq!(server(house, owner), pid, "a change of size restarts nothing");
-    // Its own log of what was written fills the smaller disk until it is kept, within a minute, so it may be full once more before there is
+    // Its own log of what was written fills the smaller disk until it is kept, so it may be full once more before there is
     // room for good; nine tenths of it are said too.
     until("it is said", || {
         let said = events(house, "my");

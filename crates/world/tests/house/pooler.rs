@@ -1,7 +1,7 @@
 //! The pooler of an instance of PostgreSQL, by ordinary clients over TLS: who gets in and who does not, sessions that are shared, a new
 //! password that holds at once, prepared statements, a restart of the server, and a measure.
 
-use super::database::{Client, a_measure, change, create, own_address, rotate, said, wait_running};
+use super::database::{Client, a_measure, beside, change, create, own_address, rotate, said, wait_running};
 use super::drivers;
 use husorden_world::{House, Who, text};
 use serde_json::json;
@@ -15,29 +15,31 @@ const CLIENTS: usize = 24;
 
 #[test]
 fn clients_share_sessions_of_the_server() {
-    let house = House::up("pool").expect("the house comes up");
-    for (name, engine) in [("pg", "postgresql-17"), ("old", "postgresql-15")] {
-        let spec = json!({ "engine": engine, "pooler": "transaction", "pooler_size": SIZE,
-            "users": { "app": { "grants": { "app": "owner" } }, "reader": { "grants": { "app": "read" } } },
-            "allow": [{ "net": own_address(&house) }] });
-        let made = create(&house, name, &spec);
-        wait_running(&house, name);
-        let owner = Client::first(&house, name, &made);
-        owner.psql("app", "CREATE TABLE notes AS SELECT n FROM generate_series(1, 1000) n").expect("rows");
-        who_gets_in(&owner);
-        sessions_are_shared(&owner);
-        statements_are_prepared(&owner, name == "pg");
-        drivers::connect(&house, name, &owner);
-        let owner = a_new_password_holds_at_once(&house, name, &owner);
-        what_restarts_and_who_goes(&house, name, &owner);
-        let pooled = owner.pooled();
-        let mut open = pooled.psql_of("app");
-        open.args(["--command", "SELECT pg_sleep(60)"]);
-        a_measure(&house, name, &mut open, &|| pooled.psql("app", "SELECT count(*) FROM notes"), "1000");
-        off_and_gone(&house, name, &owner);
-    }
+    let house = House::bare("pool", "").expect("the house comes up");
+    beside(|| one(&house, "pg", "postgresql-17"), || one(&house, "old", "postgresql-15"));
     let left = house.run(&["down"]).expect("down runs");
     assert!(left.status.success(), "{}", text(&left.stderr));
+}
+
+fn one(house: &House, name: &str, engine: &str) {
+    let spec = json!({ "engine": engine, "pooler": "transaction", "pooler_size": SIZE,
+        "users": { "app": { "grants": { "app": "owner" } }, "reader": { "grants": { "app": "read" } } },
+        "allow": [{ "net": own_address(house) }] });
+    let made = create(house, name, &spec);
+    wait_running(house, name);
+    let owner = Client::first(house, name, &made);
+    owner.psql("app", "CREATE TABLE notes AS SELECT n FROM generate_series(1, 1000) n").expect("rows");
+    who_gets_in(&owner);
+    sessions_are_shared(&owner);
+    statements_are_prepared(&owner, name == "pg");
+    drivers::connect(house, name, &owner);
+    let owner = a_new_password_holds_at_once(house, name, &owner);
+    what_restarts_and_who_goes(house, name, &owner);
+    let pooled = owner.pooled();
+    let mut open = pooled.psql_of("app");
+    open.args(["--command", "SELECT pg_sleep(60)"]);
+    a_measure(house, name, &mut open, &|| pooled.psql("app", "SELECT count(*) FROM notes"), "1000");
+    off_and_gone(house, name, &owner);
 }
 
 fn who_gets_in(owner: &Client<'_>) {
@@ -94,7 +96,7 @@ fn statements_are_prepared(owner: &Client<'_>, knows: bool) {
     let bench = |client: &Client<'_>| {
         let mut pgbench = Command::new("pgbench");
         let script = "\\set n random(1, 1000)\nSELECT count(*) FROM notes WHERE n = :n;\n";
-        let file = std::env::temp_dir().join(format!("notes-{}.sql", std::process::id()));
+        let file = std::env::temp_dir().join(format!("notes-{}-{}.sql", std::process::id(), client.port));
         std::fs::write(&file, script).expect("it is written");
         pgbench.args(["--no-vacuum", "--protocol=prepared", "--client=6", "--jobs=2", "--transactions=40"]);
         pgbench.arg(format!("--file={}", file.display())).arg(client.to("app")).env("PGPASSWORD", &client.password);
@@ -144,7 +146,7 @@ fn what_restarts_and_who_goes(house: &House, name: &str, owner: &Client<'_>) {
     assert!(reader.pooled().psql("app", "SELECT 1").is_err());
     // An address that is taken off the list reaches neither.
     change(house, name, &json!({ "allow": [{ "net": "203.0.113.0/24" }] }));
-    let refused = owner.pooled().psql("app", "SELECT 1").expect_err("it is not on the list");
+    let refused = owner.pooled().patient(2).psql("app", "SELECT 1").expect_err("it is not on the list");
     assert!(refused.contains("timeout") || refused.contains("refused"), "{refused}");
     change(house, name, &json!({ "allow": [{ "net": own_address(house) }] }));
 }
@@ -156,7 +158,7 @@ fn off_and_gone(house: &House, name: &str, owner: &Client<'_>) {
     let dump = text(&dump.stdout) + &text(&dump.stderr);
     assert!(dump.contains("CREATE TABLE") && !dump.contains("husorden_pool"), "{dump}");
     change(house, name, &json!({ "pooler": "off" }));
-    assert!(owner.pooled().psql("app", "SELECT 1").is_err(), "its port leads nowhere");
+    assert!(owner.pooled().patient(2).psql("app", "SELECT 1").is_err(), "its port leads nowhere");
     let left = owner.psql("app", "SELECT count(*) FROM pg_roles WHERE rolname = 'husorden_pool'");
     assert_eq!(left.as_deref(), Ok("0"));
 }

@@ -291,7 +291,7 @@ fn killed_on_the_way(house: &House, owner: &Client<'_>) {
 /// A change of version that does not go well on a copy is all that happens; and one that goes well is finished whenever the node dies.
 #[test]
 fn a_later_version_is_tried_on_a_copy_first() {
-    let house = House::up_with("lift", "", "care = { sweep_s = 2 }").expect("the house comes up");
+    let house = House::bare("lift", "care = { sweep_s = 2 }").expect("the house comes up");
     let allow = json!([{ "net": own_address(&house) }]);
     // The later version is on the shelf, and the newest build of it makes no clusters.
     create(&house, "other", &json!({ "engine": "postgresql-17" }));

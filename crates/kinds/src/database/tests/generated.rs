@@ -2,11 +2,12 @@
 
 use super::super::engine::{self, ENGINES, Engine, Mode};
 use super::super::spec::Spec;
-use super::super::{people, plan, pooler};
+use super::super::{people, plan, pooler, segments};
 use super::order;
 use crate::{Fill, Place};
 use husorden_base::Bytes;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 #[test]
 fn a_name_with_an_underscore_grants_no_other_database() {
@@ -36,6 +37,23 @@ fn a_change_of_the_list_is_taken_up_without_a_restart() {
         let after = of(form.clone());
         assert_ne!(before.digest(), after.digest(), "{form}");
         assert_eq!(crate::same_but_live(&before.digest(), &after.digest()), live, "{form}");
+    }
+}
+
+#[test]
+fn what_is_written_is_kept_within_a_minute_unless_the_node_says_otherwise() {
+    for (log_s, switch_s) in [(crate::segments::usual_s(), 45), (4, 6)] {
+        let order = crate::Order { log_s, ..order(&json!({})) };
+        let spec = Spec::with_guests(&order).expect("it was parsed");
+        let service = engine::service(&spec, Engine::Postgres17, Mode::Serving);
+        let text = &service.sandbox.files["/run/conf/postgresql.conf"];
+        assert!(text.contains(&format!("\narchive_timeout = {switch_s}s\n")), "{text}");
+        let held = BTreeMap::from([(engine::mark::ENGINE.to_owned(), format!("postgresql-17 of {}", order.solution))]);
+        let crate::Keeping::Engine { after_s, .. } = segments::of(&order, &held).expect("its log is kept").keeping
+        else {
+            panic!("PostgreSQL keeps it itself");
+        };
+        assert_eq!(after_s, switch_s + 15);
     }
 }
 

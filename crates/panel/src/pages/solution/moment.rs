@@ -29,16 +29,33 @@ fn local(ask: &Ask, at: Timestamp, form: &str) -> String {
     at.to_zoned(ask.reader.zone.clone()).strftime(form).to_string()
 }
 
+/// The first and the last whole second that can be had. None while what can be had lies within one.
+fn seconds(from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let up = i64::from(from.subsec_nanosecond() > 0);
+    let first = Timestamp::from_second(from.as_second() + up).ok()?;
+    let last = Timestamp::from_second(to.as_second()).ok()?;
+    (first <= last).then_some((first, last))
+}
+
+/// The newest second that the clock showed once; the last where there is none.
+fn plain(first: Timestamp, last: Timestamp, holes: &[api::TimeSpan]) -> Timestamp {
+    let mut at = last;
+    for hole in holes.iter().rev().filter(|hole| hole.from <= last) {
+        if (hole.from..=hole.to).contains(&at) {
+            at = Timestamp::from_second(hole.from.as_second() - 1).unwrap_or(at);
+        }
+    }
+    if at < first { last } else { at }
+}
+
 /// Which seconds can be had, and the form. Nothing where no log is kept.
 pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
     let l = ask.l;
-    let newest = one.log.as_ref().map(|log| log.to).or(one.log_away.as_ref().map(|away| away.to));
-    let Some(newest) = newest else { return html! {} };
-    let off_site = ask.form.get("/from/off_site").is_some() || one.log.is_none();
-    let typed = |name: &str, else_: String| ask.form.get(name).map_or(else_, str::to_owned);
-    let at = typed("/from/at", local(ask, newest, FORM));
-    let name = typed("/name", format!("{}-{}", one.name, local(ask, newest, "%m%d-%H%M")));
-    let zone = ask.reader.zone.iana_name().unwrap_or("UTC").to_owned();
+    let window =
+        one.log.as_ref().map(|log| (log.from, log.to)).or(one.log_away.as_ref().map(|away| (away.from, away.to)));
+    let Some((from, to)) = window else { return html! {} };
+    let seconds = seconds(from, to);
+    let holes = one.log.as_ref().map_or(&[][..], |log| &log.holes);
     html! {
         (ui::card(l.t("Et hvilket som helst sekund", "Any second"), html! {}, html! {
             p class="soft small" { (l.t(
@@ -47,8 +64,10 @@ pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
             )) }
             @if let Some(log) = &one.log {
                 dl class="facts" {
-                    div { dt { (l.t("Fra", "From")) } dd class="num" { (second(ask, log.from)) } }
-                    div { dt { (l.t("Til", "To")) } dd class="num" { (second(ask, log.to)) } }
+                    @if let Some((first, last)) = seconds {
+                        div { dt { (l.t("Fra", "From")) } dd class="num" { (second(ask, first)) } }
+                        div { dt { (l.t("Til", "To")) } dd class="num" { (second(ask, last)) } }
+                    }
                     div {
                         dt { (l.t("Ville gå tabt nu", "Would be lost now")) }
                         dd class="num" { @if log.behind_s == 0 { (l.t("intet", "nothing")) } @else { (log.behind_s) " s" } }
@@ -79,20 +98,35 @@ pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
                     (l.t(" viste det mere end én gang; de kan ikke vælges.", " were shown more than once; they cannot be chosen."))
                 } }))
             }
-            @if may_change(ask) {
-                @if sent(ask) { (wrong.summary(ask)) }
-                form method="post" action={ (path(one)) "/moment" } class="fields" {
-                    (form::token(ask))
-                    input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
-                    (Field { name: "/from/at", label: l.t("Tidspunkt", "Time"), help: &l.f(|| format!("I din egen tid ({zone}), på sekundet."), || format!("In your own time ({zone}), to the second.")), kind: "datetime-local", value: &at, step: Some("1"), required: true, ..Field::default() }.show(ask, wrong))
-                    (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), value: &name, autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
-                    @if one.log_away.is_some() {
-                        (form::tick("/from/off_site", l.t("Hent den uden for maskinen", "Fetch it from off-site"), l.t("Fra den nyeste backup før tidspunktet og loggen ved siden af den.", "From the newest backup before that time and the log beside it."), off_site))
-                    }
-                    div class="actions" { button class="button primary" { (Icon::Restore.show()) (l.t("Lav den", "Make it")) } }
-                }
-            }
+            @if sent(ask) { (wrong.summary(ask)) }
+            @if let (Some((first, last)), true) = (seconds, may_change(ask)) { (choice(ask, one, plain(first, last, holes), wrong)) }
+            @if seconds.is_none() { p class="soft small" { (l.t(
+                "Det første sekund kan vælges, så snart det næste, der skrives, er gemt. Det tager under et minut.",
+                "The first second can be chosen as soon as what is written next is kept. It takes less than a minute.",
+            )) } }
         }))
+    }
+}
+
+/// The form; it offers the newest second.
+fn choice(ask: &Ask, one: &api::Solution, newest: Timestamp, wrong: &Wrong) -> Markup {
+    let l = ask.l;
+    let off_site = ask.form.get("/from/off_site").is_some() || one.log.is_none();
+    let typed = |name: &str, else_: String| ask.form.get(name).map_or(else_, str::to_owned);
+    let at = typed("/from/at", local(ask, newest, FORM));
+    let name = typed("/name", format!("{}-{}", one.name, local(ask, newest, "%m%d-%H%M")));
+    let zone = ask.reader.zone.iana_name().unwrap_or("UTC").to_owned();
+    html! {
+        form method="post" action={ (path(one)) "/moment" } class="fields" {
+            (form::token(ask))
+            input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
+            (Field { name: "/from/at", label: l.t("Tidspunkt", "Time"), help: &l.f(|| format!("I din egen tid ({zone}), på sekundet."), || format!("In your own time ({zone}), to the second.")), kind: "datetime-local", value: &at, step: Some("1"), required: true, ..Field::default() }.show(ask, wrong))
+            (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), value: &name, autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
+            @if one.log_away.is_some() {
+                (form::tick("/from/off_site", l.t("Hent den uden for maskinen", "Fetch it from off-site"), l.t("Fra den nyeste backup før tidspunktet og loggen ved siden af den.", "From the newest backup before that time and the log beside it."), off_site))
+            }
+            div class="actions" { button class="button primary" { (Icon::Restore.show()) (l.t("Lav den", "Make it")) } }
+        }
     }
 }
 
@@ -117,5 +151,47 @@ pub(super) async fn copy(ask: &Ask) -> Result<Reply, Refusal> {
     match made {
         Ok(made) => Ok(create::after(ask, &made)),
         Err(refusal) => snapshots::page(ask, &Wrong::of(ask, refusal)).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{plain, seconds};
+    use husorden_wire::api::TimeSpan;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_second_is_offered_only_where_all_of_it_can_be_had() {
+        let time = |text: &str| text.parse().expect("a time");
+        let had = |from: &str, to: &str| {
+            let (first, last) = seconds(time(from), time(to))?;
+            Some((first.to_string(), last.to_string()))
+        };
+        let told = |from: &str, to: &str| Some((from.to_owned(), to.to_owned()));
+        assert_eq!(had("2030-01-31T16:00:05.9Z", "2030-01-31T16:00:05.95Z"), None, "within one second");
+        assert_eq!(had("2030-01-31T16:00:05.9Z", "2030-01-31T16:00:05.9Z"), None);
+        assert_eq!(
+            had("2030-01-31T16:00:05.9Z", "2030-01-31T16:00:09.1Z"),
+            told("2030-01-31T16:00:06Z", "2030-01-31T16:00:09Z")
+        );
+        assert_eq!(
+            had("2030-01-31T16:00:05Z", "2030-01-31T16:00:05Z"),
+            told("2030-01-31T16:00:05Z", "2030-01-31T16:00:05Z")
+        );
+    }
+
+    #[test]
+    fn no_second_is_offered_that_the_clock_showed_twice() {
+        let time = |second| Timestamp::from_second(second).expect("a time");
+        let offered = |holes: &[(i64, i64)]| {
+            let holes: Vec<TimeSpan> =
+                holes.iter().map(|(from, to)| TimeSpan { from: time(*from), to: time(*to) }).collect();
+            plain(time(1000), time(1100), &holes).as_second()
+        };
+        assert_eq!(offered(&[]), 1100);
+        assert_eq!(offered(&[(1010, 1050)]), 1100);
+        assert_eq!(offered(&[(1080, 1200)]), 1079);
+        assert_eq!(offered(&[(1060, 1079), (1080, 1200)]), 1059);
+        assert_eq!(offered(&[(990, 1200)]), 1100, "there is none");
     }
 }

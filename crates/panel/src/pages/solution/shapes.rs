@@ -5,9 +5,9 @@ use crate::api::segment;
 use crate::ask::{Ask, Reply, no_page};
 use crate::pages::overview::kind_title;
 use crate::say::Say;
-use crate::ui;
 use crate::ui::icon::Icon;
 use crate::ui::places::{Place, places};
+use crate::ui::{self, Tab};
 use husorden_base::{Number, Refusal};
 use husorden_kinds::{CardRow, Kind, Snippet, Whereabouts};
 use husorden_wire::api;
@@ -75,7 +75,11 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let l = ask.l;
     let base = path(one);
     let here = ask.path.as_str().split('?').next().unwrap_or_default().trim_start_matches(&base).to_owned();
-    let tab = |tail: &str, title: &str| (tail.to_owned(), title.to_owned());
+    let tab = |tail: &str, title: &str| Tab {
+        path: format!("{base}{tail}"),
+        title: title.to_owned(),
+        current: if tail.is_empty() { here.is_empty() } else { here.starts_with(tail) },
+    };
     let access = has_list(ask, one).then(|| tab("/access", l.t("Adgang", "Access")));
     let attachment = attachment::has_page(ask, one).then(|| tab("/attachment", l.t("Tilknytning", "Attachment")));
     let dumps = dumps::has_page(ask, one).then(|| tab("/dumps", l.t("Udtræk", "Dumps")));
@@ -97,6 +101,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let tabs = tabs
         .chain(log)
         .chain([tab("/events", l.t("Hændelser", "Events")), tab("/settings", l.t("Indstillinger", "Settings"))]);
+    let tabs: Vec<Tab> = tabs.collect();
     let site = card_rows(ask, one).into_iter().find_map(|row| row.link);
     let busy = one.state == "working";
     ask.sheet(&one.name).live(format!("/live?solution={}", segment(&one.name))).refresh(busy.then_some(5)).show(html! {
@@ -115,12 +120,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
             }
         }
         div id="standing" data-live aria-live="polite" class="stack tight" { (standing(ask, one)) (access::findings(ask, one)) }
-        nav class="tabs" aria-label=(l.t("Løsningens sider", "The solution's pages")) {
-            @for (tail, title) in tabs {
-                @let current = if tail.is_empty() { here.is_empty() } else { here.starts_with(&tail) };
-                a href={ (base) (tail) } aria-current=[current.then_some("page")] { (title) }
-            }
-        }
+        (ui::tabs(l.t("Løsningens sider", "The solution's pages"), &tabs))
         (content)
     })
 }
