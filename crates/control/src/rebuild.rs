@@ -20,9 +20,11 @@ pub(crate) async fn run(
     if_match: &IfMatch,
     form: api::Rebuild,
 ) -> Result<Answer, Fault> {
-    let view = solution::find(app, caller, text).await?;
-    let kind = app.kind(&view.kind).ok_or_else(|| solution::no_kind(app, &view.kind))?;
-    let Some(again) = kind.rebuilt(&view.spec) else {
+    // Whoever may not change it is told so, and nothing of what it can do.
+    let (opened, row) = solution::open(app, caller, text, if_match).await?;
+    drop(opened);
+    let kind = app.kind(&row.kind).ok_or_else(|| solution::no_kind(app, &row.kind))?;
+    let Some(again) = kind.rebuilt(&row.spec) else {
         return Err(Refusal::new(
             "no-rebuild",
             409,

@@ -42,6 +42,7 @@ fn shown(app: &App, row: TargetRow) -> api::Target {
         backups: row.backups,
         bytes_sent: row.bytes_sent,
         newest: row.newest,
+        heard: row.heard,
         made: row.made,
         retired: row.retired,
     }

@@ -19,6 +19,7 @@ pub(crate) struct TargetRow {
     pub(crate) address: Address,
     pub(crate) bytes_per_second: Option<u64>,
     pub(crate) state: String,
+    pub(crate) heard: Option<Timestamp>,
     pub(crate) made: Timestamp,
     pub(crate) retired: Option<Timestamp>,
     pub(crate) backups: u64,

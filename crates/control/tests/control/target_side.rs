@@ -54,6 +54,8 @@ async fn what_went_at_a_target_is_told_and_what_must_stay_is_heard() {
     };
     let word = round(json!({})).await.is(200);
     assert_eq!(word, json!({ "proven": "c1", "sealed": false }), "the last proven one is named");
+    let targets = house.staff("GET", "/v1/targets", Value::Null).await.is(200);
+    assert!(targets["items"][0]["heard"].is_string(), "{targets}");
     round(json!({ "folder": "4711" })).await.refused(404, "not-found");
     round(json!({ "folder": "../1" })).await.refused(422, "invalid-fields");
 

@@ -115,6 +115,15 @@ fn card(ask: &Ask, target: &api::Target) -> Markup {
         (l.t("Sendt i alt", "Sent in all"), html! { span class="num" { (reader.size(target.bytes_sent)) } }),
         (l.t("Nyeste", "Newest"), ui::when(reader, target.newest)),
         (
+            l.t("Stedets egen side, sidst hørt", "Its own side, last heard"),
+            match target.heard {
+                Some(_) => ui::when(reader, target.heard),
+                None => {
+                    html! { span class="soft" { (l.t("aldrig: intet udløber af sig selv", "never: nothing expires by itself")) } }
+                }
+            },
+        ),
+        (
             l.t("Fart højst", "Speed at most"),
             match target.bytes_per_second {
                 Some(speed) => html! { span class="num" { (reader.size(speed)) "/s" } },

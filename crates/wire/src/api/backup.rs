@@ -43,6 +43,10 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub newest: Option<Timestamp>,
+    /// When its own side, where backups expire, was last heard; none where it never was, and then nothing expires by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub heard: Option<Timestamp>,
     /// When it was made.
     #[schema(value_type = String)]
     pub made: Timestamp,
