@@ -21,8 +21,6 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
 const TRY_WAIT: Duration = Duration::from_secs(10);
 /// Pause after the first try that failed; doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
-/// Longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// A life this long says that the database is well again.
 const WELL: Duration = Duration::from_secs(60);
 
@@ -37,6 +35,7 @@ pub(crate) struct Base {
     database_place: Option<embedded::Place>,
     /// The pause after the next death or failed try.
     pause: Duration,
+    pause_max: Duration,
     /// No try before this moment.
     not_before: Instant,
     instance: String,
@@ -51,6 +50,7 @@ impl Base {
             database: None,
             database_place: None,
             pause: PAUSE_MIN,
+            pause_max: PAUSE_MIN,
             not_before: Instant::now(),
             instance: place.instance.clone(),
         })
@@ -85,6 +85,7 @@ impl Base {
 
     /// Starts the private PostgreSQL, or adopts it, and brings the database to this release's shape.
     pub(crate) fn database(&mut self, place: &Place, settings: &Settings, users: &Users) -> Result<()> {
+        self.pause_max = Duration::from_secs(settings.supervisor.pause_max_s.into());
         if settings.database.socket_dir.is_none() {
             let database = embedded::Place {
                 home: place.home.join("db"),
@@ -137,7 +138,7 @@ impl Base {
         let again = self.runtime.block_on(async { tokio::time::timeout(TRY_WAIT, start).await });
         let pause = self.pause;
         self.not_before = Instant::now() + pause;
-        self.pause = (pause * 2).min(PAUSE_MAX);
+        self.pause = (pause * 2).min(self.pause_max);
         let next = || format!("starting the private PostgreSQL again; the next try comes after {} s", pause.as_secs());
         let again = again.with_context(|| format!("no answer in {} s", TRY_WAIT.as_secs())).with_context(next)?;
         self.database = Some(again.with_context(next)?);

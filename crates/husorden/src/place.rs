@@ -76,7 +76,7 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Supervisor {
-    /// Seconds of the longest pause before a role that dies again and again is started once more.
+    /// Seconds of the longest pause before a role, or the private PostgreSQL, that dies again and again is started once more.
     pub(crate) pause_max_s: u32,
 }
 
@@ -112,8 +112,14 @@ pub(crate) const LOCAL_TARGET: &str = "local";
 pub(crate) struct Proof {
     /// Name of the node for proofs; where there is none, a solution's own proves.
     pub(crate) node: String,
-    /// Size of the pool of that node, which `up` starts on this machine then; left out, it starts none.
+    /// Size of the pool of that node, such as `40 GiB`; `up` starts it on this machine then, and none where this is left out.
+    #[serde(deserialize_with = "set")]
     pub(crate) pool: Option<Bytes>,
+}
+
+/// A size that was set.
+fn set<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Bytes>, D::Error> {
+    husorden_base::size::setting(value).map(Some)
 }
 
 impl Default for Proof {
@@ -533,6 +539,9 @@ mod tests {
             assert_eq!(settings.node.pool, size);
         }
         assert_eq!(settings.edge.http.len(), 1);
+        assert_eq!(settings.proof.pool, None);
+        let proving: Settings = toml::from_str("[proof]\npool = \"4 GiB\"\n").expect("settings");
+        assert_eq!(proving.proof.pool, Some(Bytes::gib(4)));
         for wrong in [
             "[node]\nnetwrk = 1\n",
             "port = 1\n",
