@@ -104,6 +104,22 @@ pub async fn witness(
     Ok(())
 }
 
+/// Whether the server has let go of what was to be copied. A slot that is made while a checkpoint ends can lose its log that way at once.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn slot_is_lost(database: &Database) -> Result<bool, PlatformError> {
+    let doing = "looking at the log's slot";
+    let mut connection = superuser(&database.socket_dir, &database.name).await.map_err(sql(doing))?;
+    sqlx::query_scalar(
+        "select exists (select from pg_replication_slots where slot_name = $1 and (wal_status = 'lost' or restart_lsn is null))",
+    )
+    .bind(crate::embedded::copying::SLOT)
+    .fetch_one(&mut connection)
+    .await
+    .map_err(sql(doing))
+}
+
 /// Lets go of the log that is kept for the role that copies it; a slot that is not there is let go of already.
 ///
 /// # Errors

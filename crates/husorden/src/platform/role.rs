@@ -262,7 +262,10 @@ impl Keeper {
             let old =
                 |base: Timestamp| Timestamp::now().duration_since(base).as_secs() >= self.config.daily_s.cast_signed();
             let missing = !stage.join(BASE).join("PG_VERSION").exists() || !stage.join(NOTED).exists();
-            if missing || self.standing.base.is_none_or(old) || files::bytes_in(&stage.join(LOG)) > LOG_BYTES_MAX {
+            let due = self.standing.base.is_none_or(old) || files::bytes_in(&stage.join(LOG)) > LOG_BYTES_MAX;
+            if (missing || due) && self.base().is_err() {
+                // Where the copier ended meanwhile, it is begun anew at once and not with the next round.
+                self.receive()?;
                 self.base()?;
             }
         }
@@ -310,11 +313,14 @@ impl Keeper {
             }
         }
         let (here, log) = (self.embedded()?, self.stage().join(LOG));
-        if self.deaths >= DEATHS_MAX {
+        let lost = self.runtime.block_on(database::slot_is_lost(&self.database()))?;
+        if lost || self.deaths >= DEATHS_MAX {
             // The server has let go of what was not copied: what is here is of no use without it.
-            tracing::error!("the log's copier begins anew, with a new base");
+            tracing::warn!(lost, "the log's copier begins anew, with a new base");
             self.runtime.block_on(database::forget_slot(&self.database()))?;
-            fs::remove_dir_all(&log).context("clearing the log that has a gap")?;
+            if log.exists() {
+                fs::remove_dir_all(&log).context("clearing the log that has a gap")?;
+            }
             self.standing.base = None;
             self.deaths = 0;
         }
@@ -360,11 +366,13 @@ impl Keeper {
     }
 
     /// Names a point, and waits until the log has it.
-    pub(super) fn mark(&self) -> Result<Noted> {
+    pub(super) fn mark(&mut self) -> Result<Noted> {
         let noted = self.runtime.block_on(database::mark(&self.database()))?;
         let (whole, until) = (self.stage().join(LOG).join(&noted.segment), Instant::now() + SEGMENT_WAIT);
         while !whole.exists() {
             ensure!(Instant::now() < until, "the log was not copied in {} s", SEGMENT_WAIT.as_secs());
+            let ended = self.receiver.as_mut().is_none_or(|receiver| !matches!(receiver.try_wait(), Ok(None)));
+            ensure!(!ended || whole.exists(), "the log's copier ended");
             thread::sleep(Duration::from_millis(50));
         }
         files::put(&self.stage().join(NOTED), &serde_json::to_vec(&noted)?, self.own)?;
