@@ -120,7 +120,8 @@ fn the_paper_opens_what_the_vault_released_and_nothing_opens_what_it_destroyed()
     }
     let bytes: [u8; 32] = fs::read(at("vault/vault.key")).expect("the key").try_into().expect("32 bytes");
     let mut keys = Vec::new();
-    for path in files(&at("vault")) {
+    // The paper opens the vault's own key too, with which what is wrapped is tried here.
+    for path in files(&at("vault")).into_iter().filter(|path| !path.ends_with("vault.key.age")) {
         let file = fs::read(&path).expect("a file");
         keys.extend(age(&at("paper.txt"), &file));
         if let Ok(kept) = serde_json::from_slice::<serde_json::Value>(&file)
