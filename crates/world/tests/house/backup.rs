@@ -168,9 +168,10 @@ fn a_table_comes_back(house: &House, paper: &Path) {
     assert!(there.is_ok_and(|rows| rows.trim() == "10000"), "the copy holds what the backup held");
 }
 
-/// The newest backup is proven by the role for that, on its own pool, while the node that made it stands still.
+/// A backup is proven by the role for that, on its own pool, while the node that made it stands still. It is the first of its solution, for
+/// each is proven once a day.
 fn a_proof_needs_nothing_of_the_node(house: &House) {
-    let backup = backed_up(house, "store");
+    let backup = backed_up(house, "beside");
     let stand = |signal: &str| {
         let pid = house.pid("node").expect("it runs").to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
@@ -178,7 +179,7 @@ fn a_proof_needs_nothing_of_the_node(house: &House) {
     stand("-STOP");
     let end = Instant::now() + DONE;
     let proof = loop {
-        let proofs = house.api(Who::Staff, "GET", "/v1/solutions/store/proofs", None).expect("the API answers").body;
+        let proofs = house.api(Who::Staff, "GET", "/v1/solutions/beside/proofs", None).expect("the API answers").body;
         let of_it = proofs["items"].as_array().expect("a list").iter().find(|proof| proof["backup"] == backup.as_str());
         match of_it.filter(|proof| proof["state"] != "proving") {
             Some(proof) => break proof.clone(),
