@@ -5,13 +5,16 @@ use crate::place::{PROOF, Which};
 use crate::process::Single;
 use crate::progress::{Progress, line};
 use crate::supervise::Role;
-use crate::{sweep, up};
+use crate::sweep::{self, Left};
+use crate::up;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the supervisor gets: it stops every role in order.
 const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(180);
+/// How long a device may be held by somebody whose mounts are their own, such as a program that was started while the pool was mounted.
+const HELD_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Stop the platform and leave nothing but its data.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,8 +40,14 @@ impl Down {
         up::stop_roles(&place, &mut roles, &mut progress);
         base::stop_orphans(&place);
         sweep::clean(&place);
+        let mut left = sweep::look(&place);
+        let end = Instant::now() + HELD_PATIENCE;
+        while !left.is_empty() && left.iter().all(|one| matches!(one, Left::Loop(..))) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(200));
+            sweep::clean(&place);
+            left = sweep::look(&place);
+        }
         progress.done("looked for what is left");
-        let left = up::leftovers(&place);
         if left.is_empty() {
             // Sockets, locks and settings of what ran; nothing here outlives a boot anyway.
             let _ = std::fs::remove_dir_all(&place.run);

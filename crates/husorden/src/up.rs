@@ -8,7 +8,7 @@ use crate::progress::{Progress, line, told};
 use crate::signals::Signals;
 use crate::status::{self, State};
 use crate::supervise::{Found, Role};
-use crate::{detach, doctor, local, logs, prepare, sweep, vault};
+use crate::{detach, doctor, local, logs, prepare, vault};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -287,11 +287,6 @@ fn close_node(place: &Place, node: Identity, progress: &Progress) {
         Ok(_) => progress.note("the node did not close everything in 60 s"),
         Err(error) => progress.note(&format!("the node could not be asked to close: {}", told(&error))),
     }
-}
-
-/// What is left once everything should be gone.
-pub(crate) fn leftovers(place: &Place) -> Vec<String> {
-    sweep::look(place).iter().map(ToString::to_string).collect()
 }
 
 fn port(list: &[SocketAddr], usual: u16) -> u16 {
