@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl Local {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let named = match rustix::fs::open(folder, flags, Mode::RUSR) {
             Ok(file) => {
-                let file = self.write(File::from(file), body)?;
+                let file = self.write(folder, File::from(file), body)?;
                 let own = format!("/proc/self/fd/{}", file.as_raw_fd());
                 rustix::fs::linkat(CWD, own, CWD, &path, AtFlags::SYMLINK_FOLLOW)
             }
@@ -57,7 +57,7 @@ impl Local {
                 let name: String = random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
                 let incoming = self.incoming().join(name);
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-                self.write(File::from(rustix::fs::open(&incoming, flags, Mode::RUSR)?), body)?;
+                self.write(folder, File::from(rustix::fs::open(&incoming, flags, Mode::RUSR)?), body)?;
                 rustix::fs::linkat(CWD, &incoming, CWD, &path, AtFlags::empty())
             }
             Err(error) => Err(error),
@@ -66,7 +66,12 @@ impl Local {
         File::open(folder)?.sync_all()
     }
 
-    fn write(&self, mut file: File, body: &[u8]) -> io::Result<File> {
+    /// Root, as the target's own side may run, writes for whoever the folder belongs to: the account of nodes must read it.
+    fn write(&self, folder: &Path, mut file: File, body: &[u8]) -> io::Result<File> {
+        let (own, theirs) = (file.metadata()?, fs::metadata(folder)?);
+        if own.uid() == 0 && theirs.uid() != 0 {
+            fchown(&file, Some(theirs.uid()), Some(theirs.gid()))?;
+        }
         for piece in body.chunks(PIECE_BYTES) {
             self.pace.take(piece.len());
             file.write_all(piece)?;
