@@ -27,6 +27,8 @@ use tracing::{debug, info, warn};
 
 /// Looks at a log in the time between two times that its server is asked to end what is open.
 const LOOKS: u32 = 8;
+/// Longest time between two looks: control says that what was written shows itself within ten seconds.
+const LOOK_MAX: Duration = Duration::from_secs(4);
 /// Longest time that this may take.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Logs at which somebody works at the same time.
@@ -92,7 +94,7 @@ pub(crate) fn start(node: &Arc<Node>) -> io::Result<()> {
             std::thread::sleep(Duration::from_millis(200));
             if next <= Instant::now() {
                 round(&node, std::mem::take(&mut at_rest));
-                next = Instant::now() + keep(&node) / LOOKS;
+                next = Instant::now() + (keep(&node) / LOOKS).min(LOOK_MAX);
             }
         }
     })?;

@@ -32,6 +32,7 @@ mod listen;
 mod local;
 mod measures;
 pub mod network;
+mod nobody;
 mod node;
 pub mod outside;
 pub mod port;

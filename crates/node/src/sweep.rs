@@ -2,6 +2,7 @@
 //! absent is not gone.
 
 use crate::Node;
+use crate::nobody::Nobody;
 use husorden_base::Number;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ pub(crate) struct Found {
 pub(crate) fn find(node: &Node) -> Result<Found, String> {
     let wished: BTreeSet<Number> = node.register.solutions().into_iter().map(|(_, number, _)| number).collect();
     // What lies open for a proof is nobody's, and goes with it.
-    let anybodys = |number: &Number| !crate::proof::is_bench(*number);
+    let anybodys = |number: &Number| Nobody::of(*number).is_none();
     let volumes: BTreeSet<Number> =
         node.pool.numbers().map_err(|error| text(&error))?.into_iter().filter(anybodys).collect();
     let groups: BTreeSet<Number> =

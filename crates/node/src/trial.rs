@@ -10,6 +10,7 @@
 //! Invariant: nothing is concluded from the device alone, but that without it there is nothing to try.
 
 use crate::Node;
+use crate::nobody::Nobody;
 use crate::proof::{Mute, look};
 use husorden_base::{AccountId, Number, SolutionId, Text};
 use husorden_kinds::{Aim, KINDS, Place, RuntimeSight, Task, Virtualisation};
@@ -26,8 +27,6 @@ use tracing::{info, warn};
 
 /// The device.
 pub(crate) const DEVICE: &str = "/dev/kvm";
-/// The number that trials use, beside that of proofs. No solution is given it.
-const NUMBER: u32 = Number::MAX - 1;
 /// Characters of the last words that are kept.
 const WORDS_CHARS_MAX: usize = 300;
 
@@ -68,11 +67,6 @@ fn kernel() -> String {
     format!("{} {}", read("osrelease"), read("version"))
 }
 
-/// The number as such.
-fn number() -> Number {
-    Number::new(NUMBER).expect("the number before the largest is a number")
-}
-
 impl Trial {
     /// Reads what was found out before.
     pub(crate) fn open(home: &Path) -> Self {
@@ -85,9 +79,9 @@ impl Trial {
 
     /// Whose sandbox this is, if it is the trial's.
     pub(crate) fn wish(&self, of: Number) -> Option<Wish> {
-        (of == number() && self.under_way.load(Ordering::Relaxed)).then(|| Wish {
+        (of == Nobody::Trial.number() && self.under_way.load(Ordering::Relaxed)).then(|| Wish {
             solution: SolutionId(uuid::Uuid::nil()),
-            number: number(),
+            number: Nobody::Trial.number(),
             account: AccountId(uuid::Uuid::nil()),
             name: "trial".parse().expect("a name"),
             kind: String::new(),
@@ -168,8 +162,8 @@ pub(crate) fn consider(node: &Arc<Node>) {
 
 fn carry_out(node: &Arc<Node>, task: &Task, build: String) {
     // One that a node left which died is ended first.
-    let _ = node.sandboxes.task_forget(number(), &task.name);
-    let verdict = match look(node, number(), task, || node.ending().then_some(())) {
+    let _ = node.sandboxes.task_forget(Nobody::Trial.number(), &task.name);
+    let verdict = match look(node, Nobody::Trial.number(), task, || node.ending().then_some(())) {
         Ok(_) => Virtualisation::Boots,
         Err(Mute::Stopped(())) => return,
         Err(Mute::Failed(words)) => {

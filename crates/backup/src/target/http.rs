@@ -1,17 +1,18 @@
 //! What targets that speak HTTP have in common: one client, and the way through a socket where whoever asks has no network.
 
-use super::Pace;
+use super::{OBJECT_BYTES_MAX, Pace};
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
-use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::Uri;
+use ureq::http::{Response, StatusCode, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body};
 
 const CONNECT: Duration = Duration::from_secs(15);
 /// Longest time in which one object must have gone over.
@@ -76,6 +77,24 @@ fn pass(mut from: TcpStream, mut to: UnixStream) {
 fn pass_back(mut from: UnixStream, mut to: TcpStream) {
     drop(io::copy(&mut from, &mut to));
     drop(to.shutdown(Shutdown::Both));
+}
+
+/// An object, or a part of it, as a server answered.
+pub(super) fn object(answer: Response<Body>, part: Option<Range<u64>>, pace: &Pace) -> Result<Vec<u8>, ureq::Error> {
+    let status = answer.status();
+    let limit = match (&part, status) {
+        (Some(part), StatusCode::PARTIAL_CONTENT) => part.end.saturating_sub(part.start).saturating_add(1),
+        _ => OBJECT_BYTES_MAX,
+    };
+    let mut body = answer.into_body().into_with_config().limit(limit).read_to_vec()?;
+    pace.take(body.len());
+    if let (Some(part), StatusCode::OK) = (part, status) {
+        // A server that knows no ranges sent everything.
+        let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
+        let (start, end) = (clamp(part.start), clamp(part.end));
+        body = body[start..end].to_vec();
+    }
+    Ok(body)
 }
 
 /// A body that goes no faster than the pace.

@@ -1,7 +1,7 @@
 //! Restic's REST protocol, as `rest-server --append-only` and `rclone serve restic --append-only` speak it.
 
 use super::http::{self, Paced};
-use super::{Folder, Listed, OBJECT_BYTES_MAX, Pace, Place, Target, already};
+use super::{Folder, Listed, Pace, Place, Target, already};
 use crate::fault::Fault;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -141,22 +141,7 @@ impl Target for Rest {
         if !status.is_success() {
             return Err(refused(doing(), status));
         }
-        let limit =
-            part.as_ref().map_or(OBJECT_BYTES_MAX, |part| part.end.saturating_sub(part.start).saturating_add(1));
-        let body = answer.into_body();
-        let mut body = body
-            .into_with_config()
-            .limit(if status == StatusCode::PARTIAL_CONTENT { limit } else { OBJECT_BYTES_MAX })
-            .read_to_vec()
-            .map_err(|error| Fault::away(doing(), error))?;
-        self.pace.take(body.len());
-        if let (Some(part), StatusCode::OK) = (part, status) {
-            // A server that knows no ranges sent everything.
-            let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
-            let (start, end) = (clamp(part.start), clamp(part.end));
-            body = body[start..end].to_vec();
-        }
-        Ok(body)
+        http::object(answer, part, &self.pace).map_err(|error| Fault::away(doing(), error))
     }
 
     fn list(&self, folder: Folder) -> Result<Vec<Listed>, Fault> {

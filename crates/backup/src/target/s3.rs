@@ -5,7 +5,7 @@
 //! to say (docs/backups.md); nothing here has a word for deleting, but for the target's own side.
 
 use super::http::{self, CALL, Paced};
-use super::{Folder, Listed, OBJECT_BYTES_MAX, Pace, Place, Target, already};
+use super::{Folder, Listed, Pace, Place, Target, already};
 use crate::fault::Fault;
 use crate::id::Id;
 use base64::Engine as _;
@@ -321,20 +321,7 @@ impl Target for S3 {
             let gone = said.status == StatusCode::NOT_FOUND && said.code != "NoSuchBucket";
             return Err(if gone { Fault::Missing(place.to_string()) } else { said.fault(&doing) });
         }
-        let limit = match (&part, status) {
-            (Some(part), StatusCode::PARTIAL_CONTENT) => part.end.saturating_sub(part.start).saturating_add(1),
-            _ => OBJECT_BYTES_MAX,
-        };
-        let body = answer.into_body().into_with_config().limit(limit).read_to_vec();
-        let mut body = body.map_err(|error| Fault::away(&doing, error))?;
-        self.pace.take(body.len());
-        if let (Some(part), StatusCode::OK) = (part, status) {
-            // A server that knows no ranges sent everything.
-            let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
-            let (start, end) = (clamp(part.start), clamp(part.end));
-            body = body[start..end].to_vec();
-        }
-        Ok(body)
+        http::object(answer, part, &self.pace).map_err(|error| Fault::away(&doing, error))
     }
 
     fn list(&self, folder: Folder) -> Result<Vec<Listed>, Fault> {

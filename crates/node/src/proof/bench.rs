@@ -1,8 +1,9 @@
 //! The bench on which a backup is opened: a volume, a uid and sandboxes that are nobody's, and that go whatever happens.
 
 use super::looks::{Mute, look};
-use super::{Turn, compare, number, parts_number, pressure};
+use super::{Turn, compare, pressure};
 use crate::Node;
+use crate::nobody::Nobody;
 use crate::volume::Volume;
 use husorden_base::{Bytes, Number, Refusal, RuntimeName, Text};
 use husorden_kinds::{Kind, Look, Opening, Order, RuntimeSight, Said, ServiceState, kind};
@@ -39,8 +40,8 @@ impl Drop for Bench<'_> {
 
 /// Takes away what a node that died left on its bench.
 pub(crate) fn sweep(node: &Arc<Node>) {
-    for number in [number(), parts_number()] {
-        if let Err(why) = clear(node, number) {
+    for bench in [Nobody::Proof, Nobody::Part] {
+        if let Err(why) = clear(node, bench.number()) {
             warn!(why, "what an earlier node opened of a backup stays");
         }
     }

@@ -2,7 +2,7 @@
 //! when it was written.
 //!
 //! ```text
-//! repository ──check──▶ ──restore──▶ volume of NUMBER ──services, looks──▶ what it says ──compare──▶ Proven
+//! repository ──check──▶ ──restore──▶ volume of nobody ──services, looks──▶ what it says ──compare──▶ Proven
 //!                                       └──────────── destroyed, whatever happened ───────────┘
 //! ```
 //!
@@ -26,27 +26,15 @@ pub(crate) use noting::noted;
 pub(crate) use ordered::ordered;
 pub(crate) use prove::{Asked, prove, wish as as_it_was};
 
+use crate::nobody::Nobody;
 use husorden_base::{Number, SnapshotId};
 use husorden_wire::node::Wish;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The number that proofs use. No solution is given it: numbers begin at the other end.
-pub(crate) const NUMBER: u32 = Number::MAX;
-
-/// The number as such.
+/// The number that proofs use.
 pub(crate) fn number() -> Number {
-    Number::new(NUMBER).expect("the largest number is a number")
-}
-
-/// The number of the bench on which a backup is opened for a part of it: who waits for that does not wait for proofs.
-fn parts_number() -> Number {
-    Number::new(NUMBER - 1).expect("the one before the largest number is a number")
-}
-
-/// Whether a number is that of a bench, and nobody's.
-pub(crate) fn is_bench(number: Number) -> bool {
-    number == self::number() || number == parts_number()
+    Nobody::Proof.number()
 }
 
 /// What is being proven, and noted, now.
@@ -88,7 +76,7 @@ impl Proofs {
 
     /// The next who wants a part of a backup waits for the one before.
     pub(crate) fn turn_for_a_part(&self) -> Turn<'_> {
-        Turn { number: parts_number(), _held: self.parts.lock().unwrap_or_else(PoisonError::into_inner) }
+        Turn { number: Nobody::Part.number(), _held: self.parts.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     fn opened(&self) -> MutexGuard<'_, BTreeMap<Number, Wish>> {
