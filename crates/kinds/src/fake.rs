@@ -80,7 +80,7 @@ impl Fake {
         self.sight.services.retain(|_, service| !service.leaves());
         for service in self.sight.services.values_mut() {
             match service.state {
-                ServiceState::Stopping | ServiceState::Failing { .. } => {
+                ServiceState::Stopping | ServiceState::Renewing | ServiceState::Failing { .. } => {
                     service.state = ServiceState::Sleeping;
                     service.build = None;
                 }
@@ -194,7 +194,7 @@ impl Host for Fake {
                 }
             }
             Step::Builds { step: Move::Switch | Move::SwitchBack | Move::Restored } | Step::Restore { .. } => {
-                let rests = |seen: &ServiceSight| !matches!(seen.state, ServiceState::Running | ServiceState::Stopping);
+                let rests = |seen: &ServiceSight| seen.state != ServiceState::Running && !seen.state.is_ending();
                 if !self.sight.quiet || !self.sight.services.values().all(rests) {
                     return Err(Trouble::ours("a build or data taken from under what runs on it"));
                 }
@@ -267,8 +267,8 @@ impl Host for Fake {
             }
             Step::Service { role, service } => {
                 let (state, build) = match sight.services.get(role) {
-                    Some(ServiceSight { state: ServiceState::Running | ServiceState::Stopping, build, .. }) => {
-                        (ServiceState::Stopping, build.clone())
+                    Some(ServiceSight { state, build, .. }) if *state == ServiceState::Running || state.is_ending() => {
+                        (ServiceState::Renewing, build.clone())
                     }
                     _ => (ServiceState::Sleeping, None),
                 };

@@ -77,6 +77,14 @@ pub struct ServiceSight {
     pub build: Option<String>,
 }
 
+impl ServiceState {
+    /// Whether it was told to end and has not yet.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        matches!(self, Self::Stopping | Self::Renewing)
+    }
+}
+
 impl ServiceSight {
     /// Whether it was dropped and has not ended.
     #[must_use]
@@ -95,6 +103,8 @@ pub enum ServiceState {
     Running,
     /// It was told to end and has not yet.
     Stopping,
+    /// The same, because it is set otherwise than it runs: the next that connects starts it as it is set now.
+    Renewing,
     /// It did not start, or died again and again; it is tried again after a pause.
     Failing {
         /// Last words of its standard error.

@@ -143,7 +143,7 @@ fn under_way(kind: &dyn Kind, order: &Order, sight: &Sight, update: &Update) -> 
 /// Everything comes to rest, and then something is done; whoever connects meanwhile waits.
 fn at_rest(sight: &Sight, update: &Update, then: impl FnOnce() -> Vec<Step>) -> Plan {
     let any = |wanted: fn(&ServiceState) -> bool| sight.services.values().any(|seen| wanted(&seen.state));
-    let ending = any(|state| *state == ServiceState::Stopping);
+    let ending = any(ServiceState::is_ending);
     let up = any(|state| *state == ServiceState::Running);
     let steps = match (sight.quiet, ending, up) {
         (false, _, _) | (true, false, true) => vec![Step::Quiet],
@@ -173,7 +173,7 @@ fn probed(kind: &dyn Kind, order: &Order, sight: &Sight, update: &Update) -> Pla
     let forget = || seen.map(|_| Step::TaskForget { name: PROOF.to_owned() });
     let failing = sight.services.values().find_map(|seen| match &seen.state {
         ServiceState::Failing { reason } => Some(reason.clone()),
-        ServiceState::Sleeping | ServiceState::Running | ServiceState::Stopping => None,
+        _ => None,
     });
     let current = seen.filter(|seen| task.as_ref().is_some_and(|task| task.digest() == seen.digest));
     if let Some(reason) = failing.or_else(|| current.and_then(|seen| seen.failed.clone())) {

@@ -435,7 +435,7 @@ fn services(sight: &Sight) -> BTreeMap<String, String> {
             let state = match &service.state {
                 ServiceState::Sleeping => "sleeping",
                 ServiceState::Running => "running",
-                ServiceState::Stopping => "stopping",
+                ServiceState::Stopping | ServiceState::Renewing => "stopping",
                 ServiceState::Failing { .. } => "failing",
             };
             (role.clone(), state.to_owned())

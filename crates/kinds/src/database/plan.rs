@@ -292,9 +292,11 @@ impl<'a> Run<'a> {
         for (role, service) in &services {
             let seen = self.sight.services.get(*role);
             // That on the copy is told by what is tried there.
-            let failing = seen.filter(|_| *role != engine::TRIAL).map(|seen| &seen.state);
-            if let Some(ServiceState::Failing { reason }) = failing {
-                troubles.push(words::service_failing(role, reason));
+            match seen.filter(|_| *role != engine::TRIAL).map(|seen| &seen.state) {
+                Some(ServiceState::Failing { reason }) => troubles.push(words::service_failing(role, reason)),
+                // As it is set now it serves only after it has ended; who comes meanwhile may still be cut.
+                Some(ServiceState::Renewing) => work = Some(words::renewing(role)),
+                _ => {}
             }
             if self.built(&service.sandbox.runtime) && seen.map(|seen| &seen.digest) != Some(&service.digest()) {
                 steps.push(Step::Service { role: (*role).to_owned(), service: Box::new(service.clone()) });
@@ -373,9 +375,10 @@ impl<'a> Run<'a> {
     fn may_start(&self, due: &Due, services: &BTreeMap<&'static str, Service>) -> bool {
         // One that was told to end may still be at work on its data, or answer once more as it was.
         let as_wanted = |role: &str| {
-            services.get(role).zip(self.sight.services.get(role)).is_some_and(|(service, seen)| {
-                seen.digest == service.digest() && !matches!(seen.state, ServiceState::Stopping)
-            })
+            services
+                .get(role)
+                .zip(self.sight.services.get(role))
+                .is_some_and(|(service, seen)| seen.digest == service.digest() && !seen.state.is_ending())
         };
         let server = match due.needs {
             Needs::Absent => !self.sight.services.contains_key(DB),

@@ -238,7 +238,7 @@ impl<'a> Bench<'a> {
         let sight = self.node.sandboxes.sight(self.turn.number);
         let server = opening.services.keys().find_map(|role| match &sight.services.get(role)?.state {
             ServiceState::Failing { reason } => Some(reason.clone()),
-            ServiceState::Sleeping | ServiceState::Running | ServiceState::Stopping => None,
+            _ => None,
         });
         let words = server.unwrap_or(reason);
         Text::new(words.clone(), words)

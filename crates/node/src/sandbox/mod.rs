@@ -312,13 +312,14 @@ impl Sandboxes {
         let state = self.shared.lock();
         let services = state.services_of(number).map(|((_, role), slot)| {
             let failing = || ServiceState::Failing { reason: slot.reason.clone() };
-            let state = match slot.phase {
+            let state = match &slot.phase {
                 _ if slot.leaving => ServiceState::Stopping,
                 Phase::Paused => failing(),
                 Phase::Sleeping | Phase::Queued if slot.failures >= FAILURES_SHOWN => failing(),
                 Phase::Sleeping | Phase::Queued if slot.ears.is_none() => failing(),
                 Phase::Sleeping | Phase::Queued => ServiceState::Sleeping,
                 Phase::Starting | Phase::Running(_) => ServiceState::Running,
+                Phase::Stopping(running) if running.digest != slot.digest => ServiceState::Renewing,
                 Phase::Stopping(_) | Phase::Ending => ServiceState::Stopping,
             };
             let runtime = slot.service.sandbox.runtime.clone();

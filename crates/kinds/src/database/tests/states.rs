@@ -72,7 +72,7 @@ fn all_marks(order: &Order, spec: &Spec) -> Vec<BTreeMap<String, String>> {
 }
 
 fn seen(engine: engine::Engine, digest: String, state: ServiceState) -> ServiceSight {
-    let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
+    let runs = state == ServiceState::Running || state.is_ending();
     ServiceSight { digest, state, runtime: engine.catalogue(), build: runs.then(|| ONLY_BUILD.to_owned()) }
 }
 
@@ -83,7 +83,8 @@ fn all_services(spec: &Spec) -> Vec<BTreeMap<String, ServiceSight>> {
     let failing = ServiceState::Failing { reason: "no such file".to_owned() };
     vec![
         BTreeMap::new(),
-        BTreeMap::from([(DB.to_owned(), seen(right, ServiceState::Running))]),
+        BTreeMap::from([(DB.to_owned(), seen(right.clone(), ServiceState::Running))]),
+        BTreeMap::from([(DB.to_owned(), seen(right, ServiceState::Renewing))]),
         BTreeMap::from([
             (DB.to_owned(), seen(reading, ServiceState::Sleeping)),
             (POOLER.to_owned(), seen("old".to_owned(), failing.clone())),
@@ -249,7 +250,7 @@ fn nothing_is_done_to_data_while_a_server_from_before_is_ending() {
         ..Sight::default()
     };
     let tidies = |state| plan::plan(&order, &ready(state)).steps.iter().any(|step| matches!(step, Step::Task { .. }));
-    assert!(!tidies(ServiceState::Stopping));
+    assert!(!tidies(ServiceState::Stopping) && !tidies(ServiceState::Renewing));
     assert!(tidies(ServiceState::Running) && tidies(ServiceState::Sleeping));
 }
 

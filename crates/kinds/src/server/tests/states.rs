@@ -67,7 +67,7 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let [right, own] =
         [Processor::Emulated, Processor::Own].map(|of| engine::machine(order.number, &spec, of).digest());
     let service = |role: &str, digest: &str, state: ServiceState| {
-        let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
+        let runs = state == ServiceState::Running || state.is_ending();
         let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
         (role.to_owned(), ServiceSight { digest, state, runtime: engine::runtime(), build })
     };

@@ -62,7 +62,7 @@ fn all_marks() -> Vec<BTreeMap<String, String>> {
 }
 
 fn service(runtime: &str, digest: &str, state: ServiceState) -> ServiceSight {
-    let runs = matches!(state, ServiceState::Running | ServiceState::Stopping);
+    let runs = state == ServiceState::Running || state.is_ending();
     let runtime = runtime.parse().expect("a catalogue name");
     ServiceSight { digest: digest.to_owned(), state, runtime, build: runs.then(|| ONLY_BUILD.to_owned()) }
 }
