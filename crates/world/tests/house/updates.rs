@@ -128,21 +128,31 @@ fn events(house: &House, name: &str, kind: &str) -> usize {
     page["items"].as_array().expect("events").iter().filter(|event| event["kind"] == kind).count()
 }
 
-/// A window that is open now, and for an hour.
+/// A window of an hour.
+fn window(from: jiff::Timestamp) -> Value {
+    json!({ "start": from.strftime("%H:%M").to_string(), "minutes": 60, "zone": "UTC" })
+}
+
+/// One that is open now, and for most of an hour.
 fn open_now() -> Value {
-    let from = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5);
-    json!({ "maintenance": { "start": from.strftime("%H:%M").to_string(), "minutes": 60, "zone": "UTC" } })
+    json!({ "maintenance": window(jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5)) })
+}
+
+/// One that opens half a day from now; where nothing is said it is at night, which may be now.
+fn much_later() -> Value {
+    window(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(12))
 }
 
 #[test]
 fn a_newer_build_is_taken_tried_and_left_again() {
     let house =
         House::up_with("upd", "", "care = { sweep_s = 2, tidy_s = 2, build_kept_s = 0 }").expect("the house comes up");
-    let made = create(&house, "pg", &json!({ "engine": "postgresql-17", "allow": [{ "net": own_address(&house) }] }));
+    let allow = json!([{ "net": own_address(&house) }]);
+    let made = create(&house, "pg", &json!({ "engine": "postgresql-17", "allow": allow, "maintenance": much_later() }));
     wait_running(&house, "pg");
     let owner = Client::first(&house, "pg", &made);
     owner.psql("app", "CREATE TABLE notes AS SELECT n FROM generate_series(1, 1000) n").expect("rows");
-    let shop = site(&house, "shop", json!({ "domains": ["shop.demo-sites.test"] }));
+    let shop = site(&house, "shop", json!({ "domains": ["shop.demo-sites.test"], "maintenance": much_later() }));
     let shop = shop["solution"]["number"].as_u64().expect("a number");
     assert_eq!(upload(&house, "shop", &[("index.php", b"<?php echo PHP_VERSION;")])["state"], "done");
     eventually(&house, "shop.demo-sites.test", "/", 200);
@@ -177,9 +187,7 @@ fn in_the_window(house: &House, owner: &Client<'_>) {
     restart(house);
     until("the newer build is shown", || runs(house, "pg", "postgresql-17")["newer"]["build"] == "aaaaaaaaaaa1");
     // It is night somewhere, and not for this instance: nothing moves by itself.
-    let noon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(12);
-    let later = json!({ "maintenance": { "start": noon.strftime("%H:%M").to_string(), "minutes": 60, "zone": "UTC" } });
-    change(house, "pg", &later);
+    std::thread::sleep(Duration::from_secs(4));
     assert_ne!(runs(house, "pg", "postgresql-17")["build"], "aaaaaaaaaaa1");
     let began = Instant::now();
     change(house, "pg", &open_now());
