@@ -4,7 +4,7 @@
 
 use crate::builds::Move;
 use crate::{
-    Host, ON_TRIAL, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TRIAL_OF, TaskSight,
+    Halt, Host, ON_TRIAL, Place, RuntimeSight, Sandbox, ServiceSight, ServiceState, Sight, Step, TRIAL_OF, TaskSight,
     Trouble, Virtualisation, VolumeSight,
 };
 use husorden_base::{RuntimeName, SnapshotId};
@@ -178,10 +178,10 @@ impl Host for Fake {
         Ok(self.sight.clone())
     }
 
-    fn apply(&mut self, step: &Step) -> Result<(), Trouble> {
+    fn apply(&mut self, step: &Step) -> Result<(), Halt> {
         if let Some(left) = &mut self.fuse {
             if *left == 0 {
-                return Err(Trouble::ours("the machine crashed"));
+                return Err(Trouble::ours("the machine crashed").into());
             }
             *left -= 1;
         }
@@ -190,13 +190,13 @@ impl Host for Fake {
             Step::Service { service, .. } => {
                 self.stands(&service.sandbox)?;
                 if self.sight.builds.pinned(&service.sandbox.runtime).is_none() {
-                    return Err(Trouble::ours("a service on a runtime without a build"));
+                    return Err(Trouble::ours("a service on a runtime without a build").into());
                 }
             }
             Step::Builds { step: Move::Switch | Move::SwitchBack | Move::Restored } | Step::Restore { .. } => {
                 let rests = |seen: &ServiceSight| seen.state != ServiceState::Running && !seen.state.is_ending();
                 if !self.sight.quiet || !self.sight.services.values().all(rests) {
-                    return Err(Trouble::ours("a build or data taken from under what runs on it"));
+                    return Err(Trouble::ours("a build or data taken from under what runs on it").into());
                 }
             }
             Step::Wake => self.wake(),
@@ -209,7 +209,7 @@ impl Host for Fake {
             }
             Step::VolumeCreate { limit, reserve, .. } => match sight.volume {
                 VolumeSight::Retained => {
-                    return Err(Trouble::ours("a volume beside one that is retained"));
+                    return Err(Trouble::ours("a volume beside one that is retained").into());
                 }
                 VolumeSight::Absent | VolumeSight::Live { .. } => {
                     sight.volume = VolumeSight::Live { limit: *limit };
@@ -222,17 +222,17 @@ impl Host for Fake {
                     sight.reserve = *reserve;
                 }
                 VolumeSight::Absent | VolumeSight::Retained => {
-                    return Err(Trouble::ours("a limit for a volume that is not live"));
+                    return Err(Trouble::ours("a limit for a volume that is not live").into());
                 }
             },
             Step::VolumeRetain => {
                 let at_work = !sight.services.is_empty() || !self.running.is_empty();
                 match sight.volume {
                     VolumeSight::Live { .. } if at_work => {
-                        return Err(Trouble::ours("a volume taken away under what runs on it"));
+                        return Err(Trouble::ours("a volume taken away under what runs on it").into());
                     }
                     VolumeSight::Live { .. } if sight.trial.is_some() => {
-                        return Err(Trouble::ours("a copy left behind"));
+                        return Err(Trouble::ours("a copy left behind").into());
                     }
                     VolumeSight::Live { .. } => {
                         sight.volume = VolumeSight::Retained;
@@ -240,7 +240,7 @@ impl Host for Fake {
                     }
                     VolumeSight::Retained => {}
                     VolumeSight::Absent => {
-                        return Err(Trouble::ours("there is no volume to retain"));
+                        return Err(Trouble::ours("there is no volume to retain").into());
                     }
                 }
             }
@@ -250,7 +250,7 @@ impl Host for Fake {
                     sight.marks = std::mem::take(&mut self.kept);
                 }
                 VolumeSight::Live { .. } => {}
-                VolumeSight::Absent => return Err(Trouble::ours("nothing is retained")),
+                VolumeSight::Absent => return Err(Trouble::ours("nothing is retained").into()),
             },
             Step::VolumeDestroy => {
                 sight.volume = VolumeSight::Absent;
@@ -294,7 +294,7 @@ impl Host for Fake {
             Step::TrialDrop => {
                 let on_it = |place: &Place| matches!(place, Place::Trial(_));
                 if self.running.iter().any(|task| task.sandbox.binds.iter().any(|bind| on_it(&bind.from))) {
-                    return Err(Trouble::ours("a copy taken away under what runs on it"));
+                    return Err(Trouble::ours("a copy taken away under what runs on it").into());
                 }
                 sight.trial = None;
             }

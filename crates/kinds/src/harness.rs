@@ -8,8 +8,8 @@
 
 use crate::fake::Fake;
 use crate::{
-    Aim, Host, Kind, Order, Outcome, Plan, ServiceState, Sight, Step, TaskName, Trouble, VolumeSight, Waiting, pass,
-    update,
+    Aim, Halt, Host, Kind, Order, Outcome, Plan, ServiceState, Sight, Step, TaskName, Trouble, VolumeSight, Waiting,
+    pass, update,
 };
 use husorden_base::{Bytes, FieldError, SnapshotId, Text};
 use serde_json::Value;
@@ -271,7 +271,7 @@ impl Host for Cut {
         self.fake.look()
     }
 
-    fn apply(&mut self, step: &Step) -> Result<(), Trouble> {
+    fn apply(&mut self, step: &Step) -> Result<(), Halt> {
         self.fake.apply(step)?;
         let mut crashed = self.fake.clone();
         crashed.restart();

@@ -20,8 +20,23 @@ pub trait Host {
     /// Carries out one step; returns within two seconds. Long work is started here and seen by a later look.
     ///
     /// # Errors
-    /// When the step could not be carried out; the pass ends, and the next begins with a fresh look.
-    fn apply(&mut self, step: &Step) -> Result<(), Trouble>;
+    /// When the step was not carried out; the pass ends, and the next begins with a fresh look.
+    fn apply(&mut self, step: &Step) -> Result<(), Halt>;
+}
+
+/// Why a step was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// What it stands on was told to end and has not yet: it is carried out by a later pass, and nobody has to mend anything.
+    Ending(Text),
+    /// It failed.
+    Failed(Trouble),
+}
+
+impl From<Trouble> for Halt {
+    fn from(trouble: Trouble) -> Self {
+        Self::Failed(trouble)
+    }
 }
 
 /// A look or a step that failed.

@@ -41,7 +41,7 @@ pub mod window;
 pub use attach::{Attach, Guest, Protocol, Served, Used};
 pub use builds::{Builds, Move};
 pub use finding::{Finding, Severity};
-pub use host::{Host, Trouble};
+pub use host::{Halt, Host, Trouble};
 pub use opening::{Look, Noting, Opening, Said};
 pub use order::{Aim, Credential, Login, Order, Standing};
 pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};

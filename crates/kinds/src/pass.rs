@@ -1,16 +1,16 @@
 //! The pass, written once for all kinds: look, plan, apply, look again.
 //!
 //! Timer, wake and restart run this one path; a wake carries no data. "Settled" comes only from a fresh look that plans
-//! nothing. A failed look takes no step, and a failed step ends the pass.
+//! nothing. A failed look takes no step, and a step that fails or has to wait ends the pass.
 
-use crate::{Host, Kind, Order, Sight, Trouble, Waiting, update};
+use crate::{Halt, Host, Kind, Order, Sight, Trouble, Waiting, update};
 
 /// How a pass ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A fresh look planned nothing and waits for nothing.
     Settled(Sight),
-    /// A fresh look planned nothing, but waits.
+    /// A fresh look planned nothing, but waits; or a step waits for what is still ending.
     Waits(Sight, Waiting),
     /// The look failed: nothing was done.
     Blind(Trouble),
@@ -42,8 +42,10 @@ pub fn pass(kind: &dyn Kind, order: &Order, host: &mut dyn Host) -> Outcome {
             };
         }
         for step in &plan.steps {
-            if let Err(trouble) = host.apply(step) {
-                return Outcome::Failed(trouble);
+            match host.apply(step) {
+                Ok(()) => {}
+                Err(Halt::Ending(text)) => return Outcome::Waits(sight, Waiting::Work { text }),
+                Err(Halt::Failed(trouble)) => return Outcome::Failed(trouble),
             }
         }
         last = sight;

@@ -103,7 +103,7 @@ pub enum ServiceState {
     Running,
     /// It was told to end and has not yet.
     Stopping,
-    /// The same, because it is set otherwise than it runs: the next that connects starts it as it is set now.
+    /// It runs, or still starts, as it was set before, and ends: the next that connects starts it as it is set now.
     Renewing,
     /// It did not start, or died again and again; it is tried again after a pause.
     Failing {

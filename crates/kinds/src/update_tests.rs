@@ -3,10 +3,49 @@
 use crate::builds::{End, Stage};
 use crate::fake::{Fake, ONLY_BUILD};
 use crate::harness::{Start, Tally, crashes, survives_on};
-use crate::{Aim, Credential, KINDS, Kind, Order, Outcome, Sight, Step, pass};
-use husorden_base::{Number, SolutionId};
+use crate::{Aim, Credential, Halt, Host, KINDS, Kind, Order, Outcome, Sight, Step, Trouble, Waiting, pass};
+use husorden_base::{Number, SolutionId, Text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+
+/// A machine on which what a step stands on goes on ending for a while.
+struct Slow {
+    fake: Fake,
+    left: u32,
+}
+
+impl Host for Slow {
+    fn look(&mut self) -> Result<Sight, Trouble> {
+        self.fake.look()
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), Halt> {
+        if self.left > 0 {
+            self.left -= 1;
+            return Err(Halt::Ending(Text::new("slutter", "ending")));
+        }
+        self.fake.apply(step)
+    }
+}
+
+/// What is slow to end is waited for, and is nobody's trouble; then it goes on where it was.
+#[test]
+fn what_is_slow_to_end_is_waited_for() {
+    for (kind, form) in forms() {
+        let order = order(kind, &form);
+        let mut slow = Slow { fake: Fake::default(), left: 3 };
+        for _ in 0..3 {
+            let outcome = pass(kind, &order, &mut slow);
+            assert!(
+                matches!(&outcome, Outcome::Waits(_, Waiting::Work { text }) if text.en == "ending"),
+                "{outcome:?}"
+            );
+            assert!(slow.fake.done.is_empty(), "nothing that comes after it is done");
+        }
+        pass(kind, &order, &mut slow);
+        assert!(!slow.fake.done.is_empty(), "it goes on");
+    }
+}
 
 const NEW: &str = "bbbbbbbbbbbb";
 

@@ -3,14 +3,14 @@
 use crate::Node;
 use crate::causes::causes;
 use crate::port::Error as PortError;
-use crate::sandbox::{Resolved, ResolvedBind};
+use crate::sandbox::{Resolved, ResolvedBind, SandboxError};
 use crate::volume::{Bound, Volume, VolumeError, Why};
 use husorden_base::{Refusal, RuntimeName, SnapshotId, Text};
 use husorden_kinds::builds::Pin;
 use husorden_kinds::opening::LOOK;
 use husorden_kinds::update::UPDATE;
 use husorden_kinds::{
-    Aim, Builds, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Waiting, Window,
+    Aim, Builds, Halt, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Waiting, Window,
 };
 use husorden_wire::node::{Origin, Wish};
 use serde_json::{Value, json};
@@ -103,16 +103,16 @@ impl Host for Walls<'_> {
         self.wish.from_backup.as_ref().and_then(|_| self.node.makings.waiting(self.wish.solution))
     }
 
-    fn apply(&mut self, step: &Step) -> Result<(), Trouble> {
+    fn apply(&mut self, step: &Step) -> Result<(), Halt> {
         debug!(number = %self.wish.number, step = %name(step), "step");
         let (node, number) = (self.node, self.wish.number);
-        match step {
+        let done = match step {
             Step::Runtime { name } => node.runtimes.ensure(name).map_err(|error| ours("starting a build", &error)),
             Step::VolumeCreate { limit, reserve, folders } => {
                 let bound = Bound { limit: *limit, reserve: *reserve };
                 node.pool.admit().map_err(|error| trouble("making the volume", &error))?;
                 if let Some(from) = &self.wish.from {
-                    return self.copy(from, bound);
+                    return Ok(self.copy(from, bound)?);
                 }
                 if let Some(from) = &self.wish.from_backup {
                     crate::backup::begin(node, self.wish, from, bound);
@@ -146,7 +146,7 @@ impl Host for Walls<'_> {
                     || now.aim != Aim::Gone
                     || !now.expired
                 {
-                    return Err(Trouble::ours("a plan would destroy what is not gone and expired"));
+                    return Err(Trouble::ours("a plan would destroy what is not gone and expired").into());
                 }
                 self.witnessed("volume.destroy", json!({}), || {
                     self.volume.destroy().map_err(|error| trouble("destroying the volume", &error))
@@ -154,17 +154,20 @@ impl Host for Walls<'_> {
             }
             Step::Task { task } => {
                 self.must_be_free("a task")?;
-                node.sandboxes.task_start(number, task).map_err(|error| ours("starting a task", &error))
+                return node.sandboxes.task_start(number, task).map_err(|error| halted("starting a task", &error));
             }
             Step::TaskForget { name } => {
-                node.sandboxes.task_forget(number, name).map_err(|error| ours("forgetting a task", &error))
+                return node.sandboxes.task_forget(number, name).map_err(|error| halted("forgetting a task", &error));
             }
             Step::Service { role, service } => {
                 self.must_be_free("a service")?;
-                node.sandboxes.service_set(number, role, service).map_err(|error| ours("setting a service", &error))
+                return node
+                    .sandboxes
+                    .service_set(number, role, service)
+                    .map_err(|error| halted("setting a service", &error));
             }
             Step::ServiceDrop { role } => {
-                node.sandboxes.service_drop(number, role).map_err(|error| ours("dropping a service", &error))
+                return node.sandboxes.service_drop(number, role).map_err(|error| halted("dropping a service", &error));
             }
             Step::Port { port } => node.ports.set(number, port).map_err(|error| no_port(&error)),
             Step::PortDrop => node.ports.remove(number).map_err(|error| ours("dropping the port", &error)),
@@ -222,7 +225,8 @@ impl Host for Walls<'_> {
                 self.must_be_free("a start")?;
                 node.sandboxes.wake(number).map_err(|error| ours("starting services", &error))
             }
-        }
+        };
+        Ok(done?)
     }
 }
 
@@ -348,6 +352,17 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
         resolv_conf: String::new(),
         disk: node.pool.disk(),
     })
+}
+
+/// Why a step on sandboxes was not carried out.
+fn halted(doing: &str, error: &SandboxError) -> Halt {
+    match error {
+        SandboxError::Ending(_) => Halt::Ending(Text::new(
+            "Det, der kørte før, er ved at slutte; derefter går det videre.",
+            "What ran before is still ending; then it goes on.",
+        )),
+        _ => Halt::Failed(ours(doing, error)),
+    }
 }
 
 /// Trouble that the platform must mend, with the error's causes for the log.

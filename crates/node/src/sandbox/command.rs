@@ -52,7 +52,7 @@ impl Shared {
     pub(crate) fn command(&self, key: &Key, command: &Command, works: bool) -> Result<Done, SandboxError> {
         // A service may answer before its start is entered here.
         let starting =
-            |state: &State| state.services.get(key).is_some_and(|slot| matches!(slot.phase, Phase::Starting));
+            |state: &State| state.services.get(key).is_some_and(|slot| matches!(slot.phase, Phase::Starting(_)));
         self.wait_until(self.lock(), command.limit, |state| !starting(state));
         let mut state = self.lock();
         let may = state.may_start(key.0);

@@ -318,8 +318,9 @@ impl Sandboxes {
                 Phase::Sleeping | Phase::Queued if slot.failures >= FAILURES_SHOWN => failing(),
                 Phase::Sleeping | Phase::Queued if slot.ears.is_none() => failing(),
                 Phase::Sleeping | Phase::Queued => ServiceState::Sleeping,
-                Phase::Starting | Phase::Running(_) => ServiceState::Running,
+                Phase::Starting(digest) if *digest != slot.digest => ServiceState::Renewing,
                 Phase::Stopping(running) if running.digest != slot.digest => ServiceState::Renewing,
+                Phase::Starting(_) | Phase::Running(_) => ServiceState::Running,
                 Phase::Stopping(_) | Phase::Ending => ServiceState::Stopping,
             };
             let runtime = slot.service.sandbox.runtime.clone();
@@ -372,7 +373,7 @@ impl Sandboxes {
             state.frozen.insert(number);
             // A start under way is let come to its end: crun itself would be frozen in the middle of it.
             let started = |state: &state::State| {
-                state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting))
+                state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting(_)))
                     && state.tasks_of(number).all(|(_, task)| !matches!(task.phase, TaskPhase::Starting))
             };
             self.shared.wait_until(state, END_WAIT, started);

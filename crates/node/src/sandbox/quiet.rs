@@ -53,7 +53,7 @@ impl Sandboxes {
         }
         let settled = |state: &State| {
             state.tasks_of(number).next().is_none()
-                && state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting))
+                && state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting(_)))
         };
         if !self.shared.wait_until(state, CLOSE_WAIT, settled) {
             return Err(ending());
@@ -88,7 +88,7 @@ impl Sandboxes {
             self.shared.forget_task(&mut state, key);
         }
         // A start under way is let come to its end.
-        let started = |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting));
+        let started = |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting(_)));
         self.shared.wait_until(state, END_WAIT, started);
         let mut state = self.shared.lock();
         let running: Vec<(Key, bool)> = state

@@ -130,7 +130,7 @@ impl Shared {
                 self.set_timer(state, &which, Some(left.min(next)));
             }
             Phase::Paused => self.sleep(state, key),
-            Phase::Sleeping | Phase::Queued | Phase::Starting | Phase::Ending => {}
+            Phase::Sleeping | Phase::Queued | Phase::Starting(_) | Phase::Ending => {}
         }
     }
 

@@ -136,8 +136,8 @@ impl Shared {
             self.rest(&mut state, key);
             return;
         }
-        slot.phase = Phase::Starting;
         let (service, digest) = (slot.service.clone(), slot.digest.clone());
+        slot.phase = Phase::Starting(digest.clone());
         let live = service.live_at(fill);
         let ears = slot.ears.as_ref().map(Ears::try_clone).transpose();
         drop(state);

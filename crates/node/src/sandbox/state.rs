@@ -87,7 +87,8 @@ pub(crate) enum Target {
 pub(crate) enum Phase {
     Sleeping,
     Queued,
-    Starting,
+    /// As the service that has this digest.
+    Starting(String),
     Running(Running),
     Stopping(Running),
     Ending,

@@ -62,7 +62,7 @@ fn a_plan_that_is_older_than_a_measure_starts_nothing() {
             limit_s: 1,
         };
         let refused = walls.apply(&husorden_kinds::Step::Task { task: Box::new(task) }).expect_err("it is held");
-        assert!(refused.detail.contains("a measure holds"), "{refused}");
+        assert!(format!("{refused:?}").contains("a measure holds"), "{refused:?}");
         assert!(node.sandboxes.sight(wish.number).tasks.is_empty());
     });
 }

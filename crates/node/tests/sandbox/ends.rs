@@ -4,7 +4,7 @@ use super::{PATIENCE, Site, ask, number, sandbox, service, state, task, until};
 use husorden_kinds::{Reach, Service, ServiceState};
 use husorden_node::sandbox::{Event, Exit};
 use std::fs;
-use std::io::Write;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -56,6 +56,25 @@ fn who_still_starts_is_not_told_to_end() {
     wall.wake(number(7)).unwrap();
     until("it starts", || state(&wall, 7, "db") == Some(ServiceState::Running));
     drop(wall.quiet(number(7)).expect("it ends when it has started"));
+    site.close(wall);
+}
+
+#[test]
+fn what_is_set_anew_is_shown_until_it_has_ended() {
+    let site = Site::new();
+    let wall = site.open();
+    wall.service_set(number(7), "web", &service()).unwrap();
+    let mut served = site.connect(7, "web");
+    served.write_all(b"count\n").unwrap();
+    served.read_exact(&mut [0; 8]).unwrap();
+    let mut changed = service();
+    changed.sandbox.env.insert("CHANGE".into(), "1".into());
+    wall.service_set(number(7), "web", &changed).unwrap();
+    assert_eq!(state(&wall, 7, "web"), Some(ServiceState::Renewing), "as it was set before, it still serves somebody");
+    drop(served);
+    until("it has ended", || state(&wall, 7, "web") == Some(ServiceState::Sleeping));
+    assert!(site.ask(7, "web", "hello").is_some());
+    assert_eq!(state(&wall, 7, "web"), Some(ServiceState::Running));
     site.close(wall);
 }
 

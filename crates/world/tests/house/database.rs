@@ -28,22 +28,16 @@ pub(super) fn change(house: &House, name: &str, spec: &Value) {
     wait_running(house, name);
 }
 
-/// The longest that a trouble may pass by itself, such as a service that is slow to end.
-const PASSING: Duration = Duration::from_secs(20);
-
-/// Waits until an instance runs as it is wished; what stays in trouble is not waited for.
+/// Waits until an instance runs as it is wished; trouble is not waited out.
 pub(super) fn wait_running(house: &House, name: &str) {
     let end = Instant::now() + BUILT;
-    let mut troubled = None;
     loop {
         let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
         let settled = one["generation"] == one["seen_generation"];
         if settled && one["state"] == "running" {
             return;
         }
-        troubled = (one["state"] == "trouble").then(|| troubled.unwrap_or_else(Instant::now));
-        let stays = troubled.is_some_and(|since| since.elapsed() > PASSING);
-        assert!(!stays && Instant::now() < end, "{name}: {}", one["message"]);
+        assert!(one["state"] != "trouble" && Instant::now() < end, "{name}: {}", one["message"]);
         std::thread::sleep(Duration::from_millis(50));
     }
 }
