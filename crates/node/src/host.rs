@@ -317,9 +317,7 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
                 template.ok_or_else(|| absent(name.as_str()))?
             }
             Place::Image(name) => node.runtimes.image(name).ok_or_else(|| absent(name.as_str()))?,
-            Place::Tool => {
-                crate::backup::program().map_err(|error| ours("finding the platform's own program", &error))?
-            }
+            Place::Tool => node.program.clone(),
             Place::Store(name) => {
                 let engine = name.parse().map_err(|_| absent(name))?;
                 let line = volume.line_for(&engine, &wish.solution.to_string());

@@ -36,6 +36,7 @@ mod nobody;
 mod node;
 pub mod outside;
 pub mod port;
+mod program;
 mod proof;
 mod register;
 mod report;
@@ -106,6 +107,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         .map_err(failed("opening the key of attachments"))?;
     let listen_library = listen::put(&ground.run).map_err(failed("writing the library for listening servers"))?;
     let judges = judge::Judges::put(&ground.run).map_err(failed("writing the libraries that judge passwords"))?;
+    let program = program::keep(&ground.home.join("node")).map_err(failed("keeping the platform's own program"))?;
     let node = Arc::new(Node {
         config,
         register,
@@ -114,6 +116,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         attachments,
         listen_library,
         judges,
+        program,
         pool,
         runtimes: Arc::new(runtimes),
         ports: Arc::new(ports),

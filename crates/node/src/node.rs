@@ -46,6 +46,8 @@ pub(crate) struct Node {
     /// What [`husorden_kinds::Place::Listen`] is on this machine.
     pub(crate) listen_library: PathBuf,
     pub(crate) judges: crate::judge::Judges,
+    /// What [`husorden_kinds::Place::Tool`] is on this machine.
+    pub(crate) program: PathBuf,
     pub(crate) pool: Arc<Pool>,
     pub(crate) runtimes: Arc<Runtimes>,
     pub(crate) ports: Arc<Ports>,

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
@@ -248,16 +247,6 @@ impl Lines {
         }
         whole
     }
-}
-
-/// The platform's own program, which is the child too: this one. A test of this crate is none that could be started so, and has one made for it.
-pub(crate) fn program() -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    if cfg!(test) {
-        let folder = program.ancestors().nth(2).ok_or(io::ErrorKind::NotFound)?;
-        return Ok(folder.join("examples/copy"));
-    }
-    Ok(program)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ mod write;
 
 pub(crate) use crate::proof::noted;
 pub(crate) use about::About;
-pub(crate) use child::{Errand, folders, program, run};
+pub(crate) use child::{Errand, folders, run};
 pub(crate) use fault::refusal;
 pub use inside::inside;
 pub(crate) use make::{Makings, begin};

@@ -1,7 +1,6 @@
 //! The root that a child stands on: an empty tree with the machine's own libraries in it, read-only. It needs no runtime, so that a node on which nothing has
 //! been built yet can restore.
 
-use super::child::program;
 use super::job::TOOL;
 use crate::Node;
 use crate::sandbox::ResolvedBind;
@@ -37,6 +36,6 @@ pub(super) fn ready(node: &Node) -> io::Result<(PathBuf, Vec<ResolvedBind>)> {
     let libraries = LIBRARIES.iter().filter(|path| Path::new(path).is_dir());
     let mut binds: Vec<ResolvedBind> =
         libraries.map(|path| ResolvedBind { from: path.into(), to: (*path).to_owned(), write: false }).collect();
-    binds.push(ResolvedBind { from: program()?, to: TOOL.to_owned(), write: false });
+    binds.push(ResolvedBind { from: node.program.clone(), to: TOOL.to_owned(), write: false });
     Ok((root, binds))
 }

@@ -88,7 +88,8 @@ impl Sandboxes {
             self.shared.forget_task(&mut state, key);
         }
         // A start under way is let come to its end.
-        let started = |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting(_)));
+        let started =
+            |state: &State| state.services_of(number).all(|(_, slot)| !matches!(slot.phase, Phase::Starting(_)));
         self.shared.wait_until(state, END_WAIT, started);
         let mut state = self.shared.lock();
         let running: Vec<(Key, bool)> = state
