@@ -1,7 +1,7 @@
 //! Going on in the background: a child in a session of its own, whose progress is shown until it is ready.
 
 use crate::logs;
-use crate::place::Place;
+use crate::place::{Place, SUPERVISOR};
 use crate::progress::line;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ const READY: &str = "\u{2}ready";
 /// it ended instead; 0 when it goes on.
 pub(crate) fn start(place: &Place) -> Result<u8> {
     std::fs::create_dir_all(place.logs()).with_context(|| format!("making {}", place.logs().display()))?;
-    let log = logs::open(&logs::path(&place.logs(), "supervisor"))?;
+    let log = logs::open(&logs::path(&place.logs(), SUPERVISOR))?;
     let mut child = Command::new("/proc/self/exe")
         .args(std::env::args_os().skip(1))
         .arg("--background")
@@ -44,7 +44,7 @@ pub(crate) fn own_session() {
 /// In the child: says that it is ready, and speaks to its log from here on.
 pub(crate) fn let_go(place: &Place) -> Result<()> {
     line(READY);
-    let log = logs::open(&logs::path(&place.logs(), "supervisor"))?;
+    let log = logs::open(&logs::path(&place.logs(), SUPERVISOR))?;
     rustix::stdio::dup2_stdout(&log).context("turning to the log")?;
     Ok(())
 }

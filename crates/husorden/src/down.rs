@@ -1,7 +1,7 @@
 //! `husorden down`: everything ends, whoever was killed before, and the machine is as it was. Data stays.
 
 use crate::base;
-use crate::place::{PROOF, Which};
+use crate::place::{PROOF, ROLES, SUPERVISOR, Which};
 use crate::process::Single;
 use crate::progress::{Progress, line};
 use crate::supervise::Role;
@@ -30,13 +30,13 @@ impl Down {
         }
         let place = self.which.place()?;
         let mut progress = Progress::new();
-        if let Some(supervisor) = Single::holder(&place.role_lock("supervisor")) {
+        if let Some(supervisor) = Single::holder(&place.role_lock(SUPERVISOR)) {
             let forced = supervisor.end(SUPERVISOR_PATIENCE);
             progress.done(if forced { "supervisor killed" } else { "supervisor and what it watched stopped" });
         }
         // Roles outlive a supervisor that was killed.
-        let mut roles = ["vault", "control", "node", "edge", "platform", PROOF]
-            .map(|name| Role::new(&place, name, Duration::from_secs(20)));
+        let names = ROLES.into_iter().chain([PROOF]);
+        let mut roles: Vec<Role> = names.map(|name| Role::new(&place, name)).collect();
         up::stop_roles(&place, &mut roles, &mut progress);
         base::stop_orphans(&place);
         sweep::clean(&place);

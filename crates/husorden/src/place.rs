@@ -128,6 +128,10 @@ impl Default for Proof {
     }
 }
 
+/// The role that starts the others.
+pub(crate) const SUPERVISOR: &str = "supervisor";
+/// The roles of every installation, in the order in which they are started; [`PROOF`] comes after them where it is set.
+pub(crate) const ROLES: [&str; 5] = ["vault", "control", "node", "edge", "platform"];
 /// Name of the role that proves backups, and of its node.
 pub(crate) const PROOF: &str = "proof";
 

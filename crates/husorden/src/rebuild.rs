@@ -3,7 +3,7 @@
 //! Everything is brought to a folder of its own first, opened and looked at; nothing is in its place before a member of staff has confirmed
 //! what was found. What a node of this home holds, pool and register, is left as it is: it may know more than the control that comes back.
 
-use crate::place::{Place, Settings, Which};
+use crate::place::{Place, SUPERVISOR, Settings, Which};
 use crate::platform::child::{Child, Listed, Opening};
 use crate::platform::files::{self, PARTS};
 use crate::platform::{BASE, HOME, LOG};
@@ -130,7 +130,7 @@ impl Rebuild {
 
 /// Nothing may run, and nothing may live in the home but what a node keeps. What an earlier try left is cleared.
 fn begin(place: &Place) -> Result<()> {
-    if let Some(supervisor) = Single::holder(&place.role_lock("supervisor")) {
+    if let Some(supervisor) = Single::holder(&place.role_lock(SUPERVISOR)) {
         bail!("{} runs (supervisor {}): a rebuild is for what is lost", place.instance, supervisor.pid);
     }
     let work = place.rebuild();

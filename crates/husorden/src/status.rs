@@ -1,7 +1,7 @@
 //! `husorden status`: which roles run, and where everything is.
 
 use crate::demo::Credentials;
-use crate::place::{PROOF, Place, Which};
+use crate::place::{PROOF, Place, ROLES, SUPERVISOR, Which};
 use crate::prepare;
 use crate::process::Single;
 use crate::progress::line;
@@ -61,8 +61,9 @@ impl State {
 impl Status {
     pub(crate) fn run(self, format: husorden_cli::Format) -> Result<ExitCode> {
         let place = self.which.place()?;
-        let mut roles: Vec<(&str, Option<u32>)> = ["supervisor", "vault", "control", "node", "edge", "platform"]
+        let mut roles: Vec<(&str, Option<u32>)> = [SUPERVISOR]
             .into_iter()
+            .chain(ROLES)
             .map(|name| (name, Single::holder(&place.role_lock(name)).map(|identity| identity.pid)))
             .collect();
         let settings = self.which.settings(&place)?;

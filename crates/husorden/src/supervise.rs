@@ -69,12 +69,22 @@ pub(crate) enum Found {
     Died(Duration),
 }
 
+/// How long a role may take to end before it is killed: a node closes what it serves, an edge sends what is under way.
+fn patience(name: &str) -> Duration {
+    Duration::from_secs(match name {
+        "vault" => 5,
+        "control" | "platform" => 20,
+        "edge" => 35,
+        _ => 60,
+    })
+}
+
 impl Role {
     /// A role of this installation.
-    pub(crate) fn new(place: &Place, name: &'static str, patience: Duration) -> Self {
+    pub(crate) fn new(place: &Place, name: &'static str) -> Self {
         Self {
             name,
-            patience,
+            patience: patience(name),
             file: place.role_file(name),
             lock: place.role_lock(name),
             log: logs::path(&place.logs(), name),

@@ -2,7 +2,7 @@
 
 use crate::base::Base;
 use crate::demo::{self, Credentials, Extent};
-use crate::place::{PROOF, Place, Settings, Which};
+use crate::place::{PROOF, Place, ROLES, SUPERVISOR, Settings, Which};
 use crate::process::{Identity, Single};
 use crate::progress::{Progress, line, told};
 use crate::signals::Signals;
@@ -57,7 +57,7 @@ impl Up {
         let place = self.which.place()?;
         let settings = self.which.settings(&place)?;
         let mut progress = Progress::new();
-        if let Some(supervisor) = Single::holder(&place.role_lock("supervisor")) {
+        if let Some(supervisor) = Single::holder(&place.role_lock(SUPERVISOR)) {
             line(&format!("{} runs already (supervisor {})", place.instance, supervisor.pid));
             return self.ready(&place, &settings, &mut progress);
         }
@@ -76,7 +76,7 @@ impl Up {
         }
         let signals = Signals::take()?;
         fs::create_dir_all(place.run.join("roles")).with_context(|| format!("making {}", place.run.display()))?;
-        let Ok(_single) = Single::become_one(&place.role_lock("supervisor")).context("taking the supervisor's lock")?
+        let Ok(_single) = Single::become_one(&place.role_lock(SUPERVISOR)).context("taking the supervisor's lock")?
         else {
             bail!("another `husorden up` of {} is under way", place.instance);
         };
@@ -162,13 +162,10 @@ impl House {
         };
         state.write(&self.place)?;
 
-        let mut names = vec![("vault", 5), ("control", 20), ("node", 60), ("edge", 35), ("platform", 20)];
-        if self.settings.proof.pool.is_some() {
-            names.push((PROOF, 60));
-        }
+        let names = ROLES.into_iter().chain(self.settings.proof.pool.map(|_| PROOF));
         let pause_max = Duration::from_secs(self.settings.supervisor.pause_max_s.into());
-        for (name, patience) in names {
-            self.roles.push(Role::new(&self.place, name, Duration::from_secs(patience)).pausing(pause_max));
+        for name in names {
+            self.roles.push(Role::new(&self.place, name).pausing(pause_max));
             let how = self.begin(name, edge, progress)?;
             progress.done(&how);
         }
@@ -249,7 +246,7 @@ impl House {
                 tracing::error!("the database could not be looked after: {}", told(&error));
             }
             if bounded.elapsed() > Duration::from_secs(10) {
-                let names = ["supervisor", "vault", "control", "node", "edge", "platform", PROOF];
+                let names: Vec<&str> = [SUPERVISOR].into_iter().chain(ROLES).chain([PROOF]).collect();
                 logs::bound(&self.place.logs(), &names, None);
                 bounded = Instant::now();
             }

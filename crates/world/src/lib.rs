@@ -405,8 +405,12 @@ impl House {
 impl Drop for House {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for role in ["supervisor", "vault", "control", "node", "edge", "platform"] {
-                let log = fs::read_to_string(self.home.join("log").join(format!("{role}.log"))).unwrap_or_default();
+            let logs = fs::read_dir(self.home.join("log")).into_iter().flatten().flatten();
+            let mut logs: Vec<PathBuf> = logs.map(|entry| entry.path()).collect();
+            logs.retain(|path| path.extension().is_some_and(|ending| ending == "log"));
+            for path in logs {
+                let role = path.file_stem().unwrap_or_default().to_string_lossy();
+                let log = fs::read_to_string(&path).unwrap_or_default();
                 let tail: Vec<&str> = log.lines().rev().take(40).collect();
                 eprintln!("--- last words of {role}");
                 tail.into_iter().rev().for_each(|line| eprintln!("{line}"));
