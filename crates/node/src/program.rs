@@ -47,27 +47,31 @@ mod tests {
 
     #[test]
     fn what_runs_is_kept_when_another_takes_its_name() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder to write to");
         // What a process has open by a link that leads past names, as it has its own program.
         let named = folder.path().join("husorden");
-        fs::write(&named, "the one that runs").unwrap();
-        let open = File::open(&named).unwrap();
+        fs::write(&named, "the one that runs").expect("a folder to write to");
+        let open = File::open(&named).expect("a folder to write to");
         let own = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open)));
-        let kept = keep_file(&own, folder.path()).unwrap();
-        assert_eq!(fs::metadata(&kept).unwrap().ino(), open.metadata().unwrap().ino(), "linked, and not copied");
+        let kept = keep_file(&own, folder.path()).expect("a folder to write to");
+        assert_eq!(
+            fs::metadata(&kept).expect("a folder to write to").ino(),
+            open.metadata().expect("a folder to write to").ino(),
+            "linked, and not copied"
+        );
         let upgraded = folder.path().join("husorden.dpkg-new");
-        fs::write(&upgraded, "a later one").unwrap();
-        fs::rename(&upgraded, &named).unwrap();
-        assert_eq!(keep_file(&own, folder.path()).unwrap(), kept);
-        assert_eq!(fs::read_to_string(&kept).unwrap(), "the one that runs");
+        fs::write(&upgraded, "a later one").expect("a folder to write to");
+        fs::rename(&upgraded, &named).expect("a folder to write to");
+        assert_eq!(keep_file(&own, folder.path()).expect("a folder to write to"), kept);
+        assert_eq!(fs::read_to_string(&kept).expect("a folder to write to"), "the one that runs");
         // The next node is of the later one; a link that a death left half-way is in nobody's way.
-        fs::write(folder.path().join("program.new"), "half").unwrap();
-        assert_eq!(keep_file(&named, folder.path()).unwrap(), kept);
-        assert_eq!(fs::read_to_string(&kept).unwrap(), "a later one");
+        fs::write(folder.path().join("program.new"), "half").expect("a folder to write to");
+        assert_eq!(keep_file(&named, folder.path()).expect("a folder to write to"), kept);
+        assert_eq!(fs::read_to_string(&kept).expect("a folder to write to"), "a later one");
         // A file that has no name any more cannot be linked, and is copied.
-        fs::remove_file(&kept).unwrap();
-        let kept = keep_file(&own, folder.path()).unwrap();
-        assert_eq!(fs::read_to_string(&kept).unwrap(), "the one that runs");
-        assert_eq!(fs::metadata(&kept).unwrap().mode() & 0o777, 0o755);
+        fs::remove_file(&kept).expect("a folder to write to");
+        let kept = keep_file(&own, folder.path()).expect("a folder to write to");
+        assert_eq!(fs::read_to_string(&kept).expect("a folder to write to"), "the one that runs");
+        assert_eq!(fs::metadata(&kept).expect("a folder to write to").mode() & 0o777, 0o755);
     }
 }

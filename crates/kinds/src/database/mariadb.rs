@@ -16,7 +16,8 @@ const SIGTERM: i32 = 15;
 /// The server.
 pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     let mut sandbox = engine::sandbox(spec, engine);
-    sandbox.argv = vec!["/usr/sbin/mariadbd".to_owned(), format!("--defaults-file={GENERATED}/mariadb.cnf")];
+    sandbox.argv = vec!["/bin/sh".to_owned(), SERVE.to_owned()];
+    sandbox.files.insert(SERVE.to_owned(), include_str!("files/mariadb-serve.sh").to_owned());
     sandbox.told_of_listeners(3);
     settings(&mut sandbox, spec, engine, Mode::Serving);
     engine::kept(&mut sandbox);
@@ -48,6 +49,9 @@ pub(super) fn opened(spec: &Spec, engine: Engine) -> Service {
     sandbox.binds.push(engine::sockets());
     crate::opening::service(sandbox, Live::default())
 }
+
+/// The script that serves.
+const SERVE: &str = "/run/conf/serve.sh";
 
 /// The client, as the platform.
 const ASK: [&str; 6] = [
