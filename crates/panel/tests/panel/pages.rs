@@ -77,6 +77,19 @@ async fn a_solution_is_made_changed_deleted_and_brought_back_without_script() {
     let back = client.submit("/solutions/store", "/solutions/store/undo", &[]).await;
     assert_eq!(back.leads(), "/solutions/store");
     assert_eq!(house.get("/v1/solutions/store").await["aim"], "run");
+
+    // Whatever the kind, what is to run can be reset, and nothing else can; only what has an image is made anew from it.
+    let page = client.get("/solutions/store/settings").await.is(200);
+    page.says("href=\"/solutions/store/reset\"");
+    assert!(!page.body.contains("/solutions/store/rebuild"), "{}", page.body);
+    client.get("/solutions/store/reset").await.is(200).says("It is like a loss of power");
+    let reset = client.submit("/solutions/store/reset", "/solutions/store/reset", &[]).await;
+    assert_eq!(reset.leads(), "/solutions/store");
+    client.submit("/solutions/store/stop", "/solutions/store/stop", &[]).await;
+    assert_eq!(house.get("/v1/solutions/store").await["aim"], "stop");
+    let page = client.get("/solutions/store/settings").await.is(200);
+    assert!(!page.body.contains("/solutions/store/reset"), "{}", page.body);
+    client.get("/solutions/store/reset").await.is(404);
     house.running.stop().await;
 }
 

@@ -17,12 +17,17 @@ fn has_beginning(ask: &Ask, one: &api::Solution) -> bool {
     kind(ask, one).is_ok_and(|kind| kind.rebuilt(&one.spec).is_some())
 }
 
+/// Whether there is a power to take: whatever its kind, what is to run has one.
+fn has_power(one: &api::Solution) -> bool {
+    one.aim == "run"
+}
+
 /// The lines of the danger zone.
 pub(super) fn lines(ask: &Ask, one: &api::Solution) -> Markup {
     let l = ask.l;
     let base = path(one);
     html! {
-        @if one.aim == "run" && has_beginning(ask, one) {
+        @if has_power(one) {
             hr;
             (line(l.t("Nulstil", "Reset"), l.t("Strømmen tages, og den starter igen, når den ikke længere svarer.", "The power is taken, and it starts again, for when it does not answer any more."),
                 ui::asks(&format!("{base}/reset"), "", Some(Icon::Restore), l.t("Nulstil", "Reset"))))
@@ -37,6 +42,9 @@ pub(super) fn lines(ask: &Ask, one: &api::Solution) -> Markup {
 
 pub(super) async fn reset_page(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
+    if !has_power(&one) {
+        return Err(no_page());
+    }
     let l = ask.l;
     let title = l.f(|| format!("Nulstil {}?", one.name), || format!("Reset {}?", one.name));
     let confirm = Confirm {
@@ -46,16 +54,16 @@ pub(super) async fn reset_page(ask: &Ask) -> Result<Reply, Refusal> {
             (
                 Tone::Bad,
                 l.t(
-                    "Det er som et strømsvigt: det, der ikke er skrevet til disken, går tabt.",
-                    "It is like a loss of power: what is not written to its disk is lost.",
+                    "Det er som et strømsvigt: forbindelser brydes, og det, der ikke er skrevet til disken, går tabt.",
+                    "It is like a loss of power: connections break, and what is not written to its disk is lost.",
                 )
                 .to_owned(),
             ),
             (
                 Tone::Good,
                 l.t(
-                    "Den starter igen med det samme, og disken og adresserne er de samme.",
-                    "It starts again at once, and its disk and addresses are the same.",
+                    "Den starter igen af sig selv, med de samme data og adresser.",
+                    "It starts again by itself, with the same data and addresses.",
                 )
                 .to_owned(),
             ),
