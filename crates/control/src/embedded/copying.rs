@@ -161,11 +161,7 @@ impl Recovered {
 
     async fn ready(&mut self, said: &Path) -> Result<(), EmbeddedError> {
         let begun = Instant::now();
-        let tail = || {
-            let text = std::fs::read_to_string(said).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().rev().take(5).collect();
-            lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
-        };
+        let tail = || last_words(&std::fs::read_to_string(said).unwrap_or_default());
         loop {
             if let Some(status) = self.child.try_wait().map_err(io("looking after the copy"))? {
                 return Err(EmbeddedError::NotReady(format!("the copy ended with {status}; {}", tail())));
@@ -197,6 +193,13 @@ impl Recovered {
     }
 }
 
+/// The last that a copy said of itself; not what it answered whoever asked it too early, which is us.
+fn last_words(text: &str) -> String {
+    let own = |line: &&str| !line.contains("FATAL:  the database system is ");
+    let lines: Vec<&str> = text.lines().rev().filter(own).take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}
+
 /// A connection as the superuser of a private PostgreSQL, or of a copy.
 pub(crate) async fn superuser(run: &Path, database: &str) -> Result<PgConnection, sqlx::Error> {
     options(run, SUPERUSER, database).connect().await
@@ -225,6 +228,17 @@ pub fn older(folder: &Path, first: &str) -> std::io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_a_copy_ended_is_not_hidden_by_what_it_was_asked() {
+        let asked = "FATAL:  the database system is in recovery mode\n".repeat(9);
+        let why = "FATAL:  recovery ended before configured recovery target was reached";
+        let said = format!("LOG:  redo done\n{why}\nLOG:  startup process exited\n{asked}LOG:  shut down\n");
+        assert_eq!(
+            last_words(&said),
+            format!("LOG:  redo done | {why} | LOG:  startup process exited | LOG:  shut down")
+        );
+    }
 
     #[test]
     fn what_a_base_needs_stands_in_its_label() {
