@@ -3,7 +3,8 @@
 //! Timer, wake and restart run this one path; a wake carries no data. "Settled" comes only from a fresh look that plans
 //! nothing. A failed look takes no step, and a step that fails or has to wait ends the pass.
 
-use crate::{Halt, Host, Kind, Order, Sight, Trouble, Waiting, update};
+use crate::{Halt, Host, Kind, Order, ServiceState, Sight, Trouble, Waiting, update};
+use husorden_base::Text;
 
 /// How a pass ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub fn pass(kind: &dyn Kind, order: &Order, host: &mut dyn Host) -> Outcome {
         }
         let plan = update::plan(kind, order, &sight);
         if plan.steps.is_empty() {
-            return match plan.waiting {
+            return match plan.waiting.or_else(|| renewing(&sight)) {
                 Some(waiting) => Outcome::Waits(sight, waiting),
                 None => Outcome::Settled(sight),
             };
@@ -51,4 +52,15 @@ pub fn pass(kind: &dyn Kind, order: &Order, host: &mut dyn Host) -> Outcome {
         last = sight;
     }
     Outcome::Unfinished(last)
+}
+
+/// As it is set now a service serves only after it has ended; whoever comes before that may still be cut.
+fn renewing(sight: &Sight) -> Option<Waiting> {
+    let any = sight.services.values().any(|seen| seen.state == ServiceState::Renewing);
+    any.then(|| Waiting::Work {
+        text: Text::new(
+            "Den startes på ny med de nye indstillinger.",
+            "It is being started anew with the new settings.",
+        ),
+    })
 }

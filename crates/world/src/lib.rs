@@ -408,6 +408,7 @@ impl Drop for House {
             let logs = fs::read_dir(self.home.join("log")).into_iter().flatten().flatten();
             let mut logs: Vec<PathBuf> = logs.map(|entry| entry.path()).collect();
             logs.retain(|path| path.extension().is_some_and(|ending| ending == "log"));
+            logs.sort();
             for path in logs {
                 let role = path.file_stem().unwrap_or_default().to_string_lossy();
                 let log = fs::read_to_string(&path).unwrap_or_default();

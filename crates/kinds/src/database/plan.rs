@@ -292,11 +292,9 @@ impl<'a> Run<'a> {
         for (role, service) in &services {
             let seen = self.sight.services.get(*role);
             // That on the copy is told by what is tried there.
-            match seen.filter(|_| *role != engine::TRIAL).map(|seen| &seen.state) {
-                Some(ServiceState::Failing { reason }) => troubles.push(words::service_failing(role, reason)),
-                // As it is set now it serves only after it has ended; who comes meanwhile may still be cut.
-                Some(ServiceState::Renewing) => work = Some(words::renewing(role)),
-                _ => {}
+            let failing = seen.filter(|_| *role != engine::TRIAL).map(|seen| &seen.state);
+            if let Some(ServiceState::Failing { reason }) = failing {
+                troubles.push(words::service_failing(role, reason));
             }
             if self.built(&service.sandbox.runtime) && seen.map(|seen| &seen.digest) != Some(&service.digest()) {
                 steps.push(Step::Service { role: (*role).to_owned(), service: Box::new(service.clone()) });

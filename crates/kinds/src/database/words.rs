@@ -40,15 +40,6 @@ pub(super) fn service_failing(role: &str, reason: &str) -> Text {
     )
 }
 
-/// The server, or what stands before it, ends to take up settings that it reads only when it starts.
-pub(super) fn renewing(role: &str) -> Text {
-    let (da, en) = if role == DB { ("Serveren", "The server") } else { ("Pooleren", "The pooler") };
-    Text::new(
-        format!("{da} startes på ny med de nye indstillinger."),
-        format!("{en} is being started anew with the new settings."),
-    )
-}
-
 /// A task runs or is about to.
 pub(super) fn working(task: &str) -> Text {
     let (da, en) = match task {
