@@ -32,7 +32,7 @@ mod write;
 
 pub use check::{Checked, Finding, Look, Share, check_names};
 pub use fault::Fault;
-pub use format::{Attribute, BlobType, Moment, Node, NodeType, Snapshot, Tree};
+pub use format::{Attribute, BlobType, Moment, Node, NodeType, Snapshot, Summary, Tree};
 pub use id::{Id, NotAnId};
 pub use key::Key;
 pub use progress::Progress;

@@ -11,7 +11,7 @@ pub(crate) use config::Config;
 pub(crate) use index::{IndexBlob, IndexFile, IndexPack};
 pub use node::{Attribute, Moment, Node, NodeType, Tree};
 pub(crate) use pack::{HEADER_TAIL_BYTES, PackEntry, header_bytes, header_read, header_write};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, Summary};
 
 use serde::{Deserialize, Serialize};
 

@@ -28,4 +28,18 @@ pub struct Snapshot {
     /// What wrote it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub program_version: String,
+    /// What was counted, under the names that restic 0.17 and later show it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+}
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Files.
+    #[serde(default)]
+    pub total_files_processed: u64,
+    /// Bytes of them.
+    #[serde(default)]
+    pub total_bytes_processed: u64,
 }

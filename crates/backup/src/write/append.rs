@@ -117,6 +117,7 @@ impl Repository {
             username: "husorden".to_owned(),
             tags: options.tags.clone(),
             program_version: format!("husorden {}", env!("CARGO_PKG_VERSION")),
+            summary: None,
         };
         let (id, bytes) = self.save(Folder::Snapshots, &snapshot)?;
         shelf.snapshot = Some(id);

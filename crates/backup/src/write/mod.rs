@@ -21,7 +21,7 @@ pub use append::{Appended, LOG, Piece, Shelf};
 pub(crate) use packer::located;
 
 use crate::fault::Fault;
-use crate::format::{BlobType, Moment, Snapshot, Tree};
+use crate::format::{BlobType, Moment, Snapshot, Summary, Tree};
 use crate::id::Id;
 use crate::queue::Queue;
 use crate::repository::Repository;
@@ -230,6 +230,7 @@ impl Repository {
     }
 
     fn seal_off(&self, tree: Id, shared: &Shared<'_>, source: &Source, options: &Options) -> Result<Written, Fault> {
+        let (files, bytes) = (shared.files.load(Ordering::Relaxed), shared.bytes.load(Ordering::Relaxed));
         let snapshot = Snapshot {
             time: options.time,
             parent: source.former.as_ref().map(|former| former.snapshot),
@@ -239,15 +240,16 @@ impl Repository {
             username: "husorden".to_owned(),
             tags: options.tags.clone(),
             program_version: format!("husorden {}", env!("CARGO_PKG_VERSION")),
+            summary: Some(Summary { total_files_processed: files, total_bytes_processed: bytes }),
         };
-        let (id, bytes) = self.save(Folder::Snapshots, &snapshot)?;
+        let (id, sent) = self.save(Folder::Snapshots, &snapshot)?;
         Ok(Written {
             snapshot: id,
-            files: shared.files.load(Ordering::Relaxed),
+            files,
             folders: shared.folders.load(Ordering::Relaxed),
-            bytes: shared.bytes.load(Ordering::Relaxed),
+            bytes,
             bytes_read: shared.bytes_read.load(Ordering::Relaxed),
-            bytes_sent: shared.packer.bytes_sent.load(Ordering::Relaxed) + bytes,
+            bytes_sent: shared.packer.bytes_sent.load(Ordering::Relaxed) + sent,
             blobs_new: shared.packer.blobs_new.load(Ordering::Relaxed),
         })
     }

@@ -68,7 +68,10 @@ pub(crate) fn folders(from: &std::path::Path, names: &[String], inside: &str, wr
 /// # Errors
 /// Why it did not come about, for whoever asked.
 pub(crate) fn run(node: &Node, errand: Errand<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<Came, Refusal> {
-    let first = matches!(errand.work, Work::Write { first: true, .. } | Work::Append { first: true, .. });
+    let first = matches!(
+        errand.work,
+        Work::Write { first: true, .. } | Work::Append { first: true, .. } | Work::Find { first: true, .. }
+    );
     let way = way::open(node, errand.number, errand.repository, errand.secrets, first)?;
     let mut binds = errand.binds;
     binds.extend(way.binds());

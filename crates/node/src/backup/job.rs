@@ -111,6 +111,13 @@ pub(crate) enum Work {
         /// The repository is made when it is not there. Only where no backup of this volume was ever acknowledged.
         first: bool,
     },
+    /// Say whether a backup is there that bears a label.
+    Find {
+        /// The label.
+        tag: String,
+        /// No backup of this volume was ever acknowledged: a repository that is not there has none.
+        first: bool,
+    },
     /// Say what is to be known of a backup before it is put back.
     Look {
         /// Its name.
@@ -219,6 +226,15 @@ pub(crate) enum Came {
         bytes_read: u64,
         /// Bytes that were sent.
         bytes_sent: u64,
+    },
+    /// It was looked whether a backup is there.
+    Found {
+        /// Its name in the repository; none where it is not there.
+        copy: Option<String>,
+        /// Files in it.
+        files: u64,
+        /// Bytes of its files.
+        bytes: u64,
     },
     /// Pieces of a log were added.
     Appended {

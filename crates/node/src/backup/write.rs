@@ -1,6 +1,7 @@
 //! Writing a backup: the snapshot is taken while nobody else works on the solution, and goes to the target beside whatever is done next.
 
 use super::job::{ABOUT, Came, FORMER, VOLUME, Work};
+use super::restore::look;
 use super::slots::Urgency;
 use super::{About, Errand, folders, noted, refusal, run, unlock};
 use crate::Node;
@@ -8,7 +9,7 @@ use crate::register::copies::Copy;
 use crate::volume::{SnapshotInfo, Volume, VolumeError, Why};
 use husorden_base::{BackupId, OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::{Aim, Fill};
-use husorden_wire::node::{BackedUp, FromNode, LogPoint, Opened, Repository, VerbState, Wish};
+use husorden_wire::node::{BackedUp, FromNode, LogPoint, Opened, Repository, Secrets, VerbState, Wish};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,8 @@ use tracing::{info, warn};
 
 /// Longest time of one backup. The target's side keeps packs that nothing uses for two days, for one that is being written may need them.
 const LIMIT: Duration = Duration::from_secs(47 * 3600);
+/// Longest time of a look whether it was written.
+const FIND_LIMIT: Duration = Duration::from_secs(3600);
 /// What is remembered of a target to which nothing was written for so long is forgotten, and with it the snapshot that is kept for it.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Pause between two words to control about how far it is.
@@ -92,6 +95,9 @@ pub(crate) fn back_up(
     let volume = node.volume(wish.number);
     let id = SnapshotId(backup.0);
     let _reading = node.reading.enter(id);
+    if let Some(done) = written_before(node, wish, (&volume, id), repository, &secrets)? {
+        return Ok(done);
+    }
     let (info, opened, about) = {
         let _claim = node.verbs.claim_waiting(wish.solution);
         take(node, wish, &volume, id)?
@@ -113,11 +119,13 @@ pub(crate) fn back_up(
                 bytes: counts.bytes,
                 bytes_read: counts.bytes_read,
                 bytes_sent: counts.bytes_sent,
-                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                took_ms: millis(took),
                 noted: opened,
                 point: info.point.map(|point| LogPoint { line: point.line, next: point.next }),
             })
         }
+        // The next node looks whether it was written all the same; that the snapshot is there is how it knows to.
+        Err(why) if node.ending() => Err(why),
         Err(why) => {
             if let Err(error) = volume.snapshot_delete(&id) {
                 warn!(number = %wish.number, error = crate::causes::causes(&error), "the snapshot of a backup that failed stays");
@@ -125,6 +133,60 @@ pub(crate) fn back_up(
             Err(why)
         }
     }
+}
+
+/// The backup, when a node that died before it could say so had written it: it is listed once, as it was then.
+fn written_before(
+    node: &Arc<Node>,
+    wish: &Wish,
+    (volume, id): (&Volume, SnapshotId),
+    repository: &Repository,
+    secrets: &Secrets,
+) -> Result<Option<BackedUp>, Refusal> {
+    let refused = |error: VolumeError| crate::host::refused(&error);
+    if !volume.snapshots().map_err(refused)?.iter().any(|info| info.id == id) {
+        return Ok(None);
+    }
+    let ours = |error: &dyn std::error::Error| crate::verbs::ours(error);
+    let begun = Instant::now();
+    let stop = || forbidden(node, wish);
+    let copies = node.register.copies(wish.solution).map_err(|error| ours(&error))?;
+    let first = !copies.contains_key(&repository.target);
+    let errand = Errand {
+        number: wish.number,
+        name: "find",
+        repository,
+        secrets,
+        work: Work::Find { tag: id.to_string(), first },
+        binds: Vec::new(),
+        into: None,
+        limit: FIND_LIMIT,
+        stop: &stop,
+    };
+    let (copy, files, bytes) = match run(node, errand, &mut |_, _| ()) {
+        Ok(Came::Found { copy: Some(copy), files, bytes }) => (copy, files, bytes),
+        Ok(Came::Found { copy: None, .. }) => return Ok(None),
+        Ok(other) => return Err(ours(&std::io::Error::other(format!("a look for a backup came to {other:?}")))),
+        Err(why) => return Err(why),
+    };
+    let about = look(node, repository, secrets, &copy, wish.number, &stop)?.about;
+    let _claim = node.verbs.claim_waiting(wish.solution);
+    let kept = Copy { copy: copy.clone(), snapshot: id, taken: about.taken, bytes };
+    remember(node, wish, volume, repository, kept)?;
+    node.away.goes_to(wish.solution, repository.target);
+    info!(number = %wish.number, copy, "a backup was written before the node ended");
+    Ok(Some(BackedUp {
+        copy,
+        taken: about.taken,
+        snapshot: id,
+        files,
+        bytes,
+        bytes_read: 0,
+        bytes_sent: 0,
+        took_ms: millis(begun.elapsed()),
+        noted: about.noted,
+        point: about.point.map(|point| LogPoint { line: point.line, next: point.next }),
+    }))
 }
 
 /// Takes the snapshot, and notes what is to be known of it.
@@ -138,7 +200,7 @@ fn take(
         return Err(why);
     }
     let refused = |error: VolumeError| crate::host::refused(&error);
-    // A node that died had taken it for the same backup; what was noted around it is gone.
+    // A node that died had taken it for the same backup and not written it; what was noted around it is gone.
     volume.snapshot_delete(&id).map_err(refused)?;
     let (info, opened) = noted(node, wish, &mut || volume.snapshot(&id, Why::Backup, None).map_err(refused))?;
     let about = About {
@@ -156,6 +218,10 @@ fn take(
     Ok((info, opened, about))
 }
 
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What a child counted.
 struct Counts {
     files: u64,
@@ -170,7 +236,7 @@ fn send(
     wish: &Wish,
     order: OrderId,
     repository: &Repository,
-    secrets: &husorden_wire::node::Secrets,
+    secrets: &Secrets,
     (volume, info, about): (&Volume, &SnapshotInfo, About),
 ) -> Result<(String, Counts, Duration), Refusal> {
     let begun = Instant::now();
@@ -188,7 +254,7 @@ fn send(
     let total = volume.usage().map_err(refused)?.live.0.max(former.map_or(0, |former| former.bytes));
     let work = Work::Write {
         host: node.config.name.clone(),
-        tags: vec![wish.number.to_string(), wish.solution.to_string()],
+        tags: vec![wish.number.to_string(), wish.solution.to_string(), info.id.to_string()],
         taken: info.taken_at,
         notes: BTreeMap::from([(
             ABOUT.to_owned(),

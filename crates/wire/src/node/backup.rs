@@ -220,7 +220,7 @@ pub struct BackedUp {
     pub files: u64,
     /// Bytes of its files.
     pub bytes: u64,
-    /// Bytes of files that were read for it.
+    /// Bytes of files that were read for it. This and the next two are of the try that ended: none where an earlier one had written it.
     pub bytes_read: u64,
     /// Bytes that were put on the target for it.
     pub bytes_sent: u64,

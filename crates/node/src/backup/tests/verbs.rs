@@ -126,14 +126,46 @@ fn one_that_the_nodes_end_cut_short_is_done_anew() {
         let order = control.begin(wish(7).solution, verb.clone());
         until("it is at work", || kept(&place).len() == 1);
         node.ending.store(true, Ordering::Relaxed);
-        until("its child ends", || node.sandboxes.occupied().is_empty() && kept(&place).is_empty());
+        until("its child ends", || node.sandboxes.occupied().is_empty());
         std::thread::sleep(std::time::Duration::from_millis(200));
         assert!(control.end(order).is_none() && node.register.verb(order).expect("read").is_none(), "it has no end");
         assert_eq!(listed(&place), 0);
         node.ending.store(false, Ordering::Relaxed);
-        // The next node knows nothing of it; what was sent serves it.
+        assert_eq!(kept(&place).len(), 1, "what it was made of stays for the next node to know that it was begun");
+        // Another backup knows nothing of it; what was sent serves it.
         let again = written(control.do_it(wish(7).solution, back_up(&place)));
         assert_eq!((listed(&place), kept(&place)), (1, vec![again.snapshot]));
+    });
+}
+
+#[test]
+fn one_that_was_written_before_the_node_died_is_not_written_twice() {
+    on_a_node(|node| {
+        let place = Place::of(node, 7);
+        let control = Control::of(&place);
+        let solution = wish(7).solution;
+        let verb = back_up(&place);
+        let first = written(control.do_it(solution, verb.clone()));
+        // It died when all was written down and only the order's end was not, or when nothing was: the answer is the same.
+        for remembered in [true, false] {
+            if !remembered {
+                node.register.keep_copies(solution, &std::collections::BTreeMap::new()).expect("forgotten");
+            }
+            place.put("www/later", &noise(1 << 20));
+            let again = written(control.do_it(solution, verb.clone()));
+            assert_eq!((listed(&place), kept(&place)), (1, vec![first.snapshot]), "remembered: {remembered}");
+            let what = |one: &BackedUp| (one.copy.clone(), one.taken, one.files, one.bytes, one.noted.clone());
+            assert_eq!(what(&again), what(&first), "it is the backup that was written, as it was then");
+        }
+        let next = written(control.do_it(solution, back_up(&place)));
+        assert!(next.files == first.files + 1 && next.bytes_read >= 1 << 20, "what came later is in the next: {next:?}");
+        // It died when the snapshot was taken and nothing written yet: it is taken anew, with what is there by now.
+        let backup = BackupId::new();
+        place.volume().snapshot(&SnapshotId(backup.0), Why::Backup, None).expect("a snapshot");
+        place.put("www/last", &noise(1 << 20));
+        let verb = Verb::BackUp { backup, repository: Box::new(place.repository()) };
+        let last = written(control.do_it(solution, verb));
+        assert_eq!((listed(&place), last.files), (3, next.files + 1));
     });
 }
 
