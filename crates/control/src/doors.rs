@@ -323,5 +323,6 @@ fn migrator() -> Migrator {
         one(69, "log away", include_str!("../migrations/0069_log_away.sql")),
         one(79, "alarms", include_str!("../migrations/0079_alarms.sql")),
         one(80, "sealed evidence", include_str!("../migrations/0080_sealed_evidence.sql")),
+        one(81, "missing mail", include_str!("../migrations/0081_missing_mail.sql")),
     ])
 }

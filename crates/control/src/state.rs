@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::store::solution::SolutionView;
 use crate::{backup, update};
 use husorden_base::{Bytes, Language, Text};
+use husorden_kinds::hole::{self, Hole};
 use husorden_kinds::{Aim, Waiting};
 use husorden_wire::api;
 use husorden_wire::node::{Seen, SeenState};
@@ -75,6 +76,8 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
     }
     found.extend(view.seen.iter().flat_map(|seen| update::findings(&seen.builds)));
     found.extend(view.seen.iter().flat_map(|seen| kind.findings_of_machine(&seen.virtualisation)));
+    let hole = view.seen.as_ref().and_then(|seen| Hole::open(seen.marks.get(hole::MARK)?));
+    found.extend(hole.map(|hole| hole.finding()));
     if let Some(log) = view.seen.as_ref().and_then(|seen| seen.log.as_ref()).filter(|log| log.broken) {
         found.push(husorden_kinds::finding::log_broken(log.from));
     }

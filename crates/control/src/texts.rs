@@ -104,6 +104,27 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
                 ),
             }
         }
+        "backup.missing" => {
+            let (count, target) = (data.get("count").and_then(Value::as_i64).unwrap_or(1), word("target"));
+            match count {
+                1 => both(
+                    format!(
+                        "En backup af {name} er ikke på målet {target} længere, og det er ikke platformen, der har fjernet den"
+                    ),
+                    format!(
+                        "A backup of {name} is not at the target {target} any more, and it was not the platform that removed it"
+                    ),
+                ),
+                _ => both(
+                    format!(
+                        "{count} backupper af {name} er ikke på målet {target} længere, og det er ikke platformen, der har fjernet dem"
+                    ),
+                    format!(
+                        "{count} backups of {name} are not at the target {target} any more, and it was not the platform that removed them"
+                    ),
+                ),
+            }
+        }
         "proof.passed" => both(
             format!("Backuppen af {name} er prøvet og holder"),
             format!("The backup of {name} was proven and holds"),

@@ -98,6 +98,9 @@ enum Verb {
     /// The part of a backup that runs in a sandbox as the solution's uid
     #[command(hide = true)]
     Copy,
+    /// What reads a file of a solution's own, in its sandbox, and says its SHA-256
+    #[command(hide = true)]
+    Digest,
     /// The child of the platform's own backups that speaks with the target
     #[command(hide = true)]
     PlatformChild,
@@ -147,6 +150,7 @@ fn main() -> ExitCode {
         Verb::Repository(verb) => verb.run(&husorden.globals),
         Verb::Unpack(unpack) => return unpack.run(),
         Verb::Copy => return if husorden_node::backup::inside() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        Verb::Digest => husorden_node::hole::inside().map(|()| ExitCode::SUCCESS).map_err(anyhow::Error::from),
         Verb::Judge => return roles::judge(),
         Verb::Probe(probe) => probe.run(),
         Verb::Api(Command::Proof(Proofs { config: Some(file), .. })) => role(|| roles::proof(&file)),

@@ -17,6 +17,7 @@ pub mod finding;
 pub mod form;
 #[cfg(test)]
 mod harness;
+pub mod hole;
 pub mod host;
 mod mariadb;
 pub mod opening;

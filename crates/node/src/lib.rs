@@ -20,6 +20,7 @@ mod figures;
 mod filling;
 mod flow;
 pub mod ground;
+pub mod hole;
 mod host;
 mod house;
 mod intake;
@@ -137,6 +138,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         slots: backup::Slots::default(),
         reading: backup::Reading::default(),
         makings: backup::Makings::default(),
+        holes: hole::Holes::default(),
         proofs: proof::Proofs::default(),
         trial: trial::Trial::open(&ground.home),
         ways,
@@ -158,6 +160,7 @@ pub fn run(config: Config, machine_net: OwnedFd) -> Result<(), Error> {
     outside::start(&node).map_err(failed("starting those who look from outside"))?;
     access::start(&node).map_err(failed("starting who sees to allow-lists"))?;
     filling::start(&node).map_err(failed("starting who looks at volumes that fill"))?;
+    hole::start(&node).map_err(failed("starting who looks at holes"))?;
     figures::start(&node).map_err(failed("starting who reads figures"))?;
     keeping::start(&node).map_err(failed("starting who keeps logs"))?;
     closed::start(&node).map_err(failed("starting who answers for what is closed"))?;

@@ -72,6 +72,8 @@ pub(crate) struct Node {
     /// Snapshots that are being read for a backup.
     pub(crate) reading: crate::backup::Reading,
     pub(crate) makings: crate::backup::Makings,
+    /// Files that somebody came in by, and that are as they were then.
+    pub(crate) holes: crate::hole::Holes,
     pub(crate) proofs: crate::proof::Proofs,
     pub(crate) trial: crate::trial::Trial,
     /// The network by which targets are reached, where that is not the node's own.
@@ -231,6 +233,9 @@ impl Node {
         } else {
             (None, Vec::new())
         };
+        if let Some(sight) = sight {
+            self.holes.heard(wish.solution, sight.marks.get(husorden_kinds::hole::MARK));
+        }
         let seen = Seen {
             solution: wish.solution,
             report: 0,

@@ -287,8 +287,9 @@ fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Opt
         }
         Verb::BackUp { backup: id, repository } => backup::back_up(node, wish, order, *id, repository)
             .map(|written| Some(Box::new(Outcome::BackedUp(Box::new(written))))),
-        Verb::BackupRestore { repository, copy, what, before } => {
-            backup::restore(node, wish, order, &Return { repository, copy, what, before }).map(done)
+        Verb::BackupRestore { repository, copy, what, before, hole } => {
+            let hole = hole.as_deref();
+            backup::restore(node, wish, order, &Return { repository, copy, what, before, hole }).map(done)
         }
         Verb::BackupRead { repository, copy, what } => {
             backup::read(node, wish, order, repository, (copy, what)).map(done)

@@ -107,6 +107,9 @@ pub struct Restore {
     /// Only this part, such as a database
     #[arg(long)]
     part: Option<String>,
+    /// The file that somebody came in by: it comes back too, and a finding says so until it is another
+    #[arg(long, value_name = "FILE", conflicts_with = "part")]
+    hole: Option<String>,
 }
 
 impl Verb {
@@ -173,7 +176,7 @@ impl Restore {
             (None, Some(_)) => BackupOnly::Part,
             (None, None) => BackupOnly::Everything,
         };
-        let form = BackupRestore { only, path: self.path, part: self.part };
+        let form = BackupRestore { only, path: self.path, part: self.part, hole: self.hole };
         let asked: BackupRestoring = context.api.post(&at(&self.solution, &self.backup, "/restore"), &form)?;
         let order = wait::order(context, asked.order.clone())?;
         let shown = BackupRestoring { order, before: asked.before };

@@ -57,6 +57,7 @@ async fn of(
         under_way: under_way.map(|row| shown(row, language, staff)),
         proof: proven.map(|row| proof::shown(row, language, staff)),
         parts: kind.map(|kind| kind.parts(&view.spec)).unwrap_or_default(),
+        files: kind.and_then(|kind| kind.intake()).map(|(files, _)| files.to_owned()),
     })
 }
 

@@ -11,6 +11,7 @@ use crate::order::{self, Asked};
 use crate::store::solution::SolutionRow;
 use crate::{solution, store, undo};
 use husorden_base::{Refusal, SnapshotId, Text};
+use husorden_kinds::hole::PATH_BYTES_MAX;
 use husorden_wire::api::{self, BackupOnly};
 use husorden_wire::node::{Returning, Verb};
 
@@ -26,6 +27,7 @@ pub(crate) async fn restore(
     order::refuse_gone(&row)?;
     let (found, copy) = ready(&mut tx, &row, backup).await?;
     let what = what(app, &row, &form)?;
+    let hole = hole(app, &row, &form, &what)?;
     undo::refuse_waiting(&row)?;
     let before = SnapshotId::new();
     store::snapshot::insert(tx.conn(), before, (row.id, row.account), "before restore", Some("restore"), &row.spec)
@@ -33,7 +35,7 @@ pub(crate) async fn restore(
     let repository = Box::new(store::backup::repository(tx.conn(), row.id, found.target).await?);
     // Where the whole volume goes back, so does the spec that belongs to it.
     let spec = (what == Returning::Everything).then_some(found.spec);
-    let asked = Asked::just(Verb::BackupRestore { repository, copy, what, before });
+    let asked = Asked::just(Verb::BackupRestore { repository, copy, what, before, hole });
     let mut trail = Trail::default();
     let order = order::queue(&mut tx, &row, asked, &mut trail).await?;
     if let Some(spec) = spec {
@@ -69,6 +71,41 @@ fn what(app: &App, row: &SolutionRow, form: &api::BackupRestore) -> Result<Retur
                 return Err(Refusal::field("/part", text));
             }
             Ok(Returning::Part { part })
+        }
+    }
+}
+
+/// The file that somebody came in by: one of the solution's own, and among what is put back.
+fn hole(app: &App, row: &SolutionRow, form: &api::BackupRestore, what: &Returning) -> Result<Option<String>, Refusal> {
+    let Some(text) = form.hole.as_deref() else { return Ok(None) };
+    let wrong = |da: String, en: String| Err(Refusal::field("/hole", Text::new(da, en)));
+    let path = path::read_some(text, "/hole")?;
+    if path.len() > PATH_BYTES_MAX || path.contains(char::is_control) {
+        return wrong(
+            format!("Højst {PATH_BYTES_MAX} byte, uden styretegn"),
+            format!("At most {PATH_BYTES_MAX} bytes, without control characters"),
+        );
+    }
+    let Some((files, _)) = app.kind(&row.kind).and_then(|kind| kind.intake()) else {
+        return wrong(
+            format!("{} har ingen egne filer, der kan peges på", row.name),
+            format!("{} has no files of its own to name", row.name),
+        );
+    };
+    if path.split_once('/').is_none_or(|(top, _)| top != files) {
+        return wrong(
+            format!("En fil blandt løsningens egne: {files}/…"),
+            format!("A file among the solution's own: {files}/…"),
+        );
+    }
+    match what {
+        Returning::Everything => Ok(Some(path)),
+        Returning::Path { path: whole } if path == *whole || path.starts_with(&format!("{whole}/")) => Ok(Some(path)),
+        Returning::Path { path: whole } => {
+            wrong(format!("Den lægges ikke tilbage: kun {whole} gør"), format!("It is not put back: only {whole} is"))
+        }
+        Returning::Part { .. } => {
+            wrong("Hører ikke til det valg".to_owned(), "Does not belong to that choice".to_owned())
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::house::House;
 use crate::node::{Node, snapshot, until};
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
+use husorden_kinds::hole::{Hole, MARK};
 use husorden_wire::node::{
     Address, BackedUp, Counted, LogAway, LogOrigin, LogPoint, Opened, Outcome, Repository, Returning, SeenState, Verb,
     VerbState, Wish,
@@ -326,6 +327,14 @@ async fn a_backup_is_put_back_with_its_spec_and_undone() {
         json!({ "only": "part", "part": "nothing" }),
         json!({ "only": "everything", "path": "files" }),
         json!({ "only": "everything", "more": 1 }),
+        json!({ "only": "everything", "hole": "" }),
+        json!({ "only": "everything", "hole": "files" }),
+        json!({ "only": "everything", "hole": "files/../up.php" }),
+        json!({ "only": "everything", "hole": "elsewhere/up.php" }),
+        json!({ "only": "everything", "hole": format!("files/{}", "a".repeat(1024)) }),
+        json!({ "only": "everything", "hole": "files/\u{1}" }),
+        json!({ "only": "path", "path": "files/a", "hole": "files/ab" }),
+        json!({ "only": "part", "part": "app", "hole": "files/up.php" }),
     ] {
         ask(form).await.refused(422, "invalid-fields");
     }
@@ -352,9 +361,10 @@ async fn a_backup_is_put_back_with_its_spec_and_undone() {
         assert_eq!(house.get("/v1/solutions/shop").await["spec"]["names"], json!(["new.example"]));
     }
 
-    ask(json!({ "only": "everything" })).await.is(202);
+    ask(json!({ "only": "everything", "hole": "files/up.php" })).await.is(202);
     let (order, verb) = node.verb().await;
-    let Verb::BackupRestore { what: Returning::Everything, before, .. } = verb else { panic!("{verb:?}") };
+    let Verb::BackupRestore { what: Returning::Everything, before, hole, .. } = verb else { panic!("{verb:?}") };
+    assert_eq!(hole.as_deref(), Some("files/up.php"));
     ask(json!({ "only": "everything" })).await.refused(409, "change-waits");
     node.progress(order, VerbState::done()).await;
     let third = loop {
@@ -363,6 +373,19 @@ async fn a_backup_is_put_back_with_its_spec_and_undone() {
             break wish;
         }
     };
+    // The node's mark says that it stands open; that is said of the solution until the mark says otherwise.
+    for (closed, expected) in [(None, 1), (Some(Timestamp::now()), 0)] {
+        let hole = Hole { path: "files/up.php".to_owned(), sha256: "0".repeat(64), restored: Timestamp::now(), closed };
+        node.seen(&third, SeenState::Settled, |seen| drop(seen.marks.insert(MARK.to_owned(), hole.mark()))).await;
+        until("it is said, or no more", async || {
+            let shown = house.get("/v1/solutions/shop").await;
+            let findings = shown["findings"].as_array().unwrap();
+            let said: Vec<_> = findings.iter().filter(|finding| finding["name"] == "hole-open").collect();
+            let named = said.iter().all(|one| one["title"].as_str().unwrap().ends_with("files/up.php"));
+            (said.len() == expected && named).then_some(())
+        })
+        .await;
+    }
     node.seen(&third, SeenState::Settled, |seen| seen.snapshots = vec![snapshot(before)]).await;
     let shown = house.get("/v1/solutions/shop/snapshots").await;
     let kept = shown["items"].as_array().unwrap().iter().find(|one| one["id"] == json!(before)).unwrap().clone();

@@ -74,7 +74,11 @@ async fn what_went_at_a_target_is_told_and_what_must_stay_is_heard() {
     }
     let purged = "select from evidence where act = 'backup.purged' and before->'purge'->'signers' = '[\"k1\", \"k2\"]'";
     assert_eq!(house.count(purged).await, 1, "who signed it stands there");
-    assert_eq!(house.count("select from event where kind = 'backup.missing'").await, 1);
+    let told = "select from event where kind = 'backup.missing' and mail_topic(kind, data) = 'trouble'";
+    assert_eq!(house.count(told).await, 1, "those who are mailed of trouble are mailed of it");
+    let events = house.get("/v1/events").await;
+    let text = events["items"].as_array().unwrap().iter().find(|event| event["kind"] == "backup.missing").unwrap();
+    assert!(text["message"].as_str().unwrap().contains("at the target"), "{text}");
     let restore = format!("/v1/solutions/shop/backups/{}/restore", backups[1]);
     house.call("POST", &restore, json!({ "only": "everything" })).await.refused(409, "backup-not-ready");
     let plan = house.get("/v1/solutions/shop/backup-plan").await;

@@ -62,6 +62,10 @@ impl Kind for Tiny {
         &[Protocol::Mysql]
     }
 
+    fn intake(&self) -> Option<(&'static str, &'static str)> {
+        Some(("files", "scratch"))
+    }
+
     fn backup_required(&self) -> bool {
         false
     }

@@ -2,15 +2,13 @@
 //! when its time is up, when somebody says so, or when the node ends.
 
 use super::fault::{gone, refusal};
-use super::job::{Came, JOB_BYTES_MAX, Job, LINE_BYTES_MAX, Said, TOOL, Work};
+use super::job::{Came, JOB_BYTES_MAX, Job, LINE_BYTES_MAX, Said, Work};
 use super::stage;
 use super::way;
 use crate::Node;
 use crate::sandbox::{Aside, ResolvedBind};
-use husorden_base::{Bytes, Number, Refusal};
-use husorden_kinds::{Io, Limits, Network, Sandbox};
+use husorden_base::{Number, Refusal};
 use husorden_wire::node::{Repository, Secrets};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -18,13 +16,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// What it may use. A repository's index is held in memory: some 60 bytes for each piece.
-const MEMORY: Bytes = Bytes::mib(768);
-const PIDS: u32 = 32;
-/// One core at most; the kernel gives way to others by weight.
-const CPU_PERCENT: u32 = 100;
-/// Behind everything else that wants the disk.
-const IO: Io = Io { weight: 10, ..Io::BACKGROUND };
 /// Pause between two looks at it.
 const LOOK: Duration = Duration::from_millis(100);
 /// Pause between two questions whether it is to stop.
@@ -90,17 +81,8 @@ pub(crate) fn run(node: &Node, errand: Errand<'_>, progress: &mut dyn FnMut(u64,
         return Err(refusal(super::job::FaultOf::Limit, "what is noted beside the backup is too long"));
     }
     let ours = |error: io::Error| crate::verbs::ours(&error);
-    let (root, own) = stage::ready(node).map_err(ours)?;
-    binds.extend(own);
-    let sandbox = sandbox(node);
-    let resolved = crate::sandbox::Resolved {
-        root,
-        binds,
-        netns: None,
-        hostname: "backup".to_owned(),
-        resolv_conf: String::new(),
-        disk: node.pool.disk(),
-    };
+    let sandbox = stage::sandbox(&["copy"]);
+    let resolved = stage::resolved(node, binds).map_err(ours)?;
     let (job_reader, job_writer) = io::pipe().map_err(ours)?;
     let (said, mouth) = io::pipe().map_err(ours)?;
     let out = errand.into.map_or_else(|| File::options().write(true).open("/dev/null").map(OwnedFd::from), Ok);
@@ -138,20 +120,6 @@ pub(crate) fn run(node: &Node, errand: Errand<'_>, progress: &mut dyn FnMut(u64,
             warn!(number = %errand.number, errand = errand.name, exit = %ended.exit, ended.out_of_memory, words, "a child of the backup ended without a word");
             Err(gone(ended.out_of_memory))
         }
-    }
-}
-
-fn sandbox(_: &Node) -> Sandbox {
-    Sandbox {
-        // Nothing of a runtime is in it: it stands on the machine's own libraries, as the platform's program does.
-        runtime: "husorden-1".parse().expect("a name of a runtime"),
-        argv: [TOOL, "copy"].map(str::to_owned).to_vec(),
-        env: BTreeMap::new(),
-        cwd: "/".to_owned(),
-        binds: Vec::new(),
-        files: BTreeMap::new(),
-        limits: Limits { memory: MEMORY, cpu_percent: CPU_PERCENT, pids: PIDS, io: IO },
-        network: Network::Nothing,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The child: what it does inside its sandbox, as the solution's uid, with the volume's folders bound and one way to the target. It reads its job, does
 //! it, and says how that went.
 
-use super::hand::{self, Hand};
+use super::hand::{self, Hand, names};
 use super::job::{
     ABOUT, Came, FINDINGS_MAX, FORMER, FaultOf, JOB_BYTES_MAX, Job, LACKING_MAX, ROOT, Said, TARGET, VOLUME, WAY, Way,
     Work,
@@ -13,6 +13,7 @@ use husorden_backup::target::{Local, Pace, Patience, Rest, S3, S3Account, Sftp, 
 use husorden_backup::{
     Checked, Fault, Former, Id, Key, Moment, NodeType, Options, Progress, Repository, Share, Source,
 };
+use husorden_kinds::hole::FILE_BYTES_MAX;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -237,7 +238,7 @@ fn one(repository: &Repository, work: &Work, stop: &Arc<AtomicBool>) -> Result<C
                 bytes: summary.total_bytes_processed,
             })
         }
-        Work::Look { copy } => look(repository, &id(copy)?),
+        Work::Look { copy, hole } => look(repository, &id(copy)?, hole.as_deref()),
         Work::Restore { copy, folders } => {
             let copy = id(copy)?;
             let (mut files, mut bytes, mut lacking) = (0, 0, Vec::new());
@@ -274,7 +275,13 @@ fn one(repository: &Repository, work: &Work, stop: &Arc<AtomicBool>) -> Result<C
     }
 }
 
-fn look(repository: &Repository, copy: &Id) -> Result<Came, Fault> {
+fn look(repository: &Repository, copy: &Id, hole: Option<&str>) -> Result<Came, Fault> {
+    if let Some(path) = hole {
+        let file = repository.find(copy, &names(path))?;
+        if file.kind != NodeType::File || file.size > FILE_BYTES_MAX {
+            return Err(Fault::NotInBackup(format!("{path} as a file of at most {FILE_BYTES_MAX} bytes")));
+        }
+    }
     let mut notes = BTreeMap::new();
     for node in repository.entries(copy, &[])?.into_iter().filter(|node| node.kind == NodeType::File) {
         let mut text = Vec::new();

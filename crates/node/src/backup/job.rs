@@ -122,6 +122,8 @@ pub(crate) enum Work {
     Look {
         /// Its name.
         copy: String,
+        /// A file that is to be in it, as a path from the volume's root.
+        hole: Option<String>,
     },
     /// Put what lies in these folders of a backup into the empty folders of the same names at [`VOLUME`].
     Restore {
@@ -316,7 +318,7 @@ mod tests {
             account: None,
             bytes_per_second: Some(1 << 20),
             limit_s: 60,
-            work: Work::Look { copy: "line\nbreak".to_owned() },
+            work: Work::Look { copy: "line\nbreak".to_owned(), hole: None },
         };
         let line = serde_json::to_string(&job).expect("plain data");
         assert!(!line.contains('\n'));

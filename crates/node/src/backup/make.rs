@@ -109,7 +109,7 @@ fn make(node: &Arc<Node>, wish: &Wish, from: &BackupOrigin, bound: Bound) -> Res
     let number = whose_folder(&from.repository)
         .ok_or_else(|| refusal(FaultOf::Limit, "the repository's folder is no solution's number"))?;
     let secrets = unlock(node, None, wish.solution)?;
-    let found = look(node, &from.repository, &secrets, &from.copy, number, &stop)?;
+    let found = look(node, &from.repository, &secrets, (&from.copy, None), number, &stop)?;
     if found.about.kind != wish.kind {
         let said = format!("it is of the kind {}, and this is of the kind {}", found.about.kind, wish.kind);
         return Err(refusal(FaultOf::Limit, &said));

@@ -22,9 +22,9 @@ mod read;
 mod replace;
 mod restore;
 mod slots;
-mod stage;
+pub(crate) mod stage;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unlock;
 mod way;
 mod write;

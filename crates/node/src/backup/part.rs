@@ -43,7 +43,7 @@ pub(super) fn part(
     let secrets = unlock(node, Some(order), wish.solution)?;
     let stop = || crate::verbs::closed(node, wish);
     let number = whose(back.repository, wish);
-    let found = look(node, back.repository, &secrets, back.copy, number, &stop)?;
+    let found = look(node, back.repository, &secrets, (back.copy, None), number, &stop)?;
     if found.about.kind != wish.kind {
         let said = format!("it is of the kind {}, and this is of the kind {}", found.about.kind, wish.kind);
         return Err(refusal(FaultOf::Limit, &said));

@@ -5,11 +5,15 @@ use super::slots::Urgency;
 use super::write::Tell;
 use super::{About, Errand, folders, refusal, run, unlock, whose};
 use crate::Node;
+use crate::hole;
 use crate::volume::{VolumeError, Why};
 use husorden_base::{Number, OrderId, Refusal, SnapshotId, Text};
+use husorden_kinds::hole::{Hole, MARK};
 use husorden_kinds::{Kind, kind};
 use husorden_wire::node::{Repository, Returning, Secrets, Wish};
+use jiff::Timestamp;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::warn;
@@ -25,6 +29,8 @@ pub(crate) struct Return<'a> {
     pub(crate) copy: &'a str,
     pub(crate) what: &'a Returning,
     pub(crate) before: &'a SnapshotId,
+    /// The file that somebody came in by.
+    pub(crate) hole: Option<&'a str>,
 }
 
 /// Puts it back. Whoever calls this has the solution for themselves.
@@ -51,7 +57,8 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
     };
     let secrets = unlock(node, Some(order), wish.solution)?;
     let stop = || crate::verbs::closed(node, wish);
-    let found = look(node, back.repository, &secrets, back.copy, whose(back.repository, wish), &stop)?;
+    let number = whose(back.repository, wish);
+    let found = look(node, back.repository, &secrets, (back.copy, back.hole), number, &stop)?;
     if found.about.kind != wish.kind {
         let said = format!("it is of the kind {}, and this is of the kind {}", found.about.kind, wish.kind);
         return Err(refusal(FaultOf::Limit, &said));
@@ -59,7 +66,7 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
     let coming = volume.coming_make(&found.folders).map_err(refused)?;
     let mut tell = Tell::new(node, order, Text::new("Gendanner fra en backup", "Restoring from a backup"));
     let errand = Errand {
-        number: whose(back.repository, wish),
+        number,
         name: "restore",
         repository: back.repository,
         secrets: &secrets,
@@ -70,12 +77,15 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
         stop: &stop,
     };
     let filled = run(node, errand, &mut |done, of| tell.so_far(done, of)).and_then(|came| restored(wish, came));
-    let taken = filled.and_then(|()| {
+    let filled = filled.and_then(|()| hole_of(node, wish, &coming, number, back));
+    let taken = filled.and_then(|hole| {
+        let mut marks = found.about.marks.clone();
+        marks.extend(hole.map(|mark| (MARK.to_owned(), mark)));
         node.quiet(wish.number, || {
             // One that an earlier try took and did not need is older than what is there now.
             volume.snapshot_delete(back.before)?;
             volume.snapshot(back.before, Why::Before { what: "restore".to_owned() }, None)?;
-            volume.coming_take(back.before, &found.about.marks)
+            volume.coming_take(back.before, &marks)
         })
     });
     if taken.is_err()
@@ -84,6 +94,23 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
         warn!(number = %wish.number, error = crate::causes::causes(&error), "what came back half stays until the next try");
     }
     taken
+}
+
+/// The mark of the hole that this restore brings back, or the one that stood open before it.
+fn hole_of(
+    node: &Node,
+    wish: &Wish,
+    live: &Path,
+    number: Number,
+    back: &Return<'_>,
+) -> Result<Option<String>, Refusal> {
+    let Some(path) = back.hole else {
+        let marks = node.volume(wish.number).marks().map_err(refused)?;
+        return Ok(marks.get(MARK).filter(|mark| Hole::open(mark).is_some()).cloned());
+    };
+    let sha256 = hole::digest(node, number, live, path)?
+        .ok_or_else(|| refusal(FaultOf::NotInBackup, "the file that is a hole did not come back"))?;
+    Ok(Some(Hole { path: path.to_owned(), sha256, restored: Timestamp::now(), closed: None }.mark()))
 }
 
 /// One file or folder of those that the customer's own files lie in: what an engine keeps is of one piece.
@@ -110,6 +137,10 @@ fn one(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>, path: &
         return Err(refusal(FaultOf::Stopped, "the node is ending"));
     };
     let secrets = unlock(node, Some(order), wish.solution)?;
+    let stop = || crate::verbs::closed(node, wish);
+    if back.hole.is_some() {
+        look(node, back.repository, &secrets, (back.copy, back.hole), wish.number, &stop)?;
+    }
     volume.snapshot(back.before, Why::Before { what: "restore".to_owned() }, None).map_err(refused)?;
     let mut tell = Tell::new(node, order, Text::new("Lægger filer tilbage", "Putting files back"));
     let errand = Errand {
@@ -121,9 +152,14 @@ fn one(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>, path: &
         binds: folders(&volume.folder(""), &[files.to_owned()], VOLUME, true),
         into: None,
         limit: LIMIT,
-        stop: &|| crate::verbs::closed(node, wish),
+        stop: &stop,
     };
     run(node, errand, &mut |done, of| tell.so_far(done, of)).and_then(|came| restored(wish, came))?;
+    if back.hole.is_some()
+        && let Some(mark) = hole_of(node, wish, &volume.folder(""), wish.number, back)?
+    {
+        volume.set_mark(MARK, &mark).map_err(refused)?;
+    }
     volume.set_mark(RETURNED, &order.to_string()).map_err(refused)
 }
 
@@ -155,11 +191,11 @@ pub(crate) fn look(
     node: &Node,
     repository: &Repository,
     secrets: &Secrets,
-    copy: &str,
+    (copy, hole): (&str, Option<&str>),
     number: Number,
     stop: &dyn Fn() -> Option<Refusal>,
 ) -> Result<Found, Refusal> {
-    let work = Work::Look { copy: copy.to_owned() };
+    let work = Work::Look { copy: copy.to_owned(), hole: hole.map(str::to_owned) };
     let limit = Duration::from_secs(3600);
     let errand = Errand { number, name: "look", repository, secrets, work, binds: Vec::new(), into: None, limit, stop };
     match run(node, errand, &mut |_, _| ())? {

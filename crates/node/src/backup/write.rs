@@ -169,7 +169,7 @@ fn written_before(
         Ok(other) => return Err(ours(&std::io::Error::other(format!("a look for a backup came to {other:?}")))),
         Err(why) => return Err(why),
     };
-    let about = look(node, repository, secrets, &copy, wish.number, &stop)?.about;
+    let about = look(node, repository, secrets, (&copy, None), wish.number, &stop)?.about;
     let _claim = node.verbs.claim_waiting(wish.solution);
     let kept = Copy { copy: copy.clone(), snapshot: id, taken: about.taken, bytes };
     remember(node, wish, volume, repository, kept)?;

@@ -141,7 +141,7 @@ impl Proof<'_> {
             "Backuppen findes hos backupmålet og åbnes med sin nøgle",
             "The backup is found at its target and opens with its key",
         );
-        let work = Work::Look { copy: self.asked.copy.to_owned() };
+        let work = Work::Look { copy: self.asked.copy.to_owned(), hole: None };
         let Some((came, began, what)) = self.child(what, work, Vec::new())? else { return Ok(None) };
         let Came::Looked { mut notes, folders } = came else { return Err(strange(&came)) };
         let about: Option<About> = serde_json::from_str(&notes.remove(ABOUT).unwrap_or_default()).ok();

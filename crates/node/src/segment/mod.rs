@@ -200,7 +200,7 @@ pub fn list(folder: &Path) -> io::Result<Vec<Name>> {
     Ok(found)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -128,6 +128,9 @@ pub struct BackupPlan {
     /// Names of the parts that can be restored alone, such as databases.
     #[serde(default)]
     pub parts: Vec<String>,
+    /// The folder that the solution's own files lie in, with which their paths in a backup begin; none where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
 }
 
 /// A backup plan as it shall be (`PUT`); what is left out stays as it is. Errors: `field` at `/on`, `/reason`, `/target`, `/hour`,
@@ -195,7 +198,7 @@ pub struct Backup {
     pub proof: Option<Proof>,
 }
 
-/// What is put back of a backup. Errors: `field` at `/path`, `/part`; `backup-not-ready` (409), `change-waits` (409),
+/// What is put back of a backup. Errors: `field` at `/path`, `/part`, `/hole`; `backup-not-ready` (409), `change-waits` (409),
 /// `is-deleted` (409).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -208,6 +211,10 @@ pub struct BackupRestore {
     /// With `part`: its name, one of [`BackupPlan::parts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
+    /// The file that somebody came in by, as a path among the solution's own files: the finding `hole-open` stands until it is another, or gone. Not with `part`.
+    /// It is in the backup and holds at most 64 MiB; else the order is refused and nothing is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hole: Option<String>,
 }
 
 /// How much of a backup is put back.

@@ -249,6 +249,9 @@ pub enum Verb {
         what: Returning,
         /// The id of the snapshot that is taken first.
         before: SnapshotId,
+        /// The file that somebody came in by, as a path from the volume's root: it is in the backup, and marked until it is another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hole: Option<String>,
     },
     /// Hand out something that stands in a backup as one stream ([`FromNode::Give`]), read in a sandbox as the solution's uid.
     BackupRead {

@@ -40,7 +40,7 @@ fn a_child_writes_and_puts_back_and_the_second_reads_what_changed() {
         assert!(bytes > 40 << 20 && bytes_read < 1 << 20, "of {bytes} bytes {bytes_read} were read");
 
         let Came::Looked { folders: names, notes } =
-            place.work(Work::Look { copy: copy.clone() }, Vec::new()).expect("looked")
+            place.work(Work::Look { copy: copy.clone(), hole: None }, Vec::new()).expect("looked")
         else {
             panic!("a look")
         };
@@ -71,14 +71,17 @@ fn a_child_writes_and_puts_back_and_the_second_reads_what_changed() {
 fn a_child_hears_that_it_is_to_stop_and_says_what_is_wrong() {
     on_a_node(|node| {
         let place = Place::of(node, 7);
-        let missing = place.work(Work::Look { copy: "0".repeat(64) }, Vec::new()).expect_err("there is no target");
+        let missing =
+            place.work(Work::Look { copy: "0".repeat(64), hole: None }, Vec::new()).expect_err("there is no target");
         assert_eq!(missing.code, "backup-target-away", "{missing:?}");
         let id = place.snapshot();
         let copy = copy_of(&place.write(&id, None).expect("written")).to_owned();
         let stranger = Place { key: Key::generate(), target: place.target.clone(), ..place };
-        let refused = stranger.work(Work::Look { copy: copy.clone() }, Vec::new()).expect_err("another key");
+        let refused =
+            stranger.work(Work::Look { copy: copy.clone(), hole: None }, Vec::new()).expect_err("another key");
         assert_eq!(refused.code, "backup-key");
-        let absent = place.work(Work::Look { copy: "0".repeat(64) }, Vec::new()).expect_err("another backup");
+        let absent =
+            place.work(Work::Look { copy: "0".repeat(64), hole: None }, Vec::new()).expect_err("another backup");
         assert_eq!(absent.code, "backup-missing");
         fs::remove_dir_all(place.target.join("7")).expect("gone");
         let gone = place.write(&id, Some((&copy, &id))).expect_err("its backups are gone");

@@ -14,17 +14,17 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex};
 
-pub(super) struct Control<'a> {
+pub(crate) struct Control<'a> {
     node: &'a Arc<Node>,
     heard: Heard,
     given: Arc<Mutex<HashMap<OrderId, Vec<u8>>>>,
     /// How each order ended, and what was said before.
     ended: Mutex<HashMap<OrderId, VerbState>>,
-    pub(super) running: Mutex<Vec<(OrderId, Option<u8>)>>,
+    pub(crate) running: Mutex<Vec<(OrderId, Option<u8>)>>,
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn of(place: &Place<'a>) -> Self {
+    pub(crate) fn of(place: &Place<'a>) -> Self {
         let listener = UnixListener::bind(&place.node.config.control_socket).expect("a socket");
         let given: Arc<Mutex<HashMap<OrderId, Vec<u8>>>> = Arc::default();
         let (taken, key) = (Arc::clone(&given), place.key.clone());
@@ -38,14 +38,14 @@ impl<'a> Control<'a> {
         Self { node: place.node, heard, given, ended: Mutex::default(), running: Mutex::default() }
     }
 
-    pub(super) fn begin(&self, solution: SolutionId, verb: Verb) -> OrderId {
+    pub(crate) fn begin(&self, solution: SolutionId, verb: Verb) -> OrderId {
         let order = OrderId::new();
         self.node.verbs.take(self.node, order, solution, verb);
         order
     }
 
     /// Whether an order has ended.
-    pub(super) fn end(&self, order: OrderId) -> Option<VerbState> {
+    pub(crate) fn end(&self, order: OrderId) -> Option<VerbState> {
         let mut ended = self.ended.lock().expect("a lock");
         for line in self.heard.all() {
             if let FromNode::Progress { order, state } = line {
@@ -58,7 +58,7 @@ impl<'a> Control<'a> {
         ended.get(&order).cloned()
     }
 
-    pub(super) fn wait(&self, order: OrderId) -> Result<Option<Box<Outcome>>, husorden_base::Refusal> {
+    pub(crate) fn wait(&self, order: OrderId) -> Result<Option<Box<Outcome>>, husorden_base::Refusal> {
         until("the order ends", || self.end(order).is_some());
         match self.end(order) {
             Some(VerbState::Done { result }) => Ok(result),
@@ -67,7 +67,7 @@ impl<'a> Control<'a> {
         }
     }
 
-    pub(super) fn do_it(
+    pub(crate) fn do_it(
         &self,
         solution: SolutionId,
         verb: Verb,
@@ -76,7 +76,7 @@ impl<'a> Control<'a> {
     }
 
     /// What an order that has ended has given.
-    pub(super) fn given(&self, order: OrderId) -> Vec<u8> {
+    pub(crate) fn given(&self, order: OrderId) -> Vec<u8> {
         until("the bytes are there", || self.given.lock().expect("a lock").contains_key(&order));
         self.given.lock().expect("a lock").remove(&order).expect("bytes")
     }

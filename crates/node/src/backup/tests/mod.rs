@@ -1,8 +1,8 @@
 //! Backups on real walls: a pool, a sandbox, and a target that is a folder.
 
 mod child;
-mod control;
-mod verbs;
+pub(crate) mod control;
+pub(crate) mod verbs;
 mod ways;
 
 use super::job::{Came, FORMER, VOLUME, Work};

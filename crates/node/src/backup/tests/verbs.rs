@@ -17,7 +17,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
 
-fn back_up(place: &Place<'_>) -> Verb {
+pub(crate) fn back_up(place: &Place<'_>) -> Verb {
     Verb::BackUp { backup: BackupId::new(), repository: Box::new(place.repository()) }
 }
 
@@ -26,7 +26,7 @@ fn slowly(place: &Place<'_>, bytes_per_second: u64) -> Verb {
     Verb::BackUp { backup: BackupId::new(), repository: Box::new(repository) }
 }
 
-fn written(result: Result<Option<Box<Outcome>>, Refusal>) -> BackedUp {
+pub(crate) fn written(result: Result<Option<Box<Outcome>>, Refusal>) -> BackedUp {
     match result.map(|outcome| outcome.map(|outcome| *outcome)) {
         Ok(Some(Outcome::BackedUp(written))) => *written,
         other => panic!("{other:?}"),
@@ -158,7 +158,10 @@ fn one_that_was_written_before_the_node_died_is_not_written_twice() {
             assert_eq!(what(&again), what(&first), "it is the backup that was written, as it was then");
         }
         let next = written(control.do_it(solution, back_up(&place)));
-        assert!(next.files == first.files + 1 && next.bytes_read >= 1 << 20, "what came later is in the next: {next:?}");
+        assert!(
+            next.files == first.files + 1 && next.bytes_read >= 1 << 20,
+            "what came later is in the next: {next:?}"
+        );
         // It died when the snapshot was taken and nothing written yet: it is taken anew, with what is there by now.
         let backup = BackupId::new();
         place.volume().snapshot(&SnapshotId(backup.0), Why::Backup, None).expect("a snapshot");
@@ -207,6 +210,7 @@ fn everything_comes_back_and_can_be_undone() {
             copy: copy.to_owned(),
             what: Returning::Everything,
             before,
+            hole: None,
         };
         let missing = control.do_it(solution, verb(&"0".repeat(64))).expect_err("no such backup");
         assert_eq!((missing.code.as_str(), everything(&place.at("www"))), ("backup-missing", hacked.clone()));
@@ -237,6 +241,7 @@ fn what_does_not_fit_beside_what_is_there_is_refused_and_changes_nothing() {
             copy: backup.copy,
             what: Returning::Everything,
             before: SnapshotId::new(),
+            hole: None,
         };
         let refused = control.do_it(wish(7).solution, verb).expect_err("no room");
         assert_eq!(refused.code, "volume-full", "{refused:?}");
@@ -258,6 +263,7 @@ fn one_file_or_folder_comes_back_in_place_of_what_is_there() {
                 copy: backup.copy.clone(),
                 what: Returning::Path { path: path.to_owned() },
                 before: SnapshotId::new(),
+                hole: None,
             };
             control.do_it(solution, verb)
         };

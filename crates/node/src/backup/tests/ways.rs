@@ -118,7 +118,7 @@ fn an_sftp_account_is_reached_by_a_client_outside_the_sandbox() {
 }
 
 fn look() -> Work {
-    Work::Look { copy: "0".repeat(64) }
+    Work::Look { copy: "0".repeat(64), hole: None }
 }
 
 fn rest(port: u16) -> Address {

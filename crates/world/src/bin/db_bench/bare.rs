@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 /// User of the server: one that every runtime knows, for initdb asks for its name.
 const UID: u32 = 65_534;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Where an instance sees what the platform made for it.
+const GENERATED: &str = "/run/conf";
 /// Where a server by hand listens for TCP.
 pub(crate) const PORT: u16 = 18_432;
 
@@ -99,13 +101,20 @@ impl Bare {
             .lines()
             .filter(kept)
             .filter_map(|line| line.split_once(" = "))
-            .map(|(name, value)| format!("{name}={}", value.trim_matches('\'')))
+            .map(|(name, value)| format!("{name}={}", value.trim_matches('\'').replace(GENERATED, INSIDE)))
             .collect();
+        self.judge(&root)?;
         for (setting, name) in [("ssl_cert_file", "chain.pem"), ("ssl_key_file", "key.pem")] {
             self.copy_in(&certificate(&root, name)?, name)?;
             settings.push(format!("{setting}={INSIDE}/{name}"));
         }
         Ok(settings)
+    }
+
+    /// The library that judges passwords, which the settings have the server load.
+    fn judge(&self, root: &Path) -> Result<()> {
+        let name = "judge.so";
+        self.copy_in(&root.join(GENERATED.trim_start_matches('/')).join(name), name)
     }
 
     fn copy_in(&self, from: &Path, name: &str) -> Result<()> {
@@ -143,11 +152,12 @@ impl Bare {
 
     /// Writes the settings that an instance of MariaDB runs under, for a server on its own data; returns the name of the file.
     pub(crate) fn mariadb_settings_of(&self, instance: &Instance<'_>) -> Result<&'static str> {
-        let text =
-            fs::read_to_string(instance.root()?.join("run/conf/mariadb.cnf")).context("the instance's settings")?;
+        let root = instance.root()?;
+        let text = fs::read_to_string(root.join("run/conf/mariadb.cnf")).context("the instance's settings")?;
+        self.judge(&root)?;
         let ours = ["datadir", "socket", "port", "init-file", "require-secure", "tls-version", "ssl-", "pid-file"];
         let kept: Vec<&str> = text.lines().filter(|line| !ours.iter().any(|start| line.starts_with(start))).collect();
-        fs::write(self.at("my.cnf"), kept.join("\n"))?;
+        fs::write(self.at("my.cnf"), kept.join("\n").replace(GENERATED, INSIDE))?;
         Ok("my.cnf")
     }
 

@@ -53,7 +53,22 @@ async fn show(ask: &Ask, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> 
                 input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
                 fieldset class="picks" {
                     legend class="unseen" { (l.t("Hvad skal gendannes?", "What is to be restored?")) }
-                    (pick(chosen, "everything", l.t("Alt, på stedet", "Everything, in place"), l.t("Løsningen bliver, som den var dengang.", "The solution becomes as it was then."), consequences(&in_place(ask))))
+                    (pick(chosen, "everything", l.t("Alt, på stedet", "Everything, in place"), l.t("Løsningen bliver, som den var dengang.", "The solution becomes as it was then."), html! {
+                        (consequences(&in_place(ask)))
+                        @if let Some(files) = &plan.files {
+                            (Field {
+                                name: "/hole",
+                                label: l.t("Filen, nogen kom ind ad", "The file that somebody came in by"),
+                                help: l.t("Hvis løsningen blev brudt op: filen kommer med tilbage, og der bliver mindet om den, til den er ændret eller væk. Den skal ligge i denne backup.", "If the solution was broken into: the file comes back too, and you are reminded of it until it is changed or gone. It must lie in this backup."),
+                                value: typed.text("/hole"),
+                                placeholder: Some(&format!("{files}/…")),
+                                autocomplete: "off",
+                                optional: true,
+                                max: Some(1024),
+                                ..Field::default()
+                            }.show(ask, wrong))
+                        }
+                    }))
                     @if ask.may(Capability::SolutionCreate) {
                         (pick(chosen, BESIDE, l.t("Ved siden af, som en ny løsning", "Beside, as a new solution"), l.t("Den, der kører, røres ikke.", "The one that runs is not touched."), html! {
                             (consequences(&beside(ask)))
@@ -205,7 +220,8 @@ pub(super) async fn send(ask: &Ask) -> Result<Reply, Refusal> {
     let order = match only {
         "path" => json!({ "only": only, "path": field("/path") }),
         "part" => json!({ "only": only, "part": field("/part") }),
-        _ => json!({ "only": only }),
+        _ if field("/hole").is_empty() => json!({ "only": only }),
+        _ => json!({ "only": only, "hole": field("/hole") }),
     };
     if only == "path" && field("/path").is_empty() {
         // Which one is chosen in the tree.

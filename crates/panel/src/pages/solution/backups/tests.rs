@@ -161,7 +161,7 @@ fn proof(id: &str, day: u32, passed: bool) -> Value {
 fn plan() -> Value {
     json!({
         "on": true, "required": false, "target": "offsite", "with_machine": false, "hour": 1, "hours": 4, "zone": "Europe/Copenhagen",
-        "next": "2026-11-30T01:14:00Z", "newest": backup("b3", 3), "proof": proof("p1", 3, true), "parts": ["app", "stats"],
+        "next": "2026-11-30T01:14:00Z", "newest": backup("b3", 3), "proof": proof("p1", 3, true), "parts": ["app", "stats"], "files": "files",
     })
 }
 
@@ -270,6 +270,8 @@ async fn what_is_put_back_is_what_was_chosen() {
         &[
             "data-dialog-content",
             "Everything, in place",
+            "The file that somebody came in by",
+            "placeholder=\"files/…\"",
             "Beside, as a new solution",
             "One database",
             "stats",
@@ -282,7 +284,8 @@ async fn what_is_put_back_is_what_was_chosen() {
     let order = json!({ "order": { "id": "o", "solution": "x", "verb": "backup-restore", "state": "queued", "created": "2026-11-24T01:00:00Z" }, "before": "s" });
     played.on(&format!("{SOLUTION}/backups/b2/restore"), order);
     for (form, body) in [
-        ("only=everything", json!({ "only": "everything" })),
+        ("only=everything&%2Fhole=", json!({ "only": "everything" })),
+        ("only=everything&%2Fhole=files%2Fup.php", json!({ "only": "everything", "hole": "files/up.php" })),
         ("only=part&%2Fpart=stats", json!({ "only": "part", "part": "stats" })),
         ("only=path&%2Fpath=files%2F+a", json!({ "only": "path", "path": "files/ a" })),
     ] {
