@@ -5,7 +5,7 @@ use crate::Node;
 use crate::sandbox::Streamed;
 use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
-use husorden_kinds::{Kind, Task, kind};
+use husorden_kinds::{Kind, Place, Task, kind};
 use husorden_wire::node::Wish;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -54,13 +54,59 @@ fn hand(
     (code, title): (&str, Text),
 ) -> Result<(), Refusal> {
     let stream = crate::control::give(&node.config.control_socket, &node.config.name, order).map_err(|e| ours(&e))?;
-    let resolved = crate::host::resolve(node, wish, &task.sandbox);
-    let resolved = resolved.map_err(|trouble| ours(&io::Error::other(trouble.detail)))?;
+    let resolve = || {
+        let resolved = crate::host::resolve(node, wish, &task.sandbox);
+        resolved.map_err(|trouble| ours(&io::Error::other(trouble.detail)))
+    };
+    let still = task.sandbox.binds.iter().any(|bind| matches!(bind.from, Place::Snapshot(_)));
+    let snapshot = if still { Some(Still::take(node, wish)?) } else { None };
+    let resolved = match &snapshot {
+        Some(snapshot) => snapshot.seen(resolve)?,
+        None => resolve()?,
+    };
     let stop = || node.ending() || crate::verbs::closed(node, wish).is_some();
     let ended = node.sandboxes.task_aside(wish.number, task, &resolved, OwnedFd::from(stream), &stop);
     match ended.map_err(|error| crate::verbs::ours(&error))? {
         None => Ok(()),
         Some(reason) => Err(refused(code, title, &reason)),
+    }
+}
+
+/// A snapshot that is read by one task, and goes with it. One that a node left which died goes with the next backup.
+struct Still<'a> {
+    node: &'a Arc<Node>,
+    wish: &'a Wish,
+    id: SnapshotId,
+    /// No backup that is written meanwhile lets it go.
+    _reading: crate::backup::Held<'a>,
+}
+
+impl<'a> Still<'a> {
+    fn take(node: &'a Arc<Node>, wish: &'a Wish) -> Result<Self, Refusal> {
+        let id = SnapshotId::new();
+        let reading = node.reading.enter(id);
+        let _claim = node.verbs.claim_waiting(wish.solution);
+        let taken = node.volume(wish.number).snapshot(&id, Why::Backup, None);
+        taken.map_err(|error| crate::host::refused(&error))?;
+        Ok(Self { node, wish, id, _reading: reading })
+    }
+
+    /// Says where a task's places are, which sees the snapshot.
+    fn seen<T>(&self, resolve: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+        // A backup notes its own snapshot while it has the solution for itself.
+        let _claim = self.node.verbs.claim_waiting(self.wish.solution);
+        let _noted = self.node.proofs.note(self.wish.number, self.id);
+        resolve()
+    }
+}
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        let _claim = self.node.verbs.claim_waiting(self.wish.solution);
+        if let Err(error) = self.node.volume(self.wish.number).snapshot_delete(&self.id) {
+            let error = crate::causes::causes(&error);
+            tracing::warn!(number = %self.wish.number, error, "the snapshot of a package stays until the next backup");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::http::flow::Stream;
 use crate::store::backup::BackupRow;
 use crate::store::solution::SolutionRow;
-use crate::{order, solution, store};
+use crate::{solution, store};
 use bytes::Bytes;
 use husorden_base::{Refusal, Text};
 use husorden_wire::api;
@@ -30,9 +30,9 @@ struct Reader {
 }
 
 impl Reader {
+    /// One that is deleted is read too: what opens its backups is there as long as the deletion can be undone.
     async fn open(app: &App, caller: &Caller, text: &str, backup: &str) -> Result<Self, Fault> {
         let (mut tx, row) = solution::open_to_take_out(app, caller, text).await?;
-        order::refuse_gone(&row)?;
         let (backup, copy) = ready(&mut tx, &row, backup).await?;
         Ok(Self { tx, row, backup, copy })
     }
@@ -114,7 +114,6 @@ pub(crate) async fn versions(
     let path = path::read_some(file, "?path")?;
     let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
     let (mut tx, row) = solution::open_to_take_out(app, caller, text).await?;
-    order::refuse_gone(&row)?;
     let limit = i64::try_from(api::BACKUP_VERSIONS_MAX).unwrap_or(1);
     let backups = store::backup::list_ready(tx.conn(), row.id, limit).await?;
     drop(tx);

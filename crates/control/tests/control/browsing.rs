@@ -150,9 +150,10 @@ async fn versions_of_a_file_are_those_of_the_backups_that_hold_it() {
     target(&house).await;
     let (mut node, _) = Node::hello(&house.config.node_socket).await;
     shop(&house, &mut node, json!({})).await;
-    for copy in ["c1", "c2", "c3"] {
+    for copy in ["c1", "c2"] {
         backup(&house, &mut node, copy).await;
     }
+    let newest = backup(&house, &mut node, "c3").await;
     let line = |bytes: u64| {
         format!(
             "{{\"name\":\"x.php\",\"is\":\"file\",\"bytes\":{bytes},\"modified\":\"2026-01-01T00:00:00Z\",\"mode\":420}}\n"
@@ -178,5 +179,23 @@ async fn versions_of_a_file_are_those_of_the_backups_that_hold_it() {
     let said = said.is(200);
     let versions: Vec<_> = said["items"].as_array().unwrap().iter().map(|one| (&one["bytes"], &one["same"])).collect();
     assert_eq!(versions, [(&json!(9), &json!(true)), (&json!(9), &json!(false))]);
+
+    // As long as the deletion can be undone, its backups are looked into; nothing is put back into what is not there.
+    house.call("DELETE", "/v1/solutions/shop", Value::Null).await.is(200);
+    let path = format!("/v1/solutions/shop/backups/{newest}/files?path=files");
+    let asked = house.send(house.request(&house.account, "GET", &path, None));
+    let told = async {
+        let order = loop {
+            if let (order, Verb::BackupRead { .. }) = node.verb().await {
+                break order;
+            }
+        };
+        Node::give(&house.config.node_socket, order, line(9).as_bytes()).await;
+        node.progress(order, VerbState::done()).await;
+    };
+    let (said, ()) = tokio::join!(asked, told);
+    assert_eq!(said.is(200)["entries"][0]["name"], "x.php");
+    let restore = format!("/v1/solutions/shop/backups/{newest}/restore");
+    house.call("POST", &restore, json!({ "only": "everything" })).await.refused(409, "is-deleted");
     house.running.stop().await;
 }

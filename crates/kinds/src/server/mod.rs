@@ -26,6 +26,7 @@ mod card;
 mod engine;
 mod figures;
 mod keys;
+mod package;
 mod plan;
 mod reached;
 mod schema;
@@ -110,6 +111,14 @@ impl Kind for Server {
 
     fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<Opening> {
         stored(&order.spec).filter(|_| marks.contains_key(engine::mark::IMAGE)).map(|spec| boot::opening(&spec))
+    }
+
+    fn packs(&self) -> bool {
+        true
+    }
+
+    fn package(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<Task> {
+        package::task(order, &stored(&order.spec)?, marks)
     }
 
     fn probe(&self, _spec: &Value) -> Option<Probe> {

@@ -41,7 +41,7 @@ pub(crate) use read::{read, unreadable};
 pub(crate) use restore::{Return, restore};
 pub(crate) use slots::{Slots, Urgency};
 pub(crate) use unlock::{NodeKey, unlock, unlock_log};
-pub(crate) use write::{Reading, back_up, forbidden, give_up};
+pub(crate) use write::{Held, Reading, back_up, forbidden, give_up};
 
 use husorden_base::Number;
 use husorden_wire::node::{Repository, Wish};

@@ -30,7 +30,7 @@ const TELL: Duration = Duration::from_secs(1);
 pub(crate) struct Reading(Mutex<BTreeSet<SnapshotId>>);
 
 impl Reading {
-    fn enter(&self, id: SnapshotId) -> Held<'_> {
+    pub(crate) fn enter(&self, id: SnapshotId) -> Held<'_> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         Held(self, id)
     }
@@ -40,7 +40,8 @@ impl Reading {
     }
 }
 
-struct Held<'a>(&'a Reading, SnapshotId);
+/// While it lives, the snapshot stays.
+pub(crate) struct Held<'a>(&'a Reading, SnapshotId);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {

@@ -88,7 +88,7 @@ impl Proofs {
         self.opened().get(&number).cloned()
     }
 
-    fn note(&self, number: Number, snapshot: SnapshotId) -> Noted {
+    pub(crate) fn note(&self, number: Number, snapshot: SnapshotId) -> Noted {
         self.noting.lock().unwrap_or_else(PoisonError::into_inner).insert(number, snapshot);
         Noted { noting: Arc::clone(&self.noting), number }
     }

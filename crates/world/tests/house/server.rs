@@ -38,6 +38,7 @@ fn a_server_lives() {
     off_and_on(&server);
     restored(&server, &snapshot);
     grown(&server);
+    taken_along(&server);
     held(&server);
     gone(&server);
 }
@@ -207,6 +208,37 @@ fn grown(server: &Server<'_>) {
     let smaller = json!({ "spec": { "disk": "256 MiB" } });
     let answer = server.house.api(Who::Account, "PATCH", "/v1/solutions/web", Some(&smaller)).expect("the API answers");
     assert_eq!(answer.status, 422, "{:?}", answer.body);
+}
+
+/// As a package, made while it runs, and started by the commands on its page where nothing of the platform is.
+fn taken_along(server: &Server<'_>) {
+    let machine = server.machine();
+    let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let file = folder.path().join("package.tar");
+    let said = server.house.cli(Who::Account, &["solution", "package", "web", file.to_str().expect("a path")]);
+    let said = said.expect("it runs");
+    assert!(said.status.success(), "{}{}", text(&said.stdout), text(&said.stderr));
+    assert_eq!(server.machine(), machine, "it ran meanwhile");
+    let commands = super::flow::opened(folder.path(), &file);
+    std::fs::remove_file(&file).expect("it was unpacked");
+    let script = format!(
+        "set -e\ncd /srv/x/solution-*\n{commands} < /dev/null > ../serial 2>&1 &\n\
+         for second in $(seq {}); do grep -q 'tiny: boot 4 of web' ../serial && break; sleep 1; done\n\
+         kill %1; wait || true; cat ../serial; test $(stat -c %s disk.raw) = {}; du -k disk.raw\n",
+        BOOTED.as_secs(),
+        512 << 20
+    );
+    let root = husorden_world::hand::runtime(server.house, "qemu").expect("its runtime");
+    let program = ["timeout", "150", "/bin/bash", "-mc", &script];
+    let inner = husorden_world::hand::command(&root, folder.path(), 65_534, &program);
+    // Its line to the outside listens in a network of its own.
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-ec", "ip link set lo up; exec \"$@\"", "sh"]).arg(inner.get_program());
+    let said = command.args(inner.get_args()).env("LC_ALL", "C.UTF-8").output().expect("it runs");
+    let heard = text(&said.stdout);
+    assert!(heard.contains("tiny: boot 4 of web"), "{script}\n{heard}\n{}", text(&said.stderr));
+    let used = heard.lines().last().and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    assert!(used.is_some_and(|kib| kib < 200 << 10), "its holes are holes: {heard}");
 }
 
 /// A measure turns it off and holds it so; lifting it turns it on.

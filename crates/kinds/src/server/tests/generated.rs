@@ -2,6 +2,7 @@
 
 use super::super::boot;
 use super::super::engine::{self, Processor};
+use super::super::package;
 use super::super::spec::Spec;
 use super::{KEY, order};
 use crate::{Network, Place, Service};
@@ -79,4 +80,20 @@ fn first_settings_hold_keys_and_user_data_and_never_stand_in_a_command() {
     let mut other = order.clone();
     other.solution = husorden_base::SolutionId(uuid::Uuid::from_u128(1));
     assert_ne!(engine::seed_digest(&order, &spec), engine::seed_digest(&other, &spec), "a copy is another machine");
+}
+
+#[test]
+fn a_package_is_made_of_a_snapshot_and_says_how_it_starts() {
+    let marks = std::collections::BTreeMap::from([("disk".to_owned(), "1".to_owned())]);
+    for (firmware, expected) in [("bios", false), ("uefi", true)] {
+        let order = order(&json!({"image": "debian-13", "firmware": firmware, "cores": 2, "memory": "1 GiB"}));
+        let spec = Spec::stored(&order.spec).expect("it was parsed");
+        assert!(package::task(&order, &spec, &std::collections::BTreeMap::new()).is_none(), "no disk yet");
+        let sandbox = package::task(&order, &spec, &marks).expect("a task").sandbox;
+        assert!(sandbox.binds.iter().all(|bind| matches!(bind.from, Place::Snapshot(_)) && !bind.write));
+        assert_eq!(sandbox.network, Network::Nothing);
+        let page = &sandbox.files["/run/conf/README.md"];
+        assert_eq!(page.contains("if=pflash"), expected, "{page}");
+        assert!(page.contains("-smp 2 -m 1024M") && page.contains("disk.tar.gz.*"), "{page}");
+    }
 }
