@@ -5,7 +5,7 @@
 
 use crate::config::Database;
 use crate::store::grant::GrantUsed;
-use husorden_base::{AccountId, SolutionId};
+use husorden_base::{AccountId, SolutionId, TargetId};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -77,9 +77,17 @@ pub struct Doors {
 pub(crate) struct Narrow {
     pub(crate) kinds: Vec<String>,
     pub(crate) solutions: Vec<SolutionId>,
+    /// Of the installation and not of an account: the backup targets that the token of a target's own side speaks for.
+    #[serde(default)]
+    pub(crate) targets: Vec<TargetId>,
 }
 
 impl Narrow {
+    /// Whether a target is one of those; none named is all.
+    pub(crate) fn speaks_for(&self, target: TargetId) -> bool {
+        self.targets.is_empty() || self.targets.contains(&target)
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.kinds.is_empty() && self.solutions.is_empty()
     }
@@ -324,5 +332,6 @@ fn migrator() -> Migrator {
         one(79, "alarms", include_str!("../migrations/0079_alarms.sql")),
         one(80, "sealed evidence", include_str!("../migrations/0080_sealed_evidence.sql")),
         one(81, "missing mail", include_str!("../migrations/0081_missing_mail.sql")),
+        one(82, "token targets", include_str!("../migrations/0082_token_targets.sql")),
     ])
 }

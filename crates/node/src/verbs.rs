@@ -101,6 +101,12 @@ impl Verbs {
         Claim { verbs: self, solution }
     }
 
+    /// Whether an order waits here, or is being carried out.
+    #[cfg(test)]
+    pub(crate) fn has(&self, order: OrderId) -> bool {
+        self.lock().known.contains(&order)
+    }
+
     /// Takes a verb from control; one that has ended is answered again, one that is known is not taken twice.
     pub(crate) fn take(&self, node: &Arc<Node>, order: OrderId, solution: SolutionId, verb: Verb) {
         match node.register.verb(order) {

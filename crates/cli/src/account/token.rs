@@ -31,6 +31,9 @@ pub enum Verb {
         /// Only for this solution, by name or id; may be given again
         #[arg(long)]
         solution: Vec<String>,
+        /// Only for this backup target, by name or id; may be given again. With --staff --may target-keep
+        #[arg(long, requires = "staff")]
+        target: Vec<String>,
         /// Only from this network or address, as 192.0.2.0/24; may be given again
         #[arg(long)]
         from: Vec<String>,
@@ -55,7 +58,7 @@ impl Verb {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List => output::list(context.format, &context.api.all::<Token>("/v1/tokens")?),
-            Self::Create { label, may, may_all, kind, solution, from, staff, account, expires } => {
+            Self::Create { label, may, may_all, kind, solution, target, from, staff, account, expires } => {
                 let capabilities = match (may_all, staff) {
                     (true, true) => Capabilities::of_staff(),
                     (true, false) => Capabilities::of_account(),
@@ -63,7 +66,7 @@ impl Verb {
                 };
                 let form = TokenCreate {
                     label,
-                    scope: Scope { capabilities, kinds: kind, solutions: solution },
+                    scope: Scope { capabilities, kinds: kind, solutions: solution, targets: target },
                     cidrs: from,
                     account,
                     expires,

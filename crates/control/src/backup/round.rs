@@ -3,6 +3,7 @@
 
 use crate::answer::Answer;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::fault::Fault;
 use crate::{store, vault};
 use husorden_base::{FieldError, Refusal, Text};
@@ -15,11 +16,14 @@ const REASON_CHARS_MAX: usize = 2000;
 const SIGNERS_MAX: usize = 16;
 
 /// Notes what is said, and answers.
-pub(crate) async fn round(app: &App, text: &str, said: api::TargetRound) -> Result<Answer, Fault> {
+pub(crate) async fn round(app: &App, caller: &Caller, text: &str, said: api::TargetRound) -> Result<Answer, Fault> {
     let number = judge(&said)?;
     let mut tx = app.doors().staff().await?;
     let rows = store::target::list(tx.conn()).await?;
-    let wanted = |row: &store::target::TargetRow| row.name == text || row.id.to_string() == text;
+    // Who speaks for one target finds no other.
+    let wanted = |row: &store::target::TargetRow| {
+        (row.name == text || row.id.to_string() == text) && caller.narrow.speaks_for(row.id)
+    };
     let target = rows.into_iter().find(wanted).ok_or_else(|| Refusal::not_found(text))?;
     drop(tx);
     let system = app.doors().system();

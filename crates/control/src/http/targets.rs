@@ -36,8 +36,9 @@ pub(crate) async fn retire(State(app): State<App>, caller: Caller, Path(text): P
 
 pub(crate) async fn round(
     State(app): State<App>,
+    caller: Caller,
     Path(text): Path<String>,
     Form(form): Form<api::TargetRound>,
 ) -> Result<Answer, Fault> {
-    round::round(&app, &text, form).await
+    round::round(&app, &caller, &text, form).await
 }

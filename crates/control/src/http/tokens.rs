@@ -12,7 +12,7 @@ use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::token::{NewToken, TokenRow};
 use crate::{rights, solution, store, token};
 use axum::extract::{Path, State};
-use husorden_base::{AccountId, Refusal, Text, TokenId};
+use husorden_base::{AccountId, Refusal, TargetId, Text, TokenId};
 use husorden_wire::api::{self, Capabilities, Capability};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -33,6 +33,7 @@ fn shown(row: TokenRow) -> api::Token {
             capabilities: row.capabilities,
             kinds: row.narrow.kinds,
             solutions: row.narrow.solutions.iter().map(ToString::to_string).collect(),
+            targets: row.narrow.targets.iter().map(ToString::to_string).collect(),
         },
         cidrs: row.cidrs.iter().map(ToString::to_string).collect(),
         used: row.used,
@@ -104,7 +105,7 @@ pub(crate) async fn create(
         act: "token.rights",
         account,
         solution: None,
-        before: json!({ "token": new.id, "capabilities": capabilities, "kinds": narrow.kinds, "solutions": narrow.solutions, "cidrs": cidrs, "expires": form.expires }),
+        before: json!({ "token": new.id, "capabilities": capabilities, "kinds": narrow.kinds, "solutions": narrow.solutions, "targets": narrow.targets, "cidrs": cidrs, "expires": form.expires }),
         awaits: Awaits::Nothing,
         visible_from: None,
     });
@@ -168,9 +169,13 @@ async fn narrowed(
         })?;
         narrow.solutions.push(found.id);
     }
-    if narrow.is_open() {
+    narrow.targets = targets(app, account, scope, may).await?;
+    if narrow.is_open() && narrow.targets.is_empty() {
         // Who is narrowed makes no one who is not.
         return if caller.narrow.is_open() { Ok(narrow) } else { Ok((*caller.narrow).clone()) };
+    }
+    if narrow.is_open() {
+        return Ok(narrow);
     }
     let solutions = Capabilities::of(&[
         Capability::Read,
@@ -191,6 +196,39 @@ async fn narrowed(
         return Err(field("/scope/capabilities".to_owned(), da, en));
     }
     Ok(narrow)
+}
+
+/// The backup targets that a token speaks for.
+async fn targets(
+    app: &App,
+    account: Option<AccountId>,
+    scope: &api::Scope,
+    may: Capabilities,
+) -> Result<Vec<TargetId>, Fault> {
+    let field = |pointer: String, da: &str, en: &str| Fault::from(Refusal::field(pointer, Text::new(da, en)));
+    if scope.targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    if account.is_some() || may != Capabilities::of(&[Capability::TargetKeep]) {
+        let (da, en) = (
+            "Et token til bestemte backupmål er driftens og kan kun target-keep",
+            "A token for certain backup targets is staff's and can only target-keep",
+        );
+        return Err(field("/scope/capabilities".to_owned(), da, en));
+    }
+    let mut tx = app.doors().staff().await?;
+    let rows = store::target::list(tx.conn()).await?;
+    let named = |text: &String| rows.iter().find(|row| row.name == *text || row.id.to_string() == *text);
+    let mut found = Vec::new();
+    for (at, text) in scope.targets.iter().enumerate() {
+        let row = named(text).ok_or_else(|| {
+            field(format!("/scope/targets/{at}"), "Det backupmål findes ikke", "There is no such backup target")
+        })?;
+        if !found.contains(&row.id) {
+            found.push(row.id);
+        }
+    }
+    Ok(found)
 }
 
 /// Networks or single addresses.

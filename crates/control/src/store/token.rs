@@ -64,7 +64,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<TokenRow>, sqlx::Error> {
     all(
         json(
-            "select to_jsonb(t) from (select id, role, account, label, capabilities, kinds, solutions, cidrs, used, created, expires from token
+            "select to_jsonb(t) from (select id, role, account, label, capabilities, kinds, solutions, targets, cidrs, used, created, expires from token
                where revoked is null and ($1::uuid is null or id > $1) and ($2::text is null or role = $2) order by id limit $3) t",
         )
         .bind(after)
@@ -91,9 +91,9 @@ pub(crate) struct NewToken<'a> {
 pub(crate) async fn insert(conn: &mut PgConnection, new: &NewToken<'_>) -> Result<TokenRow, sqlx::Error> {
     one(
         json(
-            "with t as (insert into token (id, digest, role, account, label, capabilities, kinds, solutions, cidrs, expires)
-                        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::cidr[], $10::timestamptz)
-                        returning id, role, account, label, capabilities, kinds, solutions, cidrs, used, created, expires)
+            "with t as (insert into token (id, digest, role, account, label, capabilities, kinds, solutions, targets, cidrs, expires)
+                        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::cidr[], $11::timestamptz)
+                        returning id, role, account, label, capabilities, kinds, solutions, targets, cidrs, used, created, expires)
              select to_jsonb(t) from t",
         )
         .bind(new.id.0)
@@ -104,6 +104,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, new: &NewToken<'_>) -> Resul
         .bind(new.capabilities.iter().map(|one| one.word().to_owned()).collect::<Vec<_>>())
         .bind(new.narrow.kinds.clone())
         .bind(new.narrow.solutions.iter().map(|id| id.0).collect::<Vec<_>>())
+        .bind(new.narrow.targets.iter().map(|id| id.0).collect::<Vec<_>>())
         .bind(new.cidrs.iter().map(IpNet::to_string).collect::<Vec<_>>())
         .bind(new.expires.map(|at| at.to_string())),
         conn,
@@ -117,7 +118,7 @@ pub(crate) async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<Option<T
     one(
         json(
             "with t as (update token set revoked = now() where id = $1 and revoked is null
-                        returning id, role, account, label, capabilities, kinds, solutions, cidrs, used, created, expires)
+                        returning id, role, account, label, capabilities, kinds, solutions, targets, cidrs, used, created, expires)
              select to_jsonb(t) from t",
         )
         .bind(id),

@@ -40,9 +40,25 @@ async fn what_went_at_a_target_is_told_and_what_must_stay_is_heard() {
         house.count(&format!("select from evidence where act = '{act}' and who = 'target:local'")).await
     };
 
-    // A token that may this and nothing else.
-    let form = json!({ "label": "target", "scope": { "capabilities": ["target-keep"] } });
-    let token = house.staff("POST", "/v1/tokens", form).await.is(201)["token"].as_str().unwrap().to_owned();
+    // A token that may this and nothing else, at this target and no other.
+    let form = json!({ "name": "other", "address": { "kind": "folder", "path": "/srv/other" } });
+    house.staff("POST", "/v1/targets", form).await.is(201);
+    let scoped =
+        |targets: Value, may: Value| json!({ "label": "target", "scope": { "capabilities": may, "targets": targets } });
+    let made = async |targets: Value, may: Value| house.staff("POST", "/v1/tokens", scoped(targets, may)).await;
+    made(json!(["none"]), json!(["target-keep"])).await.refused(422, "invalid-fields");
+    made(json!(["local"]), json!(["target-keep", "staff-read"])).await.refused(422, "invalid-fields");
+    made(json!(["local"]), json!([])).await.refused(422, "invalid-fields");
+    house.call("POST", "/v1/tokens", scoped(json!(["local"]), json!(["read"]))).await.refused(422, "invalid-fields");
+    let elsewhere = made(json!(["other"]), json!(["target-keep"])).await.is(201)["token"].as_str().unwrap().to_owned();
+    let form = json!({ "folder": wish.number.to_string() });
+    house
+        .send(house.request(&elsewhere, "POST", "/v1/targets/local/rounds", Some(&form)))
+        .await
+        .refused(404, "not-found");
+    let token = made(json!(["local", "local"]), json!(["target-keep"])).await.is(201);
+    assert_eq!(token["scope"]["targets"].as_array().map(Vec::len), Some(1), "{token}");
+    let token = token["token"].as_str().unwrap().to_owned();
     house.send(house.request(&token, "GET", "/v1/targets", None)).await.refused(403, "capability-missing");
     let number = wish.number.to_string();
     let round = async |more: Value| -> Said {

@@ -168,9 +168,18 @@ fn allow(port: u16, net: &str) -> Allow {
     Allow { port, net: net.parse().unwrap(), until: None }
 }
 
+/// Tries to connect where that is refused or dropped.
 fn connect(from: &str, to: IpAddr, port: u16) -> std::io::Result<TcpStream> {
-    netns::within(from, || Ok(TcpStream::connect_timeout(&SocketAddr::new(to, port), Duration::from_millis(400))))
-        .unwrap()
+    connect_within(from, to, port, Duration::from_millis(400))
+}
+
+/// Connects where that goes: on a machine that has other work the first packet may get lost, and the second is sent a second later.
+fn reach(from: &str, to: IpAddr, port: u16) -> std::io::Result<TcpStream> {
+    connect_within(from, to, port, Duration::from_secs(10))
+}
+
+fn connect_within(from: &str, to: IpAddr, port: u16, patience: Duration) -> std::io::Result<TcpStream> {
+    netns::within(from, || Ok(TcpStream::connect_timeout(&SocketAddr::new(to, port), patience))).unwrap()
 }
 
 fn address(text: &str) -> IpAddr {
@@ -232,9 +241,9 @@ fn outward_goes_by_nat_and_only_where_it_may() {
         house.serve(Some(&house.name(two)), 7000);
         let from = house.name(one);
 
-        let mut four = connect(&from, address(OUTSIDE4), 7000).unwrap();
+        let mut four = reach(&from, address(OUTSIDE4), 7000).unwrap();
         assert_eq!(seen_as(&mut four), NODE4, "under the node's address");
-        let mut six = connect(&from, address(OUTSIDE6), 7000).unwrap();
+        let mut six = reach(&from, address(OUTSIDE6), 7000).unwrap();
         assert_eq!(seen_as(&mut six), "2001:db8::1");
 
         let before = ports.counters().unwrap()[&one];
@@ -244,10 +253,8 @@ fn outward_goes_by_nat_and_only_where_it_may() {
         assert_eq!(before.refused_out, Count::default());
 
         let refused = |to: &str, port| {
-            let begun = Instant::now();
-            let error = connect(&from, address(to), port).expect_err("it is refused");
-            assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{to} {port}");
-            assert!(begun.elapsed() < Duration::from_millis(390), "at once");
+            let error = reach(&from, address(to), port).expect_err("it is refused");
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "told, and not left to wait: {to} {port}");
         };
         refused(OUTSIDE4, 25);
         refused(OUTSIDE6, 25);
@@ -273,7 +280,7 @@ fn outward_goes_by_nat_and_only_where_it_may() {
         ports.set(one, &Port::default()).unwrap();
         refused(OUTSIDE4, 7000);
         assert!(!still_talks(&mut four), "what is no longer allowed is cut, though it was established");
-        assert!(connect(&house.name(two), address(OUTSIDE4), 7000).is_ok(), "the other is as it was");
+        assert!(reach(&house.name(two), address(OUTSIDE4), 7000).is_ok(), "the other is as it was");
         ports.shut().unwrap();
     });
 }
@@ -314,6 +321,7 @@ fn inward_is_refused_but_for_the_list() {
         ports.ensure(one).unwrap();
         house.serve(Some(&house.name(one)), 5432);
         let try_from_outside = |to: IpAddr| connect(&house.outside, to, 5432);
+        let from_outside = |to: IpAddr| reach(&house.outside, to, 5432);
         let list = |nets: &[&str]| {
             let port = Port { allow: nets.iter().map(|net| allow(5432, net)).collect(), ..Port::default() };
             ports.set(one, &port).unwrap();
@@ -326,9 +334,9 @@ fn inward_is_refused_but_for_the_list() {
         assert!(try_from_outside(one.ipv4().into()).is_err());
         assert!(try_from_outside(one.ipv6().into()).is_err());
         list(&["192.0.2.0/25", "192.0.2.2/32", "2001:db8::/64"]);
-        let mut four = try_from_outside(one.ipv4().into()).unwrap();
+        let mut four = from_outside(one.ipv4().into()).unwrap();
         assert_eq!(seen_as(&mut four), OUTSIDE4, "not hidden by NAT");
-        let mut six = try_from_outside(one.ipv6().into()).unwrap();
+        let mut six = from_outside(one.ipv6().into()).unwrap();
         assert_eq!(seen_as(&mut six), OUTSIDE6);
         assert!(connect(&house.outside, one.ipv4().into(), 5433).is_err(), "no other TCP port");
         list(&["2001:db8::/64"]);
@@ -350,9 +358,9 @@ fn closing_cuts_what_is_open() {
         house.serve(Some(&house.name(one)), 5432);
         let from = house.name(one);
         let mut streams = [
-            connect(&from, address(OUTSIDE4), 7000).unwrap(),
-            connect(&from, address(OUTSIDE6), 7000).unwrap(),
-            connect(&house.outside, one.ipv4().into(), 5432).unwrap(),
+            reach(&from, address(OUTSIDE4), 7000).unwrap(),
+            reach(&from, address(OUTSIDE6), 7000).unwrap(),
+            reach(&house.outside, one.ipv4().into(), 5432).unwrap(),
         ];
         for stream in &mut streams {
             assert!(still_talks(stream));
@@ -384,7 +392,7 @@ fn closing_cuts_what_is_open() {
 
         ports.open_again(one).unwrap();
         ports.open_again(one).unwrap();
-        assert!(connect(&from, address(OUTSIDE4), 7000).is_ok());
+        assert!(reach(&from, address(OUTSIDE4), 7000).is_ok());
         ports.shut().unwrap();
     });
 }
@@ -403,9 +411,9 @@ fn whatever_stands_is_brought_to_what_is_wished() {
         assert!(ports.list().unwrap().namespaces.is_empty(), "made on first start only");
         let path = ports.ensure(one).unwrap();
         assert_eq!(path, netns::path(&name));
-        let works = || connect(&name, address(OUTSIDE4), 7000).is_ok();
+        let works = || reach(&name, address(OUTSIDE4), 7000).is_ok();
         assert!(works());
-        let stream = &mut connect(&name, address(OUTSIDE4), 7000).unwrap();
+        let stream = &mut reach(&name, address(OUTSIDE4), 7000).unwrap();
 
         // Again, and by another process: nothing is interrupted.
         ports.ensure(one).unwrap();
@@ -486,7 +494,7 @@ fn a_table_of_another_make_is_replaced() {
         assert!(connect(&house.name(one), address(OUTSIDE4), 7000).is_err(), "until then nothing passes");
         ports.set(one, &outbound()).unwrap();
         assert_eq!(ports.look(one).unwrap(), Some(outbound().digest()));
-        assert!(connect(&house.name(one), address(OUTSIDE4), 7000).is_ok());
+        assert!(reach(&house.name(one), address(OUTSIDE4), 7000).is_ok());
         ports.shut().unwrap();
     });
 }

@@ -20,6 +20,9 @@ pub struct Scope {
     /// Only these solutions, by id or name; none named is all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub solutions: Vec<String>,
+    /// Only these backup targets, by name or id; none named is all. For a token of a target's own side, which may `target-keep` and nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
 }
 
 /// An order for a token.

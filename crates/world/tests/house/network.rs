@@ -156,7 +156,7 @@ fn sites_reach_out(house: &House, reached: &Receiver<(u16, String)>) {
         assert_eq!(reached.recv_timeout(Duration::from_secs(5)), Ok((SERVICE, seen.to_owned())));
         let begun = Instant::now();
         assert_eq!(ask(format!("{to}:{MAIL}")), "refused", "no mail past the relay");
-        assert!(begun.elapsed() < Duration::from_secs(3), "refused, and not left to wait");
+        assert!(begun.elapsed() < Duration::from_secs(10), "refused, and not left to wait");
     }
     assert!(reached.try_recv().is_err(), "nothing came to port {MAIL}");
 }

@@ -19,9 +19,14 @@ fn ended(ports: &Ports) -> Vec<(Number, IpNet)> {
     told
 }
 
-/// A connection from the node's own namespace.
+/// A try from the node's own namespace.
 fn from_node(to: &str, port: u16) -> std::io::Result<TcpStream> {
     TcpStream::connect_timeout(&SocketAddr::new(address(to), port), Duration::from_millis(400))
+}
+
+/// A connection from the node's own namespace.
+fn joined(to: &str, port: u16) -> TcpStream {
+    TcpStream::connect_timeout(&SocketAddr::new(address(to), port), Duration::from_secs(10)).unwrap()
 }
 
 #[test]
@@ -30,14 +35,15 @@ fn an_entry_ends_by_itself_and_cuts_who_came_by_it() {
         let one = number(1);
         let ports = house.ports();
         let try_from_outside = |to: IpAddr| connect(&house.outside, to, INNER_PORT);
-        let time = Duration::from_millis(1500);
+        let from_outside = |to: IpAddr| reach(&house.outside, to, INNER_PORT);
+        let time = Duration::from_millis(4000);
         let port =
             Port { allow: vec![until("192.0.2.0/25", time), allow(INNER_PORT, "2001:db8::/64")], ..Port::default() };
         ports.set(one, &port).unwrap();
         ports.ensure(one).unwrap();
         house.serve(Some(&house.name(one)), INNER_PORT);
-        let mut four = try_from_outside(one.ipv4().into()).unwrap();
-        let mut six = try_from_outside(one.ipv6().into()).unwrap();
+        let mut four = from_outside(one.ipv4().into()).unwrap();
+        let mut six = from_outside(one.ipv6().into()).unwrap();
         assert!(ended(&ports).is_empty());
         assert!(still_talks(&mut four));
         let end = port.allow[0].until.unwrap();
@@ -63,22 +69,22 @@ fn an_entry_ends_by_itself_and_cuts_who_came_by_it() {
         assert!(ended(&ports).is_empty());
 
         // What ends while no node runs is seen to by the next one.
-        let port = Port { allow: vec![until("192.0.2.0/25", Duration::from_millis(300))], ..Port::default() };
+        let port = Port { allow: vec![until("192.0.2.0/25", Duration::from_millis(2500))], ..Port::default() };
         ports.set(one, &port).unwrap();
-        let mut four = try_from_outside(one.ipv4().into()).unwrap();
+        let mut four = from_outside(one.ipv4().into()).unwrap();
         assert!(!still_talks(&mut six), "no longer on the list");
         drop(ports);
-        sleep(Duration::from_millis(400));
+        sleep(Duration::from_millis(2600));
         let ports = house.ports();
         assert_eq!(ended(&ports), [(one, port.allow[0].net)]);
         assert!(!still_talks(&mut four));
 
         // What is taken off the list before its end is not told to have ended.
         ports
-            .set(one, &Port { allow: vec![until("192.0.2.0/25", Duration::from_millis(100))], ..Port::default() })
+            .set(one, &Port { allow: vec![until("192.0.2.0/25", Duration::from_millis(2000))], ..Port::default() })
             .unwrap();
         ports.set(one, &Port::default()).unwrap();
-        sleep(Duration::from_millis(150));
+        sleep(Duration::from_millis(2100));
         assert!(ended(&ports).is_empty());
         ports.shut().unwrap();
     });
@@ -92,11 +98,13 @@ fn ends_of_ten_thousand_ports_cost_nothing_until_they_come() {
         for at in (1..=10_000).map(number) {
             ports.set(at, &Port { allow: vec![far], ..Port::default() }).unwrap();
         }
-        let begun = Instant::now();
+        // Of the processor, for others have work too.
+        let used = || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap();
+        let begun = used();
         for _ in 0..1_000 {
             assert!(ended(&ports).is_empty());
         }
-        let each = begun.elapsed() / 1_000;
+        let each = (used() - begun) / 1_000;
         println!("a look at 10,000 ports that end later: {each:?}");
         assert!(each < Duration::from_micros(100), "{each:?}");
         ports.shut().unwrap();
@@ -119,16 +127,17 @@ fn a_door_leads_in_and_opens_nothing() {
         ports.ensure(one).unwrap();
         house.serve(Some(&house.name(one)), INNER_PORT);
         let by_door = |to: &str| connect(&house.outside, address(to), DOOR.outer);
+        let through_door = |to: &str| reach(&house.outside, address(to), DOOR.outer);
         for to in [NODE4, "2001:db8::1"] {
             assert!(by_door(to).is_err(), "a door opens nothing: {to}");
             assert!(from_node(to, DOOR.outer).is_err(), "nor for the node itself: {to}");
         }
         set(all, &[DOOR]);
-        let mut four = by_door(NODE4).unwrap();
+        let mut four = through_door(NODE4).unwrap();
         assert_eq!(seen_as(&mut four), OUTSIDE4, "the client's own address");
-        let mut six = by_door("2001:db8::1").unwrap();
+        let mut six = through_door("2001:db8::1").unwrap();
         assert_eq!(seen_as(&mut six), OUTSIDE6);
-        let mut own = from_node(NODE4, DOOR.outer).unwrap();
+        let mut own = joined(NODE4, DOOR.outer);
         assert_eq!(seen_as(&mut own), NODE4);
         assert!(from_node("127.0.0.1", DOOR.outer).is_err(), "loopback leads nowhere");
         assert!(connect(&house.outside, address(NODE4), INNER_PORT).is_err(), "no other TCP port of the node");
@@ -143,8 +152,8 @@ fn a_door_leads_in_and_opens_nothing() {
 
         // A door that is taken away takes with it who came by it; who came another way goes on.
         set(all, &[DOOR]);
-        let mut direct = connect(&house.outside, one.ipv4().into(), INNER_PORT).unwrap();
-        let mut four = by_door(NODE4).unwrap();
+        let mut direct = reach(&house.outside, one.ipv4().into(), INNER_PORT).unwrap();
+        let mut four = through_door(NODE4).unwrap();
         set(all, &[]);
         assert!(!still_talks(&mut four));
         assert!(!still_talks(&mut six));
@@ -153,7 +162,7 @@ fn a_door_leads_in_and_opens_nothing() {
 
         // A measure closes it like everything else.
         set(all, &[DOOR]);
-        let mut streams = [by_door(NODE4).unwrap(), from_node(NODE4, DOOR.outer).unwrap()];
+        let mut streams = [through_door(NODE4).unwrap(), joined(NODE4, DOOR.outer)];
         ports.close(one).unwrap();
         for stream in &mut streams {
             assert!(!still_talks(stream));
@@ -165,7 +174,7 @@ fn a_door_leads_in_and_opens_nothing() {
         assert!(by_door(NODE4).is_err(), "who is not on the list is told nothing");
         set(all, &[DOOR]);
         ports.open_again(one).unwrap();
-        let mut four = by_door(NODE4).unwrap();
+        let mut four = through_door(NODE4).unwrap();
         assert_eq!(seen_as(&mut four), OUTSIDE4, "it leads in again");
 
         // One door leads to one solution.
@@ -185,7 +194,7 @@ fn a_door_leads_in_and_opens_nothing() {
 /// By a door of what is closed one gets to the node's own ear, which knows the door, and to nothing else.
 fn who_is_held_is_answered_by_the_node(house: &House, ports: &Ports, held: Number) {
     for (place, to) in [NODE4, "2001:db8::1"].into_iter().enumerate() {
-        let mut led = connect(&house.outside, address(to), DOOR.outer).unwrap();
+        let mut led = reach(&house.outside, address(to), DOOR.outer).unwrap();
         let (answered, _) = ports.answers()[place].accept().unwrap();
         assert_eq!(door_of(&answered).unwrap(), DOOR.outer);
         assert_eq!(ports.behind(DOOR.outer), Some(held));
@@ -232,7 +241,7 @@ fn who_is_refused_is_noted_once_an_attempt() {
 
         // What is let in, and what a measure refuses, is nobody's to allow.
         ports.set(one, &Port { allow: vec![allow(INNER_PORT, "192.0.2.0/25")], ..Port::default() }).unwrap();
-        assert!(connect(&house.outside, one.ipv4().into(), INNER_PORT).is_ok());
+        assert!(reach(&house.outside, one.ipv4().into(), INNER_PORT).is_ok());
         ports.close(one).unwrap();
         assert!(connect(&house.outside, one.ipv4().into(), INNER_PORT).is_err());
         assert_eq!(noted(), []);

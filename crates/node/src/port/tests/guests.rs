@@ -59,11 +59,11 @@ fn a_guest_is_who_its_port_is_and_nobody_else() {
         house.serve(Some(&house.outside), 7000);
 
         for (to, from) in [(IpAddr::from(one.ipv4()), OUTSIDE4), (one.ipv6().into(), OUTSIDE6)] {
-            let mut inward = connect(&house.outside, to, 22).unwrap();
+            let mut inward = reach(&house.outside, to, 22).unwrap();
             assert_eq!(seen_as(&mut inward), from);
             assert!(connect(&house.outside, to, 80).is_err(), "not on the list");
         }
-        let mut outward = connect(&guest, address(OUTSIDE4), 7000).unwrap();
+        let mut outward = reach(&guest, address(OUTSIDE4), 7000).unwrap();
         assert_eq!(seen_as(&mut outward), NODE4);
         assert!(connect(&guest, address(OUTSIDE4), 25).is_err(), "mail");
         assert_eq!(ports.counters().unwrap()[&one].spoofed, Count::default());
@@ -75,7 +75,7 @@ fn a_guest_is_who_its_port_is_and_nobody_else() {
         ports.ensure(one).unwrap();
         assert!(still_talks(&mut outward), "nobody noticed");
 
-        let mut inward = connect(&house.outside, one.ipv4().into(), 22).unwrap();
+        let mut inward = reach(&house.outside, one.ipv4().into(), 22).unwrap();
         ports.close(one).unwrap();
         assert!(!still_talks(&mut inward) && !still_talks(&mut outward), "a measure cuts both ways");
         ports.open_again(one).unwrap();

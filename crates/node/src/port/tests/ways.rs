@@ -20,7 +20,7 @@ fn a_way_leads_to_one_tcp_port_of_one_solution_that_lets_it_in() {
         let to = IpAddr::from(server.ipv4());
         assert!(connect(&house.name(site), to, 3306).is_err(), "a way opens nothing by itself");
         ports.set(server, &lets(site)).unwrap();
-        let mut open = connect(&house.name(site), to, 3306).unwrap();
+        let mut open = reach(&house.name(site), to, 3306).unwrap();
         assert_eq!(seen_as(&mut open), site.ipv4().to_string());
         assert!(connect(&house.name(site), to, 3307).is_err(), "to that TCP port and no other");
         assert!(connect(&house.name(other), to, 3306).is_err(), "who has no way does not get there");
@@ -31,7 +31,7 @@ fn a_way_leads_to_one_tcp_port_of_one_solution_that_lets_it_in() {
         // Whichever side a measure closes, it is over; and it is adopted with the rest.
         ports.set(server, &lets(site)).unwrap();
         for closed in [site, server] {
-            let mut open = connect(&house.name(site), to, 3306).unwrap();
+            let mut open = reach(&house.name(site), to, 3306).unwrap();
             ports.close(closed).unwrap();
             assert!(!still_talks(&mut open), "{closed}");
             assert!(connect(&house.name(site), to, 3306).is_err());
@@ -40,7 +40,7 @@ fn a_way_leads_to_one_tcp_port_of_one_solution_that_lets_it_in() {
         drop(ports);
         let ports = house.ports();
         assert_eq!(ports.look(site).unwrap(), Some(way(server, 3306).digest()));
-        assert!(connect(&house.name(site), to, 3306).is_ok());
+        assert!(reach(&house.name(site), to, 3306).is_ok());
         ports.set(site, &outbound()).unwrap();
         assert!(connect(&house.name(site), to, 3306).is_err());
         ports.shut().unwrap();
