@@ -18,15 +18,22 @@ my @table = map {
     $entry;
 } 0 .. 255;
 
-sub checksum {
-    my $sum = 0xFFFFFFFF;
-    $sum = $table[($sum ^ $_) & 0xFF] ^ ($sum >> 8) for unpack 'C*', shift;
-    return $sum ^ 0xFFFFFFFF;
+# The checksum goes on from where it stood: each place where the file may end costs no more than the bytes since the last.
+sub more {
+    my ($sum, $bytes) = @_;
+    $sum = $table[($sum ^ $_) & 0xFF] ^ ($sum >> 8) for unpack 'C*', $bytes;
+    return $sum;
 }
+
+sub checksum { return more(0xFFFFFFFF, shift) ^ 0xFFFFFFFF }
 
 open my $file, '+<:raw', $path or die "opening $path: $!\n";
 read $file, my $bytes, 1024 or die "reading $path: $!\n";
-my ($end) = grep { checksum(substr $bytes, 0, $_) == unpack 'L', substr $bytes, $_, 4 } map { 4 * $_ } 32 .. 200;
+my ($end, $at, $sum);
+for ($at = 128, $sum = more(0xFFFFFFFF, substr $bytes, 0, $at); $at <= 800; $at += 4) {
+    $end = $at, last if ($sum ^ 0xFFFFFFFF) == unpack 'L', substr $bytes, $at, 4;
+    $sum = more($sum, substr $bytes, $at, 4);
+}
 defined $end or die "$path is no control file that is whole\n";
 my $body = pack('Q', $number) . substr $bytes, 8, $end - 8;
 seek $file, 0, 0 or die "writing $path: $!\n";

@@ -124,11 +124,9 @@ fn one_that_the_nodes_end_cut_short_is_done_anew() {
         place.put("www/more", &noise(4 << 20));
         let verb = slowly(&place, 256 << 10);
         let order = control.begin(wish(7).solution, verb.clone());
-        until("it is at work", || kept(&place).len() == 1 && !node.sandboxes.occupied().is_empty());
+        until("it is at work", || control.end(order).is_none() && !control.running.lock().expect("a lock").is_empty());
         node.ending.store(true, Ordering::Relaxed);
-        until("its child ends, and nobody waits for it", || {
-            node.sandboxes.occupied().is_empty() && !node.verbs.has(order)
-        });
+        until("its child ends, and nobody waits for it", || !node.verbs.has(order));
         assert!(control.end(order).is_none() && node.register.verb(order).expect("read").is_none(), "it has no end");
         assert_eq!(listed(&place), 0);
         node.ending.store(false, Ordering::Relaxed);
