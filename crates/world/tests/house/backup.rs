@@ -262,7 +262,7 @@ fn files_come_back(house: &House, paper: &Path) {
         let shown = get(house, "/v1/solutions/blog");
         shown["findings"].as_array().expect("findings").iter().any(|finding| finding["name"] == "hole-open")
     };
-    until("the hole is said to be open", &open);
+    until("the hole is said to be open", open);
     assert_eq!(upload(house, "blog", &[("stays.txt", b"mended")])["state"], "done");
     until("it is closed", || !open());
 }
