@@ -36,6 +36,8 @@ const PROVE_AGAIN: Duration = Duration::from_secs(900);
 const SEGMENT_WAIT: Duration = Duration::from_secs(60);
 /// Bytes of log after which a new base is made before its time.
 const LOG_BYTES_MAX: u64 = 1 << 30;
+/// Bases that are begun before a round is given up.
+const BASES_TRIED: u32 = 4;
 /// Deaths of the log's copier after which it begins anew, with a new base.
 const DEATHS_MAX: u32 = 5;
 
@@ -263,10 +265,8 @@ impl Keeper {
                 |base: Timestamp| Timestamp::now().duration_since(base).as_secs() >= self.config.daily_s.cast_signed();
             let missing = !stage.join(BASE).join("PG_VERSION").exists() || !stage.join(NOTED).exists();
             let due = self.standing.base.is_none_or(old) || files::bytes_in(&stage.join(LOG)) > LOG_BYTES_MAX;
-            if (missing || due) && self.base().is_err() {
-                // Where the copier ended meanwhile, it is begun anew at once and not with the next round.
-                self.receive()?;
-                self.base()?;
+            if missing || due {
+                self.base_at_last()?;
             }
         }
         if self.child.is_none() {
@@ -287,6 +287,19 @@ impl Keeper {
         self.standing.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(copy = written.copy, bytes = written.bytes, sent = written.bytes_sent, "backed up");
         Ok(written)
+    }
+
+    /// A new base. Where the copier ended meanwhile it is begun anew at once and not with the next round: a server may let go of the log of a slot that
+    /// is made while it writes a checkpoint.
+    fn base_at_last(&mut self) -> Result<()> {
+        for _ in 1..BASES_TRIED {
+            match self.base() {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::warn!(why = told(&error), "no base of the database was made; it is tried again"),
+            }
+            self.receive()?;
+        }
+        self.base()
     }
 
     /// What the node knows, as it says it; one that is away leaves what it said last.
@@ -389,7 +402,9 @@ impl Keeper {
     /// Names a point, writes a backup with it, and proves that one.
     fn prove(&mut self) -> Result<()> {
         ensure!(self.config.private, "the operator's own PostgreSQL is proven by who backs it up");
-        if self.receiver.is_some() {
+        if self.receiver.is_some() && self.mark().is_err() {
+            // A copier that ended is begun anew by a round; then the point is in the log.
+            self.round()?;
             self.mark()?;
         }
         self.round()?;

@@ -175,6 +175,23 @@ fn the_node_is_ahead(story: &mut Story) {
 
 /// Nothing is left of the machine.
 fn everything_is_lost(story: &mut Story) {
+    // Who copies the log dies, as the server ends it that has let go of its slot: it is begun anew, and what is proven has everything.
+    let keeper = story.house.pid("platform").expect("it runs");
+    let copiers = || -> Vec<String> {
+        let told =
+            Command::new("ps").args(["--no-headers", "-o", "pid:1,comm:40", "--ppid", &keeper.to_string()]).output();
+        let told = text(&told.expect("ps runs").stdout);
+        let copiers = told.lines().filter_map(|line| line.split_once(' ')).filter(|(_, name)| *name == "pg_receivewal");
+        copiers.map(|(pid, _)| pid.to_owned()).collect()
+    };
+    let end = Instant::now() + SOON;
+    while copiers().is_empty() {
+        assert!(Instant::now() < end, "it copies");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    for pid in copiers() {
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
+    }
     let standing = story.platform("prove");
     assert_eq!(standing["proof"]["wrong"], json!([]), "{standing:#}");
     let down = story.house.down().expect("it runs");
