@@ -205,6 +205,25 @@ pub(crate) async fn superuser(run: &Path, database: &str) -> Result<PgConnection
     options(run, SUPERUSER, database).connect().await
 }
 
+/// Bytes of a segment of the log; the private server's are of the usual size.
+const SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Removes what a copier left that died while it made room for a segment: it fills a file with zeros before it writes anything into it, and will not
+/// go on with one that is half as long.
+///
+/// # Errors
+/// When the folder can't be read, or such a file not removed.
+pub fn remove_half_made(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let partial = entry.file_name().to_string_lossy().ends_with(".partial");
+        if partial && !matches!(entry.metadata()?.len(), 0 | SEGMENT_BYTES) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// The newest segments of a log in a folder that a base does not need, for they are older than it.
 ///
 /// # Errors
@@ -238,6 +257,18 @@ mod tests {
             last_words(&said),
             format!("LOG:  redo done | {why} | LOG:  startup process exited | LOG:  shut down")
         );
+    }
+
+    #[test]
+    fn what_a_copier_half_made_goes_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let all =
+            [("1.partial", SEGMENT_BYTES), ("2.partial", 0), ("3.partial", 5_799_936), ("4", 7), ("5.history", 40)];
+        for (name, bytes) in all {
+            std::fs::File::create(folder.path().join(name)).and_then(|file| file.set_len(bytes)).expect("a file");
+        }
+        remove_half_made(folder.path()).expect("removed");
+        assert!(all.iter().all(|(name, _)| folder.path().join(name).exists() == (*name != "3.partial")));
     }
 
     #[test]

@@ -338,6 +338,7 @@ impl Keeper {
             self.deaths = 0;
         }
         files::own_folder(&log, self.own)?;
+        copying::remove_half_made(&log).context("removing what a copier left that died")?;
         let made = copying::slot(&here, self.copier())?.output().context("starting pg_receivewal")?;
         ensure!(made.status.success(), "making the log's slot: {}", String::from_utf8_lossy(&made.stderr).trim());
         let mut receiver = copying::receiver(&here, self.copier(), &log)?;
