@@ -12,6 +12,7 @@ use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::SolutionView;
 use crate::{order, solution, store};
 use husorden_base::{FieldError, Refusal, SolutionId, Text};
+use husorden_kinds::Aim;
 use husorden_wire::api;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -41,7 +42,7 @@ async fn of(
     let proven = store::backup::proof(conn, view.id).await?;
     let kind = app.kind(&view.kind);
     let (language, staff) = (caller.language, caller.is_staff());
-    let expected = plan.enabled && target.is_some() && under_way.is_none();
+    let expected = plan.enabled && target.is_some() && under_way.is_none() && view.aim != Aim::Gone;
     let next = plan.due.unwrap_or_else(|| Window::from(&plan).next(view.id, view.now));
     Ok(api::BackupPlan {
         on: plan.enabled,

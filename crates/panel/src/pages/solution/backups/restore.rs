@@ -39,9 +39,17 @@ async fn show(ask: &Ask, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> 
     let plan: api::BackupPlan = ask.api.get(&format!("{}/backup-plan", at(&one))).await?;
     let l = ask.l;
     let title = l.f(|| format!("Gendan {}", one.name), || format!("Restore {}", one.name));
+    // Nothing is put back into what is deleted; beside it can come back.
+    let there = one.aim != "gone";
     let chosen = match typed.text("only") {
-        "" => "everything",
+        "" if there => "everything",
+        "" => BESIDE,
         word => word,
+    };
+    let untouched = if there {
+        l.t("Den, der kører, røres ikke.", "The one that runs is not touched.")
+    } else {
+        l.t("Den slettede røres ikke.", "The deleted one is not touched.")
     };
     Ok(ask.sheet(&title).narrow().show(html! {
         section class="card" { div class="body" data-dialog-content {
@@ -53,7 +61,7 @@ async fn show(ask: &Ask, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> 
                 input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
                 fieldset class="picks" {
                     legend class="unseen" { (l.t("Hvad skal gendannes?", "What is to be restored?")) }
-                    (pick(chosen, "everything", l.t("Alt, på stedet", "Everything, in place"), l.t("Løsningen bliver, som den var dengang.", "The solution becomes as it was then."), html! {
+                    @if there { (pick(chosen, "everything", l.t("Alt, på stedet", "Everything, in place"), l.t("Løsningen bliver, som den var dengang.", "The solution becomes as it was then."), html! {
                         (consequences(&in_place(ask)))
                         @if let Some(files) = &plan.files {
                             (Field {
@@ -68,23 +76,23 @@ async fn show(ask: &Ask, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> 
                                 ..Field::default()
                             }.show(ask, wrong))
                         }
-                    }))
+                    })) }
                     @if ask.may(Capability::SolutionCreate) {
-                        (pick(chosen, BESIDE, l.t("Ved siden af, som en ny løsning", "Beside, as a new solution"), l.t("Den, der kører, røres ikke.", "The one that runs is not touched."), html! {
+                        (pick(chosen, BESIDE, l.t("Ved siden af, som en ny løsning", "Beside, as a new solution"), untouched, html! {
                             (consequences(&beside(ask)))
                             (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), help: l.t("Små bogstaver, tal og bindestreg.", "Lower-case letters, digits and hyphens."), value: &name(typed, &one, &backup), autocomplete: "off", max: Some(63), ..Field::default() }.show(ask, wrong))
                         }))
                     }
-                    @if !plan.parts.is_empty() {
+                    @if there && !plan.parts.is_empty() {
                         @let parts: Vec<(&str, &str)> = plan.parts.iter().map(|part| (part.as_str(), part.as_str())).collect();
                         (pick(chosen, "part", l.t("En database", "One database"), l.t("Resten af løsningen røres ikke.", "The rest of the solution is not touched."), html! {
                             (form::select(ask, wrong, ("/part", l.t("Hvilken", "Which"), l.t("Den bliver, som den var dengang; det, der er skrevet i den siden, er ikke med.", "It becomes as it was then; what was written in it since is not in it.")), &parts, typed.text("/part")))
                             (consequences(&[undoable(ask)]))
                         }))
                     }
-                    (pick(chosen, "path", l.t("En fil eller mappe", "One file or folder"), l.t("Resten af løsningen røres ikke.", "The rest of the solution is not touched."), html! {
+                    @if there { (pick(chosen, "path", l.t("En fil eller mappe", "One file or folder"), l.t("Resten af løsningen røres ikke.", "The rest of the solution is not touched."), html! {
                         div { (ui::button(&format!("{}/files", place(&one, &backup.id)), "", Some(Icon::Folder), l.t("Find den i backuppen", "Find it in the backup"))) }
-                    }))
+                    })) }
                 }
                 div class="actions" {
                     button class="button danger fill" { (l.t("Gendan", "Restore")) }

@@ -307,6 +307,14 @@ async fn what_is_put_back_is_what_was_chosen() {
             &json!({ "kind": "none", "name": "shop-old", "from": { "solution": "0190shop", "backup": "b2" } })
         )
     );
+    // Into what is deleted nothing is put back; beside, it can come back.
+    let mut gone = Played::new();
+    let mut deleted = solution();
+    deleted["aim"] = json!("gone");
+    gone.on("/v1/solutions/shop", deleted);
+    let shown = gone.get(at, "en").await;
+    says(&shown, &["Beside, as a new solution", "The deleted one is not touched"]);
+    assert!(!shown.contains("Everything, in place") && !shown.contains("One file or folder"), "{shown}");
     // From the tree it is known which file; the page says what will happen.
     let shown = played.get(&format!("{at}?path=files%2Fwp-config.php"), "en").await;
     says(
