@@ -63,7 +63,7 @@ pub enum Place {
     Folder(String),
     /// A folder of the copy of the volume on which something is tried.
     Trial(String),
-    /// A folder of the snapshot that a backup is made of, while that is being noted; read-only.
+    /// A folder of a snapshot that was taken for this: that a backup is made of, while it is being noted, or a package. Read-only.
     Snapshot(String),
     /// A catalogue application, read-only.
     App(String),

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 pub const INSIDE: &str = "/srv/x";
 /// Runs a program of a runtime with the folder in it. Pools of other houses are let go of, for as long as it ran they could not be closed.
 const ENTER: &str = r#"r=$1 f=$2 u=$3; shift 3
-findmnt -rn -t btrfs -o TARGET | while read -r m; do case "$r" in "$m"/*) ;; *) umount -l "$m" 2> /dev/null || true ;; esac; done
+findmnt -rn -t btrfs -o TARGET | grep -E '^/(run|var/tmp)/husorden' | while read -r m; do case "$r" in "$m"/*) ;; *) umount -l "$m" 2> /dev/null || true ;; esac; done
 mount --bind /dev "$r/dev"; mount -t tmpfs -o mode=1777 none "$r/dev/shm"; mount -t proc proc "$r/proc"; mount -t tmpfs none "$r/tmp"; mount -t tmpfs none "$r/srv"
 mkdir "$r/srv/x"; mount --bind "$f" "$r/srv/x"
 exec chroot --userspec="$u:$u" "$r" "$@""#;

@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// What wrote it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub program_version: String,
-    /// What was counted, under the names that restic 0.17 and later show it by.
+    /// What was counted, under the names by which newer versions of restic show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
 }

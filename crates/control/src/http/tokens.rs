@@ -170,12 +170,9 @@ async fn narrowed(
         narrow.solutions.push(found.id);
     }
     narrow.targets = targets(app, account, scope, may).await?;
-    if narrow.is_open() && narrow.targets.is_empty() {
+    if narrow.is_open() {
         // Who is narrowed makes no one who is not.
         return if caller.narrow.is_open() { Ok(narrow) } else { Ok((*caller.narrow).clone()) };
-    }
-    if narrow.is_open() {
-        return Ok(narrow);
     }
     let solutions = Capabilities::of(&[
         Capability::Read,

@@ -289,8 +289,8 @@ impl Keeper {
         Ok(written)
     }
 
-    /// A new base. Where the copier ended meanwhile it is begun anew at once and not with the next round: a server may let go of the log of a slot that
-    /// is made while it writes a checkpoint.
+    /// A new base. Where the copier ended meanwhile it is begun anew at once and not with the next round: a server was seen to let go of a slot, twice in a
+    /// row, right after it was made.
     fn base_at_last(&mut self) -> Result<()> {
         for _ in 1..BASES_TRIED {
             match self.base() {
@@ -403,7 +403,10 @@ impl Keeper {
     /// Names a point, writes a backup with it, and proves that one.
     fn prove(&mut self) -> Result<()> {
         ensure!(self.config.private, "the operator's own PostgreSQL is proven by who backs it up");
-        if self.receiver.is_some() && self.mark().is_err() {
+        if self.receiver.is_some()
+            && let Err(error) = self.mark()
+        {
+            tracing::warn!(why = told(&error), "the log did not get its point; it is tried again");
             // A copier that ended is begun anew by a round; then the point is in the log.
             self.round()?;
             self.mark()?;

@@ -54,6 +54,11 @@ fn one_that_came_back_stands_open_until_the_file_is_another() {
         control.do_it(solution, restore(None, Returning::Everything)).expect("restored");
         assert_eq!(held(&place), Some(open.clone()));
         place.put("www/up.php", b"<?php // mended");
+        seen();
+        assert!(held(&place).is_some_and(|hole| hole.closed.is_some() && hole.sha256 == open.sha256), "it is closed");
+        control.do_it(solution, restore(Some("www/up.php"), Returning::Everything)).expect("restored");
+        let open = held(&place).filter(|hole| hole.closed.is_none()).expect("it is back");
+        place.put("www/up.php", b"<?php // mended");
         let closing = measure(&wish(7));
         node.register.take_measure(closing).expect("closed");
         seen();

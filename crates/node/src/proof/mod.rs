@@ -46,7 +46,7 @@ pub(crate) struct Proofs {
     parts: Mutex<()>,
     /// Solutions as they are opened, under the numbers of benches.
     opened: Mutex<BTreeMap<Number, Wish>>,
-    /// The snapshots that are being noted.
+    /// The snapshots that are being noted, or packed.
     noting: Arc<Mutex<BTreeMap<Number, SnapshotId>>>,
 }
 

@@ -18,7 +18,7 @@ pub enum Why {
     },
     /// By the platform, so that the log can be carried out again from it.
     Base,
-    /// By the platform, for a backup to be made of it; it stays until the next one, which reads what has changed since.
+    /// By the platform, for a backup to be made of it, where it stays until the next one, which reads what has changed since; or for a package.
     Backup,
     /// By the platform, when the solution was deleted: kept for the retention time.
     Retained,
