@@ -278,6 +278,14 @@ pub trait Kind: Sync {
         None
     }
 
+    /// What such a copy holds, for whoever chooses the second.
+    fn as_of(&self) -> Text {
+        Text::new(
+            "Alt, der skrives, gemmes også som en log. Vælg et tidspunkt, og få data, som de var da.",
+            "Everything that is written is kept as a log too. Choose a time, and have the data as it was then.",
+        )
+    }
+
     /// Where it keeps what its services say. None where nothing is kept.
     fn log(&self) -> Option<Log> {
         None

@@ -12,6 +12,7 @@
 //! | `x-keys` | map within an entry | the field of the spec whose entries' names are its keys |
 //! | `x-word` | group of settings | its name in commands, one word |
 //! | `x-when` | field | other fields of the spec, each with the values for which this one means something |
+//! | `x-own` | field of the spec | a copy is asked for one of its own: what it was copied from has this one |
 //! | `x-lines` | text | it has several lines |
 //! | `x-unit`, `x-restart` | number | what it counts, and whether the server is restarted by a change |
 

@@ -3,7 +3,6 @@
 
 use super::engine::{self, CERTIFICATE, Engine, GENERATED, IDLE_STOP_S, JUDGE, Mode};
 use super::parameters;
-use super::segments;
 use super::spec::Spec;
 use crate::{Brake, Fill, LIVE, Live, Network, Reach, Sandbox, Service};
 use husorden_base::{Bytes, RuntimeName};
@@ -21,7 +20,7 @@ pub(super) fn service(spec: &Spec, engine: Engine) -> Service {
     sandbox.told_of_listeners(3);
     settings(&mut sandbox, spec, engine, Mode::Serving);
     engine::kept(&mut sandbox);
-    segments::kept(&mut sandbox, engine);
+    crate::segments::kept(&mut sandbox, engine.word());
     engine::judged(&mut sandbox, engine);
     sandbox.binds.push(engine::certificate());
     sandbox.binds.push(engine::sockets());

@@ -66,7 +66,7 @@ pub(super) fn opening(order: &Order, marks: &BTreeMap<String, String>) -> Option
 fn read(order: &Order, marks: &BTreeMap<String, String>) -> Option<(Spec, Engine)> {
     let spec = Spec::stored(&order.spec).ok()?;
     // Data that a log is still to be carried out on is not yet what is asked for.
-    let held = engine::held(order, marks).filter(|_| super::segments::due(marks).is_none())?;
+    let held = engine::held(order, marks).filter(|_| crate::segments::due(marks).is_none())?;
     Some((spec, held.engine))
 }
 

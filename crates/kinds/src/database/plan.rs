@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
             return vec![init];
         };
         let mut line = Vec::new();
-        if let Some(at) = segments::due(&self.sight.marks) {
+        if let Some(at) = crate::segments::due(&self.sight.marks) {
             let task = segments::replay(order, spec, held.engine, at);
             line.push(Due { task, needs: Needs::Absent, ends: true });
         }
@@ -337,7 +337,7 @@ impl<'a> Run<'a> {
     /// What is to stand now: the server, and before one that serves its pooler.
     fn services(&self, current: Option<&Due>) -> BTreeMap<&'static str, Service> {
         // What it holds is not what is asked for, until its log is carried out.
-        let held = self.held.filter(|_| segments::due(&self.sight.marks).is_none());
+        let held = self.held.filter(|_| crate::segments::due(&self.sight.marks).is_none());
         let Some(held) = held else { return BTreeMap::new() };
         let ready = |due: &Due| self.built(&due.task.sandbox.runtime);
         let mode = match current.filter(|due| ready(due)).map(|due| due.needs) {

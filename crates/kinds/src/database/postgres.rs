@@ -66,7 +66,7 @@ pub(super) fn service(spec: &Spec, engine: Engine, mode: Mode) -> Service {
         (ASK.to_owned(), include_str!("files/postgres-ask.sh").to_owned()),
     ]);
     engine::kept(&mut sandbox);
-    segments::kept(&mut sandbox, engine);
+    crate::segments::kept(&mut sandbox, engine.word());
     engine::judged(&mut sandbox, engine);
     let reach = match mode {
         Mode::Serving => Reach::Port(TCP),

@@ -2,24 +2,17 @@
 
 use super::engine::{self, DB, Engine, Family};
 use super::spec::Spec;
-use crate::segments::{REPLAY, STORE, TOOL};
-use crate::{Bind, Io, Keeping, Order, Place, Sandbox, Segments, Sign, Task};
-use husorden_base::Bytes;
+use crate::segments::{self, STORE, TOOL};
+use crate::{Keeping, Order, Segments, Sign, Task};
 use std::collections::BTreeMap;
 
 /// Seconds that PostgreSQL takes to keep a piece at most, once it is ended.
 const KEEPS_S: u32 = 15;
-/// Seconds that the rest of a log may take.
-const LIMIT_S: u32 = 900;
-/// Seconds that carrying it out again may take.
-const REPLAY_S: u32 = 6 * 3600;
-/// The mark that such a task leaves. It says nothing; a task leaves one.
-const MARK: (&str, &str) = ("kept", "done");
 
 /// How the log of what lies on the volume is kept.
 pub(super) fn of(order: &Order, marks: &BTreeMap<String, String>) -> Option<Segments> {
     let spec = Spec::stored(&order.spec).ok()?;
-    if due(marks).is_some() {
+    if segments::due(marks).is_some() {
         return None;
     }
     // Data that does not yet know that it is another's is not this one's to be kept.
@@ -38,31 +31,21 @@ pub(super) fn of(order: &Order, marks: &BTreeMap<String, String>) -> Option<Segm
             },
             rest,
         },
-        Family::MariaDb => Segments {
-            role: DB.to_owned(),
-            folder: data,
-            prefix: crate::mariadb::LOG.to_owned(),
-            by: Sign::Size,
-            keeping: Keeping::Command(crate::mariadb::keep(held.engine.word())),
-            rest,
-        },
+        Family::MariaDb => {
+            crate::mariadb::segments(DB, held.engine.word(), crate::mariadb::keep(held.engine.word(), CLIENT), rest)
+        }
     })
 }
 
-/// The time to which the log is to be carried out on the data as it was copied, while that is not done.
-pub(super) fn due(marks: &BTreeMap<String, String>) -> Option<&str> {
-    marks.get(REPLAY).map(String::as_str).filter(|mark| !mark.ends_with(DONE))
-}
-
-/// What is said after the time when it is done.
-const DONE: &str = " done";
+/// The client that asks the server to end what is open: the platform's own user comes by the unix socket.
+const CLIENT: &str = "--socket=/run/husorden/db.sock --user=site";
 
 /// Carries the log out to a time.
 pub(super) fn replay(order: &Order, spec: &Spec, engine: Engine, at: &str) -> Task {
     let mut sandbox = engine::sandbox(spec, engine);
     let text = match engine.family() {
         Family::Postgres => include_str!("files/postgres-replay.sh"),
-        Family::MariaDb => include_str!("files/mariadb-replay.sh"),
+        Family::MariaDb => crate::mariadb::REPLAY,
     };
     engine::script(&mut sandbox, "replay.sh", text);
     match engine.family() {
@@ -72,20 +55,7 @@ pub(super) fn replay(order: &Order, spec: &Spec, engine: Engine, at: &str) -> Ta
             super::mariadb::settings(&mut sandbox, spec, engine, super::engine::Mode::Upgrading);
         }
     }
-    sandbox.binds.extend([
-        Bind { from: Place::Folder(REPLAY.to_owned()), to: "/srv/replay".to_owned(), write: true },
-        Bind { from: Place::Tool, to: TOOL.to_owned(), write: false },
-    ]);
-    sandbox.env.insert("AT".to_owned(), at.to_owned());
-    engine::task("replay", sandbox, (REPLAY, &format!("{at}{DONE}")), REPLAY_S)
-}
-
-/// What a server needs to have its log kept.
-pub(super) fn kept(sandbox: &mut Sandbox, engine: Engine) {
-    sandbox.binds.extend([
-        Bind { from: Place::Store(engine.word().to_owned()), to: STORE.to_owned(), write: true },
-        Bind { from: Place::Tool, to: TOOL.to_owned(), write: false },
-    ]);
+    segments::replay(sandbox, at)
 }
 
 /// Seconds after a change when PostgreSQL ends the piece that is open: a piece of it takes more room than one of MariaDB, which is asked.
@@ -106,7 +76,7 @@ pub(super) fn postgres(engine: Engine, log_s: u32) -> String {
 fn rest(spec: &Spec, engine: Engine) -> Task {
     let mut sandbox = engine::sandbox(spec, engine);
     let data = format!("/srv/db/{}", engine.word());
-    kept(&mut sandbox, engine);
+    segments::kept(&mut sandbox, engine.word());
     match engine.family() {
         Family::Postgres => {
             let bin = format!("/usr/lib/postgresql/{}/bin", engine.version());
@@ -115,8 +85,5 @@ fn rest(spec: &Spec, engine: Engine) -> Task {
         }
         Family::MariaDb => sandbox.argv = crate::mariadb::keep_rest(engine.word()),
     }
-    sandbox.limits.memory = Bytes::mib(256);
-    sandbox.limits.pids = 32;
-    sandbox.limits.io = Io::BACKGROUND;
-    engine::task("keep-log", sandbox, MARK, LIMIT_S)
+    segments::rest(sandbox)
 }

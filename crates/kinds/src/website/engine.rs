@@ -51,6 +51,7 @@ pub(super) const LISTEN: &str = "/run";
 /// What stands in for a mail server.
 pub(super) const NO_MAIL: &str = "/run/conf/no-mail.sh";
 pub(super) const GENERATED: &str = "/run/conf";
+const DB_SETTINGS: &str = "--defaults-file=/run/conf/mariadb.cnf";
 const SIGQUIT: i32 = 3;
 const SIGTERM: i32 = 15;
 /// Form fields and headers beside the upload itself.
@@ -96,11 +97,19 @@ pub(super) fn php(spec: &Spec, runtime: &RuntimeName) -> Service {
     }
 }
 
-/// MariaDB of this version.
+/// MariaDB of this version, whose log is kept.
 pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
     let mut sandbox = db_sandbox(spec, database);
-    sandbox.argv = words(&["/usr/sbin/mariadbd", "--defaults-file=/run/conf/mariadb.cnf"]);
+    let serve = format!("{GENERATED}/db-serve.pl");
+    let start = format!("{GENERATED}/db-start.sql");
+    let init = format!("--init-file={start}");
+    sandbox.argv = words(&["/usr/bin/perl", &serve, "/usr/sbin/mariadbd", DB_SETTINGS, &init]);
     sandbox.told_of_listeners(1);
+    sandbox.files.extend([
+        (serve, include_str!("files/db-serve.pl").to_owned()),
+        (start, include_str!("files/db-start.sql").to_owned()),
+    ]);
+    crate::segments::kept(&mut sandbox, database.as_str());
     Service {
         sandbox,
         reach: Reach::Own,
@@ -111,6 +120,14 @@ pub(super) fn db(spec: &Spec, database: &RuntimeName) -> Service {
         live: Live::default(),
         fill: BTreeMap::new(),
     }
+}
+
+/// The same on what was restored: it answers who looks whether it opens, and what it writes is thrown away.
+pub(super) fn db_opened(spec: &Spec, database: &RuntimeName) -> Service {
+    let mut sandbox = db_sandbox(spec, database);
+    sandbox.argv = words(&["/usr/sbin/mariadbd", DB_SETTINGS]);
+    sandbox.told_of_listeners(1);
+    crate::opening::service(sandbox, Live::default())
 }
 
 /// Copies the prepared database into the volume.

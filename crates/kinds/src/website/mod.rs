@@ -22,6 +22,7 @@
 //! - The platform never reads or writes the site's files: installing, upgrading and probing are tasks of the site's own uid.
 //! - Where the application's data lies, its own configuration says; it is switched last, by a rename, so that a move which is cut
 //!   has moved nothing. While data is moved nobody writes it, and what it is moved into must be empty.
+//! - What is to be brought to a second serves when the log has been carried out that far, and not before. Files are as they were copied.
 //! - No password is kept: the database knows its user by the socket, and the application is handed a hash.
 
 mod app;
@@ -34,6 +35,7 @@ mod plan;
 mod reached;
 mod run;
 mod schema;
+mod segments;
 mod settings;
 mod spec;
 mod words;
@@ -120,6 +122,17 @@ impl Kind for Website {
 
     fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Opening> {
         opening::opening(order, marks)
+    }
+
+    fn segments(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<crate::Segments> {
+        segments::of(order, marks)
+    }
+
+    fn as_of(&self) -> Text {
+        Text::new(
+            "Det, der skrives i databasen, gemmes også som en log. Vælg et tidspunkt, og få databasen, som den var da. Filerne er, som de var i det øjebliksbillede eller den backup, der ligger nærmest før.",
+            "What is written to the database is kept as a log too. Choose a time, and have the database as it was then. The files are as they were in the nearest snapshot or backup before it.",
+        )
     }
 
     fn packs(&self) -> bool {

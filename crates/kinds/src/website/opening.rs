@@ -52,8 +52,7 @@ pub(super) fn opening(order: &Order, marks: &BTreeMap<String, String>) -> Option
             count(&held.spec, database, 0, READ_S),
             false,
         );
-        let service = crate::opening::service(engine::db(&held.spec, database).sandbox, crate::Live::default());
-        opening.services.insert(DB.to_owned(), service);
+        opening.services.insert(DB.to_owned(), engine::db_opened(&held.spec, database));
     }
     if let Some(page) = held.page() {
         let what = Text::new("Forsiden hentes fra det genskabte", "The front page is asked of what was restored");
@@ -64,6 +63,10 @@ pub(super) fn opening(order: &Order, marks: &BTreeMap<String, String>) -> Option
 
 impl Held {
     fn read(order: &Order, marks: &BTreeMap<String, String>) -> Option<Self> {
+        // Data that a log is still to be carried out on is not yet what is asked for.
+        if crate::segments::due(marks).is_some() {
+            return None;
+        }
         let spec = Spec::stored(&order.spec).ok()?;
         let away = marks.get(mark::AWAY).is_some_and(|place| place != super::attached::NONE);
         let database = engine::held(marks).filter(|_| !away).and_then(|(database, _)| database.catalogue());

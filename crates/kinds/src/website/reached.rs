@@ -36,6 +36,11 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     let port = plan::port(order, &spec).map(|port| port.digest());
     same("port", &sight.port, &port)?;
 
+    let replay = sight.marks.get(crate::segments::REPLAY).filter(|mark| !mark.ends_with(" done"));
+    if replay.is_some() && marked(sight, mark::DB).is_some_and(|held| held.starts_with("mariadb-")) {
+        return Err(format!("the log is to be carried out to {replay:?}"));
+    }
+
     let place = |uses: &crate::Used| format!("{} {}", uses.solution, uses.database);
     let away = marked(sight, mark::AWAY).filter(|place| *place != "none").map(str::to_owned);
     same("where the data lies", &away, &order.uses.as_ref().filter(|_| spec.away()).map(place))?;

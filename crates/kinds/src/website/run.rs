@@ -2,7 +2,7 @@
 //! failed runs, one at a time:
 //!
 //! ```text
-//! attach → db-init | db-upgrade → app-install → credential-admin → app-address | welcome → probe → move-out | move-in → db-tidy | db-leave
+//! replay → attach → db-init | db-upgrade → app-install → credential-admin → app-address | welcome → probe → move-out | move-in → db-tidy | db-leave
 //! ```
 //!
 //! An installation sets password and address too and leaves their marks, so that their tasks are for later changes.
@@ -13,6 +13,7 @@
 use super::attached;
 use super::engine::{self, ADMIN, DB, PHP, mark};
 use super::plan::{port, route, volume};
+use super::segments;
 use super::spec::{Database, Runtime, Spec};
 use super::words;
 use crate::{Network, Order, Plan, RuntimeSight, Service, ServiceState, Sight, Step, Task, Used, VolumeSight, Waiting};
@@ -146,9 +147,14 @@ impl<'a> Run<'a> {
         Plan { steps, waiting }
     }
 
+    /// The log is still to be carried out on what was copied: until then nothing serves it.
+    fn behind(&self) -> bool {
+        self.held.is_some() && crate::segments::due(&self.sight.marks).is_some()
+    }
+
     /// The database that is to serve now: what the volume holds, for the wish comes true only by its task.
     fn database(&self) -> Option<RuntimeName> {
-        if self.spec.database == Database::None || self.settled_away() {
+        if self.spec.database == Database::None || self.settled_away() || self.behind() {
             return None;
         }
         self.held.and_then(|(held, _)| held.catalogue())
@@ -206,6 +212,11 @@ impl<'a> Run<'a> {
         let has_db = spec.database != Database::None && !self.settled_away();
         let network = if self.away { Network::Port } else { Network::Nothing };
         let mut line = Vec::new();
+        if let (Some(at), Some((held, _))) = (crate::segments::due(marks), self.held)
+            && let Some(database) = held.catalogue()
+        {
+            line.push(Due::new(segments::replay(spec, &database, at), Failing::Ends).alone());
+        }
         if let Some(task) = self.tell() {
             line.push(Due::new(task, Failing::GoesOn));
         }
@@ -297,7 +308,7 @@ impl<'a> Run<'a> {
             services.insert(DB, engine::db(self.spec, &database));
         }
         let moving = current.is_some_and(|due| due.alone && self.built(&due.task.sandbox.runtime));
-        if let Some(runtime) = self.serving.as_ref().filter(|_| !moving) {
+        if let Some(runtime) = self.serving.as_ref().filter(|_| !moving && !self.behind()) {
             services.insert(PHP, engine::php(self.spec, runtime));
         }
         services

@@ -78,6 +78,8 @@ pub(super) fn schema() -> Value {
             "maintenance": window::schema(),
         }
     });
+    // Two sites never answer to the same name.
+    schema["properties"]["domains"]["x-own"] = json!(true);
     order(&mut schema["properties"], &ORDER);
     order(&mut schema["properties"]["app"]["properties"], &APP_ORDER);
     schema

@@ -89,7 +89,7 @@ pub(super) fn mariadb_cnf(spec: &Spec, database: &RuntimeName) -> String {
     let connections = spec.php.workers + 10;
     format!(
         "\
-{base}{unlogged}datadir = /srv/db/{database}
+{base}{logged}datadir = /srv/db/{database}
 socket = {LISTEN}/{DB}.sock
 skip-networking
 max-connections = {connections}
@@ -113,6 +113,6 @@ innodb-write-io-threads = 2
 innodb-purge-threads = 1
 ",
         base = crate::mariadb::BASE,
-        unlogged = crate::mariadb::UNLOGGED,
+        logged = crate::mariadb::LOGGED,
     )
 }

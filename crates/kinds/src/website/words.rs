@@ -67,6 +67,10 @@ pub(super) fn service_failing(role: &str, reason: &str) -> Text {
 pub(super) fn working(task: &str) -> Text {
     let (da, en) = match task {
         "db-init" => ("Databasen laves.", "The database is being made."),
+        "replay" => (
+            "Loggen udføres igen frem til det tidspunkt, der er valgt.",
+            "The log is being carried out again to the time that was chosen.",
+        ),
         DB_UPGRADE => (
             "Databasen løftes til den nye version; webstedet er tilbage om lidt.",
             "The database is being lifted to the new version; the site is back in a while.",
@@ -128,6 +132,10 @@ pub(super) fn failed(task: &str, serving: Option<&RuntimeName>, reason: &str) ->
         (super::attached::TELL, _) => (
             "Webstedet kunne ikke få sin tilknyttede database at vide. Stop og start webstedet for at prøve igen.".to_owned(),
             "The site could not be told its attached database. Stop and start the site to try again.".to_owned(),
+        ),
+        ("replay", _) => (
+            "Loggen kunne ikke udføres igen frem til det tidspunkt. Det, dette er lavet af, er urørt. Slet det her, og vælg et andet tidspunkt.".to_owned(),
+            "The log could not be carried out again to that time. What this is made from is untouched. Delete this one and choose another time.".to_owned(),
         ),
         ("db-init", _) => (
             "Databasen kunne ikke laves. Stop og start webstedet for at prøve igen.".to_owned(),

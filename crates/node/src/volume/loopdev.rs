@@ -3,6 +3,11 @@
 use super::VolumeError;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a device that was told to go may take. See [`detach`].
+const GOES_WITHIN: Duration = Duration::from_secs(10);
 
 /// The loop device that carries this file, if one does. Read from sysfs: no process is started.
 pub(super) fn find(file: &Path) -> Result<Option<PathBuf>, VolumeError> {
@@ -41,13 +46,25 @@ pub(super) fn attach(file: &Path) -> Result<PathBuf, VolumeError> {
     Ok(PathBuf::from(out.trim()))
 }
 
-/// Lets go of a device. One that carries nothing is fine.
+/// Lets go of a device, and returns when it carries the file no longer. One that carries nothing is fine.
+///
+/// The kernel detaches a device that somebody else still has open only when that one closes it, and says so to nobody. A
+/// program that is just being started in a mount namespace of its own is such a one: it has a copy of every mount, the
+/// pool's too, until it has changed its root. One that holds it for longer is warned of; the device goes when it ends.
 pub(super) fn detach(device: &Path) -> Result<(), VolumeError> {
     let backing = Path::new("/sys/block").join(device.file_name().unwrap_or_default()).join("loop/backing_file");
-    if !backing.exists() {
-        return Ok(());
+    let Ok(carried) = std::fs::read(&backing) else { return Ok(()) };
+    losetup(&["--detach"], device)?;
+    let asked = Instant::now();
+    // Another file: it has been given to somebody else since.
+    while std::fs::read(&backing).is_ok_and(|now| now == carried) {
+        if asked.elapsed() > GOES_WITHIN {
+            tracing::warn!(device = %device.display(), "the loop device stays until whoever has it open closes it");
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
     }
-    losetup(&["--detach"], device).map(drop)
+    Ok(())
 }
 
 fn losetup(args: &[&str], target: &Path) -> Result<String, VolumeError> {

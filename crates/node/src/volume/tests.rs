@@ -290,6 +290,23 @@ fn what_a_crash_leaves_is_swept_and_nothing_else() {
 }
 
 #[test]
+fn a_closed_pool_is_off_its_device_even_when_somebody_held_that_open() {
+    let place = Place::new();
+    let pool = place.pool(300);
+    let [device] = &leftovers(&place.ground).expect("leftovers").loops[..] else {
+        panic!("one device carries the pool")
+    };
+    let held = fs::File::open(device).expect("the device");
+    let lets_go = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(held);
+    });
+    pool.release().expect("a close");
+    assert_eq!(leftovers(&place.ground).expect("leftovers"), Leftovers::default());
+    lets_go.join().expect("it let go");
+}
+
+#[test]
 fn a_pool_is_held_by_one_node() {
     let place = Place::new();
     let pool = place.pool(300);

@@ -8,7 +8,7 @@ use crate::form::Form;
 use crate::own_path::OwnPath;
 use crate::say::Say;
 use crate::ui::icon::Icon;
-use crate::ui::spec::{ROOT, SpecForm, fill, read};
+use crate::ui::spec::{ROOT, SpecForm, fill, own, read};
 use crate::ui::{self, Field, Tone, Wrong, form};
 use husorden_base::{Refusal, Secret};
 use husorden_kinds::{Glyph, Kind, Offer};
@@ -157,6 +157,31 @@ pub(crate) async fn create(ask: &Ask) -> Result<Reply, Refusal> {
             return Ok(show(ask, kind, &offer, &typed, &Wrong::of(ask, refusal)).await);
         }
     };
+    Ok(after(ask, &made))
+}
+
+/// What a copy of a solution is asked for: a name, and what it must have of its own.
+pub(crate) fn copy_fields(ask: &Ask, one: &api::Solution, typed: &Form, wrong: &Wrong, name: &str) -> Markup {
+    let l = ask.l;
+    let schema = own(&husorden_kinds::kind(&one.kind).map_or(Value::Null, Kind::schema));
+    let spec = SpecForm { ask, schema: &schema, held: &Value::Null, first: &Value::Null, typed, wrong };
+    html! {
+        (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), help: l.t("Små bogstaver, tal og bindestreg.", "Lower-case letters, digits and hyphens."), value: name, autocomplete: "off", max: Some(63), ..Field::default() }.show(ask, wrong))
+        (spec.show())
+    }
+}
+
+/// Makes the copy that the form asks for.
+///
+/// # Errors
+/// What the API refuses, with its fields as the form has them.
+pub(crate) async fn copy(ask: &Ask, one: &api::Solution, from: &Value) -> Result<Reply, Refusal> {
+    let mut body = json!({ "kind": one.kind, "name": ask.form.text("/name"), "from": from });
+    let spec = read(&ask.form, &own(&husorden_kinds::kind(&one.kind).map_or(Value::Null, Kind::schema)), ROOT);
+    if spec.as_object().is_some_and(|spec| !spec.is_empty()) {
+        body["spec"] = spec;
+    }
+    let made: api::SolutionCreated = ask.api.post_once("/v1/solutions", &body, ask.form.text("_key")).await?;
     Ok(after(ask, &made))
 }
 

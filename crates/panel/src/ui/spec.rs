@@ -69,6 +69,15 @@ pub(crate) fn properties(schema: &Value) -> Vec<(&String, &Value)> {
     list
 }
 
+/// What a copy is asked for: it cannot have the same as what it is copied from.
+pub(crate) fn own(schema: &Value) -> Value {
+    let mut own = schema.clone();
+    if let Some(fields) = own["properties"].as_object_mut() {
+        fields.retain(|_, field| field["x-own"] == true);
+    }
+    own
+}
+
 fn requires(schema: &Value, name: &str) -> bool {
     schema["required"].as_array().is_some_and(|list| list.iter().any(|one| one == name))
 }

@@ -441,6 +441,11 @@ fn mariadb(house: &House) {
         owner.mariadb("app", "CREATE TABLE IF NOT EXISTS t (a text)").expect("a table");
         assert!(owner.mariadb("app", sql).is_err(), "{sql}");
     }
+    // A log that is kept is no reason why its owner may not make these.
+    owner.mariadb("app", "CREATE FUNCTION twice(n int) RETURNS int RETURN 2 * n").expect("a function");
+    owner
+        .mariadb("app", "CREATE TRIGGER whole BEFORE INSERT ON t FOR EACH ROW SET NEW.a = TRIM(NEW.a)")
+        .expect("a trigger");
     assert_eq!(owner.mariadb("app", "SELECT LOAD_FILE('/etc/passwd')").as_deref(), Ok("NULL"));
     // It has words of its own for a disk that is full, and those of other languages.
     assert_eq!(owner.mariadb("app", "SELECT @@lc_messages_dir").as_deref(), Ok("/tmp/messages"));

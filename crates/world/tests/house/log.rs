@@ -29,7 +29,7 @@ pub(super) fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool
 }
 
 /// Waits until everything up to this time can be had.
-fn kept(house: &House, name: &str, at: Timestamp) {
+pub(super) fn kept(house: &House, name: &str, at: Timestamp) {
     until("it is kept", KEPT, || {
         let log = log(house, name);
         !log.is_null() && time(&log, "to") >= at && time(&log, "from") <= at
@@ -37,7 +37,7 @@ fn kept(house: &House, name: &str, at: Timestamp) {
 }
 
 /// Segments of a solution, by name.
-fn segments(house: &House, number: u64) -> (PathBuf, Vec<String>) {
+pub(super) fn segments(house: &House, number: u64) -> (PathBuf, Vec<String>) {
     let store = PathBuf::from(format!("/run/husorden/{}/pools/main/solutions/{number}/store", house.instance));
     let mut lines: Vec<PathBuf> = std::fs::read_dir(&store)
         .expect("a store")

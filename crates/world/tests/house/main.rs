@@ -23,6 +23,7 @@ mod pooler;
 mod rebuild;
 mod refusals;
 mod server;
+mod site_log;
 mod story;
 mod suspension;
 mod updates;

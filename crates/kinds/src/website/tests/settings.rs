@@ -1,9 +1,11 @@
 //! The settings that are generated for the engines, and what the sandboxes are given.
 
+use super::super::Website;
 use super::super::spec::Spec;
 use super::super::{engine, settings};
 use super::{order, wordpress};
-use crate::{Network, Place, Reach};
+use crate::segments::REPLAY;
+use crate::{Keeping, Kind, Network, Place, Reach, Service};
 use serde_json::json;
 
 fn read(form: &serde_json::Value) -> Spec {
@@ -54,8 +56,7 @@ fn limits_of_php_are_beyond_the_reach_of_the_site() {
 fn the_database_has_no_network_and_no_way_to_other_files() {
     let spec = read(&wordpress());
     let name = spec.database.catalogue().expect("WordPress has a database");
-    let text = settings::mariadb_cnf(&spec, &name);
-    for line in [
+    let lines = [
         "datadir = /srv/db/mariadb-11.8",
         "socket = /run/db.sock",
         "skip-networking",
@@ -64,14 +65,40 @@ fn the_database_has_no_network_and_no_way_to_other_files() {
         "performance-schema = OFF",
         "max-connections = 14",
         "innodb-buffer-pool-size = 24M",
-    ] {
-        has_line(&text, line);
+        "log-bin = binlog",
+    ];
+    let serving = engine::db(&spec, &name);
+    let opened = engine::db_opened(&spec, &name);
+    for service in [&serving, &opened] {
+        let text = &service.sandbox.files["/run/conf/mariadb.cnf"];
+        for line in lines {
+            has_line(text, line);
+        }
+        assert_eq!(service.reach, Reach::Own);
+        assert_eq!(service.sandbox.network, Network::Nothing);
+        assert_eq!(service.sandbox.env["LISTEN_PID"], "1");
     }
-    let service = engine::db(&spec, &name);
-    assert_eq!(service.reach, Reach::Own);
-    assert_eq!(service.sandbox.network, Network::Nothing);
-    assert_eq!(service.sandbox.env["LISTEN_PID"], "1");
-    assert!(service.sandbox.binds.iter().all(|bind| bind.from == Place::Folder("db".to_owned())));
+    let places = |service: &Service| service.sandbox.binds.iter().map(|bind| bind.from.clone()).collect::<Vec<_>>();
+    let data = Place::Folder("db".to_owned());
+    assert_eq!(places(&serving), [data.clone(), Place::Store("mariadb-11.8".to_owned()), Place::Tool]);
+    assert_eq!(places(&opened), [data]);
+}
+
+#[test]
+fn the_log_is_kept_by_a_user_whom_the_sites_code_cannot_be() {
+    let spec = json!({ "domains": ["a.example"], "database": "mariadb-11.8" });
+    let order = order(&spec);
+    let marks = |marks: &[(&str, &str)]| marks.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    let kept = Website.segments(&order, &marks(&[("db", "mariadb-11.8")])).expect("a log is kept");
+    let Keeping::Command(argv) = &kept.keeping else { panic!("it is asked") };
+    assert!(argv.last().is_some_and(|client| client.contains("--host=127.0.0.1") && client.contains("--user=keeper")));
+    assert_eq!((kept.folder.as_str(), kept.prefix.as_str()), ("db/mariadb-11.8", "binlog."));
+    // PHP has a network, and the loopback in it is another's.
+    assert_eq!(engine::php(&read(&spec), &"php-8.4".parse().expect("a name")).sandbox.network, Network::Port);
+    // Where there is no data, none is here any more, or it is not what it is to be, there is no log of it.
+    for none in [&[][..], &[("db", "none")], &[("db", "mariadb-11.8"), (REPLAY, "2030-01-31T16:00:00Z")]] {
+        assert_eq!(Website.segments(&order, &marks(none)), None, "{none:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::super::{Website, plan};
 use super::{order, wordpress};
 use crate::fake::ONLY_BUILD;
 use crate::harness::{Hidden, Lacks, Start, Tally, arrives, live, survives};
+use crate::segments::REPLAY;
 use crate::{Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, VolumeSight};
 use husorden_base::{Bytes, RuntimeName};
 use serde_json::{Value, json};
@@ -57,6 +58,8 @@ fn all_marks() -> Vec<BTreeMap<String, String>> {
         with(&[("db", "mariadb-10.11"), ("runtime", "php-8.2")]),
         with(&[("db", "mariadb-11.8 from mariadb-10.11"), ("runtime", "php-8.4"), ("address", "https://old.example")]),
         with(&[("db", "mariadb-11.8"), ("runtime", "php-8.4"), ("content", "welcome")]),
+        with(&[("db", "mariadb-11.8"), ("runtime", "php-8.4"), (REPLAY, "2030-01-31T16:00:00Z")]),
+        with(&[("db", "mariadb-10.11"), ("runtime", "php-8.4"), (REPLAY, "2030-01-31T16:00:00Z done")]),
         marks(&[("runtime", "php-5.6"), ("db", "oracle")]),
     ]
 }

@@ -58,10 +58,10 @@ pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
     let holes = one.log.as_ref().map_or(&[][..], |log| &log.holes);
     html! {
         (ui::card(l.t("Et hvilket som helst sekund", "Any second"), html! {}, html! {
-            p class="soft small" { (l.t(
-                "Alt, der skrives, gemmes også som en log. Vælg et tidspunkt, og få data, som de var da, i en løsning for sig ved siden af. Denne røres ikke.",
-                "Everything that is written is kept as a log too. Choose a time, and have the data as it was then in a solution of its own beside. This one is not touched.",
-            )) }
+            p class="soft small" {
+                @if let Some(kind) = husorden_kinds::kind(&one.kind) { (kind.as_of().get(l)) " " }
+                (l.t("Det bliver en løsning for sig ved siden af; denne røres ikke.", "It becomes a solution of its own beside; this one is not touched."))
+            }
             @if let Some(log) = &one.log {
                 dl class="facts" {
                     @if let Some((first, last)) = seconds {
@@ -121,7 +121,7 @@ fn choice(ask: &Ask, one: &api::Solution, newest: Timestamp, wrong: &Wrong) -> M
             (form::token(ask))
             input type="hidden" name="_key" value=(Secret::generate(KEY_CHARS).reveal());
             (Field { name: "/from/at", label: l.t("Tidspunkt", "Time"), help: &l.f(|| format!("I din egen tid ({zone}), på sekundet."), || format!("In your own time ({zone}), to the second.")), kind: "datetime-local", value: &at, step: Some("1"), required: true, ..Field::default() }.show(ask, wrong))
-            (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), value: &name, autocomplete: "off", required: true, max: Some(63), ..Field::default() }.show(ask, wrong))
+            (create::copy_fields(ask, one, &ask.form, wrong, &name))
             @if one.log_away.is_some() {
                 (form::tick("/from/off_site", l.t("Hent den uden for maskinen", "Fetch it from off-site"), l.t("Fra den nyeste backup før tidspunktet og loggen ved siden af den.", "From the newest backup before that time and the log beside it."), off_site))
             }
@@ -145,12 +145,9 @@ pub(super) async fn copy(ask: &Ask) -> Result<Reply, Refusal> {
     };
     let off_site = ask.form.get("/from/off_site").is_some();
     let from = json!({ "solution": one.id, "at": at.timestamp(), "off_site": off_site });
-    let body = json!({ "kind": one.kind, "name": ask.form.text("/name"), "from": from });
-    let made: Result<api::SolutionCreated, Refusal> =
-        ask.api.post_once("/v1/solutions", &body, ask.form.text("_key")).await;
-    match made {
-        Ok(made) => Ok(create::after(ask, &made)),
+    match create::copy(ask, &one, &from).await {
         Err(refusal) => snapshots::page(ask, &Wrong::of(ask, refusal)).await,
+        made => made,
     }
 }
 

@@ -80,7 +80,7 @@ async fn show(ask: &Ask, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> 
                     @if ask.may(Capability::SolutionCreate) {
                         (pick(chosen, BESIDE, l.t("Ved siden af, som en ny løsning", "Beside, as a new solution"), untouched, html! {
                             (consequences(&beside(ask)))
-                            (Field { name: "/name", label: l.t("Navn på den nye", "Name of the new one"), help: l.t("Små bogstaver, tal og bindestreg.", "Lower-case letters, digits and hyphens."), value: &name(typed, &one, &backup), autocomplete: "off", max: Some(63), ..Field::default() }.show(ask, wrong))
+                            (create::copy_fields(ask, &one, typed, wrong, &name(typed, &one, &backup)))
                         }))
                     }
                     @if there && !plan.parts.is_empty() {
@@ -247,12 +247,9 @@ pub(super) async fn send(ask: &Ask) -> Result<Reply, Refusal> {
 
 async fn make_beside(ask: &Ask, one: &api::Solution) -> Result<Reply, Refusal> {
     let from = json!({ "solution": one.id, "backup": ask.param("backup") });
-    let body = json!({ "kind": one.kind, "name": ask.form.text("/name"), "from": from });
-    let made: Result<api::SolutionCreated, Refusal> =
-        ask.api.post_once("/v1/solutions", &body, ask.form.text("_key")).await;
-    match made {
-        Ok(made) => Ok(create::after(ask, &made)),
+    match create::copy(ask, one, &from).await {
         Err(refusal) => show(ask, &ask.form, &Wrong::of(ask, refusal)).await,
+        made => made,
     }
 }
 

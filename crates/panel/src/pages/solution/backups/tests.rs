@@ -307,6 +307,16 @@ async fn what_is_put_back_is_what_was_chosen() {
             &json!({ "kind": "none", "name": "shop-old", "from": { "solution": "0190shop", "backup": "b2" } })
         )
     );
+    // What two of a kind never share is asked for.
+    let mut site = Played::new();
+    let mut blog = solution();
+    blog["kind"] = json!("website");
+    site.on("/v1/solutions/shop", blog.clone());
+    says(&site.get(at, "en").await, &["Domains", "name=\"/spec/domains\""]);
+    site.on("/v1/solutions", json!({ "solution": blog, "credentials": [] }));
+    let form = "only=beside&%2Fname=old&%2Fspec%2Fdomains=old.shop.example&_key=k";
+    assert_eq!(site.post(at, at, form).await, "/solutions/shop/made");
+    assert_eq!(site.last(&Method::POST).1["spec"], json!({ "domains": ["old.shop.example"] }));
     // Into what is deleted nothing is put back; beside, it can come back.
     let mut gone = Played::new();
     let mut deleted = solution();

@@ -11,7 +11,7 @@ if ls /srv/replay/*.seg > /dev/null 2>&1; then
     /run/husorden-tool log extract /srv/replay --to /srv/replay/plain > /dev/null
     files=$(ls /srv/replay/plain/*)
 fi
-mariadbd --defaults-file=/run/conf/mariadb.cnf --datadir="/srv/db/$DB.replay" --socket=/tmp/replay.sock --strict-password-validation=OFF > /tmp/replay.log 2>&1 &
+mariadbd --defaults-file=/run/conf/mariadb.cnf --datadir="/srv/db/$DB.replay" --socket=/tmp/replay.sock --strict-password-validation=OFF ${GRANTS-} > /tmp/replay.log 2>&1 &
 server=$!
 client="mariadb --no-defaults --socket=/tmp/replay.sock --user=site"
 until $client --execute='SELECT 1' > /dev/null 2>&1; do
