@@ -142,7 +142,7 @@ async fn from_off_site(
     let then = store::snapshot::spec_at(tx.conn(), row.id, at).await?;
     let mut spec = then.unwrap_or_else(|| row.spec.clone());
     attachment::not_inherited(&mut spec)?;
-    let log = Some(LogOrigin { copy: window.away.copy.clone(), at });
+    let log = Some(LogOrigin { copy: window.away.copy.clone(), at, optional: false });
     let backup = BackupOrigin { solution: row.id, repository, copy, log };
     Ok(Source { row, snapshot: None, backup: Some((base.backup.0, backup)), at: None, spec })
 }

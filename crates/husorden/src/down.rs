@@ -40,6 +40,7 @@ impl Down {
         up::stop_roles(&place, &mut roles, &mut progress);
         base::stop_orphans(&place);
         sweep::clean(&place);
+        husorden_backup::target::SshFiles::sweep();
         let mut left = sweep::look(&place);
         let end = Instant::now() + HELD_PATIENCE;
         while !left.is_empty() && left.iter().all(|one| matches!(one, Left::Loop(..))) && Instant::now() < end {

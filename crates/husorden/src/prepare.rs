@@ -235,7 +235,7 @@ pub(crate) fn role_files(place: &Place, settings: &Settings, users: &Users, net:
         leaked: Some(place.leaked()),
         care: settings.node.care,
         zone: settings.zone.clone(),
-        apart: false,
+        apart: netns.is_some(),
     };
     let edge_socket = node.edge_socket();
     write("node", role::write("node", &process("node", None, netns), &node)?)?;

@@ -40,7 +40,8 @@ pub struct Config {
     /// The domain under which solutions that are reached by a port have their names, such as `solutions.test`.
     #[serde(default = "husorden_base::zone")]
     pub zone: husorden_base::Domain,
-    /// The node stands in a network with nothing in it, as the role for proofs does: backup targets are reached by the machine's.
+    /// The node stands in a network of its own, as for a first look, or in one with nothing in it, as the role for proofs does: backup targets are
+    /// reached by the machine's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub apart: bool,
 }

@@ -6,6 +6,7 @@
 
 mod http;
 mod local;
+mod opened;
 mod pace;
 mod rest;
 mod s3;
@@ -14,6 +15,7 @@ mod sftp_wire;
 mod steady;
 
 pub use local::Local;
+pub use opened::SshFiles;
 pub use pace::Pace;
 pub use rest::Rest;
 pub use s3::{S3, S3Account};

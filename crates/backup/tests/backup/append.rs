@@ -1,11 +1,12 @@
 //! Pieces of a log are added without reading what is there, and one snapshot names all of them, for stock restic too.
 
 use crate::hand::*;
-use husorden_backup::read::path;
+use husorden_backup::read::{Want, path};
 use husorden_backup::target::Target;
 use husorden_backup::{Key, LOG, Moment, Options, Piece, Repository, Share, Shelf};
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +33,32 @@ fn add(target: Box<dyn Target>, key: &Key, home: &Path, shelf: Shelf, (line, fro
     });
     let repository = Repository::open_to_append(target, &key.password()).unwrap();
     repository.append(shelf, line, pieces.collect(), 100 * 60, &options()).unwrap().shelf
+}
+
+/// A log is added to wherever it lies, twice over the network, is whole there, and comes back.
+pub(crate) fn a_log_lies_there(target: impl Fn() -> Box<dyn Target>) {
+    let home = tempfile::tempdir().unwrap();
+    let (made, back) = (home.path().join("made"), home.path().join("back"));
+    fs::create_dir(&made).unwrap();
+    fs::create_dir(&back).unwrap();
+    let key = Key::generate().of_log();
+    drop(Repository::create(target(), &key, now()).unwrap());
+    let shelf = add(target(), &key, &made, Shelf::default(), ("000001-e", 201, 206));
+    add(target(), &key, &made, shelf, ("000001-e", 207, 208));
+    let open = Repository::open(target(), &key).unwrap();
+    let checked = open.check(Share::All).unwrap();
+    assert!(checked.findings.is_empty() && checked.snapshots.len() == 2, "{:?}", checked.findings);
+    let (newest, _) =
+        open.snapshots().unwrap().into_iter().max_by_key(|(_, one)| (one.time.seconds, one.time.nanoseconds)).unwrap();
+    let want = Want { path: path(format!("{LOG}/000001-e").as_bytes()), owners: false, workers: 2 };
+    open.restore(&newest, &want, folder(&back).as_fd()).unwrap();
+    let mut names: Vec<_> = fs::read_dir(&made).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names.len(), 8);
+    let chapter = fs::read_dir(&back).unwrap().next().unwrap().unwrap().path();
+    for name in names {
+        assert_eq!(fs::read(chapter.join(&name)).unwrap(), fs::read(made.join(&name)).unwrap(), "{}", name.display());
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A REST server that appends only: rclone's.
 
+use crate::append::a_log_lies_there;
 use crate::hand::*;
 use husorden_backup::target::{Pace, Patience, Rest, Steady, Target};
 use husorden_backup::{Key, Repository, Share};
@@ -46,12 +47,13 @@ fn a_rest_server_keeps_backups_and_gives_them_back() {
     volume(&source, 21);
     fs::create_dir(&repo).unwrap();
     let server = serve(&repo);
-    let target = || -> Box<dyn Target> {
-        let address = format!("http://127.0.0.1:{}/solution-7", server.port);
+    let at = |name: &str| -> Box<dyn Target> {
+        let address = format!("http://127.0.0.1:{}/{name}", server.port);
         let password = husorden_base::Secret::new("word");
         let rest = Rest::new(&address, Some(("node", &password)), Arc::new(Pace::free()));
         Box::new(Steady::new(rest, Patience::default(), Arc::default()))
     };
+    let target = || at("solution-7");
     let key = Key::generate();
     let repository = Repository::create(target(), &key, now()).unwrap();
     assert!(matches!(Repository::create(target(), &key, now()), Err(husorden_backup::Fault::Taken)));
@@ -67,6 +69,7 @@ fn a_rest_server_keeps_backups_and_gives_them_back() {
     use std::os::fd::AsFd;
     open.restore(&second.snapshot, &want, folder(&back).as_fd()).unwrap();
     same(&source, &back);
+    a_log_lies_there(|| at("solution-7-log"));
     // What is there is neither removed nor written over by who has the password.
     let curl = |arguments: &[&str]| {
         let mut done = Command::new("curl");

@@ -1,5 +1,6 @@
 //! A bucket on a real S3 server, whose policy lets the node's account add and read.
 
+use crate::append::a_log_lies_there;
 use crate::hand::*;
 use crate::s3_server::{BUCKET, KEEPER, NODE, REGION, S3Server, SECRET, serve};
 use husorden_backup::keeper::{Keeper, Ledger};
@@ -75,6 +76,7 @@ fn a_bucket_keeps_backups_and_gives_them_back_to_us_and_to_restic() {
     let to = others.as_os_str();
     restic_of_s3(&server, &key, &[OsStr::new("restore"), OsStr::new("latest"), OsStr::new("--target"), to]).unwrap();
     same(&source, &others.join("volume"));
+    a_log_lies_there(|| Box::new(Steady::new(at(&node, "7-log"), Patience::default(), Arc::default())));
 }
 
 #[test]

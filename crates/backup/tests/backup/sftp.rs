@@ -1,5 +1,6 @@
 //! OpenSSH as the external place: the node's account adds and reads, and whoever steals it can do no more.
 
+use crate::append::a_log_lies_there;
 use crate::hand::*;
 use husorden_backup::read::{Want, path};
 use husorden_backup::target::{Pace, Patience, Sftp, SftpAccount, Steady, Target};
@@ -171,6 +172,7 @@ fn a_thief_of_the_nodes_account_destroys_nothing() {
     }
     let open = Repository::open(server.target("backups/s7"), &key).unwrap();
     restores(&open, &written.snapshot, &source, home.path());
+    a_log_lies_there(|| server.target("backups/s7-log"));
     println!("{} ways to destroy were refused", denied.len());
 }
 

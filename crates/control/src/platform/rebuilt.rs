@@ -117,11 +117,17 @@ async fn all(connection: &mut PgConnection, adopted: &Adopted<'_>) -> Result<(i6
         .await?;
     sqlx::query("update node set connected = false, link = null").execute(&mut *tx).await?;
     let mut made_again = 0;
+    // The newest backup, and from there all of the log that is known to lie beside it.
     if let Some(node) = adopted.lost_node {
         made_again = sqlx::query(
             "update solution s set origin = null, seen = null, seen_state = null, seen_link = null, seen_generation = 0, filled = 0,
                     from_backup = jsonb_build_object('solution', s.id, 'repository', repository_of(s.id, b.target), 'copy', b.copy)
-               from (select distinct on (solution) solution, target, copy from backup where state = 'ready' order by solution, taken desc) b
+                        || case when s.seen->'away'->>'target' = b.target::text and s.seen->'away'->'line' = b.point->'line'
+                                 and (b.point->>'next')::bigint between (s.seen->'away'->>'first')::bigint and (s.seen->'away'->>'next')::bigint
+                           then jsonb_build_object('log', jsonb_build_object('copy', s.seen->'away'->>'copy', 'optional', true,
+                                'at', to_char(now() at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')))
+                           else '{}' end
+               from (select distinct on (solution) solution, target, copy, point from backup where state = 'ready' order by solution, taken desc) b
               where b.solution = s.id and s.node = $1 and s.deleted is null and s.aim <> 'gone'",
         )
         .bind(node)

@@ -475,7 +475,7 @@ async fn a_time_is_had_from_off_site_within_what_lies_there() {
     make(json!({ "solution": "shop", "off_site": true, "at": from })).await.is(201);
     let origin = node.wish().await.from_backup.expect("it is told");
     assert_eq!((origin.copy.as_str(), origin.repository), ("c1", repository));
-    assert_eq!(origin.log, Some(LogOrigin { copy: "l1".to_owned(), at: from }));
+    assert_eq!(origin.log, Some(LogOrigin { copy: "l1".to_owned(), at: from, optional: false }));
 
     // What has not left for long is told, and where it stands.
     let stuck = Timestamp::now() - SignedDuration::from_mins(20);

@@ -3,10 +3,11 @@
 //! A job is a line of JSON on standard input, and its answer a line on standard output. The repository stays open between jobs, so that what
 //! lies at the target is read once.
 
-use super::way::{self, Files, Way};
+use super::way::{self, Way};
 use crate::users;
 use anyhow::{Context, Result, bail, ensure};
 use husorden_backup::read::Want;
+use husorden_backup::target::SshFiles;
 use husorden_backup::{Fault, Former, Id, Key, Moment, Options, Repository, Share, Source};
 use husorden_base::Secret;
 use husorden_wire::node::Address;
@@ -208,7 +209,7 @@ struct Held {
     repository: Repository,
     newest: Option<Id>,
     /// The way's own files, which live as long as it is used.
-    _files: Option<Files>,
+    _files: Option<SshFiles>,
 }
 
 fn carry_out(held: &mut Option<Held>, job: Job) -> Result<Came> {

@@ -140,7 +140,13 @@ fn make(node: &Arc<Node>, wish: &Wish, from: &BackupOrigin, bound: Bound) -> Res
         };
         let filled = run(node, errand, so_far).and_then(|came: Came| restored(wish, came));
         let filled = filled.and_then(|()| match &from.log {
-            Some(log) => carry(node, (wish, number), (from, log), (&secrets, &found), (live, &stop)),
+            Some(log) => {
+                let carried = carry(node, (wish, number), (from, log), (&secrets, &found), (live, &stop));
+                carried.or_else(|refusal| match log.optional && stop().is_none() && !node.ending() {
+                    true => without(live, number, &refusal),
+                    false => Err(refusal),
+                })
+            }
             None => Ok(()),
         });
         filled.map_err(|refusal| {
@@ -158,6 +164,21 @@ fn make(node: &Arc<Node>, wish: &Wish, from: &BackupOrigin, bound: Bound) -> Res
     let made = made.map_err(|error: VolumeError| why.take().unwrap_or_else(|| crate::host::refused(&error)));
     witness("volume.from-backup.end", json!({ "of": detail, "error": made.as_ref().err().map(ToString::to_string) }))?;
     made
+}
+
+/// Goes on without the pieces of a log that could not be fetched: none are carried out, and what comes back is as the backup has it.
+fn without(live: &Path, owner: Number, why: &Refusal) -> Result<(), Refusal> {
+    warn!(%owner, %why, "its log could not be fetched; it comes back as its backup has it");
+    let ours = |error: io::Error| crate::verbs::ours(&error);
+    let folder = live.join(REPLAY);
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return room(live, owner).map_err(ours),
+        entries => entries.map_err(ours)?,
+    };
+    for entry in entries {
+        std::fs::remove_file(entry.map_err(ours)?.path()).map_err(ours)?;
+    }
+    Ok(())
 }
 
 /// Fetches the pieces of the log that bring what came back to the wished time.

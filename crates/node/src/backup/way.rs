@@ -8,15 +8,15 @@ use super::fault::refusal;
 use super::job::{FaultOf, TARGET, WAY, Way as Inside};
 use crate::Node;
 use crate::sandbox::ResolvedBind;
-use husorden_backup::target::{SftpAccount, session};
+use husorden_backup::target::{SftpAccount, SshFiles, session};
 use husorden_base::{Number, Refusal, Secret};
 use husorden_wire::node::{Address, Repository, Secrets};
 use nix::sched::{CloneFlags, setns};
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,6 @@ use tracing::warn;
 
 /// The user that owns nothing.
 const NOBODY: u32 = 65_534;
-/// A folder that is in memory on every machine.
-const MEMORY: &str = "/dev/shm";
 const CLIENT: &str = "/usr/bin/ssh";
 /// Longest wait for a connection to a target.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -253,15 +251,6 @@ struct Account<'a> {
     host_key: &'a str,
 }
 
-/// The key and the known host, in files that are in memory, for as long as somebody may begin a session with them.
-struct Files(PathBuf);
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
-
 impl Account<'_> {
     fn sessions(&self, key: &Secret) -> Result<Begin, Refusal> {
         let fine = |text: &str, more: &str| {
@@ -272,13 +261,14 @@ impl Account<'_> {
         if !fine(self.host, ".-:_") || !fine(self.user, ".-_") || self.host_key.contains(['\n', '\r']) {
             return Err(refusal(FaultOf::Refused, "the target's host, user or host key is none for SSH"));
         }
-        let files = self.files(key).map_err(|error| crate::verbs::ours(&error))?;
+        let files = SshFiles::lay((self.host, self.port), self.host_key, key, Some(NOBODY));
+        let files = files.map_err(|error| crate::verbs::ours(&error))?;
         let account = SftpAccount {
             host: self.host.to_owned(),
             port: self.port,
             user: self.user.to_owned(),
-            identity: files.0.join("key"),
-            known_hosts: files.0.join("known"),
+            identity: files.identity(),
+            known_hosts: files.known_hosts(),
             folder: String::new(),
             client: CLIENT.into(),
         };
@@ -290,22 +280,6 @@ impl Account<'_> {
             client.current_dir("/").uid(NOBODY).gid(NOBODY);
             client.spawn().map(Session::Client)
         }))
-    }
-
-    fn files(&self, key: &Secret) -> io::Result<Files> {
-        let files = Files(Path::new(MEMORY).join(format!("husorden-{}", uuid::Uuid::new_v4().simple())));
-        DirBuilder::new().mode(0o700).create(&files.0)?;
-        let host = if self.port == 22 { self.host.to_owned() } else { format!("[{}]:{}", self.host, self.port) };
-        let known = format!("{host} {}\n", self.host_key.trim());
-        for (name, text) in [("key", format!("{}\n", key.reveal().trim_end())), ("known", known)] {
-            let text = Secret::new(text);
-            let path = files.0.join(name);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path)?;
-            file.write_all(text.reveal().as_bytes())?;
-            chown(&path, Some(NOBODY), Some(NOBODY))?;
-        }
-        chown(&files.0, Some(NOBODY), Some(NOBODY))?;
-        Ok(files)
     }
 }
 

@@ -155,15 +155,22 @@ fn a_dropped_table_comes_back(node: &Arc<Node>, engine: &'static str) {
         solution: source.solution,
         repository: repository(&target, &source, ""),
         copy: backed.copy.clone(),
-        log: Some(LogOrigin { copy: away.copy.clone(), at: before }),
+        log: Some(LogOrigin { copy: away.copy.clone(), at: before, optional: false }),
     };
-    let beside = Wish { kind: source.kind.clone(), spec: source.spec.clone(), from_backup: Some(origin), ..wish(8) };
-    let beside = settle(node, beside);
+    let made = |from: &BackupOrigin, number| {
+        let from_backup = Some(from.clone());
+        settle(node, Wish { kind: source.kind.clone(), spec: source.spec.clone(), from_backup, ..wish(number) })
+    };
+    let beside = made(&origin, 8);
     asked.holds(&beside, "1 2");
 
     by_stock_restic(&target, &source, &key, engine);
     one_database_comes_back(&asked, &source, &repository(&target, &source, ""), &backed);
     what_is_spoilt_is_told(node, &target, &source, (&key, &backed, &away), before);
+    // Where the log is gone, who said that the backup is better than nothing has that.
+    fs::rename(target.join(format!("{}{LOG_FOLDER}", source.number)), target.join("gone")).expect("it is gone");
+    let log = Some(LogOrigin { copy: away.copy.clone(), at: Timestamp::now(), optional: true });
+    asked.holds(&made(&BackupOrigin { log, ..origin }, 9), "1");
 }
 
 /// The backup's `app` takes the place of what is there, with all that came since; what stands beside it, and who may what, is as it was.

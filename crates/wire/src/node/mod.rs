@@ -107,6 +107,9 @@ pub struct LogOrigin {
     pub copy: String,
     /// The time.
     pub at: Timestamp,
+    /// Where it cannot be fetched, the backup alone is better than nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// What control says to a node.

@@ -9,6 +9,7 @@ mod commands;
 mod copies;
 mod database;
 mod drivers;
+mod external;
 mod faults;
 mod flow;
 mod image;

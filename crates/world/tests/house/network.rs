@@ -27,10 +27,10 @@ echo $stream ? 'seen as ' . trim(fgets($stream)) : 'refused';
 ";
 
 /// A network namespace that ends with this.
-struct Net(Child);
+pub(super) struct Net(Child);
 
 impl Net {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut command = Command::new("unshare");
         let child = command.args(["--net", "sleep", "86400"]).stdin(Stdio::null()).spawn().expect("unshare");
         let net = Self(child);
@@ -43,7 +43,11 @@ impl Net {
         net
     }
 
-    fn path(&self) -> String {
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(super) fn path(&self) -> String {
         format!("/proc/{}/ns/net", self.0.id())
     }
 
@@ -54,7 +58,7 @@ impl Net {
     }
 
     /// What a script says in it.
-    fn run(&self, script: &str) -> String {
+    pub(super) fn run(&self, script: &str) -> String {
         let net = format!("--net={}", self.path());
         let output = Command::new("nsenter").args([&net, "sh", "-ec", script]).output().expect("nsenter");
         assert!(output.status.success(), "{script}: {}", text(&output.stderr));

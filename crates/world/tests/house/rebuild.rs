@@ -1,8 +1,12 @@
-//! The platform's own death: control, vault, keys and database are lost, and come back from a target and two papers. Once the node's pool
-//! survives and knows more than the control that comes back; once everything is lost, and a site comes back from its own backup.
+//! The platform's own death: control, vault, keys and database are lost, and come back from an external place, reached by SFTP, and two papers.
+//! Once the node's pool survives and knows more than the control that comes back; once everything is lost, and a site comes back from its own backup.
 
+use super::external::External;
+use super::log::until;
+use super::site_log::{ASK, ask};
 use super::{SITE, SOON, eventually, site, upload};
 use husorden_world::{House, Who, text};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -10,35 +14,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-/// Where backups lie: outside of the home.
-struct Far(PathBuf);
-
-impl Drop for Far {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
+/// The customer's site.
+const BLOG: &str = "blog.demo-sites.test";
 
 struct Story {
     house: House,
-    far: Far,
+    far: External,
+    /// Where the papers lie.
+    desk: tempfile::TempDir,
     staff: String,
 }
 
 impl Story {
     fn at(&self, name: &str) -> PathBuf {
-        self.far.0.join(name)
-    }
-
-    fn target(&self) -> PathBuf {
-        self.at("target")
+        self.desk.path().join(name)
     }
 
     /// The command, with what is typed at its questions.
     fn rebuild(&self, platform: &Path, typed: &str) -> Output {
         let mut command = Command::new(&self.house.binary);
         command.args(["rebuild", "--instance", &self.house.instance, "--home"]).arg(self.house.home());
-        command.arg("--target").arg(self.target()).arg("--recovery-file").arg(self.at("recovery"));
+        command.arg("--target").arg(self.far.address().to_string()).arg("--secret-file").arg(self.far.secret());
+        command.arg("--recovery-file").arg(self.at("recovery"));
         command.arg("--platform-file").arg(platform).env("LANG", "en_GB.UTF-8");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
@@ -71,7 +68,7 @@ impl Story {
     }
 
     fn front(&self, path: &str) -> String {
-        self.house.get("blog.demo-sites.test", path, &[]).expect("curl runs").body
+        self.house.get(BLOG, path, &[]).expect("curl runs").body
     }
 }
 
@@ -85,15 +82,14 @@ fn paper(house: &House, verb: &str, begins: &str) -> String {
 
 #[test]
 fn the_platform_comes_back_from_a_target_and_two_papers() {
-    let far = Far(PathBuf::from("/var/tmp/husorden-test-rebuild-far"));
-    drop(fs::remove_dir_all(&far.0));
-    fs::create_dir_all(&far.0).expect("a folder");
+    let far = External::new();
     let house = House::up_with("rebuild", "", "[backup]\ntarget = \"far\"").expect("the house comes up");
     let credentials: toml::Table =
         fs::read_to_string(house.home().join("demo/credentials.toml")).expect("credentials").parse().expect("a table");
     let staff = credentials["staff_person"]["email"].as_str().expect("an address").to_owned();
-    let mut story = Story { house, far, staff };
-    let body = json!({ "name": "far", "address": { "kind": "folder", "path": story.target() } });
+    let mut story = Story { house, far, desk: tempfile::tempdir().expect("a folder"), staff };
+    let secret = fs::read_to_string(story.far.secret()).expect("a key");
+    let body = json!({ "name": "far", "address": story.far.address(), "secret": secret });
     let made = story.house.api(Who::Staff, "POST", "/v1/targets", Some(&body)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);
     assert_eq!(story.health("platform").expect("a check").0, "degraded", "nothing is on paper");
@@ -103,7 +99,10 @@ fn the_platform_comes_back_from_a_target_and_two_papers() {
     fs::write(story.at("platform"), platform).expect("paper");
 
     // The customer's site has a backup of its own, and the platform one that is proven.
-    assert_eq!(upload(&story.house, "blog", &[("kept.txt", b"as the customer left it")])["state"], "done");
+    assert_eq!(
+        upload(&story.house, "blog", &[("kept.txt", b"as the customer left it"), ("ask.php", ASK.as_bytes())])["state"],
+        "done"
+    );
     let backup = story.house.api(Who::Account, "POST", "/v1/solutions/blog/backups", None).expect("the API answers");
     assert_eq!(backup.status, 202, "{:?}", backup.body);
     let path = format!("/v1/solutions/blog/backups/{}", backup.body["id"].as_str().expect("an id"));
@@ -112,6 +111,13 @@ fn the_platform_comes_back_from_a_target_and_two_papers() {
         assert!(Instant::now() < end, "it is written");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
+    // What is written after it leaves the machine as a log.
+    ask(&story.house, BLOG, "/ask.php", "CREATE TABLE late AS SELECT 7 AS n").expect("it is written");
+    let written = Timestamp::now();
+    until("it lies far away", SITE, || {
+        let blog = story.house.api(Who::Account, "GET", "/v1/solutions/blog", None).expect("the API answers").body;
+        blog["log_away"]["to"].as_str().is_some_and(|to| to.parse::<Timestamp>().expect("a time") > written)
+    });
     let standing = story.platform("prove");
     eprintln!("{standing:#}");
     assert_eq!(standing["proof"]["wrong"], json!([]));
@@ -127,7 +133,7 @@ fn the_platform_comes_back_from_a_target_and_two_papers() {
 /// Control's part of the home is lost, after the last backup that could be written; the node goes on, and knows more.
 fn the_node_is_ahead(story: &mut Story) {
     // The target is away, so what is made now is in no backup.
-    fs::rename(story.target(), story.at("away")).expect("moved");
+    story.far.away(true);
     let spec = json!({ "domains": ["late.demo-sites.test"], "runtime": "static", "database": "none" });
     site(&story.house, "late", spec);
     assert_eq!(upload(&story.house, "late", &[("index.html", b"made after the backup")])["state"], "done");
@@ -135,7 +141,7 @@ fn the_node_is_ahead(story: &mut Story) {
     assert!(!said.status.success(), "a target that is away is told: {}", text(&said.stdout));
     let down = story.house.down().expect("it runs");
     assert!(down.status.success(), "{}", text(&down.stdout));
-    fs::rename(story.at("away"), story.target()).expect("moved back");
+    story.far.away(false);
 
     let refused = story.rebuild(&story.at("platform"), "");
     assert!(text(&refused.stderr).contains("something lives there"), "{}", text(&refused.stderr));
@@ -156,7 +162,7 @@ fn the_node_is_ahead(story: &mut Story) {
     assert!(text(&early.stderr).contains("run `husorden rebuild` again"), "{}", text(&early.stderr));
 
     story.rebuilt();
-    eventually(&story.house, "blog.demo-sites.test", "/", 200);
+    eventually(&story.house, BLOG, "/", 200);
     assert_eq!(story.front("/kept.txt"), "as the customer left it");
     // What control does not know of runs on, and is told.
     let late = story.house.get("late.demo-sites.test", "/", &[]).expect("curl runs");
@@ -204,6 +210,8 @@ fn everything_is_lost(story: &mut Story) {
         assert!(Instant::now() < end, "the site comes back from its own backup");
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
-    eventually(&story.house, "blog.demo-sites.test", "/", 200);
+    eventually(&story.house, BLOG, "/", 200);
+    // What was written after its last backup was in the log that lies far away.
+    assert_eq!(ask(&story.house, BLOG, "/ask.php", "SELECT n FROM late").as_deref(), Ok("7\n"));
     eprintln!("the customer's site answers {:.1} s after the rebuild began", begun.elapsed().as_secs_f64());
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 const DOMAIN: &str = "blog.second.example";
 const SOON: Duration = Duration::from_secs(90);
 /// Asks the site's database what is sent, as the site's code does.
-const ASK: &str = r#"<?php
+pub(super) const ASK: &str = r#"<?php
 mysqli_report(MYSQLI_REPORT_OFF);
 $db = new mysqli(null, $_GET['user'] ?? 'site', '', 'site');
 $rows = $db->connect_errno ? false : $db->query(file_get_contents('php://input'));
@@ -19,7 +19,7 @@ if ($rows === false) { http_response_code(409); echo $db->connect_error ?? $db->
 while ($rows !== true && $row = $rows->fetch_row()) { echo implode(' ', $row), "\n"; }
 "#;
 
-fn ask(house: &House, domain: &str, path: &str, sql: &str) -> Result<String, String> {
+pub(super) fn ask(house: &House, domain: &str, path: &str, sql: &str) -> Result<String, String> {
     let page = house.get(domain, path, &["--data-binary", sql]).expect("curl runs");
     if page.status == 200 { Ok(page.body) } else { Err(format!("{}: {}", page.status, page.body)) }
 }

@@ -108,8 +108,9 @@ fn an_sftp_account_is_reached_by_a_client_outside_the_sandbox() {
         let key = Secret::new(fs::read_to_string(at("identity")).expect("the account's key"));
         there_and_back(&place, &sftp(host_key), &key);
         assert!(at("jail/backups/7/config").exists());
+        let own = format!("husorden-ssh-{}-", std::process::id());
         let left = fs::read_dir("/dev/shm").expect("memory").flatten();
-        let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("husorden-")).collect();
+        let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(&own)).collect();
         assert!(left.is_empty(), "the key's file goes with the way: {left:?}");
         assert_eq!(fs::read_dir(node.config.ground.run.join("ways")).expect("ways").count(), 0);
         let none = place.work_at(sftp("ssh-ed25519 AAAA\nx".to_owned()), Some(key), look(), Vec::new());
