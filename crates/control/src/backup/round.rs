@@ -17,7 +17,7 @@ const SIGNERS_MAX: usize = 16;
 
 /// Notes what is said, and answers.
 pub(crate) async fn round(app: &App, caller: &Caller, text: &str, said: api::TargetRound) -> Result<Answer, Fault> {
-    let number = judge(&said)?;
+    let (number, of_log) = judge(&said)?;
     let mut tx = app.doors().staff().await?;
     let rows = store::target::list(tx.conn()).await?;
     // Who speaks for one target finds no other.
@@ -40,7 +40,7 @@ pub(crate) async fn round(app: &App, caller: &Caller, text: &str, said: api::Tar
             }
             Some(unlock) => {
                 let whose = (unlock.solution, unlock.number);
-                let released = vault::release(app, whose, (unlock.make, false), unlock.target, recipient).await;
+                let released = vault::release(app, whose, (unlock.make, of_log), unlock.target, recipient).await;
                 let why = released.as_ref().err().map(vault::VaultError::told);
                 store::node::unlocked(system, unlock.evidence, why.as_ref()).await?;
                 (word.key, word.refused) = (released.ok(), why);
@@ -51,8 +51,11 @@ pub(crate) async fn round(app: &App, caller: &Caller, text: &str, said: api::Tar
     Ok(Answer::ok(word))
 }
 
-/// The repository's number, where everything that is said can be kept.
-fn judge(said: &api::TargetRound) -> Result<i32, Refusal> {
+/// What the name of a log's repository ends with, beside that of the backups.
+const OF_LOG: &str = "-log";
+
+/// The repository's number, and whether it is that of the log, where everything that is said can be kept.
+fn judge(said: &api::TargetRound) -> Result<(i32, bool), Refusal> {
     let mut wrong = Vec::new();
     let mut bad = |pointer: &str, da: &str, en: &str| {
         wrong.push(FieldError { pointer: pointer.to_owned(), detail: Text::new(da, en) });
@@ -67,10 +70,18 @@ fn judge(said: &api::TargetRound) -> Result<i32, Refusal> {
             && purge.reason.chars().count() <= REASON_CHARS_MAX
             && !purge.reason.chars().any(|c| c.is_control() && c != '\n')
     };
-    let digits = said.folder.bytes().all(|byte| byte.is_ascii_digit());
-    let number = said.folder.parse::<i32>().ok().filter(|number| digits && *number > 0);
+    let (digits, of_log) = said.folder.strip_suffix(OF_LOG).map_or((said.folder.as_str(), false), |text| (text, true));
+    let number = digits.parse::<i32>().ok().filter(|number| digits.bytes().all(|c| c.is_ascii_digit()) && *number > 0);
     if number.is_none() {
-        bad("/folder", "Mappen er en løsnings nummer", "The folder is a solution's number");
+        bad(
+            "/folder",
+            "Mappen er en løsnings nummer, eller det med -log",
+            "The folder is a solution's number, or that with -log",
+        );
+    }
+    // Snapshots of a log are no backups, and stand in no list.
+    if of_log && !(said.gone.is_empty() && said.missing.is_empty() && said.waiting.is_empty()) {
+        bad("/folder", "Af en log siges intet", "Nothing is said of a log");
     }
     let gone = said.gone.iter().all(|gone| word(&gone.copy) && gone.purge.as_ref().is_none_or(purge));
     for (pointer, count, fine) in [
@@ -86,7 +97,7 @@ fn judge(said: &api::TargetRound) -> Result<i32, Refusal> {
         bad("/recipient", "En modtager som age1…", "A recipient such as age1…");
     }
     match number {
-        Some(number) if wrong.is_empty() => Ok(number),
+        Some(number) if wrong.is_empty() => Ok((number, of_log)),
         _ => Err(Refusal::fields(wrong)),
     }
 }
@@ -105,6 +116,10 @@ mod tests {
             (round("-7"), "/folder"),
             (round("+7"), "/folder"),
             (round("../7"), "/folder"),
+            (round("7-log"), ""),
+            (round("-log"), "/folder"),
+            (round("7-log-log"), "/folder"),
+            (api::TargetRound { missing: vec!["a".repeat(64)], ..round("7-log") }, "/folder"),
             (round("99999999999"), "/folder"),
             (missing(vec!["a".repeat(64)]), ""),
             (missing(vec![String::new()]), "/missing"),

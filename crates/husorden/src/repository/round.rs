@@ -54,11 +54,6 @@ pub(super) fn all(
 ) -> Result<()> {
     for at in all.repositories()? {
         let name = at.name()?.to_owned();
-        if name.ends_with(OF_LOG) {
-            // Control knows of backups alone: a log's repository is noted, and expires by its age (`husorden repository expire`).
-            tell(&name, at.note().map(|_| "a log: noted".to_owned()));
-            continue;
-        }
         // The platform's own: control neither knows nor keeps what opens it, and expires it by nobody's word but this side's own.
         if name.starts_with("platform-") {
             continue;
@@ -92,10 +87,18 @@ fn one(at: &Where, control: &Control, policy: &PolicyArgs) -> Result<String> {
 impl Control {
     /// Tells what is to be told, and keeps what control says. Gives how many backups it was told of.
     fn say(&self, at: &Where, book: &mut Book, open: bool) -> Result<(usize, api::TargetWord)> {
+        let folder = at.name()?.to_owned();
+        let of_log = folder.ends_with(OF_LOG);
+        if of_log {
+            // Control has a list of backups. Of a log it knows the newest snapshot, which never goes, and is told of none.
+            book.ledger.untold.clear();
+            book.ledger.waiting.clear();
+            book.missing.clear();
+        }
         let told = book.ledger.untold.len().min(ROUND_BACKUPS_MAX);
         let waiting = book.ledger.waiting.len().min(ROUND_BACKUPS_MAX);
         let round = api::TargetRound {
-            folder: at.name()?.to_owned(),
+            folder,
             gone: book.ledger.untold[..told].iter().map(gone).collect(),
             missing: book.missing.iter().take(ROUND_BACKUPS_MAX).map(ToString::to_string).collect(),
             waiting: book.ledger.waiting[..waiting].iter().map(purge).collect(),
@@ -113,7 +116,8 @@ impl Control {
         };
         book.ledger.untold.drain(..told);
         book.ledger.waiting.drain(..waiting);
-        book.ledger.word = Word { proven: word.proven.clone(), sealed: word.sealed };
+        let proven = word.proven.clone().filter(|_| !of_log);
+        book.ledger.word = Word { proven, sealed: word.sealed };
         book.save()?;
         Ok((told, word))
     }

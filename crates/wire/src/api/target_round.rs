@@ -13,7 +13,7 @@ pub const ROUND_BACKUPS_MAX: usize = 1000;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetRound {
-    /// The repository's folder: the solution's number.
+    /// The repository's folder: the solution's number, or that with `-log` for its log, of which nothing more is said.
     pub folder: String,
     /// Backups that this side removed, at most 1,000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

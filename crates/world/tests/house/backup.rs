@@ -317,6 +317,13 @@ fn what_expired_is_told(house: &House, paper: &Path) {
     let restic = Restic::of(house, paper, &get(house, "/v1/solutions/blog"));
     let before = restic.snapshots();
     assert!(before >= 4 && before == ready(house, "blog"));
+    // The log lies beside, and goes by its age too.
+    let of_log = |restic: &Restic| {
+        let names = std::fs::read_dir(format!("{}-log/snapshots", restic.repository.display())).expect("a log");
+        names.count()
+    };
+    until("its log was sent more than once", || of_log(&restic) > 1);
+    let logs = of_log(&restic);
     let kept = round(&["--expire"]);
     assert!(!kept.contains("removed") && restic.snapshots() == before, "all are young: {kept}");
     // Nothing is kept for its age, and one of a day.
@@ -324,6 +331,7 @@ fn what_expired_is_told(house: &House, paper: &Path) {
     let gone = round(&strict);
     assert!(gone.contains("backups removed"), "{gone}");
     assert!(restic.snapshots() < before && restic.snapshots() >= 1, "{gone}");
+    assert!(of_log(&restic) < logs && of_log(&restic) >= 1, "{gone}");
     assert_eq!(restic.snapshots(), ready(house, "blog"), "what is gone there is gone here");
     assert!(restic.run(&["check", "--read-data"]).status.success());
     let list = get(house, "/v1/solutions/blog/backups?limit=100");
@@ -342,7 +350,7 @@ fn deaths_leave_nothing_half(house: &House, paper: &Path) {
     assert_eq!(upload(house, "big", &[("big.bin", &random)])["state"], "done");
     let whole = backed_up(house, "big");
     let restic = Restic::of(house, paper, &made["solution"]);
-    for wait_ms in [50, 400, 900] {
+    for wait_ms in [0, 50, 150, 400, 650, 900] {
         random.rotate_left(1 << 20);
         random[0] ^= 1;
         assert_eq!(upload(house, "big", &[("big.bin", &random), ("more.bin", &random[..8 << 20])])["state"], "done");
@@ -388,7 +396,7 @@ fn what_is_erased_opens_with_nothing(house: &House, paper: &Path) {
     ask(house, "DELETE", "/v1/solutions/big", None, 200);
     let end = Instant::now() + SITE;
     let receipt = loop {
-        let lines = get(house, "/v1/evidence?limit=200");
+        let lines = get(house, "/v1/evidence?limit=200&act=backup.key-destroyed");
         let found = lines["items"]
             .as_array()
             .expect("lines")
