@@ -93,6 +93,7 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
     let system = app.doors().system();
     match one.kind.as_str() {
         "backup-schedule" => crate::backup::schedule::round(app).await?,
+        "snapshot-schedule" => crate::snapshot_schedule::round(app).await?,
         "watch-health" => crate::alarm::round(app).await?,
         "erase-evidence" => evidence::erase::due(app).await?,
         "erase-person" => {

@@ -49,6 +49,7 @@ mod rebuild;
 mod rights;
 mod rules;
 mod server;
+mod snapshot_schedule;
 mod solution;
 mod spool;
 mod state;

@@ -133,6 +133,23 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
             Some(false) => both(format!("Backup af {name} er slået fra"), format!("Backups of {name} were turned off")),
             _ => both(format!("Backupplanen for {name} er ændret"), format!("The backup plan of {name} was changed")),
         },
+        "snapshot-schedule.changed" => match data.get("every").and_then(Value::as_str) {
+            Some("off") => both(
+                format!("Der tages ikke længere øjebliksbilleder af {name} efter tidsplan"),
+                format!("Snapshots of {name} are no longer taken on a schedule"),
+            ),
+            _ => both(
+                format!("Tidsplanen for øjebliksbilleder af {name} er ændret"),
+                format!("The snapshot schedule of {name} was changed"),
+            ),
+        },
+        "snapshot-schedule.missed" => {
+            let why = crate::snapshot_schedule::why(word("why"), data.get("text"));
+            both(
+                format!("Øjebliksbilledet af {name} efter tidsplan blev ikke taget. {}", why.da),
+                format!("The scheduled snapshot of {name} was not taken. {}", why.en),
+            )
+        }
         "target.created" => both(format!("Backupmålet {name} er lavet"), format!("The backup target {name} was made")),
         "target.changed" => {
             both(format!("Backupmålet {name} er ændret"), format!("The backup target {name} was changed"))

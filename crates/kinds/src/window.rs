@@ -29,8 +29,8 @@ const ZONE_CHARS_MAX: usize = 64;
 /// Where nothing is said of the start, it lies in so many minutes from one o'clock at night.
 const SPREAD: (u32, u32) = (60, 240);
 
-/// Words of the form.
-const DAYS: [(&str, Weekday); 7] = [
+/// Words of the form for days of the week.
+pub const DAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
     ("tuesday", Weekday::Tuesday),
     ("wednesday", Weekday::Wednesday),
@@ -38,6 +38,17 @@ const DAYS: [(&str, Weekday); 7] = [
     ("friday", Weekday::Friday),
     ("saturday", Weekday::Saturday),
     ("sunday", Weekday::Sunday),
+];
+
+/// What these are called, in Danish and English.
+pub const DAYS_CALLED: [(&str, &str); 7] = [
+    ("Mandag", "Monday"),
+    ("Tirsdag", "Tuesday"),
+    ("Onsdag", "Wednesday"),
+    ("Torsdag", "Thursday"),
+    ("Fredag", "Friday"),
+    ("Lørdag", "Saturday"),
+    ("Søndag", "Sunday"),
 ];
 
 /// When a solution may be updated by itself, as a spec keeps it.
@@ -119,11 +130,9 @@ fn time(text: &str) -> Option<Time> {
 #[must_use]
 pub fn schema() -> Value {
     let words: Vec<&str> = DAYS.iter().map(|(word, _)| *word).collect();
-    let danish = ["Mandag", "Tirsdag", "Onsdag", "Torsdag", "Fredag", "Lørdag", "Søndag"];
-    let english = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     let called: serde_json::Map<String, Value> = words
         .iter()
-        .zip(danish.iter().zip(english))
+        .zip(DAYS_CALLED)
         .map(|(word, (da, en))| ((*word).to_owned(), json!({"da": da, "en": en})))
         .collect();
     let mut properties = json!({

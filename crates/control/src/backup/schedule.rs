@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::store;
 use crate::store::backup::{DueRow, PlanRow};
 use husorden_base::SolutionId;
+use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
@@ -49,17 +50,23 @@ impl Window<'_> {
 
     /// The solution's first time after this one.
     pub(crate) fn next(self, solution: SolutionId, after: Timestamp) -> Timestamp {
+        self.next_on(|_| true, solution, after)
+    }
+
+    /// The same, on certain days of the week alone.
+    pub(crate) fn next_on(self, fits: impl Fn(Weekday) -> bool, solution: SolutionId, after: Timestamp) -> Timestamp {
         let zone = TimeZone::get(self.zone).unwrap_or(TimeZone::UTC);
         let today = zone.to_datetime(after).date();
         let opens = civil::Time::constant(i8::try_from(self.hour).unwrap_or(0).clamp(0, 23), 0, 0, 0);
         let place = self.place(solution);
         let of_day = |day: i64| {
-            let date = today.checked_add(SignedDuration::from_hours(24 * day)).ok()?;
+            let date =
+                today.checked_add(SignedDuration::from_hours(24 * day)).ok().filter(|date| fits(date.weekday()))?;
             // An hour that the clock leaps over begins where it lands.
             let from = zone.to_ambiguous_timestamp(date.to_datetime(opens)).compatible().ok()?;
             from.checked_add(place).ok()
         };
-        let found = (-1..=2).filter_map(of_day).find(|at| *at > after);
+        let found = (-1..=9).filter_map(of_day).find(|at| *at > after);
         found.unwrap_or_else(|| after.saturating_add(SignedDuration::from_hours(24)).unwrap_or(after))
     }
 }

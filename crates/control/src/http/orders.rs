@@ -5,8 +5,8 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::fault::Fault;
-use crate::form::{Ask, Form};
-use crate::{order, solution, store};
+use crate::form::{Ask, Form, IfMatch};
+use crate::{order, snapshot_schedule, solution, store};
 use axum::extract::{Path, State};
 use husorden_base::Refusal;
 use husorden_wire::api;
@@ -92,4 +92,22 @@ pub(crate) async fn snapshot_restore(
     Path((text, snapshot)): Path<(String, String)>,
 ) -> Result<Answer, Fault> {
     order::restore(&app, &caller, &text, &snapshot).await
+}
+
+pub(crate) async fn snapshot_schedule(
+    State(app): State<App>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<Answer, Fault> {
+    snapshot_schedule::show(&app, &caller, &text).await
+}
+
+pub(crate) async fn snapshot_schedule_change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(text): Path<String>,
+    if_match: IfMatch,
+    Form(form): Form<api::SnapshotScheduleChange>,
+) -> Result<Answer, Fault> {
+    snapshot_schedule::change(&app, &caller, &text, &if_match, form).await
 }

@@ -47,7 +47,7 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{AccessOpen, CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Rebuild, Snapshot, SnapshotCreate, Solution, SolutionChange, SolutionCreate, SolutionCreated, Updates};
+    use api::{AccessOpen, CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Rebuild, Snapshot, SnapshotCreate, SnapshotSchedule, SnapshotScheduleChange, Solution, SolutionChange, SolutionCreate, SolutionCreated, Updates};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
@@ -84,6 +84,10 @@ fn solutions() -> Vec<Route> {
             .gives::<Order>().status(202).dangerous(),
         post("/v1/solutions/{solution}/snapshots/{snapshot}/restore", both(Can::SolutionChange), "Bring a solution back to a snapshot", orders::snapshot_restore)
             .gives::<Order>().status(202),
+        get("/v1/solutions/{solution}/snapshot-schedule", both(Can::Read), "When snapshots are taken by themselves, and how many of those are kept", orders::snapshot_schedule)
+            .gives::<SnapshotSchedule>(),
+        put("/v1/solutions/{solution}/snapshot-schedule", both(Can::SolutionChange), "Change when snapshots are taken by themselves; those beyond how many are kept go, the oldest first", orders::snapshot_schedule_change)
+            .takes::<SnapshotScheduleChange>().gives::<SnapshotSchedule>(),
         post("/v1/solutions/{solution}/access", both(Can::SolutionChange), "Let the address that this comes from connect for a while; it ends by itself", proposals::open)
             .takes::<AccessOpen>().gives::<Solution>().dangerous(),
         get("/v1/solutions/{solution}/proposals", both(Can::Read), "List who tried to connect and was refused, newest first", proposals::list)

@@ -24,6 +24,7 @@ pub(crate) mod refused;
 pub(crate) mod rules;
 pub(crate) mod sample;
 pub(crate) mod snapshot;
+pub(crate) mod snapshot_schedule;
 pub(crate) mod solution;
 pub(crate) mod target;
 pub(crate) mod token;

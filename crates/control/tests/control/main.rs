@@ -36,6 +36,7 @@ mod proposals;
 mod proving;
 mod rescues;
 mod rules;
+mod scheduled;
 mod schema;
 mod seen;
 mod sessions;

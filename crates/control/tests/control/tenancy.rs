@@ -30,6 +30,7 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("POST", "/v1/solutions/{solution}/proposals/{proposal}/accept") => json!({ "note": "x" }),
         ("POST", "/v1/solutions/{solution}/access") => json!({ "minutes": 60 }),
         ("POST", "/v1/solutions/{solution}/log") => json!({ "search": "x" }),
+        ("PUT", "/v1/solutions/{solution}/snapshot-schedule") => json!({ "every": "daily", "keep": 3 }),
         ("PUT", "/v1/solutions/{solution}/backup-plan") => json!({ "hour": 3 }),
         ("POST", "/v1/solutions/{solution}/backups/{backup}/restore") => json!({ "only": "everything" }),
         ("POST", "/v1/targets") => json!({ "name": "fresh", "address": { "kind": "folder", "path": "/srv/fresh" } }),

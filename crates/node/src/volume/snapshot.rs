@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum Why {
     /// A customer asked for it.
     Customer,
-    /// By the platform, before it did something that may lose data; undo brings this one back.
+    /// By the platform, before it did something that may lose data; undo brings this one back. One on a schedule is noted here too, so that an
+    /// older build of the node, which refuses words that it does not know, reads the note.
     Before {
-        /// What, such as `restore`.
+        /// What, such as `restore`; or `schedule`.
         what: String,
     },
     /// By the platform, so that the log can be carried out again from it.

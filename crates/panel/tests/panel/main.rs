@@ -26,4 +26,5 @@ mod letters;
 mod pages;
 mod people;
 mod places;
+mod schedule;
 mod staff;

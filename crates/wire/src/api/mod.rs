@@ -14,6 +14,7 @@ mod proposal;
 mod rescue;
 mod rules;
 mod signed;
+mod snapshot;
 mod target_round;
 mod update;
 
@@ -31,6 +32,7 @@ pub use proposal::*;
 pub use rescue::*;
 pub use rules::*;
 pub use signed::Signed;
+pub use snapshot::*;
 pub use target_round::*;
 pub use update::*;
 
@@ -336,7 +338,8 @@ pub struct Snapshot {
     pub solution: String,
     /// Its label.
     pub label: String,
-    /// The destructive verb the platform took it before; none when somebody asked for it.
+    /// The destructive verb the platform took it before; `schedule` when it was taken on the solution's schedule, `log` when a log is carried
+    /// out from it; none when somebody asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     /// `taking`, `ready`, `deleting` or `failed`.

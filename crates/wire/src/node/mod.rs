@@ -184,7 +184,7 @@ pub enum Verb {
         snapshot: SnapshotId,
         /// Its label.
         label: String,
-        /// The destructive verb it is taken before, if the platform takes it.
+        /// The destructive verb it is taken before, if the platform takes it; `schedule` where it does so on a schedule.
         before: Option<String>,
     },
     /// Bring the volume back to a snapshot; the state before is kept as another, so that this can be undone.

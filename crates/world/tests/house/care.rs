@@ -1,5 +1,5 @@
-//! What comes round by itself, with the house's clocks made short: the end of a retention, certificates near their end, the
-//! reading of the pool; and sites that serve on while control is away for longer than anything waits for it.
+//! What comes round by itself, with the house's clocks made short: snapshots on a schedule, the end of a retention, certificates near their end,
+//! the reading of the pool; and sites that serve on while control is away for longer than anything waits for it.
 
 use super::{SITE, SOON, eventually, site};
 use husorden_world::{House, Who, text};
@@ -22,6 +22,7 @@ fn what_comes_round_comes_round_also_while_control_is_away() {
     let number = made["solution"]["number"].as_u64().expect("a number");
     eventually(&house, "short.demo-sites.test", "/", 200);
 
+    snapshots_come_and_go(&house);
     let control = nix::unistd::Pid::from_raw(house.pid("control").expect("it runs"));
     nix::sys::signal::kill(control, nix::sys::signal::Signal::SIGSTOP).expect("it is stopped");
     let away = Instant::now();
@@ -36,6 +37,52 @@ fn what_comes_round_comes_round_also_while_control_is_away() {
     nix::sys::signal::kill(control, nix::sys::signal::Signal::SIGCONT).expect("it goes on");
     house.wait_state("short", "running", SOON).expect("control hears of it again");
     a_retention_ends(&house, &made, &spec);
+}
+
+/// Snapshots come on their schedule while the site is served, the oldest of them goes, and one that was made by hand stays.
+fn snapshots_come_and_go(house: &House) {
+    let api = |method: &str, path: &str, body: Value| {
+        let body = (!body.is_null()).then_some(body);
+        house.api(Who::Account, method, path, body.as_ref()).expect("the API answers")
+    };
+    let snap = {
+        let number = api("GET", "/v1/solutions/blog", Value::Null).body["number"].as_u64().expect("a number");
+        PathBuf::from(format!("/run/husorden/{}/pools/main/solutions/{number}/snap", house.instance))
+    };
+    let made = api("POST", "/v1/solutions/blog/snapshots", json!({ "label": "mine" }));
+    assert_eq!(made.status, 202, "{:?}", made.body);
+    let made = house.wait_order(made.body["id"].as_str().expect("an id"), SOON).expect("it is taken");
+    let mine = made["snapshot"].as_str().expect("a snapshot");
+    let set = api("PUT", "/v1/solutions/blog/snapshot-schedule", json!({ "every": "hourly", "keep": 1 }));
+    assert_eq!(set.status, 200, "{:?}", set.body);
+    assert!(set.body["next"].is_string(), "{:?}", set.body);
+    let mut before = String::new();
+    for round in 1..=3 {
+        // An hour passes.
+        house
+            .sql("update snapshot_schedule set due = now() where every <> 'off'; update job set due = now() where kind = 'snapshot-schedule';")
+            .expect("the database answers");
+        let end = Instant::now() + SOON;
+        let newest = loop {
+            assert_eq!(house.get("blog.demo-sites.test", "/", &[]).expect("curl runs").status, 200, "served meanwhile");
+            let list = api("GET", "/v1/solutions/blog/snapshots?limit=100", Value::Null).body;
+            let all = list["items"].as_array().expect("a list");
+            assert!(all.iter().any(|one| one["id"] == mine), "one made by hand stays: {list}");
+            let on_schedule: Vec<_> = all.iter().filter(|one| one["before"] == "schedule").collect();
+            assert!(on_schedule.len() <= 2, "never more than one beyond what is kept: {list}");
+            if let [one] = on_schedule[..]
+                && one["state"] == "ready"
+                && one["id"] != before.as_str()
+            {
+                break one["id"].as_str().expect("an id").to_owned();
+            }
+            assert!(Instant::now() < end, "round {round}: {list}");
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        assert!(snap.join(&newest).is_dir() && snap.join(mine).is_dir(), "it lies on the volume");
+        assert!(before.is_empty() || !snap.join(&before).exists(), "the one before it went");
+        before = newest;
+    }
 }
 
 /// The certificate that the edge shows for a name.

@@ -14,6 +14,7 @@ mod log;
 mod moment;
 mod place;
 mod power;
+mod schedule;
 mod shapes;
 mod snapshots;
 mod updates;
@@ -79,6 +80,7 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/settings", Session, change::change),
         get("/solutions/{solution}/snapshots", Session, snapshots::show),
         post("/solutions/{solution}/snapshots", Session, snapshots::take),
+        post("/solutions/{solution}/snapshots/schedule", Session, schedule::save),
         get("/solutions/{solution}/snapshots/{snapshot}/restore", Session, snapshots::restore_page),
         post("/solutions/{solution}/snapshots/{snapshot}/restore", Session, snapshots::restore),
         get("/solutions/{solution}/snapshots/{snapshot}/delete", Session, snapshots::delete_page),

@@ -29,6 +29,7 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
         ask.api.get(&format!("/v1/solutions/{id}/snapshots?limit=100{after}")).await?;
     let orders: api::Page<api::Order> =
         ask.api.get(&format!("/v1/solutions/{id}/orders?newest=true&limit={ORDERS}")).await?;
+    let schedule = super::schedule::of(ask, &one).await?;
     let l = ask.l;
     let may = may_change(ask);
     Ok(frame(
@@ -42,7 +43,7 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                         "Et øjeblik, hvor alt er frosset fast: filer og database sammen. Det tager et sekund og forstyrrer ingen. Tag et, før du ændrer noget stort.",
                         "A moment in which everything stands still: files and database together. It takes a second and disturbs nobody. Take one before a big change.",
                     )) }
-                    @if !super::moment::sent(ask) { (wrong.summary(ask)) }
+                    @if !super::moment::sent(ask) && !super::schedule::sent(ask) { (wrong.summary(ask)) }
                     form method="post" action={ (path(&one)) "/snapshots" } class="search" {
                         (form::token(ask))
                         div class="box" {
@@ -56,7 +57,7 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
             section class="card" id="snapshots" data-live {
                 div class="title" {
                     h2 { (l.t("Øjebliksbilleder", "Snapshots")) }
-                    @if may && snapshots.items.iter().any(|snapshot| snapshot.before.is_some()) {
+                    @if may && snapshots.items.iter().any(|snapshot| snapshot.before.as_deref().is_some_and(|word| word != api::SCHEDULED)) {
                         (ui::asks(&format!("{}/undo", path(&one)), "small", Some(Icon::Restore), l.t("Fortryd den seneste ændring", "Undo the newest change")))
                     }
                 }
@@ -70,6 +71,7 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
                     (ui::pager(ask, "after", ask.query.text("after").is_empty(), snapshots.next.as_deref()))
                 }
             }
+            (super::schedule::card(ask, &one, &schedule, wrong))
         },
     ))
 }
@@ -131,6 +133,7 @@ fn before(ask: &Ask, word: &str) -> String {
         "roll-back" => l.t("Efter en opdatering, der ikke holdt", "After an update that did not hold"),
         "change" => l.t("Før en ændring", "Before a change"),
         "backup-restore" => l.t("Før en gendannelse fra en backup", "Before a restore from a backup"),
+        api::SCHEDULED => l.t("Efter tidsplan", "On schedule"),
         "log" => l.t("Grundlag for et tidspunkt", "Base for a point in time"),
         _ => l.t("Før en ændring", "Before a change"),
     }

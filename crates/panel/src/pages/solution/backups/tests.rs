@@ -15,20 +15,20 @@ use std::sync::{Arc, Mutex};
 use tower::ServiceExt;
 
 const SESSION: &str = "hus_session_played";
-const SOLUTION: &str = "/v1/solutions/0190shop";
+pub(in crate::pages::solution) const SOLUTION: &str = "/v1/solutions/0190shop";
 
 /// What was sent to the API: method, path with query, body.
 type Sent = Arc<Mutex<Vec<(Method, String, Value)>>>;
 
 /// A played API: what it answers to a path without its query, and what was sent to it.
 #[derive(Clone, Default)]
-struct Played {
+pub(in crate::pages::solution) struct Played {
     answers: Vec<(String, Value)>,
     sent: Sent,
 }
 
 impl Played {
-    fn new() -> Self {
+    pub(in crate::pages::solution) fn new() -> Self {
         let mut played = Self::default();
         played.on("/v1/session", session(&["own", "read", "solution-create", "solution-change", "solution-delete"]));
         played.on("/v1/solutions/shop", solution());
@@ -42,7 +42,7 @@ impl Played {
         played
     }
 
-    fn on(&mut self, path: &str, answer: Value) {
+    pub(in crate::pages::solution) fn on(&mut self, path: &str, answer: Value) {
         self.answers.retain(|(held, _)| held != path);
         self.answers.push((path.to_owned(), answer));
     }
@@ -84,14 +84,14 @@ impl Played {
         (parts.status, if lead.is_empty() { String::from_utf8_lossy(&bytes).into_owned() } else { lead.to_owned() })
     }
 
-    async fn get(&self, path: &str, language: &str) -> String {
+    pub(in crate::pages::solution) async fn get(&self, path: &str, language: &str) -> String {
         let (status, body) = self.send(Method::GET, path, language, "").await;
         assert_eq!(status, StatusCode::OK, "{path}\n{body}");
         body
     }
 
     /// Sends the form of a page; says where that leads, or the page it shows.
-    async fn post(&self, page: &str, to: &str, form: &str) -> String {
+    pub(in crate::pages::solution) async fn post(&self, page: &str, to: &str, form: &str) -> String {
         let shown = self.get(page, "en").await;
         let token =
             shown.split("name=\"_token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
@@ -99,14 +99,14 @@ impl Played {
     }
 
     /// What was sent last by this method.
-    fn last(&self, method: &Method) -> (String, Value) {
+    pub(in crate::pages::solution) fn last(&self, method: &Method) -> (String, Value) {
         let sent = self.sent.lock().expect("nobody panics");
         let (_, path, body) = sent.iter().rev().find(|(found, ..)| found == method).expect("something was sent");
         (path.clone(), body.clone())
     }
 }
 
-fn page(items: &[Value]) -> Value {
+pub(in crate::pages::solution) fn page(items: &[Value]) -> Value {
     json!({ "items": items })
 }
 
@@ -166,7 +166,7 @@ fn plan() -> Value {
 }
 
 #[track_caller]
-fn says(page: &str, texts: &[&str]) {
+pub(in crate::pages::solution) fn says(page: &str, texts: &[&str]) {
     for text in texts {
         assert!(page.contains(text), "{text:?} is not said in:\n{page}");
     }

@@ -1,5 +1,7 @@
 //! `husorden snapshot`: snapshots of a solution's volume.
 
+mod schedule;
+
 use crate::api::{Ask, segment};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -41,6 +43,9 @@ pub enum Verb {
         /// The snapshot's id
         snapshot: String,
     },
+    /// When they are taken by themselves, and how many of those are kept
+    #[command(subcommand)]
+    Schedule(schedule::Verb),
 }
 
 impl Verb {
@@ -97,6 +102,7 @@ impl Verb {
                 }
                 crate::solution::show(context, answer)
             }
+            Self::Schedule(verb) => verb.run(context),
         }
     }
 }
