@@ -57,15 +57,15 @@ language sql stable set search_path = public, pg_temp as $$
                     and m.lifted is null and m.starts <= now() and (m.ends is null or m.ends > now()))
 $$;
 
--- Schedules whose time has come. A stopped solution does not change, and a snapshot of it would push out one that tells more: its time
--- stays, and one is taken when it runs again.
+-- Schedules whose time has come, and whose last order has ended. A stopped solution does not change, and a snapshot of it would push out one
+-- that tells more: its time stays, and one is taken when it runs again.
 create function snapshots_due(p_limit integer) returns setof jsonb
 language sql stable security definer set search_path = public, pg_temp as $$
     select jsonb_build_object('solution', s.id, 'every', p.every, 'hour', p.hour, 'day', p.day, 'zone', p.zone, 'now', now())
     from snapshot_schedule p join solution s on s.id = p.solution
     where p.every <> 'off' and p.due <= now() and s.deleted is null and s.aim = 'run' and s.hold_for is null
       and jsonb_typeof(s.seen->'usage') = 'object'
-      and not exists (select from snapshot n where n.solution = s.id and n.slot is not null and n.state = 'taking')
+      and not exists (select from snapshot n where n.solution = s.id and n.before = 'schedule' and n.state in ('taking', 'deleting'))
     order by p.due, p.solution limit p_limit
 $$;
 

@@ -310,7 +310,7 @@ async fn what_stands_in_the_way_is_said_once_and_it_is_tried_again() {
     house
         .decide(
             json!({ "of": "solution", "id": wish.solution }),
-            json!({ "access": "none", "silent_until": until_then }),
+            json!({ "clause": "law.order", "access": "none", "silent_until": until_then }),
         )
         .await;
     time_comes(&house, "1 minute").await;
