@@ -57,7 +57,7 @@ pub(super) async fn page(ask: &Ask, wrong: &Wrong) -> Result<Reply, Refusal> {
             section class="card" id="snapshots" data-live {
                 div class="title" {
                     h2 { (l.t("Øjebliksbilleder", "Snapshots")) }
-                    @if may && snapshots.items.iter().any(|snapshot| snapshot.before.as_deref().is_some_and(|word| word != api::SCHEDULED)) {
+                    @if may && snapshots.items.iter().any(|snapshot| snapshot.before.as_deref().is_some_and(|word| !matches!(word, api::SCHEDULED | "log"))) {
                         (ui::asks(&format!("{}/undo", path(&one)), "small", Some(Icon::Restore), l.t("Fortryd den seneste ændring", "Undo the newest change")))
                     }
                 }

@@ -58,7 +58,7 @@ async fn the_card_says_when_the_next_one_is_taken_and_what_is_kept() {
 
 #[tokio::test]
 async fn those_on_schedule_are_marked_and_are_no_change_to_undo() {
-    let listed = [snapshot("s1", None), snapshot("s2", Some("schedule"))];
+    let listed = [snapshot("s0", Some("log")), snapshot("s1", None), snapshot("s2", Some("schedule"))];
     let shown = played(schedule("daily"), &listed).get(PAGE, "en").await;
     says(&shown, &["On schedule", "Without a name", "/snapshots/s2/restore", "/snapshots/s2/delete"]);
     assert!(!shown.contains("Undo the newest change"), "{shown}");
