@@ -59,7 +59,7 @@ pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
 pub use virtualisation::Virtualisation;
 pub use window::Window;
 
-use husorden_base::{Bytes, FieldError, Text};
+use husorden_base::{Bytes, FieldError, RuntimeName, Text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -114,6 +114,11 @@ pub trait Kind: Sync {
     /// # Errors
     /// The fields that are wrong.
     fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>>;
+
+    /// The image that it is made from, where it is made from one.
+    fn image(&self, _spec: &Value) -> Option<RuntimeName> {
+        None
+    }
 
     /// What is wrong with the name of a solution, where the kind asks for more than a name has to be.
     fn name_wrong(&self, _name: &str) -> Option<Text> {

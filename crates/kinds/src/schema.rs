@@ -6,6 +6,8 @@
 //! | --- | --- | --- |
 //! | `x-order` | field | its place among its siblings |
 //! | `x-names` | choice | what people call its words |
+//! | `x-known` | text | words that are known to stand for something; others may, and `x-names` says what people call them |
+//! | `x-more` | text | whose words are known beside those: [`IMAGES_OF_NODES`] |
 //! | `x-place` | field of the spec | the page it is asked on, where that is not the form of settings |
 //! | `x-places` | spec | those pages with their titles, in order |
 //! | `x-entry` | map with names of the owner's | what one of its entries is: [`Entry`] |
@@ -19,6 +21,7 @@
 use husorden_base::{Bytes, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// A field with what people call it and what is said of it, in English and in Danish.
@@ -65,6 +68,38 @@ pub fn choice_with<T>(words: &[(&'static str, T)], names: &[(&'static str, Text)
     let mut schema = choice(words, names);
     schema["default"] = json!(default);
     schema
+}
+
+/// The images that nodes have, which only they know.
+pub const IMAGES_OF_NODES: &str = "images";
+
+/// A name of something, of which some are known here, and others where `more` says.
+#[must_use]
+pub fn named(known: &[&'static str], names: &[(&'static str, Text)], default: &str, more: &str) -> Value {
+    let called: Map<String, Value> = names
+        .iter()
+        .filter(|(word, _)| known.contains(word))
+        .map(|(word, name)| ((*word).to_owned(), json!(name)))
+        .collect();
+    json!({
+        "type": "string", "maxLength": 63, "pattern": "^[a-z][a-z0-9.-]*$", "default": default,
+        "x-known": known, "x-names": called, "x-more": more,
+    })
+}
+
+/// Completes the schema of a spec with names that are known elsewhere, such as those of nodes' images.
+pub fn add_known(spec: &mut Value, more: &str, names: &BTreeMap<String, Text>) {
+    let fields = spec["properties"].as_object_mut().into_iter().flatten();
+    for (_, field) in fields.filter(|(_, field)| field["x-more"] == more) {
+        for (word, name) in names {
+            if let Some(known) = field["x-known"].as_array_mut()
+                && !known.iter().any(|one| one == word)
+            {
+                known.push(json!(word));
+                field["x-names"][word] = json!(name);
+            }
+        }
+    }
 }
 
 /// Says in which order people are asked; objects of JSON have none.

@@ -31,6 +31,9 @@ pub struct Sight {
     pub route: Option<String>,
     /// Runtimes, templates and apps that were asked about: all in the catalogue.
     pub runtimes: BTreeMap<RuntimeName, RuntimeSight>,
+    /// Images that are there, with the size of each one's disk.
+    #[serde(default)]
+    pub images: BTreeMap<RuntimeName, Bytes>,
     /// The finished builds of each runtime that has any, the newest first.
     #[serde(default)]
     pub shelf: BTreeMap<RuntimeName, Vec<String>>,

@@ -30,7 +30,7 @@ pub(super) fn trial() -> Task {
 
 /// The smallest system there is: what is booted for a trial, and for a rescue.
 pub(super) fn small_image() -> RuntimeName {
-    Image::Tiny.catalogue()
+    Image::small().entry().clone()
 }
 
 /// The device of the machine's own virtualisation.

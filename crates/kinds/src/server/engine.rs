@@ -4,7 +4,7 @@
 //! QMP; who stands beside it (`files/machine.pl`) has a line of its own to it.
 
 use super::boot;
-use super::spec::{Firmware, Image, Spec};
+use super::spec::{Firmware, Spec};
 use crate::tap;
 use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task, Virtualisation};
 use husorden_base::{Bytes, Number, RuntimeName};
@@ -60,13 +60,6 @@ const DISK_THREADS: u32 = 32;
 /// The runtime that servers run on.
 pub(super) fn runtime() -> RuntimeName {
     "qemu".parse().expect("a catalogue name")
-}
-
-impl Image {
-    /// Its entry in the catalogue.
-    pub(super) fn catalogue(self) -> RuntimeName {
-        self.word().parse().expect("a catalogue name")
-    }
 }
 
 /// What a guest's processor is made of.
@@ -185,7 +178,11 @@ fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
 pub(super) fn disk(spec: &Spec) -> Task {
     let mut sandbox = for_tasks(DISK, include_str!("files/disk.sh"));
     sandbox.env.insert("DISK_BYTES".to_owned(), spec.disk.0.to_string());
-    sandbox.binds.push(Bind { from: Place::Image(spec.image.catalogue()), to: "/run/image".to_owned(), write: false });
+    sandbox.binds.push(Bind {
+        from: Place::Image(spec.image.entry().clone()),
+        to: "/run/image".to_owned(),
+        write: false,
+    });
     let marks = [(mark::DISK, spec.disk.0.to_string()), (mark::IMAGE, spec.origin())];
     task(DISK, sandbox, String::new(), &marks)
 }

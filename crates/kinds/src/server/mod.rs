@@ -42,7 +42,7 @@ use crate::{
     CardRow, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
     Virtualisation, Whereabouts,
 };
-use husorden_base::{Bytes, FieldError, Text};
+use husorden_base::{Bytes, FieldError, RuntimeName, Text};
 use serde_json::Value;
 use spec::Spec;
 use std::collections::BTreeMap;
@@ -66,6 +66,10 @@ impl Kind for Server {
     fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
         let spec = Spec::parse(form, before)?;
         Ok(serde_json::to_value(spec).expect("a spec is plain data"))
+    }
+
+    fn image(&self, spec: &Value) -> Option<RuntimeName> {
+        stored(spec).map(|spec| spec.image.entry().clone())
     }
 
     fn name_wrong(&self, name: &str) -> Option<Text> {

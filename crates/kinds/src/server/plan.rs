@@ -117,6 +117,20 @@ fn due(order: &Order, spec: &Spec, sight: &Sight) -> Option<(Task, bool)> {
     (marked(mark::SEED) != Some(engine::seed_digest(order, spec).as_str())).then(|| (engine::seed(order, spec), off))
 }
 
+/// Why no disk can be made from the image: the machine has none of the name, or its disk is larger than the one that is wished. What the
+/// catalogue has, every machine has or can build.
+fn lacking(spec: &Spec, sight: &Sight) -> Option<Waiting> {
+    let name = spec.image.entry();
+    match (sight.images.get(name), sight.runtimes.get(name)) {
+        (Some(least), _) if *least > spec.disk => {
+            Some(Waiting::Trouble { text: words::disk_too_small(name, *least, spec.disk) })
+        }
+        (Some(_), _) | (None, Some(RuntimeSight::Building)) => None,
+        (None, _) if spec.image.is_catalogued() => None,
+        (None, _) => Some(Waiting::Trouble { text: words::no_image(name) }),
+    }
+}
+
 /// The machine as it is to run: on what it runs on already, while that is one of those it may, and else on what the node offers.
 fn machine(number: Number, spec: &Spec, sight: &Sight) -> Service {
     let offered = Processor::of(&sight.virtualisation);
@@ -152,7 +166,9 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     if sight.port.as_ref() != Some(&port.digest()) {
         steps.push(Step::Port { port });
     }
-    let images = due.iter().filter(|(task, _)| task.name == engine::DISK).map(|_| spec.image.catalogue());
+    let image = due.as_ref().filter(|(task, _)| task.name == engine::DISK).map(|_| spec.image.entry().clone());
+    let lacking = image.as_ref().and_then(|_| lacking(spec, sight));
+    let images = image.into_iter().filter(|_| lacking.is_none());
     let untried = sight.virtualisation == Virtualisation::Untried;
     let small = (untried || spec.rescue).then(boot::small_image);
     let mut needed: Vec<RuntimeName> = std::iter::once(engine::runtime()).chain(images).chain(small).collect();
@@ -171,12 +187,13 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
         if let Some(reason) = seen.and_then(|seen| seen.failed.as_ref()) {
             waiting = Some(Waiting::Trouble { text: words::failed(&task.name, reason) });
         } else {
-            let ready = built(&engine::runtime()) && (task.name != engine::DISK || built(&spec.image.catalogue()));
+            let ready = built(&engine::runtime()) && (task.name != engine::DISK || built(spec.image.entry()));
             // A look must have shown that the machine is off.
             let free = steps.is_empty() && (!*off || sight.services.is_empty());
-            if ready && free && seen.is_none() {
+            if ready && free && seen.is_none() && lacking.is_none() {
                 steps.push(Step::Task { task: Box::new(task.clone()) });
             }
+            waiting = lacking.or(waiting);
             waiting.get_or_insert(Waiting::Work { text: words::working(&task.name) });
         }
     }

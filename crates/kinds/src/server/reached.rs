@@ -32,7 +32,7 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     same("port", &sight.port, &Some(super::plan::port(order, &spec).digest()))?;
     let marked = |key: &str| sight.marks.get(key).map_or("", String::as_str);
     let again = if spec.rebuilt == 0 { String::new() } else { format!(" {}", spec.rebuilt) };
-    let image = serde_json::to_value(spec.image).ok().and_then(|word| Some(format!("{}{again}", word.as_str()?)));
+    let image = serde_json::to_value(&spec.image).ok().and_then(|word| Some(format!("{}{again}", word.as_str()?)));
     same("the image of the disk", &Some(marked("image").to_owned()), &image)?;
     if marked("disk").parse().unwrap_or(0) < spec.disk.0 {
         return Err(format!("the disk has {:?} bytes, not {}", marked("disk"), spec.disk.0));

@@ -1,8 +1,10 @@
 //! The form of a server as JSON Schema, with titles and descriptions in English and, as `x-da`, in Danish.
 
-use super::spec::{CORES, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, REBUILT, RESTARTS, ROOM, USER_DATA_BYTES_MAX};
+use super::spec::{
+    CORES, DEBIAN, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, REBUILT, RESTARTS, ROOM, USER_DATA_BYTES_MAX,
+};
 use super::{card, keys};
-use crate::schema::{choice_with, field, number, order, size};
+use crate::schema::{IMAGES_OF_NODES, choice_with, field, named, number, order, size};
 use crate::{allow, window};
 use husorden_base::Bytes;
 use serde_json::{Value, json};
@@ -56,7 +58,7 @@ pub(super) fn schema() -> Value {
         "required": [],
         "properties": {
             "image": field(
-                choice_with(&IMAGES, &called, "debian-13"),
+                named(&IMAGES.map(|(word, _)| word), &called, DEBIAN, IMAGES_OF_NODES),
                 ("Image", "What the disk is made from. Another image makes the disk anew: what it held stays in a snapshot that is taken first."),
                 ("Aftryk", "Det, disken laves af. Et andet aftryk laver disken om: det, den rummede, bliver i et øjebliksbillede, der tages først."),
             ),

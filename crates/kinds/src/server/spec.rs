@@ -4,7 +4,7 @@ use super::keys;
 use crate::allow::{self, Entry};
 use crate::form::Form;
 use crate::window::{self, Window};
-use husorden_base::{Bytes, FieldError};
+use husorden_base::{Bytes, FieldError, RuntimeName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::ops::RangeInclusive;
@@ -28,32 +28,46 @@ const OWN: Bytes = Bytes::mib(32);
 /// UEFI itself needs so much before anything starts.
 const UEFI_MEMORY_MIN: Bytes = Bytes::mib(256);
 
-/// What a disk is made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Image {
-    #[serde(rename = "debian-13")]
-    Debian13,
-    #[serde(rename = "debian-12")]
-    Debian12,
-    #[serde(rename = "tiny")]
-    Tiny,
-}
+/// What a disk is made from: an entry of the catalogue, or one that was imported on the node, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Image(RuntimeName);
 
-/// Words of the form, in the order they are shown; they are entries of the catalogue.
-pub(super) const IMAGES: [(&str, Image); 3] =
-    [("debian-13", Image::Debian13), ("debian-12", Image::Debian12), ("tiny", Image::Tiny)];
+/// The catalogue's own, in the order they are shown, each with the smallest disk that it fits on.
+pub(super) const IMAGES: [(&str, Bytes); 3] =
+    [(DEBIAN, Bytes::gib(2)), ("debian-12", Bytes::gib(2)), (SMALL, *DISK.start())];
+/// The one that a server is made from where nothing is said.
+pub(super) const DEBIAN: &str = "debian-13";
+/// The smallest, for tests, trials and rescues.
+const SMALL: &str = "tiny";
 
 impl Image {
-    pub(super) fn word(self) -> &'static str {
-        IMAGES.iter().find(|(_, image)| *image == self).expect("every image stands in the list").0
+    fn of(word: &str) -> Self {
+        Self(word.parse().expect("a catalogue name"))
     }
 
-    /// The smallest disk that it fits on.
-    pub(super) fn disk_min(self) -> Bytes {
-        match self {
-            Self::Debian13 | Self::Debian12 => Bytes::gib(2),
-            Self::Tiny => *DISK.start(),
-        }
+    /// The smallest of the catalogue.
+    pub(super) fn small() -> Self {
+        Self::of(SMALL)
+    }
+
+    pub(super) fn word(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Its name on the runtime wall.
+    pub(super) fn entry(&self) -> &RuntimeName {
+        &self.0
+    }
+
+    /// Whether it is one of the catalogue, which every node has.
+    pub(super) fn is_catalogued(&self) -> bool {
+        IMAGES.iter().any(|(word, _)| *word == self.word())
+    }
+
+    /// The smallest disk that it fits on, as far as that is known before a node has looked.
+    fn disk_min(&self) -> Bytes {
+        IMAGES.iter().find(|(word, _)| *word == self.word()).map_or(*DISK.start(), |(_, least)| *least)
     }
 }
 
@@ -140,7 +154,7 @@ impl Spec {
         let before = stored.and_then(|value| Self::stored(value).ok());
         let before = before.as_ref();
         let mut form = Form::new(form, "");
-        let image = form.choice("image", &IMAGES, before.map_or(Image::Debian13, |spec| spec.image));
+        let image = image(&mut form, before);
         let rebuilt = form.number("rebuilt", REBUILT, before.map_or(0, |spec| spec.rebuilt));
         let cores = form.number("cores", CORES, before.map_or(1, |spec| spec.cores));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::gib(1), |spec| spec.memory));
@@ -204,6 +218,22 @@ impl Spec {
             maintenance,
         };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
+    }
+}
+
+fn image(form: &mut Form<'_>, before: Option<&Spec>) -> Image {
+    let kept = || before.map_or_else(|| Image::of(DEBIAN), |spec| spec.image.clone());
+    let Some(word) = form.text("image") else { return kept() };
+    match word.parse() {
+        Ok(name) => Image(name),
+        Err(_) => {
+            form.refuse(
+                "/image",
+                "Her ventes navnet på et aftryk, såsom debian-13: små bogstaver, cifre, bindestreg og punktum, og først et bogstav.",
+                "The name of an image is expected here, such as debian-13: lower-case letters, digits, hyphens and dots, a letter first.",
+            );
+            kept()
+        }
     }
 }
 

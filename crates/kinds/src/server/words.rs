@@ -2,7 +2,7 @@
 
 use super::engine::{DISK, GROW};
 use crate::Waiting;
-use husorden_base::{RuntimeName, Text};
+use husorden_base::{Bytes, RuntimeName, Text};
 
 /// The most of last words that is shown to the owner; staff see them all.
 const REASON_CHARS_MAX: usize = 600;
@@ -36,6 +36,30 @@ pub(super) fn when_full() -> Text {
 /// A catalogue entry is being built.
 pub(super) fn building(name: &RuntimeName) -> Text {
     Text::new(format!("{name} gøres klar på maskinen."), format!("{name} is being made ready on the machine."))
+}
+
+/// The machine has no image of that name.
+pub(super) fn no_image(name: &RuntimeName) -> Text {
+    Text::new(
+        format!(
+            "Maskinen har intet aftryk, der hedder {name}. Vælg et andet i indstillingerne, eller få det importeret; så går det videre af sig selv."
+        ),
+        format!(
+            "The machine has no image called {name}. Choose another in the settings, or have it imported; it then goes on by itself."
+        ),
+    )
+}
+
+/// The image's own disk is larger than the one that is wished.
+pub(super) fn disk_too_small(name: &RuntimeName, least: Bytes, disk: Bytes) -> Text {
+    Text::new(
+        format!(
+            "Aftrykket {name} skal have en disk på mindst {least}; serverens er på {disk}. Gør den større i indstillingerne."
+        ),
+        format!(
+            "The image {name} needs a disk of at least {least}; the server's is {disk}. Make it larger in the settings."
+        ),
+    )
 }
 
 /// A catalogue entry could not be built.

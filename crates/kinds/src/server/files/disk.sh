@@ -2,6 +2,11 @@
 set -eu
 cd /srv/vm
 rm -f disk.new vars.new
+# A disk that was cut would start, and lose what lay beyond.
+if [ "$(stat -c %s /run/image/disk.raw)" -gt "$DISK_BYTES" ]; then
+    echo "the image is larger than the disk" >&2
+    exit 1
+fi
 cp --reflink=auto /run/image/disk.raw disk.new
 chmod 600 disk.new
 truncate -s "$DISK_BYTES" disk.new

@@ -3,8 +3,9 @@
 use super::super::spec::USER_DATA_BYTES_MAX;
 use super::{KEY, spec};
 use crate::Kind;
+use crate::schema::{IMAGES_OF_NODES, add_known};
 use crate::server::Server;
-use husorden_base::Bytes;
+use husorden_base::{Bytes, Text};
 use serde_json::{Value, json};
 
 fn wrong(form: &Value, before: Option<&Value>) -> Vec<String> {
@@ -32,7 +33,9 @@ fn an_empty_form_is_a_server() {
 #[test]
 fn what_is_wrong_is_said_at_its_field() {
     for (form, pointers) in [
-        (json!({"image": "windows-3.11"}), vec!["/image"]),
+        (json!({"image": "Windows 3.11"}), vec!["/image"]),
+        (json!({"image": "../etc"}), vec!["/image"]),
+        (json!({"image": 13}), vec!["/image"]),
         (json!({"cores": 0}), vec!["/cores"]),
         (json!({"cores": 4096}), vec!["/cores"]),
         (json!({"memory": "1 MiB"}), vec!["/memory"]),
@@ -82,6 +85,20 @@ fn a_disk_grows_and_never_shrinks() {
 }
 
 #[test]
+fn an_image_that_was_imported_is_named_as_any_other() {
+    let spec = spec(&json!({"image": "alpine-3.22", "disk": "256 MiB"}));
+    assert_eq!(Server.image(&spec).expect("it is made from one").as_str(), "alpine-3.22");
+    let mut schema = Server.schema();
+    let named =
+        [("tiny", "Another"), ("alpine-3.22", "Alpine")].map(|(word, name)| (word.to_owned(), Text::new(name, name)));
+    add_known(&mut schema, IMAGES_OF_NODES, &named.into());
+    let field = &schema["properties"]["image"];
+    assert_eq!(field["x-known"], json!(["debian-13", "debian-12", "tiny", "alpine-3.22"]));
+    assert_eq!(field["x-names"]["alpine-3.22"]["da"], "Alpine");
+    assert_eq!(field["x-names"]["tiny"]["en"], "Tiny (for tests)", "the catalogue's own is called as it was");
+}
+
+#[test]
 fn a_server_is_not_called_digits_alone() {
     assert!(Server.name_wrong("4711").is_some());
     assert!(Server.name_wrong("web-4711").is_none());
@@ -99,7 +116,7 @@ fn the_schema_knows_every_field_of_the_spec_and_the_catalogue_every_image() {
     for offer in Server.offers() {
         Server.parse(&offer.spec, None).expect(offer.name);
     }
-    for word in schema["properties"]["image"]["enum"].as_array().expect("choices") {
+    for word in schema["properties"]["image"]["x-known"].as_array().expect("choices") {
         let word = word.as_str().expect("a word");
         assert!(schema["properties"]["image"]["x-names"][word].is_object(), "{word}");
         let path = format!("{}/../../images/{word}.toml", env!("CARGO_MANIFEST_DIR"));

@@ -10,17 +10,19 @@ use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, surv
 use crate::server::Server;
 use crate::{
     Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, Virtualisation, VolumeSight,
+    Waiting,
 };
 use husorden_base::{Bytes, RuntimeName, Text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn forms() -> [Value; 4] {
+fn forms() -> [Value; 5] {
     [
         json!({}),
         json!({"rebuilt": 2}),
         json!({"rescue": true}),
         json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"}),
+        json!({"image": "imported-1", "disk": "2 GiB"}),
     ]
 }
 
@@ -92,13 +94,19 @@ fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
     vec![BTreeMap::new(), ["disk", "grow", "seed", "alien"].map(failed).into()]
 }
 
+/// What an imported image shows of itself: it is there, and nothing builds it.
+fn imported(order: &Order) -> BTreeMap<RuntimeName, Bytes> {
+    let image = Spec::stored(&order.spec).expect("it was parsed").image;
+    (!image.is_catalogued()).then(|| (image.entry().clone(), Bytes::gib(1))).into_iter().collect()
+}
+
 type Around = (BTreeMap<RuntimeName, RuntimeSight>, Option<String>, Virtualisation);
 
 /// Catalogue, port and machine, which do not depend on each other's past: a few mixtures stand for all.
 fn surroundings(order: &Order) -> Vec<Around> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let all = |seen: RuntimeSight| -> BTreeMap<_, _> {
-        [engine::runtime(), spec.image.catalogue(), boot::small_image()].map(|name| (name, seen.clone())).into()
+        [engine::runtime(), spec.image.entry().clone(), boot::small_image()].map(|name| (name, seen.clone())).into()
     };
     let fails = Virtualisation::Fails { reason: Text::new("nej", "no") };
     vec![
@@ -130,11 +138,22 @@ fn starts(order: &Order) -> Vec<Start> {
                 if at_work && !matches!(volume, VolumeSight::Live { .. }) {
                     continue;
                 }
-                for (runtimes, port, virtualisation) in surroundings(order) {
+                for (mut runtimes, port, virtualisation) in surroundings(order) {
+                    let images = imported(order);
+                    runtimes.extend(images.keys().map(|name| (name.clone(), RuntimeSight::Ready)));
                     let (volume, marks, services, tasks) =
                         (volume.clone(), marks.clone(), services.clone(), tasks.clone());
-                    let sight =
-                        Sight { volume, marks, services, tasks, port, runtimes, virtualisation, ..Sight::default() };
+                    let sight = Sight {
+                        volume,
+                        marks,
+                        services,
+                        tasks,
+                        port,
+                        runtimes,
+                        images,
+                        virtualisation,
+                        ..Sight::default()
+                    };
                     starts.push(Start { sight, kept: kept.clone(), hidden: Hidden::default() });
                 }
             }
@@ -199,6 +218,34 @@ fn what_stands_still_is_left_as_it_is() {
         let all = starts(&order);
         assert!(all.iter().filter(runs).any(|start| !Server.plan(&order, &start.sight).steps.is_empty()));
     }
+}
+
+/// An image that the machine has not, or that does not fit, is the owner's to mend: nothing is built, and it is said.
+#[test]
+fn an_image_that_is_not_there_or_too_large_is_told_and_not_asked_for() {
+    let order = order(&forms()[4]);
+    let name: RuntimeName = "imported-1".parse().expect("a name");
+    let size = Server.volume(&order.spec);
+    let ready = [engine::runtime(), boot::small_image()].map(|name| (name, RuntimeSight::Ready));
+    let sight = Sight { volume: live(size), runtimes: ready.into(), ..Sight::default() };
+    let with = |disk: Option<Bytes>, seen: Option<RuntimeSight>| {
+        let mut sight = sight.clone();
+        sight.images.extend(disk.map(|disk| (name.clone(), disk)));
+        sight.runtimes.extend(seen.map(|seen| (name.clone(), seen)));
+        let plan = Server.plan(&order, &sight);
+        let asked = |step: &Step| matches!(step, Step::Runtime { .. }) || is_task(step, engine::DISK);
+        assert!(!plan.steps.iter().any(asked), "{:?}", plan.steps);
+        plan.waiting
+    };
+    let trouble = |waiting: Option<Waiting>, said: &str| match waiting {
+        Some(Waiting::Trouble { text }) => assert!(text.en.contains(said) && text.da != text.en, "{text:?}"),
+        other => panic!("{said}: {other:?}"),
+    };
+    trouble(with(None, None), "no image called imported-1");
+    // Something of the name is there, and it is no image.
+    trouble(with(None, Some(RuntimeSight::Ready)), "no image called imported-1");
+    trouble(with(Some(Bytes::gib(4)), Some(RuntimeSight::Ready)), "at least 4 GiB");
+    assert!(matches!(with(None, Some(RuntimeSight::Building)), Some(Waiting::Work { .. })));
 }
 
 #[test]
