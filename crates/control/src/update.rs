@@ -135,6 +135,7 @@ mod tests {
             build: Some("b".to_owned()),
             packages: BTreeMap::new(),
             builds: vec![build("b", "8.4.9"), build("a", "8.4.8")],
+            image: None,
         };
         let mut builds = Builds::default();
         let pin = Move::Pin { builds: BTreeMap::from([(name.clone(), "a".to_owned())]) };

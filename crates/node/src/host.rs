@@ -91,6 +91,7 @@ impl Host for Walls<'_> {
             port: self.node.ports.look(number).map_err(|error| ours("looking at the port", &error))?,
             route: self.node.routes.digest(number),
             runtimes: self.node.runtimes.sights(),
+            images: self.node.runtimes.disks(),
             waits: self.waits(&builds, &shelf),
             quiet: self.node.sandboxes.is_quiet(number),
             virtualisation: crate::trial::virtualisation(self.node),

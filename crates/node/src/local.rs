@@ -1,8 +1,10 @@
 //! Verbs on this machine, over a socket only root may open: they work with control dead, and control hears of them later.
 
+mod images;
+
+use crate::runtime::ImportAsk;
 use crate::{Node, measures};
 use husorden_base::{MeasureId, Refusal, RuntimeName, Text};
-use husorden_kinds::RuntimeSight;
 use husorden_rules::{DecisionForm, Measure, Scope};
 use husorden_wire::node::FromNode;
 use jiff::Timestamp;
@@ -33,6 +35,8 @@ enum Request {
     Sweep,
     Images,
     ImageBuild { name: RuntimeName, anew: bool },
+    ImageImport { ask: Box<ImportAsk> },
+    ImageRemove { name: RuntimeName },
     Close,
 }
 
@@ -86,8 +90,10 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
             Ok(odd) => json!({ "ok": odd }),
             Err(error) => failed(&error),
         },
-        Request::Images => json!({ "ok": images(node) }),
-        Request::ImageBuild { name, anew } => image_build(node, &name, anew),
+        Request::Images => json!({ "ok": images::all(node) }),
+        Request::ImageBuild { name, anew } => images::build(node, &name, anew),
+        Request::ImageImport { ask } => images::import(node, *ask),
+        Request::ImageRemove { name } => images::remove(node, &name),
         Request::Close => {
             node.end();
             while !node.closed.load(std::sync::atomic::Ordering::Relaxed) {
@@ -96,50 +102,6 @@ fn carry_out(node: &Arc<Node>, request: Request) -> Value {
             json!({ "ok": "everything is closed" })
         }
     }
-}
-
-/// What the catalogue has of images, and how each stands.
-fn images(node: &Arc<Node>) -> Vec<Value> {
-    let images = node.runtimes.images();
-    let told = images.into_iter().map(|(image, entry)| {
-        let (state, text) = match entry.sight {
-            RuntimeSight::Absent => ("absent", String::new()),
-            RuntimeSight::Building => ("building", entry.progress.unwrap_or_default()),
-            RuntimeSight::Ready => ("ready", String::new()),
-            RuntimeSight::Failed { reason } => ("failed", reason),
-        };
-        json!({
-            "name": entry.name, "title": entry.title, "system": image.system, "architecture": image.architecture,
-            "licence": image.licence, "state": state, "text": text, "build": entry.build, "built_at": entry.built_at,
-            "size": entry.size, "seconds": entry.seconds, "packages": entry.packages,
-        })
-    });
-    told.collect()
-}
-
-fn image_build(node: &Arc<Node>, name: &RuntimeName, anew: bool) -> Value {
-    let images = node.runtimes.images();
-    if !images.iter().any(|(_, entry)| entry.name == *name) {
-        let known: Vec<String> = images.iter().map(|(_, entry)| entry.name.to_string()).collect();
-        let known = known.join(", ");
-        return refusal(
-            "no-such-image",
-            404,
-            Text::new(
-                format!("Kataloget har intet aftryk med navnet {name}. Der er: {known}."),
-                format!("The catalogue has no image named {name}. There are: {known}."),
-            ),
-        );
-    }
-    let asked = if anew { node.runtimes.rebuild(name) } else { node.runtimes.ensure(name) };
-    match asked {
-        Ok(()) => json!({ "ok": images_named(node, name) }),
-        Err(error) => failed(&crate::causes::causes(&error)),
-    }
-}
-
-fn images_named(node: &Arc<Node>, name: &RuntimeName) -> Option<Value> {
-    images(node).into_iter().find(|image| image["name"] == name.as_str())
 }
 
 fn suspend(node: &Arc<Node>, who: &str, clause: String, reasons: String) -> Value {

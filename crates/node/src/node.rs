@@ -15,13 +15,14 @@ use crate::sandbox::Sandboxes;
 use crate::verbs::Verbs;
 use crate::volume::{Pool, Volume, VolumeError, Why};
 use crate::{control, measures};
-use husorden_base::{MeasureId, Number, SolutionId};
+use husorden_base::{MeasureId, Number, RuntimeName, SolutionId};
 use husorden_kinds::step::Answer;
 use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sight, VolumeSight, Waiting, Window};
 use husorden_rules::Measure;
 use husorden_rules::measure::{Fate, Held};
 use husorden_wire::node::{
-    BuildHealth, FromNode, Health, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage, Wish,
+    BuildHealth, FromNode, Health, ImageHealth, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage,
+    Wish,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -323,6 +324,16 @@ impl Node {
                 errors: health.device_errors,
             },
         );
+        let images = self.runtimes.images();
+        let image = |name: &RuntimeName| {
+            let image = images.iter().find(|image| image.entry.name == *name && image.entry.build.is_some())?;
+            Some(ImageHealth {
+                title: image.entry.title.clone(),
+                disk: image.disk?,
+                firmware: image.firmware.map(|firmware| firmware.word().to_owned()),
+                imported: image.imported.is_some(),
+            })
+        };
         let runtimes = self
             .runtimes
             .list()
@@ -335,6 +346,7 @@ impl Node {
                     RuntimeSight::Failed { reason } => ("failed", reason),
                 };
                 RuntimeHealth {
+                    image: image(&entry.name),
                     name: entry.name.to_string(),
                     state: state.to_owned(),
                     text,

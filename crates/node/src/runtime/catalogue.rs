@@ -2,6 +2,7 @@
 
 use super::Part;
 use super::image::{self, ImageRecipe};
+use super::import::ImportRecipe;
 use husorden_base::{RuntimeName, Text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -58,6 +59,8 @@ pub enum What {
     App(AppRecipe),
     /// A disk that a server starts from.
     Image(ImageRecipe),
+    /// Another, which was imported.
+    Import(ImportRecipe),
 }
 
 impl What {
@@ -66,7 +69,7 @@ impl What {
         match self {
             Self::Runtime(_) => Part::Runtime,
             Self::App(_) => Part::App,
-            Self::Image(_) => Part::Image,
+            Self::Image(_) | Self::Import(_) => Part::Image,
         }
     }
 }
@@ -214,7 +217,7 @@ pub fn read(catalogue: &Path) -> Result<BTreeMap<RuntimeName, Recipe>, Catalogue
             let there = matches!(found.get(&image.tools).map(|tools| &tools.what), Some(What::Runtime(_)));
             (!there).then(|| (recipe.name.clone(), image.tools.clone()))
         }
-        What::Runtime(_) | What::App(_) => None,
+        What::Runtime(_) | What::App(_) | What::Import(_) => None,
     });
     match without_tools {
         Some((name, tools)) => Err(wrong(
@@ -331,7 +334,7 @@ fn own_files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, CatalogueError> {
     Ok(files)
 }
 
-fn digest(recipe: &impl Serialize, own: &[(String, Vec<u8>)]) -> String {
+pub(super) fn digest(recipe: &impl Serialize, own: &[(String, Vec<u8>)]) -> String {
     let mut hash = Sha256::new();
     hash.update(METHOD.to_le_bytes());
     hash.update(serde_json::to_vec(recipe).expect("plain data has a JSON form"));

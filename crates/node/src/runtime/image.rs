@@ -71,6 +71,8 @@ pub struct ImageRecipe {
 pub enum System {
     /// Linux.
     Linux,
+    /// Another one.
+    Other,
 }
 
 /// A processor.

@@ -16,7 +16,7 @@
 //!          a pause ---'    '--the worker--> failed
 //! ```
 //!
-//! One build runs at a time, on a thread of its own. A node that dies takes it along; what it left is swept when the shelf is next opened.
+//! One build runs at a time, on a thread of its own, and beside it one import ([`import`]). A node that dies takes them along; what it left is swept when the shelf is next opened.
 //! A build is never changed: a patch is a new one beside it.
 
 mod app;
@@ -24,7 +24,10 @@ mod build;
 mod catalogue;
 mod copy;
 mod image;
+mod images;
+mod import;
 mod mirror;
+mod recipes;
 mod shelf;
 mod template;
 mod tools;
@@ -38,6 +41,8 @@ pub use catalogue::{
     read,
 };
 pub use image::{Architecture, ImageRecipe, Install, Licence, System};
+pub use images::Image;
+pub use import::{Firmware, Format, ImportAsk, ImportRecipe};
 pub use shelf::Build;
 pub use worker::{Entry, Runtimes};
 

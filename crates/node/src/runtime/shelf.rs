@@ -182,6 +182,11 @@ impl Shelf {
         btrfs::sync(self.top()?).map_err(BuildError::io(doing()))
     }
 
+    /// Throws away what is made and has no name yet, if there is any.
+    pub(super) fn discard(&self, part: Part, name: &RuntimeName) -> Result<(), BuildError> {
+        Ok(destroy_subvolume(&*self.top()?, &self.fresh_path(part, name))?)
+    }
+
     /// Takes a build off the shelf. Nothing may run on it.
     pub(super) fn remove(&self, main: Part, build: &Build) -> Result<(), BuildError> {
         let note = self.root.join(main.folder()).join(format!("{}.json", stem(build)));

@@ -4,6 +4,7 @@
 use super::BuildError;
 use super::tools::{Tools, contained};
 use std::path::Path;
+use std::process::Command;
 
 /// Far below the solutions' uids and far above Debian's.
 const UID: u32 = 999_999;
@@ -55,6 +56,11 @@ pub(super) fn make(
     input: Option<Input<'_>>,
     tools: Tools<'_>,
 ) -> Result<(), BuildError> {
+    tools.run("the template's script", &mut command(runtime, template, script, input))
+}
+
+/// What makes it.
+pub(super) fn command(runtime: &Path, template: &Path, script: &str, input: Option<Input<'_>>) -> Command {
     let mut command = contained("unshare");
     command.args(["--net", "--uts", "--ipc", "--", "sh", "-c", WORLD, "sh"]);
     command.arg(runtime).arg(template).arg(script).arg(UID.to_string());
@@ -62,5 +68,5 @@ pub(super) fn make(
         Some(input) => command.arg(input.folder).args(input.words),
         None => command.arg(""),
     };
-    tools.run("the template's script", &mut command)
+    command
 }

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-fn name(text: &str) -> RuntimeName {
+pub(super) fn name(text: &str) -> RuntimeName {
     text.parse().expect("a name")
 }
 
 /// The network namespace of the test.
-fn here() -> std::os::fd::OwnedFd {
+pub(super) fn here() -> std::os::fd::OwnedFd {
     crate::network::current().expect("this namespace")
 }
 

@@ -40,10 +40,20 @@ pub(super) fn bound(program: &str) -> Command {
 impl Tools<'_> {
     /// Runs a tool to its end; what it writes goes to the log.
     pub(super) fn run(&self, what: &str, command: &mut Command) -> Result<(), BuildError> {
+        self.watch(what, command, || Ok(()))
+    }
+
+    /// Runs a tool to its end, or until a look at what it does says no; what it writes goes to the log.
+    pub(super) fn watch<E: From<BuildError>>(
+        &self,
+        what: &str,
+        command: &mut Command,
+        look: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
         let log = self.open_log()?;
         let errors = log.try_clone().map_err(BuildError::io("opening the build's log"))?;
         command.stdout(log).stderr(errors);
-        self.wait(what, command)
+        self.wait(what, command, look)
     }
 
     /// Runs a tool to its end and returns what it wrote; its errors go to the log.
@@ -51,23 +61,28 @@ impl Tools<'_> {
         let mut out = tempfile_in(self.log)?;
         let handle = out.try_clone().map_err(BuildError::io("keeping a tool's output"))?;
         command.stdout(handle).stderr(self.open_log()?);
-        self.wait(what, command)?;
+        self.wait(what, command, || Ok::<(), BuildError>(()))?;
         let mut text = String::new();
         out.rewind().and_then(|()| out.read_to_string(&mut text)).map_err(BuildError::io("reading a tool's output"))?;
         Ok(text)
     }
 
-    fn wait(&self, what: &str, command: &mut Command) -> Result<(), BuildError> {
+    fn wait<E: From<BuildError>>(
+        &self,
+        what: &str,
+        command: &mut Command,
+        mut look: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
         self.go_on()?;
         command.stdin(Stdio::null()).env("LC_ALL", "C.UTF-8").env("DEBIAN_FRONTEND", "noninteractive");
         let mut child = command.spawn().map_err(BuildError::io(format!("starting {what}")))?;
         loop {
             if let Some(status) = child.try_wait().map_err(BuildError::io(format!("waiting for {what}")))? {
-                return if status.success() { Ok(()) } else { Err(self.failed(what, &status.to_string())) };
+                return if status.success() { Ok(()) } else { Err(self.failed(what, &status.to_string()).into()) };
             }
-            if self.go_on().is_err() {
+            if let Err(why) = self.go_on().map_err(E::from).and_then(|()| look()) {
                 child.kill().and_then(|()| child.wait()).map_err(BuildError::io(format!("ending {what}")))?;
-                return Err(BuildError::Stopped);
+                return Err(why);
             }
             std::thread::sleep(Duration::from_millis(ASK_MS));
         }

@@ -1,8 +1,9 @@
 //! What is asked for, and the one thread that builds it.
 
 use super::catalogue::{Recipe, What};
-use super::image::ImageRecipe;
+use super::import::Imports;
 use super::mirror::Mirror;
+use super::recipes::Recipes;
 use super::shelf::{Build, Shelf};
 use super::tools::{Tools, tail};
 use super::{BuildError, Part, app, build, catalogue, image, template};
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 /// First and longest pause before a failed build is tried again; it doubles in between.
 const PAUSE_S_MIN: u64 = 30;
 const PAUSE_S_MAX: u64 = 3600;
+/// What the names of work folders end with.
+pub(super) const WORK: &str = "work";
 
 /// An entry of the catalogue as it stands on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,32 +55,33 @@ pub struct Entry {
 /// The runtimes and apps of a node.
 #[derive(Debug)]
 pub struct Runtimes {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     worker: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    recipes: BTreeMap<RuntimeName, Recipe>,
-    shelf: Shelf,
+pub(super) struct Inner {
+    pub(super) recipes: Recipes,
+    pub(super) shelf: Shelf,
     /// Logs of builds, and their work folders.
-    logs: PathBuf,
+    pub(super) logs: PathBuf,
     apt: PathBuf,
     /// The network namespace by which the package archive is reached.
-    machine_net: OwnedFd,
-    stop: AtomicBool,
+    pub(super) machine_net: OwnedFd,
+    pub(super) stop: AtomicBool,
     state: Mutex<State>,
+    pub(super) imports: Mutex<Imports>,
     wake: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// Asked for, with whether the cache may answer.
     queue: VecDeque<(RuntimeName, bool)>,
     current: Option<RuntimeName>,
     failed: BTreeMap<RuntimeName, Failure>,
     /// Newest first.
-    ready: Vec<Build>,
+    pub(super) ready: Vec<Build>,
 }
 
 #[derive(Debug)]
@@ -94,7 +98,7 @@ impl Runtimes {
     /// # Errors
     /// A catalogue file that is wrong, with its line; or a pool that cannot be used.
     pub fn open(ground: &Ground, pool: &Path, machine_net: OwnedFd) -> Result<Self, BuildError> {
-        let recipes = catalogue::read(&ground.catalogue)?;
+        let recipes = Recipes::new(catalogue::read(&ground.catalogue)?);
         let shelf = Shelf::open(pool, &ground.cache)?;
         let logs = ground.home.join("builds");
         fs::DirBuilder::new()
@@ -102,6 +106,7 @@ impl Runtimes {
             .mode(0o755)
             .create(&logs)
             .map_err(BuildError::io("making the folder for logs"))?;
+        sweep_work(&logs)?;
         let ready = shelf.builds()?;
         let inner = Inner {
             recipes,
@@ -111,10 +116,12 @@ impl Runtimes {
             machine_net,
             stop: AtomicBool::new(false),
             state: Mutex::new(State { ready, ..State::default() }),
+            imports: Mutex::default(),
             wake: Condvar::new(),
         };
         let runtimes = Self { inner: Arc::new(inner), worker: Mutex::new(None) };
-        for recipe in runtimes.inner.recipes.values() {
+        runtimes.inner.remember_imports();
+        for recipe in runtimes.inner.recipes.catalogued() {
             let stale = {
                 let state = runtimes.inner.state();
                 let mut builds = state.ready.iter().filter(|build| build.name == recipe.name).peekable();
@@ -132,6 +139,9 @@ impl Runtimes {
     /// # Errors
     /// When the catalogue has no such entry.
     pub fn ensure(&self, name: &RuntimeName) -> Result<(), BuildError> {
+        if self.inner.is_importing(name) {
+            return Ok(());
+        }
         let recipe = self.inner.recipes.get(name).ok_or_else(|| BuildError::Unknown(name.clone()))?;
         if self.inner.state().ready.iter().any(|build| build.name == *name && build.recipe == recipe.digest) {
             return Ok(());
@@ -139,21 +149,23 @@ impl Runtimes {
         self.ask(name, true)
     }
 
-    /// Builds an entry anew from today's packages, whatever is there; the newest build serves what starts from then on.
+    /// Builds an entry of the catalogue anew from today's packages, whatever is there; the newest build serves what starts from then on.
     ///
     /// # Errors
     /// When the catalogue has no such entry.
     pub fn rebuild(&self, name: &RuntimeName) -> Result<(), BuildError> {
-        if !self.inner.recipes.contains_key(name) {
+        if !self.inner.recipes.catalogued().any(|recipe| recipe.name == *name) {
             return Err(BuildError::Unknown(name.clone()));
         }
         self.ask(name, false)
     }
 
     fn ask(&self, name: &RuntimeName, from_cache: bool) -> Result<(), BuildError> {
-        if let Some(What::Image(image)) = self.inner.recipes.get(name).map(|recipe| &recipe.what) {
+        if let Some(recipe) = self.inner.recipes.get(name)
+            && let What::Image(image) = &recipe.what
+        {
             // Its tools are built first, and are not on this shelf's way when the cache has the image.
-            let kept = from_cache && self.inner.shelf.has(&self.inner.recipes[name].digest, name);
+            let kept = from_cache && self.inner.shelf.has(&recipe.digest, name);
             if !kept && self.inner.root_of(&image.tools).is_none() {
                 self.ask(&image.tools, true)?;
             }
@@ -184,29 +196,32 @@ impl Runtimes {
     /// How an entry stands. A runtime is ready with its template, not before.
     #[must_use]
     pub fn status(&self, name: &RuntimeName) -> RuntimeSight {
-        self.inner.state().sight(name)
+        if self.inner.is_importing(name) { RuntimeSight::Building } else { self.inner.state().sight(name) }
     }
 
     /// How all entries stand. Touches no disk.
     #[must_use]
     pub fn sights(&self) -> BTreeMap<RuntimeName, RuntimeSight> {
+        let importing = self.inner.importing().map(|recipe| (recipe.name, RuntimeSight::Building));
         let state = self.inner.state();
-        self.inner.recipes.keys().map(|name| (name.clone(), state.sight(name))).collect()
+        let all = self.inner.recipes.all().into_iter().map(|recipe| (recipe.name.clone(), state.sight(&recipe.name)));
+        importing.into_iter().chain(all).collect()
     }
 
     /// Everything in the catalogue, as it stands.
     #[must_use]
     pub fn list(&self) -> Vec<Entry> {
         let state = self.inner.state();
-        self.inner.recipes.values().map(|recipe| self.entry(recipe, &state)).collect()
+        self.inner.recipes.all().iter().map(|recipe| self.entry(recipe, &state)).collect()
     }
 
-    fn entry(&self, recipe: &Recipe, state: &State) -> Entry {
+    pub(super) fn entry(&self, recipe: &Recipe, state: &State) -> Entry {
         let newest = state.newest(recipe);
         let named: &[String] = match &recipe.what {
             What::Runtime(runtime) => &runtime.packages,
             What::App(app) => app.debian.as_ref().map_or(&[], |debian| &debian.packages),
             What::Image(image) => &image.packages,
+            What::Import(_) => &[],
         };
         let packages = |build: &Build| -> BTreeMap<String, String> {
             let told = |name: &String| named.is_empty() || named.contains(name);
@@ -255,24 +270,12 @@ impl Runtimes {
         self.part(name.as_str(), None, Part::Image)
     }
 
-    /// What the catalogue says of each image, with how it stands.
-    #[must_use]
-    pub fn images(&self) -> Vec<(ImageRecipe, Entry)> {
-        let state = self.inner.state();
-        let recipes = self.inner.recipes.values();
-        let images = recipes.filter_map(|recipe| match &recipe.what {
-            What::Image(image) => Some((image.clone(), self.entry(recipe, &state))),
-            What::Runtime(_) | What::App(_) => None,
-        });
-        images.collect()
-    }
-
     /// The finished builds of each runtime that has any, the newest first. Touches no disk.
     #[must_use]
     pub fn shelf(&self) -> BTreeMap<RuntimeName, Vec<String>> {
         let state = self.inner.state();
         let mut shelf = BTreeMap::new();
-        for recipe in self.inner.recipes.values().filter(|recipe| matches!(recipe.what, What::Runtime(_))) {
+        for recipe in self.inner.recipes.catalogued().filter(|recipe| matches!(recipe.what, What::Runtime(_))) {
             let builds: Vec<String> = state.in_order(recipe).map(|build| build.build.clone()).collect();
             if !builds.is_empty() {
                 shelf.insert(recipe.name.clone(), builds);
@@ -285,14 +288,14 @@ impl Runtimes {
         let state = self.inner.state();
         let recipe = self.inner.recipes.get(&name.parse::<RuntimeName>().ok()?)?;
         let build = match build {
-            Some(wanted) => state.in_order(recipe).find(|build| build.build == wanted)?,
-            None => state.newest(recipe)?,
+            Some(wanted) => state.in_order(&recipe).find(|build| build.build == wanted)?,
+            None => state.newest(&recipe)?,
         };
         let fits = match part {
             Part::Runtime => matches!(recipe.what, What::Runtime(_)),
             Part::Template => build.template,
             Part::App => matches!(recipe.what, What::App(_)),
-            Part::Image => matches!(recipe.what, What::Image(_)),
+            Part::Image => matches!(recipe.what, What::Image(_) | What::Import(_)),
         };
         fits.then(|| self.inner.shelf.path(part, build))
     }
@@ -315,7 +318,7 @@ impl Runtimes {
             // No longer in the catalogue: what it is cannot be told, and somebody may still run on it.
             let Some(recipe) = self.inner.recipes.get(&old.name) else { continue };
             let serves =
-                state.newest(recipe).is_none_or(|newest| newest.build == old.build || newest.built_at > before);
+                state.newest(&recipe).is_none_or(|newest| newest.build == old.build || newest.built_at > before);
             let in_use = Part::ALL.iter().any(|part| {
                 let place = self.inner.shelf.path(*part, &old);
                 used.iter().any(|used| used.starts_with(&place))
@@ -334,6 +337,7 @@ impl Runtimes {
     pub fn close(&self) {
         self.inner.stop.store(true, Ordering::Relaxed);
         self.inner.wake.notify_all();
+        self.inner.end_import();
         let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if worker.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that builds runtimes had died");
@@ -350,7 +354,7 @@ impl Drop for Runtimes {
 
 impl State {
     /// The build that serves: the newest of today's recipe, or while there is none, the newest of any.
-    fn newest(&self, recipe: &Recipe) -> Option<&Build> {
+    pub(super) fn newest(&self, recipe: &Recipe) -> Option<&Build> {
         let of_entry = || self.ready.iter().filter(|build| build.name == recipe.name);
         of_entry().find(|build| build.recipe == recipe.digest).or_else(|| of_entry().next())
     }
@@ -365,7 +369,7 @@ impl State {
         first.into_iter().chain(others)
     }
 
-    fn sight(&self, name: &RuntimeName) -> RuntimeSight {
+    pub(super) fn sight(&self, name: &RuntimeName) -> RuntimeSight {
         if self.ready.iter().any(|build| build.name == *name) {
             RuntimeSight::Ready
         } else if self.current.as_ref() == Some(name) || self.queue.iter().any(|(queued, _)| queued == name) {
@@ -379,21 +383,21 @@ impl State {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn log(&self, name: &RuntimeName) -> PathBuf {
+    pub(super) fn log(&self, name: &RuntimeName) -> PathBuf {
         self.logs.join(format!("{name}.log"))
     }
 
     /// Builds what is asked for, one after the other, and what failed when its pause is over. Ends when the node does.
     fn work(&self) {
         while let Some((name, from_cache)) = self.next() {
-            let recipe = &self.recipes[&name];
             let began = Instant::now();
             tracing::info!(%name, "building");
-            let built = self.build(recipe, from_cache);
+            let recipe = self.recipes.get(&name).ok_or_else(|| BuildError::Unknown(name.clone()));
+            let built = recipe.and_then(|recipe| self.build(&recipe, from_cache));
             let mut state = self.state();
             state.current = None;
             match built {
@@ -457,7 +461,7 @@ impl Inner {
                 }
             }
         }
-        let work = self.logs.join(format!("{}.work", recipe.name));
+        let work = self.logs.join(format!("{}.{WORK}", recipe.name));
         clear(&work)?;
         fs::DirBuilder::new().mode(0o755).create(&work).map_err(BuildError::io("making a work folder"))?;
         let built = self.build_fresh(recipe, main, &work, tools);
@@ -466,9 +470,9 @@ impl Inner {
     }
 
     /// The root of the newest build of a runtime.
-    fn root_of(&self, runtime: &RuntimeName) -> Option<PathBuf> {
+    pub(super) fn root_of(&self, runtime: &RuntimeName) -> Option<PathBuf> {
         let state = self.state();
-        let build = state.newest(self.recipes.get(runtime)?)?;
+        let build = state.newest(&*self.recipes.get(runtime)?)?;
         Some(self.shelf.path(Part::Runtime, build))
     }
 
@@ -493,6 +497,9 @@ impl Inner {
                     BuildError::Machine(format!("{}, which has the tools, is not built", image.tools))
                 })?;
                 image::build(image, &Mirror::of_machine(&self.apt)?, &root, &target, work, tools)?
+            }
+            What::Import(_) => {
+                return Err(BuildError::Machine(format!("{} was imported, which nothing builds anew", recipe.name)));
             }
         };
         let mut size = self.shelf.seal(main, &recipe.name)?;
@@ -521,7 +528,18 @@ impl Inner {
     }
 }
 
-fn clear(folder: &Path) -> Result<(), BuildError> {
+/// Takes away the work folders of builds and imports that a death cut off.
+fn sweep_work(logs: &Path) -> Result<(), BuildError> {
+    for entry in fs::read_dir(logs).map_err(BuildError::io("sweeping work folders"))? {
+        let path = entry.map_err(BuildError::io("sweeping work folders"))?.path();
+        if path.extension().is_some_and(|extension| extension == WORK) && path.is_dir() {
+            clear(&path)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn clear(folder: &Path) -> Result<(), BuildError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(BuildError::io(format!("clearing {}", folder.display()))(error))

@@ -4,7 +4,8 @@
 use super::proof::{back_up, open, put_back, serve};
 use super::{Heard, measure, until};
 use crate::{keeper, measures, trial};
-use husorden_kinds::{Outcome, Virtualisation, kind};
+use husorden_base::RuntimeName;
+use husorden_kinds::{Outcome, RuntimeSight, Virtualisation, Waiting, kind};
 use husorden_rules::measure::Fate;
 use husorden_wire::node::{FromNode, Wish};
 use jiff::Timestamp;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Time for a guest to come up, emulated beside everything else.
 const BOOTED: Duration = Duration::from_secs(90);
+/// Time for what nobody on this machine has built before.
+const BUILT: Duration = Duration::from_secs(400);
 
 #[test]
 fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
@@ -121,4 +124,92 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
 /// A node with engines, and who hears what it says from the beginning.
 fn on_a_node(test: impl FnOnce(&std::sync::Arc<crate::Node>, &Heard) + Send) {
     super::on_a_node_with_engines(|node| test(node, &Heard::of(node)));
+}
+
+/// A disk that somebody else made is imported, and a server that was waiting for it starts by the disk's own loader.
+#[test]
+fn a_server_is_made_from_an_imported_disk() {
+    super::on_a_node_with_engines(|node| {
+        let name = |text: &str| text.parse::<RuntimeName>().expect("a name");
+        let form = json!({ "image": "own-1", "memory": "128 MiB", "disk": "128 MiB", "snapshot_room": "128 MiB" });
+        let server = kind("server").expect("a kind");
+        let spec = server.parse(&form, None).expect("the form holds");
+        let wish = Wish { kind: "server".to_owned(), spec, ..super::wish(7) };
+        node.register.take_wish(wish.clone()).expect("it is taken");
+        // Nobody has such an image, which is said to its owner and asked of nobody.
+        until("its owner is told", || match keeper::round(node, &wish, server).1 {
+            Outcome::Waits(_, Waiting::Trouble { text }) => text.en.contains("no image called own-1"),
+            _ => false,
+        });
+
+        for needed in [name("tiny"), name("image-import")] {
+            node.runtimes.ensure(&needed).expect("it is asked for");
+            let end = Instant::now() + BUILT;
+            while node.runtimes.status(&needed) != RuntimeSight::Ready {
+                assert!(Instant::now() < end, "{needed}: {:?}", node.runtimes.status(&needed));
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        // As another cloud hands it out: compressed, in QEMU's own form.
+        let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        let disk = node.runtimes.image(&name("tiny")).expect("it is there").join("disk.raw");
+        std::fs::copy(disk, folder.path().join("disk.raw")).expect("a copy");
+        let made = std::process::Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "--", "sh", "-ec", "mount --bind \"$2\" \"$1/mnt\"; exec chroot \"$1\" qemu-img convert -c -f raw -O qcow2 /mnt/disk.raw /mnt/own.qcow2", "sh"])
+            .arg(node.runtimes.path(&name("image-import"), None).expect("it is there"))
+            .arg(folder.path())
+            .status();
+        assert!(made.expect("unshare").success());
+
+        let socket = folder.path().join("local.sock");
+        crate::local::listen(node, &socket).expect("it listens");
+        let verb = |request: serde_json::Value| -> serde_json::Value {
+            use std::io::{Read, Write};
+            let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("it answers");
+            writeln!(stream, "{request}").expect("it is asked");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("it answers");
+            serde_json::from_str(&answer).expect("JSON")
+        };
+        let listed = || -> serde_json::Value {
+            let images = verb(json!({ "do": "images" }));
+            images["ok"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .find(|one| one["name"] == "own-1")
+                .cloned()
+                .unwrap_or_default()
+        };
+        let ask = json!({
+            "name": "own-1", "source": folder.path().join("own.qcow2"), "sha256": null, "title": { "da": "Egen", "en": "Own" },
+            "licence": { "by": "Debian", "terms": { "da": "Fri", "en": "Free" } }, "system": "linux", "firmware": null,
+        });
+        let begun = verb(json!({ "do": "image-import", "ask": ask }));
+        assert_eq!(begun["ok"]["name"], "own-1", "{begun}");
+        until("it is imported", || listed()["state"] != "importing");
+        assert_eq!(
+            (&listed()["state"], &listed()["licence"]["by"]),
+            (&json!("ready"), &json!("Debian")),
+            "{}",
+            listed()
+        );
+        let health = node.health();
+        let told = health.runtimes.iter().find(|one| one.name == "own-1").and_then(|one| one.image.clone());
+        assert!(told.is_some_and(|image| image.imported && image.disk == husorden_base::Bytes::mib(64)));
+
+        let wish = super::proof::settle(node, wish);
+        let log =
+            || std::fs::read_to_string(node.volume(wish.number).folder("log").join("serial.log")).unwrap_or_default();
+        let end = Instant::now() + BOOTED;
+        while !(log().contains("The disk's own loader starts the system.") && log().contains("tiny: boot 1 of")) {
+            assert!(Instant::now() < end, "{}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // As long as a server may be made anew from it, it stays.
+        let kept = verb(json!({ "do": "image-remove", "name": "own-1" }));
+        assert_eq!(kept["refusal"]["code"], "image-in-use", "{kept}");
+        assert_eq!(verb(json!({ "do": "image-remove", "name": "tiny" }))["refusal"]["code"], "no-such-image");
+        assert_eq!(verb(json!({ "do": "image-build", "name": "own-1", "anew": true }))["refusal"]["code"], "imported");
+    });
 }

@@ -16,8 +16,8 @@ pub use backup::{
     Reading, Repository, Returning, Secrets, Unlocked, WhatLies,
 };
 pub use seen::{
-    BuildHealth, EvidenceLine, Health, LogAway, LogBase, LogSeen, MeasureSeen, MeasureState, Outside, PoolHealth,
-    REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, VolumeUsage,
+    BuildHealth, EvidenceLine, Health, ImageHealth, LogAway, LogBase, LogSeen, MeasureSeen, MeasureState, Outside,
+    PoolHealth, REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, VolumeUsage,
 };
 
 use husorden_base::{

@@ -1,6 +1,6 @@
 //! What a node reports: what was seen of solutions, measures and itself.
 
-use husorden_base::{MeasureId, SnapshotId, SolutionId, TargetId, Text};
+use husorden_base::{Bytes, MeasureId, SnapshotId, SolutionId, TargetId, Text};
 use husorden_kinds::{Builds, Virtualisation, Waiting};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -286,6 +286,24 @@ pub struct RuntimeHealth {
     /// Every finished build that is there, the newest first.
     #[serde(default)]
     pub builds: Vec<BuildHealth>,
+    /// What it is as an image, if it is one that servers can be made from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageHealth>,
+}
+
+/// An image on a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageHealth {
+    /// What people call it.
+    pub title: Text,
+    /// Size of its disk: the least that a server made from it has.
+    pub disk: Bytes,
+    /// The one firmware that it starts by, `bios` or `uefi`; none where either starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
+    /// It was imported, and nothing builds it anew.
+    #[serde(default)]
+    pub imported: bool,
 }
 
 /// A finished build of a runtime or app on a node.
