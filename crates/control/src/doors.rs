@@ -334,5 +334,6 @@ fn migrator() -> Migrator {
         one(81, "missing mail", include_str!("../migrations/0081_missing_mail.sql")),
         one(82, "token targets", include_str!("../migrations/0082_token_targets.sql")),
         one(83, "snapshot schedule", include_str!("../migrations/0083_snapshot_schedule.sql")),
+        one(84, "images", include_str!("../migrations/0084_images.sql")),
     ])
 }

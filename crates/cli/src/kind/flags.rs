@@ -120,6 +120,9 @@ fn help(field: &Value, language: Language) -> String {
         ("", other) | (other, "") => other.to_owned(),
         (title, description) => format!("{title}: {description}"),
     };
+    let known = field.get("x-known").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let known = known.collect::<Vec<_>>().join(", ");
+    let text = if known.is_empty() { text } else { format!("{text} [known: {known}]") };
     match field.get("default") {
         Some(Value::String(default)) if default.is_empty() => text,
         Some(Value::String(default)) => format!("{text} [default: {default}]"),

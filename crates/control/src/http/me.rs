@@ -4,12 +4,14 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::caller::{Caller, Who};
 use crate::fault::Fault;
-use crate::openapi;
+use crate::{openapi, store};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
-use husorden_base::Refusal;
+use husorden_base::{Refusal, Text};
+use husorden_kinds::schema;
 use husorden_wire::api;
+use husorden_wire::node::ImageHealth;
 
 pub(crate) async fn me(caller: Caller) -> Answer {
     let (role, account) = match caller.who {
@@ -19,13 +21,27 @@ pub(crate) async fn me(caller: Caller) -> Answer {
     Answer::ok(api::Me { role: role.to_owned(), account, capabilities: caller.may })
 }
 
-pub(crate) async fn kinds(State(app): State<App>) -> Answer {
+/// The kinds, each with the form of its spec, completed with the images that nodes have: control's own code knows the catalogue's alone.
+pub(crate) async fn kinds(State(app): State<App>) -> Result<Answer, Fault> {
+    let images = store::node::images(app.doors().system()).await?;
+    let images = images.into_iter().map(|(name, image)| (name, called(&image))).collect();
     let items: Vec<api::Kind> = app
         .kinds()
         .iter()
-        .map(|kind| api::Kind { name: kind.name().to_owned(), title: kind.title(), spec: kind.schema() })
+        .map(|kind| {
+            let mut spec = kind.schema();
+            schema::add_known(&mut spec, schema::IMAGES_OF_NODES, &images);
+            api::Kind { name: kind.name().to_owned(), title: kind.title(), spec }
+        })
         .collect();
-    Answer::ok(api::Page { items, next: None })
+    Ok(Answer::ok(api::Page { items, next: None }))
+}
+
+/// An image as people choose it: what it needs stands beside its name.
+fn called(image: &ImageHealth) -> Text {
+    let firmware = image.firmware.as_ref().map(|firmware| format!("{}, ", firmware.to_uppercase())).unwrap_or_default();
+    let (title, disk) = (&image.title, image.disk);
+    Text::new(format!("{} ({firmware}fra {disk})", title.da), format!("{} ({firmware}from {disk})", title.en))
 }
 
 pub(crate) async fn document(State(app): State<App>) -> Response {

@@ -6,13 +6,15 @@ use husorden_base::{CaseId, MeasureId, Number, OrderId, QuestionId, SolutionId, 
 use husorden_evidence::chain;
 use husorden_rules::Measure;
 use husorden_wire::node::{
-    EvidenceLine, Health, MeasureSeen, MeasureState, Refused, Repository, RuntimeHealth, Sample, Seen, VerbState,
+    EvidenceLine, Health, ImageHealth, MeasureSeen, MeasureState, Refused, Repository, RuntimeHealth, Sample, Seen,
+    VerbState,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -75,6 +77,13 @@ pub(crate) async fn runtimes_of(
     let found: Option<Json<Vec<RuntimeHealth>>> =
         sqlx::query_scalar("select solution_runtimes($1)").bind(solution.0).fetch_one(conn).await?;
     Ok(found.map(|runtimes| runtimes.0).unwrap_or_default())
+}
+
+/// Images that servers can be made from now on some node, by name.
+pub(crate) async fn images(system: &PgPool) -> Result<BTreeMap<String, ImageHealth>, sqlx::Error> {
+    let found: Json<BTreeMap<String, ImageHealth>> =
+        sqlx::query_scalar("select images_known()").fetch_one(system).await?;
+    Ok(found.0)
 }
 
 /// Registers a connection; answers with the epoch.

@@ -256,6 +256,32 @@ async fn a_new_password_is_shown_once() {
     house.running.stop().await;
 }
 
+/// What a node says that it has is what forms offer; what is not there yet, or is no image, is not.
+#[tokio::test]
+async fn forms_offer_the_images_that_nodes_have() {
+    let house = House::new().await;
+    let known = async || house.get("/v1/kinds").await["items"][0]["spec"]["properties"]["engine"].clone();
+    assert_eq!(known().await["x-known"], json!(["one"]));
+    let image = |title: &str, firmware: Value| json!({ "title": { "da": title, "en": title }, "disk": 2_u64 << 30, "firmware": firmware, "imported": true });
+    let health = |two: Value| {
+        json!({ "runtimes": [
+            { "name": "php-8.4", "state": "ready", "text": "", "build": "b", "packages": {} },
+            { "name": "alpine-3.22", "state": "ready", "text": "", "build": "b", "packages": {}, "image": two },
+            { "name": "debian-13", "state": "absent", "text": "", "build": null, "packages": {} },
+        ] })
+    };
+    for (node, said) in [("a", health(image("Alpine", json!("uefi")))), ("b", health(image("Another", Value::Null)))] {
+        house.sql(&format!("insert into node (name, health) values ('{node}', '{said}')")).await;
+    }
+    let offered = known().await;
+    assert_eq!(offered["x-known"], json!(["one", "alpine-3.22"]), "once, whoever has it");
+    assert_eq!(
+        offered["x-names"]["alpine-3.22"],
+        json!({ "da": "Alpine (UEFI, fra 2 GiB)", "en": "Alpine (UEFI, from 2 GiB)" })
+    );
+    house.running.stop().await;
+}
+
 #[tokio::test]
 async fn a_caller_in_a_hurry_is_slowed_down() {
     let house = House::with(|config| {

@@ -19,7 +19,8 @@ impl Kind for Tiny {
     }
 
     fn schema(&self) -> Value {
-        json!({ "type": "object", "properties": { "names": { "type": "array" }, "engine": { "type": "string" } } })
+        json!({ "type": "object", "properties": { "names": { "type": "array" }, "engine": {
+            "type": "string", "x-known": ["one"], "x-names": {}, "x-more": "images" } } })
     }
 
     fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {

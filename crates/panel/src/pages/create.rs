@@ -8,7 +8,7 @@ use crate::form::Form;
 use crate::own_path::OwnPath;
 use crate::say::Say;
 use crate::ui::icon::Icon;
-use crate::ui::spec::{ROOT, SpecForm, fill, own, read};
+use crate::ui::spec::{ROOT, SpecForm, completed, fill, own, read};
 use crate::ui::{self, Field, Tone, Wrong, form};
 use husorden_base::{Refusal, Secret};
 use husorden_kinds::{Glyph, Kind, Offer};
@@ -78,7 +78,7 @@ pub(crate) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
 async fn show(ask: &Ask, kind: &dyn Kind, offer: &Offer, typed: &Form, wrong: &Wrong) -> Reply {
     let l = ask.l;
     let title = offer.title.get(l);
-    let schema = kind.schema();
+    let schema = completed(ask, kind).await;
     let spec = SpecForm { ask, schema: &schema, held: &Value::Null, first: &offer.spec, typed, wrong };
     // Who may not see what was ordered sees no prices, and makes solutions all the same.
     let ordered: Result<api::Page<api::Subscription>, Refusal> = ask.api.get("/v1/subscriptions?limit=200").await;

@@ -141,7 +141,7 @@ fn runtimes(ask: &Ask, node: &str, runtimes: &[RuntimeHealth]) -> Markup {
                     td class="whole soft small" data-label=(l.t("Bygget af", "Built from")) { (packages(runtime)) }
                     td data-label=(l.t("Udgave", "Build")) class="end nowrap" { @if let Some(build) = &runtime.build { code { (build) } } @else { span class="faint" { "–" } } }
                     @if may { td class="end" {
-                        @if runtime.state != "building" {
+                        @if runtime.state != "building" && !runtime.image.as_ref().is_some_and(|image| image.imported) {
                             form method="post" action="/builds" class="inline" {
                                 (form::token(ask))
                                 input type="hidden" name="node" value=(node);

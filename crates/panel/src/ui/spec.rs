@@ -6,9 +6,23 @@ use super::icon::Icon;
 use crate::ask::Ask;
 use crate::form::Form;
 use crate::say::Say;
-use husorden_base::Language;
+use husorden_base::{Language, Refusal};
+use husorden_kinds::Kind;
+use husorden_wire::api;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
+
+/// The schema of a kind with what only the API knows, such as the images that nodes have. Without an answer, that of the kind itself: the
+/// form is the same but for some choices.
+pub(crate) async fn completed(ask: &Ask, kind: &dyn Kind) -> Value {
+    let schema = kind.schema();
+    if !schema["properties"].as_object().into_iter().flatten().any(|(_, field)| field["x-more"].is_string()) {
+        return schema;
+    }
+    let all: Result<api::Page<api::Kind>, Refusal> = ask.api.get("/v1/kinds").await;
+    let known = all.ok().and_then(|page| page.items.into_iter().find(|one| one.name == kind.name()));
+    known.map_or(schema, |one| one.spec)
+}
 
 /// Where the spec lies in the API's request.
 pub(crate) const ROOT: &str = "/spec";
@@ -43,7 +57,7 @@ fn is(schema: &Value, name: &str) -> bool {
 
 pub(crate) fn shape(schema: &Value) -> Shape {
     let is = |name: &str| is(schema, name);
-    if schema["enum"].is_array() {
+    if schema["enum"].is_array() || schema["x-known"].is_array() {
         Shape::Choice
     } else if schema["x-keys"].is_string() {
         Shape::Keyed
@@ -337,7 +351,12 @@ impl SpecForm<'_> {
     fn choice(&self, pointer: &str, label: &str, help: &str, schema: &Value, required: bool) -> Markup {
         let l = self.ask.l;
         let typed = self.typed.get(pointer).unwrap_or_default();
-        let words: Vec<&str> = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let known = schema["enum"].as_array().or(schema["x-known"].as_array());
+        let mut words: Vec<&str> = known.into_iter().flatten().filter_map(Value::as_str).collect();
+        // What it is already is one of them, also where nobody knows the word any more.
+        if schema["x-known"].is_array() && !typed.is_empty() && !words.contains(&typed) {
+            words.push(typed);
+        }
         // One choice is none.
         if let ([only], true) = (words.as_slice(), required) {
             return html! { input type="hidden" name=(pointer) value=(only); };

@@ -7,7 +7,7 @@ use crate::ask::{Ask, Reply};
 use crate::form::Form;
 use crate::own_path::OwnPath;
 use crate::say::Say;
-use crate::ui::spec::{ROOT, SpecForm, difference, fill, read as read_spec};
+use crate::ui::spec::{ROOT, SpecForm, completed, difference, fill, read as read_spec};
 use crate::ui::{self, Field, Tone, Wrong, form};
 use husorden_base::Refusal;
 use husorden_wire::api;
@@ -20,12 +20,12 @@ pub(super) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
     fill(&mut typed, &kind(ask, &one)?.schema(), &one.spec, ROOT);
     typed.set("/name", one.name.clone());
     typed.set("_generation", one.generation.to_string());
-    show(ask, &one, &typed, &Wrong::none(ask))
+    show(ask, &one, &typed, &Wrong::none(ask)).await
 }
 
-fn show(ask: &Ask, one: &api::Solution, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> {
+async fn show(ask: &Ask, one: &api::Solution, typed: &Form, wrong: &Wrong) -> Result<Reply, Refusal> {
     let l = ask.l;
-    let schema = kind(ask, one)?.schema();
+    let schema = completed(ask, kind(ask, one)?).await;
     // Everything that is set stands open; what is not is folded away.
     let first: Map<String, Value> = one
         .spec
@@ -70,7 +70,7 @@ fn show(ask: &Ask, one: &api::Solution, typed: &Form, wrong: &Wrong) -> Result<R
 pub(super) async fn change(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
     if ask.form.get("_more").is_some() {
-        return show(ask, &one, &ask.form, &Wrong::none(ask));
+        return show(ask, &one, &ask.form, &Wrong::none(ask)).await;
     }
     let schema = kind(ask, &one)?.schema();
     let mut body = Map::new();
@@ -88,6 +88,6 @@ pub(super) async fn change(ask: &Ask) -> Result<Reply, Refusal> {
     match ask.api.patch::<api::Solution>(&at, &Value::Object(body), Some(ask.form.text("_generation"))).await {
         Ok(changed) => Ok(Reply::see(settings(&changed.name))
             .saying(ask.l.t("Gemt. Ændringen føres ud nu.", "Saved. The change is being carried out."))),
-        Err(refusal) => show(ask, &one, &ask.form, &Wrong::of(ask, refusal)),
+        Err(refusal) => show(ask, &one, &ask.form, &Wrong::of(ask, refusal)).await,
     }
 }
