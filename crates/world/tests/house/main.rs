@@ -13,6 +13,7 @@ mod external;
 mod faults;
 mod flow;
 mod image;
+mod imports;
 mod judge;
 mod kills;
 mod log;
