@@ -504,6 +504,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_which_some_are_known_is_a_choice_that_keeps_what_it_is() {
+        let image = json!({"type": "string", "x-known": ["one"], "x-names": {}, "default": "one"});
+        assert_eq!(shape(&image), Shape::Choice);
+        let schema = json!({"type": "object", "properties": {"image": image}});
+        let mut form = Form::default();
+        fill(&mut form, &schema, &json!({"image": "forgotten"}), ROOT);
+        assert_eq!(read(&form, &schema, ROOT), json!({"image": "forgotten"}));
+        assert_eq!(read(&Form::default(), &schema, ROOT), json!({}));
+    }
+
+    #[test]
     fn an_empty_form_has_the_defaults() {
         let mut form = Form::default();
         fill(&mut form, &schema(), &Value::Null, ROOT);

@@ -34,17 +34,22 @@ fn an_image_is_imported_offered_kept_and_removed() {
     let node = house.kill("node").expect("it is killed");
     house.wait_reborn("node", node).expect("it comes back");
 
-    let offered = || {
-        let kinds = house.api(Who::Account, "GET", "/v1/kinds", None).expect("the API answers").body;
-        let server = kinds["items"].as_array().expect("kinds").iter().find(|kind| kind["name"] == "server").cloned();
-        let field = server.unwrap_or_default()["spec"]["properties"]["image"].clone();
-        field["x-names"]["own-1"]["en"].clone()
+    // What forms offer is what the node said last, which it says every ten seconds.
+    let until_offered = |wanted: Value| {
+        let end = Instant::now() + SOON;
+        loop {
+            let answer = house.api(Who::Account, "GET", "/v1/kinds", None).expect("the API answers");
+            let kinds = answer.body["items"].as_array().into_iter().flatten();
+            let server = kinds.into_iter().find(|kind| kind["name"] == "server").cloned();
+            let offered = server.map(|kind| kind["spec"]["properties"]["image"]["x-names"]["own-1"]["en"].clone());
+            if offered.as_ref() == Some(&wanted) {
+                return;
+            }
+            assert!(Instant::now() < end, "{wanted}: {} {:?}", answer.status, offered);
+            std::thread::sleep(Duration::from_secs(1));
+        }
     };
-    let end = Instant::now() + SOON;
-    while offered() != json!("Own (UEFI, from 4 MiB)") {
-        assert!(Instant::now() < end, "{}", offered());
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until_offered(json!("Own (UEFI, from 4 MiB)"));
     let listed = house.run(&["image", "list", "-o", "json"]).expect("it runs");
     let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
     let own = listed.as_array().expect("a list").iter().find(|one| one["name"] == "own-1").expect("it is kept");
@@ -53,9 +58,5 @@ fn an_image_is_imported_offered_kept_and_removed() {
     assert!(removed.status.success(), "{}", text(&removed.stderr));
     let again = house.run(&["image", "remove", "own-1"]).expect("it runs");
     assert_eq!(again.status.code(), Some(3), "it is gone");
-    let end = Instant::now() + SOON;
-    while !offered().is_null() {
-        assert!(Instant::now() < end, "it is offered no more");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until_offered(Value::Null);
 }
