@@ -5,7 +5,7 @@
 
 use crate::crypt::random;
 use husorden_base::Secret;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
@@ -85,8 +85,10 @@ impl SshFiles {
             if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
                 continue;
             }
-            // Whose lock this is lives, or it is another user's.
-            let Ok(folder) = File::open(entry.path()) else { continue };
+            // Whose lock this is lives, or it is another user's. Anybody may put anything there, so only a folder is opened.
+            let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits();
+            let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(entry.path());
+            let Ok(folder) = opened else { continue };
             if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 drop(fs::remove_dir_all(entry.path()));
             }
@@ -108,8 +110,14 @@ mod tests {
         let orphan = Path::new(MEMORY).join(format!("{}0-orphan", super::PREFIX));
         fs::create_dir_all(&orphan).expect("a folder");
         fs::write(orphan.join("key"), "another").expect("a key");
+        // What is no folder is left alone, and holds up nobody.
+        let pipe = Path::new(MEMORY).join(format!("{}0-pipe", super::PREFIX));
+        drop(fs::remove_file(&pipe));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success());
         SshFiles::sweep();
-        assert!(!orphan.exists());
+        assert!(!orphan.exists() && pipe.exists());
+        fs::remove_file(&pipe).expect("it goes");
         assert_eq!(fs::read_to_string(used.identity()).expect("it is there"), "a key\n");
         assert_eq!(fs::read_to_string(used.known_hosts()).expect("it is there"), "backup.example ssh-ed25519 AAAA\n");
         let folder = used.folder.clone();

@@ -193,11 +193,15 @@ impl Recovered {
     }
 }
 
-/// The last that a copy said of itself; not what it answered whoever asked it too early, which is us.
+/// The last that a copy said of itself; not what it answered whoever asked it too early, which is us, in one line or with a detail in the next.
 fn last_words(text: &str) -> String {
-    let own = |line: &&str| !line.contains("FATAL:  the database system is ");
-    let lines: Vec<&str> = text.lines().rev().filter(own).take(5).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+    let mut early = false;
+    let own = |line: &&str| {
+        early = line.contains("FATAL:  the database system is ") || (early && line.contains(" DETAIL:  "));
+        !early
+    };
+    let lines: Vec<&str> = text.lines().filter(own).collect();
+    lines[lines.len().saturating_sub(5)..].join(" | ")
 }
 
 /// A connection as the superuser of a private PostgreSQL, or of a copy.
@@ -247,6 +251,16 @@ pub fn older(folder: &Path, first: &str) -> std::io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_answered_to_who_asked_too_early_is_left_out() {
+        let text = "[1] LOG:  one\n[1] DETAIL:  of one\n[2] FATAL:  the database system is not accepting connections\n\
+                    [2] DETAIL:  Hot standby mode is disabled.\n[1] FATAL:  it ended\n[1] DETAIL:  why\n\
+                    [3] FATAL:  the database system is starting up\n";
+        let said = super::last_words(text);
+        assert_eq!(said, "[1] LOG:  one | [1] DETAIL:  of one | [1] FATAL:  it ended | [1] DETAIL:  why");
+        assert_eq!(super::last_words(""), "");
+    }
 
     #[test]
     fn why_a_copy_ended_is_not_hidden_by_what_it_was_asked() {

@@ -3,6 +3,7 @@
 //! backups open with nothing.
 
 use super::database::{Client, create, own_address, wait_running};
+use super::site_log::{ASK, ask as sql};
 use super::{SITE, SOON, eventually, site, upload};
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
@@ -322,7 +323,10 @@ fn what_expired_is_told(house: &House, paper: &Path) {
         let names = std::fs::read_dir(format!("{}-log/snapshots", restic.repository.display())).expect("a log");
         names.count()
     };
-    until("its log was sent more than once", || of_log(&restic) > 1);
+    assert_eq!(upload(house, "blog", &[("ask.php", ASK.as_bytes())])["state"], "done");
+    let sent = of_log(&restic);
+    sql(house, "blog.demo-sites.test", "/ask.php", "CREATE TABLE said (n int)").expect("it is written");
+    until("its log is sent", || of_log(&restic) > sent);
     let logs = of_log(&restic);
     let kept = round(&["--expire"]);
     assert!(!kept.contains("removed") && restic.snapshots() == before, "all are young: {kept}");
