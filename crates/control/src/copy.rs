@@ -153,17 +153,21 @@ fn base(row: &SolutionRow, from: &api::SolutionFrom, at: Timestamp) -> Result<Uu
     if from.snapshot.is_some() {
         return Err(wrong("Vælg et øjebliksbillede eller et tidspunkt".into(), "Choose a snapshot or a time".into()));
     }
-    let Some(log) = row.seen.as_ref().and_then(|seen| seen.log.as_ref()) else {
-        return Err(wrong(
+    let none = || {
+        wrong(
             "Der er endnu intet tidspunkt at få; der skal først skrives noget, og gå et minut".into(),
             "There is no time to be had yet; something must be written first, and a minute pass".into(),
-        ));
+        )
     };
+    let log = row.seen.as_ref().and_then(|seen| seen.log.as_ref()).ok_or_else(none)?;
     let to = log.to.unwrap_or_else(Timestamp::now);
     if at < log.from || at > to {
         // The first whole second of it.
         let second = log.from.as_second() + i64::from(log.from.subsec_nanosecond() > 0);
         let from = Timestamp::from_second(second).unwrap_or(log.from);
+        if from > to {
+            return Err(none());
+        }
         return Err(wrong(
             format!("Tidspunktet skal ligge mellem {from:.0} og {to:.0}; det nyeste er med inden for et minut"),
             format!("The time must lie between {from:.0} and {to:.0}; what is newer is had within a minute"),

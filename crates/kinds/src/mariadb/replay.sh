@@ -23,7 +23,13 @@ if [ -n "$files" ]; then
     set -- --no-defaults --local-load=/tmp
     [ -z "$place" ] || set -- "$@" --start-position="$place"
     [ "$aim" = end ] || set -- "$@" --stop-datetime="$(date --utc --date="$AT 1 second" '+%Y-%m-%d %H:%M:%S')"
-    TZ=UTC mariadb-binlog "$@" $files | $client --binary-mode
+    # A log that ends with what the data has already is an error to this tool. There is nothing to be carried out then.
+    ended=(0 0)
+    TZ=UTC mariadb-binlog "$@" $files 2> /tmp/said | $client --binary-mode || ended=("${PIPESTATUS[@]}")
+    if [ "${ended[1]}" != 0 ] || { [ "${ended[0]}" != 0 ] && ! grep --quiet 'never reached expected GTID state' /tmp/said; }; then
+        cat /tmp/said >&2
+        exit 1
+    fi
 fi
 kill -TERM "$server"
 wait "$server"
