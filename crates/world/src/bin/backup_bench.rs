@@ -120,7 +120,8 @@ impl Tool {
                 line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
             };
             took.peak_mb = took.peak_mb.max(of("status", "VmHWM:").unwrap_or(0) as f64 / 1024.0);
-            took.read_bytes = took.read_bytes.max(of("io", "read_bytes:").unwrap_or(0));
+            // What it asked for, whether or not the kernel had it in memory already.
+            took.read_bytes = took.read_bytes.max(of("io", "rchar:").unwrap_or(0));
             if let Some(status) = child.try_wait()? {
                 break status;
             }
