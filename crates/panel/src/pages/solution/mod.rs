@@ -13,6 +13,8 @@ mod for_me;
 mod log;
 mod moment;
 mod place;
+#[cfg(test)]
+mod played;
 mod power;
 mod schedule;
 mod shapes;

@@ -10,7 +10,7 @@ mod versions;
 pub(crate) mod words;
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use super::dumps;
 use super::shapes::{frame, may_change, path, read};

@@ -1,6 +1,6 @@
 //! The card of a schedule over a played API: each way it can stand, in both languages, and what its form sends.
 
-use crate::pages::solution::backups::tests::{Played, SOLUTION, page, says};
+use crate::pages::solution::played::{Played, SOLUTION, page, says};
 use http::Method;
 use serde_json::{Value, json};
 
