@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::{store, vault};
 use husorden_base::{FieldError, Refusal, Text};
 use husorden_wire::api::{self, ROUND_BACKUPS_MAX};
+use husorden_wire::node::OF_LOG;
 
 /// Longest name of a backup, hash, key or recipient, in bytes.
 const WORD_BYTES_MAX: usize = 200;
@@ -50,9 +51,6 @@ pub(crate) async fn round(app: &App, caller: &Caller, text: &str, said: api::Tar
     app.wake();
     Ok(Answer::ok(word))
 }
-
-/// What the name of a log's repository ends with, beside that of the backups.
-const OF_LOG: &str = "-log";
 
 /// The repository's number, and whether it is that of the log, where everything that is said can be kept.
 fn judge(said: &api::TargetRound) -> Result<(i32, bool), Refusal> {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use husorden_backup::keeper::{Approval, Ledger, Order, OrderRefused, Policy, Purge, Staff, Standing};
 use husorden_backup::{Checked, Id, Repository, Share, check_names};
 use husorden_cli::Globals;
+use husorden_wire::node::OF_LOG;
 use nix::sys::stat::{Mode, umask};
 use place::{Book, BucketArgs, Where, read};
 use round::{Control, ControlArgs};
@@ -130,9 +131,6 @@ impl All {
         Ok(self.bucket.repositories(&root)?.into_iter().map(at).collect())
     }
 }
-
-/// What the name of a log's repository ends with.
-const OF_LOG: &str = "-log";
 
 /// How much is kept.
 #[derive(Debug, clap::Args)]

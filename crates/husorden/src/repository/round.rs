@@ -4,7 +4,7 @@
 //! Control's word only ever keeps more. Where it does not answer nothing expires, since a seal would not be heard of.
 
 use super::place::{Book, Where};
-use super::{All, OF_LOG, PolicyArgs, prune};
+use super::{All, PolicyArgs, prune};
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use husorden_backup::vault::RecoveryKey;
 use husorden_cli::api::{Ask, Client};
 use husorden_cli::{Failure, Globals};
 use husorden_wire::api::{self, ROUND_BACKUPS_MAX};
-use husorden_wire::node::Secrets;
+use husorden_wire::node::{OF_LOG, Secrets};
 
 /// Rounds with control, which `--api`, `--token-file` and `--cacert` reach.
 #[derive(Clone, Debug, clap::Args)]

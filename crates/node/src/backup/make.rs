@@ -5,14 +5,14 @@ use super::pieces::room;
 use super::restore::{Found, look, restored};
 use super::slots::Urgency;
 use super::write::{forbidden, percent};
-use super::{Errand, LOG_FOLDER, folders, refusal, run, unlock, whose_folder};
+use super::{Errand, folders, refusal, run, unlock, whose_folder};
 use crate::Node;
 use crate::volume::{Bound, VolumeError};
 use husorden_backup::Key;
 use husorden_base::{Number, Refusal, SolutionId, Text};
 use husorden_kinds::segments::REPLAY;
 use husorden_kinds::{Aim, Waiting};
-use husorden_wire::node::{BackupOrigin, LogOrigin, Repository, Secrets, Wish};
+use husorden_wire::node::{BackupOrigin, LogOrigin, OF_LOG, Repository, Secrets, Wish};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io;
@@ -193,8 +193,7 @@ fn carry(
     let point = found.about.point.ok_or_else(|| damaged("the backup does not say where its log stood"))?;
     let key = Key::from_password(&secrets.repository).map_err(|error| damaged(&error.to_string()))?;
     let secrets = Secrets { repository: key.of_log().password(), target: secrets.target.clone() };
-    let repository =
-        Repository { folder: format!("{}{LOG_FOLDER}", from.repository.folder), ..from.repository.clone() };
+    let repository = Repository { folder: format!("{}{OF_LOG}", from.repository.folder), ..from.repository.clone() };
     room(live, number).map_err(|error| crate::verbs::ours(&error))?;
     let work = Work::Pieces {
         copy: log.copy.clone(),

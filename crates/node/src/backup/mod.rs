@@ -44,16 +44,13 @@ pub(crate) use unlock::{NodeKey, unlock, unlock_log};
 pub(crate) use write::{Held, Reading, back_up, forbidden, give_up};
 
 use husorden_base::Number;
-use husorden_wire::node::{Repository, Wish};
+use husorden_wire::node::{OF_LOG, Repository, Wish};
 
 /// Whose uid the files of a repository have: the solution's that it is named after.
 pub(crate) fn whose_folder(repository: &Repository) -> Option<Number> {
-    let number = repository.folder.strip_suffix(LOG_FOLDER).unwrap_or(&repository.folder);
+    let number = repository.folder.strip_suffix(OF_LOG).unwrap_or(&repository.folder);
     Number::new(number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))?)
 }
-
-/// What stands after the number in the name of the folder that a solution's log has at a target.
-pub(crate) const LOG_FOLDER: &str = "-log";
 
 /// As [`whose_folder`], of a repository that is thought to be this solution's own.
 fn whose(repository: &Repository, wish: &Wish) -> Number {

@@ -5,7 +5,7 @@ use super::proof::{inside, serve, settle};
 use super::{on_a_node_with_engines, wish};
 use crate::Node;
 use crate::backup::job::{VOLUME, Work};
-use crate::backup::{Errand, LOG_FOLDER, Return, back_up, folders, restore, run};
+use crate::backup::{Errand, Return, back_up, folders, restore, run};
 use crate::segment::extract::extract;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,8 @@ use husorden_backup::vault::Recipient;
 use husorden_base::{BackupId, OrderId, Refusal, SnapshotId};
 use husorden_kinds::segments::REPLAY;
 use husorden_wire::node::{
-    Address, BackedUp, BackupOrigin, FromNode, LogAway, LogOrigin, Repository, Returning, Secrets, Unlocked, Wish,
+    Address, BackedUp, BackupOrigin, FromNode, LogAway, LogOrigin, OF_LOG, Repository, Returning, Secrets, Unlocked,
+    Wish,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -120,7 +121,7 @@ fn a_dropped_table_comes_back(node: &Arc<Node>, engine: &'static str) {
     let asked = Asked { node, engine };
     let form = json!({ "engine": engine, "size": "1 GiB", "users": {} });
     let of = wish(7);
-    control(node, &key, repository(&target, &of, LOG_FOLDER));
+    control(node, &key, repository(&target, &of, OF_LOG));
     crate::keeping::start(node).expect("it keeps");
     let source = serve(node, "database", &form);
     asked.sql(&source, "CREATE TABLE t (n INT PRIMARY KEY); INSERT INTO t VALUES (1);\n");
@@ -168,7 +169,7 @@ fn a_dropped_table_comes_back(node: &Arc<Node>, engine: &'static str) {
     one_database_comes_back(&asked, &source, &repository(&target, &source, ""), &backed);
     what_is_spoilt_is_told(node, &target, &source, (&key, &backed, &away), before);
     // Where the log is gone, who said that the backup is better than nothing has that.
-    fs::rename(target.join(format!("{}{LOG_FOLDER}", source.number)), target.join("gone")).expect("it is gone");
+    fs::rename(target.join(format!("{}{OF_LOG}", source.number)), target.join("gone")).expect("it is gone");
     let log = Some(LogOrigin { copy: away.copy.clone(), at: Timestamp::now(), optional: true });
     asked.holds(&made(&BackupOrigin { log, ..origin }, 9), "1");
 }
@@ -209,7 +210,7 @@ fn by_stock_restic(target: &Path, source: &Wish, key: &Key, engine: &str) {
         .args(["--no-cache", "--no-lock", "restore", "latest", "--target"])
         .arg(&back)
         .arg("-r")
-        .arg(target.join(format!("{}{LOG_FOLDER}", source.number)))
+        .arg(target.join(format!("{}{OF_LOG}", source.number)))
         .env("RESTIC_PASSWORD", password)
         .output()
         .expect("restic is installed");
@@ -231,7 +232,7 @@ fn what_is_spoilt_is_told(
     (key, backed, away): (&Key, &BackedUp, &LogAway),
     at: Timestamp,
 ) {
-    let repository = repository(target, source, LOG_FOLDER);
+    let repository = repository(target, source, OF_LOG);
     let secrets = Secrets { repository: key.of_log().password(), target: None };
     let room = node.volume(source.number).folder(REPLAY);
     let point = backed.point.expect("a point");
@@ -257,7 +258,7 @@ fn what_is_spoilt_is_told(
         fetch(work, folders(&node.volume(source.number).folder(""), &[REPLAY.to_owned()], VOLUME, true))
     };
     pieces().expect("all of it is there");
-    let data = target.join(format!("{}{LOG_FOLDER}/data", source.number));
+    let data = target.join(format!("{}{OF_LOG}/data", source.number));
     let mut packs: Vec<PathBuf> = Vec::new();
     for folder in fs::read_dir(&data).expect("packs") {
         let folder = folder.expect("a folder").path();

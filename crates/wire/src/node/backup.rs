@@ -8,6 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What the folder of a log's repository ends with, beside that of the solution's backups.
+pub const OF_LOG: &str = "-log";
+
 /// One solution's repository at a target, without what opens it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {

@@ -12,7 +12,7 @@ mod backup;
 mod seen;
 
 pub use backup::{
-    Address, BackedUp, BackupChange, BackupEntry, Changed, Counted, Level, LogPoint, Opened, ProofStep, Proven,
+    Address, BackedUp, BackupChange, BackupEntry, Changed, Counted, Level, LogPoint, OF_LOG, Opened, ProofStep, Proven,
     Reading, Repository, Returning, Secrets, Unlocked, WhatLies,
 };
 pub use seen::{
