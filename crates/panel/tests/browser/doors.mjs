@@ -10,11 +10,11 @@ const words = {
   da: { login: "Log ind", solutions: "Løsninger", accept: "Vi godkender husordenen", kept: "Jeg har gemt dem", turnOn: "Slå til", start: "Fortsæt", invite: "Send invitation", sent: "Invitationen er sendt.", take: "Tag imod invitationen", out: "Log ud" },
 };
 
-/** The newest link in the mails to somebody. */
+/** The newest link in the mails to somebody. A mail that is just being laid has another ending until it is whole. */
 async function link(to, part) {
   const folder = process.env.MAIL;
   for (let tries = 0; tries < 60; tries++) {
-    const found = readdirSync(folder).sort().reverse().map((name) => readFileSync(join(folder, name), "utf8").replace(/=\r?\n/g, "").replace(/=3D/g, "="))
+    const found = readdirSync(folder).filter((name) => name.endsWith(".eml")).sort().reverse().map((name) => readFileSync(join(folder, name), "utf8").replace(/=\r?\n/g, "").replace(/=3D/g, "="))
       .filter((text) => text.includes(to)).map((text) => text.match(new RegExp(`https://[^\\s"<>]*/${part}/[^\\s"<>]+`))?.[0]).find(Boolean);
     if (found) return found;
     await new Promise((wake) => setTimeout(wake, 500));
