@@ -102,7 +102,7 @@ impl Repository {
                 sent
             });
             let put = put(&packer, &mut shelf, line, pieces, keep, options);
-            let put = put.and_then(|root| packer.finish().map(|()| root));
+            let put = put.inspect(|_| packer.finish());
             packer.queue.close();
             let sent = sender.join().unwrap_or_else(|_| Err(Fault::Limit("a thread that sends died".to_owned())));
             sent.and(put)

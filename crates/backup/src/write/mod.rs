@@ -267,10 +267,10 @@ impl Shared<'_> {
             let root = finisher.join().ok().flatten();
             self.jobs.close();
             let worked = working.into_iter().all(|thread| thread.join().ok().flatten().is_some());
-            let closed = self.run(|| self.packer.finish());
+            self.packer.finish();
             self.packer.queue.close();
             let sent = senders.into_iter().all(|thread| thread.join().ok().flatten().is_some());
-            let whole = walked.is_some() && worked && closed.is_some() && sent && !self.over();
+            let whole = walked.is_some() && worked && sent && !self.over();
             let named = whole.then(|| self.run(|| self.packer.finish_index())).flatten();
             named.and(root)
         })

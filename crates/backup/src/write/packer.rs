@@ -108,34 +108,33 @@ impl<'a> Packer<'a> {
             BlobType::Data => (&self.data, DATA_PACK_BYTES),
             BlobType::Tree => (&self.trees, TREE_PACK_BYTES),
         };
-        let full = {
-            let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-            if open.bytes.capacity() == 0 {
-                open.bytes.reserve_exact(limit + limit / 8);
-            }
-            open.bytes.extend_from_slice(sealed);
-            open.entries.push(entry);
-            (open.bytes.len() >= limit).then(|| mem::take(&mut *open))
-        };
-        full.map_or(Ok(()), |full| self.close(kind, full))
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.bytes.capacity() == 0 {
+            open.bytes.reserve_exact(limit + limit / 8);
+        }
+        open.bytes.extend_from_slice(sealed);
+        open.entries.push(entry);
+        if open.bytes.len() >= limit {
+            // Behind the lock: while a full one waits for its place in the queue nobody fills another, so that two are held and no more.
+            self.close(kind, mem::take(&mut *open));
+        }
+        Ok(())
     }
 
-    fn close(&self, kind: BlobType, open: Open) -> Result<(), Fault> {
+    fn close(&self, kind: BlobType, open: Open) {
         let weight = open.bytes.len();
         // Who takes from the queue says why when they have stopped.
         drop(self.queue.push(Closed { kind, bytes: open.bytes, entries: open.entries }, weight));
-        Ok(())
     }
 
     /// Closes what is open; nothing is added after.
-    pub(super) fn finish(&self) -> Result<(), Fault> {
+    pub(super) fn finish(&self) {
         for (kind, open) in [(BlobType::Data, &self.data), (BlobType::Tree, &self.trees)] {
             let open = mem::take(&mut *open.lock().unwrap_or_else(PoisonError::into_inner));
             if !open.entries.is_empty() {
-                self.close(kind, open)?;
+                self.close(kind, open);
             }
         }
-        Ok(())
     }
 
     /// Sends a pack, and an index when enough has gathered.

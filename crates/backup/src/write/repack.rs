@@ -23,7 +23,7 @@ impl Repository {
                 Ok(())
             });
             let copied = packs.iter().try_for_each(|(id, blobs)| self.copy(&packer, *id, blobs));
-            let copied = copied.and_then(|()| packer.finish());
+            let copied = copied.inspect(|()| packer.finish());
             packer.queue.close();
             let sent = sender.join().unwrap_or(Err(Fault::Stopped));
             copied.and(sent)
