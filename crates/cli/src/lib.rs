@@ -120,7 +120,7 @@ pub enum Command {
 }
 
 /// Nodes, which stand under a verb of their own in the binary.
-pub use lists::{build, nodes};
+pub use lists::{build, nodes, strays, take};
 
 /// Carries a command out and says how it went.
 #[must_use]

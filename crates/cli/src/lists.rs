@@ -4,7 +4,7 @@ use crate::api::{Ask, segment};
 use crate::context::{Context, Globals};
 use crate::failure::Failure;
 use crate::output::{self, Row};
-use husorden_wire::api::{BuildAsk, Me, Measure, Node, Statement};
+use husorden_wire::api::{BuildAsk, Me, Measure, Node, Solution, Statement, Stray, StrayTake};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -55,6 +55,25 @@ pub fn build(globals: &Globals, node: String, runtime: String) -> ExitCode {
     }))
 }
 
+/// `husorden node strays`: what nodes hold and control does not know of.
+#[must_use]
+pub fn strays(globals: &Globals) -> ExitCode {
+    crate::finish(globals.context().and_then(|context| {
+        let all: Vec<Stray> = context.api.all("/v1/strays")?;
+        output::list(context.format, &all)
+    }))
+}
+
+/// `husorden node take`: control takes over what a node holds.
+#[must_use]
+pub fn take(globals: &Globals, stray: &str, name: Option<String>) -> ExitCode {
+    crate::finish(globals.context().and_then(|context| {
+        let taken: Solution = context.api.post(&format!("/v1/strays/{}/take", segment(stray)), &StrayTake { name })?;
+        let said = format!("{}: {}", taken.name, context.word("taget over", "taken over"));
+        output::done(context.format, &taken.id, &taken, &said)
+    }))
+}
+
 /// `husorden me`.
 pub(crate) fn me(context: &Context) -> Result<(), Failure> {
     let me: Me = context.api.get("/v1/me")?;
@@ -95,6 +114,19 @@ impl Row for Measure {
 
     fn name(&self) -> String {
         self.id.clone()
+    }
+}
+
+impl Row for Stray {
+    const COLUMNS: &'static [&'static str] = &["id", "name", "kind", "account", "node"];
+
+    fn cells(&self) -> Vec<String> {
+        let account = self.account_name.clone().unwrap_or_else(|| self.account.clone());
+        vec![self.solution.clone(), self.name.clone(), self.kind.clone(), account, self.node.clone()]
+    }
+
+    fn name(&self) -> String {
+        self.solution.clone()
     }
 }
 

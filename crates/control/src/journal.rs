@@ -7,7 +7,7 @@ use crate::caller::{Caller, Trail};
 use crate::fault::Fault;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::{solution, store};
-use husorden_base::{QuestionId, Refusal, Text};
+use husorden_base::{AccountId, QuestionId, Refusal, Text};
 use husorden_wire::api;
 use husorden_wire::node::Question;
 use serde_json::json;
@@ -67,21 +67,17 @@ pub(crate) async fn read(app: &App, caller: &Caller, text: &str, form: api::LogA
         });
     }
     trail.finish(app, caller, tx, Answer::empty()).await?;
-    let answered = wait(app, &found, question).await?;
+    let answered = wait(app, found.account, question).await?;
     let said = answered.ok_or_else(silent)?.unwrap_or_default();
     let items = said.lines().filter_map(line).collect();
     Ok(Answer::ok(api::Page::<api::LogLine> { items, next: None }))
 }
 
 /// Waits for the answer, and forgets the question whichever way it ends.
-async fn wait(
-    app: &App,
-    found: &store::solution::SolutionView,
-    question: QuestionId,
-) -> Result<Option<Option<String>>, Fault> {
+pub(crate) async fn wait(app: &App, account: AccountId, question: QuestionId) -> Result<Option<Option<String>>, Fault> {
     let until = Instant::now() + WAIT;
     loop {
-        let mut tx = app.doors().tenant(found.account).await?;
+        let mut tx = app.doors().tenant(account).await?;
         let answer = store::question::answer(tx.conn(), question).await?;
         if answer.is_some() || Instant::now() > until {
             store::question::forget(tx.conn(), question).await?;
@@ -107,7 +103,7 @@ fn no_log() -> Refusal {
     )
 }
 
-fn silent() -> Refusal {
+pub(crate) fn silent() -> Refusal {
     Refusal::new(
         "node-silent",
         503,

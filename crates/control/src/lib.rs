@@ -54,6 +54,7 @@ mod solution;
 mod spool;
 mod state;
 mod store;
+mod stray;
 mod stream;
 mod texts;
 mod token;

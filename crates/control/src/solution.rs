@@ -479,7 +479,7 @@ pub(crate) fn parse(
     if wrong.is_empty() { Ok(spec) } else { Err(Refusal::fields(wrong)) }
 }
 
-fn check_name(kind: &dyn Kind, name: &str) -> Result<(), FieldError> {
+pub(crate) fn check_name(kind: &dyn Kind, name: &str) -> Result<(), FieldError> {
     let pointer = || "/name".to_owned();
     if let Some(detail) = kind.name_wrong(name) {
         return Err(FieldError { pointer: pointer(), detail });

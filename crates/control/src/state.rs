@@ -53,6 +53,10 @@ pub(crate) fn of(view: &SolutionView) -> (&'static str, Option<Text>) {
         return trouble;
     }
     match (settled, view.aim) {
+        // What the node said last was of a measure that is over: it is at work on opening it again.
+        (true, Aim::Run) if current.is_some_and(|seen| seen.closed) => {
+            ("working", Some(Text::new("Åbnes igen", "Opening again")))
+        }
         (true, Aim::Run) => ("running", None),
         (true, Aim::Stop) => ("stopped", None),
         (true, Aim::Gone) => ("deleted", None),
@@ -200,6 +204,7 @@ mod tests {
                 generation: 3,
                 looked: true,
                 state: SeenState::Settled,
+                closed: false,
                 waiting: None,
                 usage: None,
                 snapshots: Vec::new(),
@@ -234,7 +239,7 @@ mod tests {
                 SeenState::Settled => |_| {},
             }
         };
-        let cases: [(&str, Change, &str); 12] = [
+        let cases: [(&str, Change, &str); 13] = [
             ("settled", set(SeenState::Settled), "running"),
             ("working", set(SeenState::Working), "working"),
             ("trouble", set(SeenState::Trouble), "trouble"),
@@ -253,6 +258,7 @@ mod tests {
             ),
             ("gone", |v| v.aim = Aim::Gone, "deleted"),
             ("closed", |v| v.closed = Some(true), "closed"),
+            ("no longer, and not looked at since", |v| v.seen.as_mut().expect("seen").closed = true, "working"),
             ("held", |v| v.hold_for = Some(husorden_base::OrderId::new()), "working"),
         ];
         for (name, change, expected) in cases {

@@ -15,6 +15,9 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
     };
     let both = |da: String, en: String| Text::new(da, en);
     match kind {
+        "solution.taken-over" => {
+            both(format!("{name} er taget over fra sin server"), format!("{name} was taken over from its server"))
+        }
         "solution.created" => both(format!("{name} er bestilt"), format!("{name} was ordered")),
         "solution.changed" => both(format!("{name} er ændret"), format!("{name} was changed")),
         "solution.started" => both(format!("{name} skal køre"), format!("{name} is to run")),

@@ -59,6 +59,16 @@ pub(crate) enum Verb {
         /// The runtime or app
         runtime: String,
     },
+    /// What nodes hold and control does not know of, after a rebuild from a backup that is older
+    Strays,
+    /// Take over what a node holds, into the account that it is of
+    Take {
+        /// The solution's id, as `strays` says it
+        stray: String,
+        /// Another name, where the account has given its own away meanwhile
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// The nodes, as control knows them
     #[command(visible_alias = "ls")]
     List,
@@ -74,7 +84,7 @@ impl Verb {
             Self::Status { which } => (which, json!({ "do": "status" })),
             Self::Scrub { which } => (which, json!({ "do": "scrub" })),
             Self::Sweep { which } => (which, json!({ "do": "sweep" })),
-            Self::List | Self::Build { .. } => bail!("that is asked of control"),
+            Self::List | Self::Build { .. } | Self::Strays | Self::Take { .. } => bail!("that is asked of control"),
         };
         let answer = ask(&which.place()?, &request)?;
         match answer.get("refusal") {

@@ -133,6 +133,10 @@ fn main() -> ExitCode {
         Verb::Node { verb: Some(local::Verb::Build { node, runtime }), .. } => {
             return husorden_cli::build(&husorden.globals, node, runtime);
         }
+        Verb::Node { verb: Some(local::Verb::Strays), .. } => return husorden_cli::strays(&husorden.globals),
+        Verb::Node { verb: Some(local::Verb::Take { stray, name }), .. } => {
+            return husorden_cli::take(&husorden.globals, &stray, name);
+        }
         Verb::Node { verb: Some(verb), .. } => verb.run(),
         Verb::Node { .. } => Err(anyhow::anyhow!("`husorden node` needs --config or a verb")),
         Verb::Image(verb) => verb.run(husorden.globals.output()),

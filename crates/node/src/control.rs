@@ -155,6 +155,8 @@ impl Wishes {
                 neighbours.for_each(|solution| node.keeper.wake(solution));
                 for (said, taken) in said.into_iter().zip(taken) {
                     let look = matches!(taken, Ok(true) | Err(WishError::Older { .. }));
+                    // Control has taken it over.
+                    node.unwished.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != said.0);
                     if let Err(error) = taken {
                         refuse(said, error.to_string());
                     }
@@ -187,6 +189,7 @@ fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
             }
         }
         ToNode::Verb { order, solution, verb } => node.verbs.take(node, order, solution, verb),
+        ToNode::Withdraw { order } => node.verbs.withdraw(order),
         ToNode::ThatIsAll => {
             let strays = node
                 .register

@@ -46,7 +46,9 @@ pub(crate) fn answer(node: &Arc<Node>, question: QuestionId, solution: SolutionI
 }
 
 fn text(node: &Node, solution: SolutionId, about: &Question) -> Option<String> {
-    let Question::Log { search, since, lines } = about;
+    let Question::Log { search, since, lines } = about else {
+        return node.unwished(solution).and_then(|wish| serde_json::to_string(&wish).ok());
+    };
     let wish = node.register.wish(solution)?;
     let Log { folder, file } = kind(&wish.kind)?.log()?;
     let mut tail = Tail::new(search.as_deref().unwrap_or_default(), *since, *lines);

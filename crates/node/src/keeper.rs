@@ -152,7 +152,7 @@ pub(crate) fn round(node: &Arc<Node>, wish: &Wish, kind: &'static dyn Kind) -> (
     node.enforce(wish);
     let outcome = pass(kind, &order, &mut Walls::new(node, wish));
     crate::backup::give_up(node, wish);
-    node.report(wish, &outcome);
+    node.report(wish, order.closed.is_some(), &outcome);
     (order, outcome)
 }
 

@@ -186,6 +186,9 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
             whole = false;
         }
     }
+    for seen in covered.iter().filter_map(|wish| node.reports.closed(wish.solution)) {
+        node.voice.say(&FromNode::Seen(Box::new(seen)));
+    }
     let at_edge = generation.is_some_and(|generation| node.routes.wait_applied(generation, EDGE_WAIT));
     if whole && at_edge {
         node.bailiff.lock().done.insert(measure.id, measure.revision);

@@ -21,8 +21,8 @@ use husorden_kinds::{Aim, Fill, Order, Outcome, RuntimeSight, ServiceState, Sigh
 use husorden_rules::Measure;
 use husorden_rules::measure::{Fate, Held};
 use husorden_wire::node::{
-    BuildHealth, FromNode, Health, ImageHealth, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, VolumeUsage,
-    Wish,
+    BuildHealth, FromNode, Health, ImageHealth, PoolHealth, RuntimeHealth, Seen, SeenState, SnapshotSeen, Stray,
+    VolumeUsage, Wish,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -182,8 +182,8 @@ impl Node {
         work().map_err(|error| crate::host::refused(&error))
     }
 
-    /// Keeps and says what a pass has shown.
-    pub(crate) fn report(&self, wish: &Wish, outcome: &Outcome) {
+    /// Keeps and says what a pass has shown, and whether a measure held the solution when it began.
+    pub(crate) fn report(&self, wish: &Wish, closed: bool, outcome: &Outcome) {
         let (sight, state, waiting) = match outcome {
             Outcome::Settled(sight) => (Some(sight), SeenState::Settled, None),
             Outcome::Waits(sight, waiting) => {
@@ -244,6 +244,7 @@ impl Node {
             generation: wish.generation,
             looked,
             state,
+            closed,
             waiting,
             usage,
             snapshots,
@@ -309,6 +310,12 @@ impl Node {
         *self.unwished.lock().unwrap_or_else(PoisonError::into_inner) = solutions;
     }
 
+    /// The wish for a solution that control did not name.
+    pub(crate) fn unwished(&self, solution: SolutionId) -> Option<Wish> {
+        let unwished = self.unwished.lock().unwrap_or_else(PoisonError::into_inner).contains(&solution);
+        unwished.then(|| self.register.wish(solution)).flatten()
+    }
+
     /// How the node is.
     pub(crate) fn health(&self) -> Health {
         let pool = self.pool.health().map_or_else(
@@ -366,6 +373,17 @@ impl Node {
             pool,
             sandboxes: u32::try_from(self.sandboxes.occupied().len()).unwrap_or(u32::MAX),
             strays: unwished.iter().map(|solution| self.stray(*solution)).collect(),
+            unwished: unwished
+                .iter()
+                .filter_map(|solution| self.register.wish(*solution))
+                .map(|wish| Stray {
+                    solution: wish.solution,
+                    number: wish.number,
+                    account: wish.account,
+                    name: wish.name.to_string(),
+                    kind: wish.kind,
+                })
+                .collect(),
             edge_generation: self.routes.applied(),
             certificate_ends: self.routes.first_end(),
         }

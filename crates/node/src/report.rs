@@ -47,6 +47,12 @@ impl Reports {
         Some(seen)
     }
 
+    /// The newest report of a solution as one of a measure, said before that counts as in force: what was seen before it says nothing of after it.
+    pub(crate) fn closed(&self, solution: SolutionId) -> Option<Seen> {
+        let seen = self.kept.lock().unwrap_or_else(PoisonError::into_inner).reports.get(&solution)?.0.clone();
+        self.news(Seen { closed: true, ..seen })
+    }
+
     /// Control has noted a report.
     pub(crate) fn noted(&self, solution: SolutionId, report: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -59,6 +59,8 @@ type Place = (SolutionId, Lane);
 struct Desk {
     waiting: HashMap<Place, VecDeque<(OrderId, Verb)>>,
     known: HashSet<OrderId>,
+    /// Of the known ones, those that control has withdrawn.
+    withdrawn: HashSet<OrderId>,
     busy: HashSet<SolutionId>,
 }
 
@@ -105,6 +107,19 @@ impl Verbs {
     #[cfg(test)]
     pub(crate) fn has(&self, order: OrderId) -> bool {
         self.lock().known.contains(&order)
+    }
+
+    /// Control withdraws an order. One that is not known here gets no key when it comes, so it need not be remembered.
+    pub(crate) fn withdraw(&self, order: OrderId) {
+        let mut desk = self.lock();
+        if desk.known.contains(&order) {
+            desk.withdrawn.insert(order);
+        }
+    }
+
+    /// Whether control has withdrawn an order. Who carries one out for another node's solution looks at this.
+    pub(crate) fn withdrawn(&self, order: OrderId) -> bool {
+        self.lock().withdrawn.contains(&order)
     }
 
     /// Takes a verb from control; one that has ended is answered again, one that is known is not taken twice.
@@ -170,6 +185,7 @@ impl Verbs {
                 let left = desk.waiting.remove(&place).unwrap_or_default();
                 for (order, _) in &left {
                     desk.known.remove(order);
+                    desk.withdrawn.remove(order);
                 }
                 break;
             }
@@ -180,6 +196,7 @@ impl Verbs {
             node.keeper.wake(solution);
             let mut desk = self.lock();
             desk.known.remove(&order);
+            desk.withdrawn.remove(&order);
             if let Some(queue) = desk.waiting.get_mut(&place) {
                 queue.pop_front();
                 if queue.is_empty() {

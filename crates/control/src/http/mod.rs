@@ -20,6 +20,7 @@ pub(crate) mod orders;
 pub(crate) mod proposals;
 pub(crate) mod rules;
 pub(crate) mod solutions;
+pub(crate) mod strays;
 pub(crate) mod targets;
 pub(crate) mod tokens;
 pub(crate) mod updates;

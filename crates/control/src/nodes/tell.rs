@@ -20,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The two ways to a node.
 #[derive(Clone)]
 pub(super) struct Ways {
-    /// The welcome and measures: whatever else waits, they are written first.
+    /// The welcome, measures and what they withdraw: whatever else waits, they are written first.
     pub(super) urgent: mpsc::Sender<ToNode>,
     /// Everything else.
     pub(super) ordinary: mpsc::Sender<ToNode>,
@@ -32,6 +32,7 @@ struct Said {
     wishes: HashMap<SolutionId, (u64, u64)>,
     measures: HashMap<MeasureId, u64>,
     orders: HashSet<OrderId>,
+    withdrawn: HashSet<OrderId>,
     questions: HashSet<QuestionId>,
     builds: HashMap<RuntimeName, Timestamp>,
     waiting: VecDeque<ToNode>,
@@ -74,7 +75,7 @@ async fn look(app: &App, node: &str, since: i64, said: &mut Said, ways: &Ways) -
         }
         match serde_json::from_value::<ToNode>(row) {
             Ok(line) if !said.is_new(&line) => {}
-            Ok(line @ ToNode::Measure { .. }) => say(&ways.urgent, line).await?,
+            Ok(line @ (ToNode::Measure { .. } | ToNode::Withdraw { .. })) => say(&ways.urgent, line).await?,
             Ok(line) => said.waiting.push_back(line),
             Err(error) => tracing::error!(%error, node, "a stored line cannot be said; the node is not told of it"),
         }
@@ -99,6 +100,7 @@ impl Said {
             }
             ToNode::Measure { measure } => self.measures.insert(measure.id, measure.revision) != Some(measure.revision),
             ToNode::Verb { order, .. } => self.orders.insert(*order),
+            ToNode::Withdraw { order } => self.withdrawn.insert(*order),
             ToNode::Ask { question, .. } => self.questions.insert(*question),
             ToNode::Build { runtime, asked } => self.builds.insert(runtime.clone(), *asked) != Some(*asked),
             ToNode::Welcome { .. } | ToNode::ThatIsAll | ToNode::Noted { .. } | ToNode::EvidenceKept { .. } => true,

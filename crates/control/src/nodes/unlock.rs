@@ -38,8 +38,8 @@ pub(super) async fn answer(
         },
         None => Unlocked::Refused {
             why: Text::new(
-                "Noden har ingen åben ordre, som skal bruge nøglen til løsningens sikkerhedskopier",
-                "The node has no open order that needs the key of the solution's backups",
+                "Noden har ingen åben ordre, som må bruge nøglen til løsningens sikkerhedskopier",
+                "The node has no open order that may use the key of the solution's backups",
             ),
         },
         Some(unlock) => release(app, unlock, log, recipient).await?,

@@ -5,7 +5,7 @@ use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff}
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
     accounts, archive, backups, cases, erasures, events, evidence, figures, flow, grants, journal, mails, me, money,
-    notify, orders, proposals, rules, solutions, targets, tokens, updates,
+    notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -252,7 +252,7 @@ fn people() -> Vec<Route> {
 #[rustfmt::skip]
 fn cases() -> Vec<Route> {
     use api::{BuildAsk, Case, CaseClose, CaseCreate, CaseNoteCreate, Complaint, ComplaintAnswer, ComplaintCreate, Measure, MeasureLift, Node,
-        Statement};
+        Solution, Statement, Stray, StrayTake};
     vec![
         get("/v1/cases", staff(Can::StaffRead), "List cases, newest first", cases::list).gives_page::<Case>()
             .asks(&["after", "limit", "state", "account", "solution", "clause", "q", "complaint"]),
@@ -273,6 +273,10 @@ fn cases() -> Vec<Route> {
             .takes::<ComplaintAnswer>().gives::<Complaint>().dangerous(),
         post("/v1/measures/{measure}/lift", staff(Can::CaseDecide), "Lift a measure, with reasons", cases::lift).takes::<MeasureLift>().gives::<Measure>().dangerous(),
         get("/v1/nodes", staff(Can::StaffRead), "List nodes, with the builds that did not hold on each", accounts::nodes).gives_page::<Node>(),
+        get("/v1/strays", staff(Can::StaffRead), "List what nodes hold and nobody here knows of: it came after the backup that the platform was brought back from", strays::list)
+            .gives_page::<Stray>(),
+        post("/v1/strays/{stray}/take", staff(Can::NodeOperate), "Take over what a node holds, into the account that it is of", strays::take)
+            .takes::<StrayTake>().gives::<Solution>().dangerous(),
         post("/v1/builds", staff(Can::NodeOperate), "Have a node build a runtime anew, from today's packages", accounts::build)
             .takes::<BuildAsk>().gives::<Node>().status(202),
     ]

@@ -26,6 +26,7 @@ pub(crate) mod sample;
 pub(crate) mod snapshot;
 pub(crate) mod snapshot_schedule;
 pub(crate) mod solution;
+pub(crate) mod stray;
 pub(crate) mod target;
 pub(crate) mod token;
 pub(crate) mod webhook;

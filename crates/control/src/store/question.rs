@@ -1,7 +1,7 @@
 //! Questions to nodes, in the database.
 
 use super::one;
-use husorden_base::{QuestionId, SolutionId};
+use husorden_base::{AccountId, QuestionId, SolutionId};
 use husorden_wire::node::Question;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
@@ -16,6 +16,19 @@ pub(crate) async fn ask(
     let sql = "insert into question (id, solution, account, node, about)
                select $1, id, account, node, $3 from solution where id = $2";
     sqlx::query(sql).bind(question.0).bind(solution.0).bind(Json(about)).execute(conn).await?;
+    Ok(())
+}
+
+/// Asks a node about what only it knows.
+pub(crate) async fn ask_of(
+    conn: &mut PgConnection,
+    question: QuestionId,
+    (account, (node, solution)): (AccountId, (&str, SolutionId)),
+    about: &Question,
+) -> Result<(), sqlx::Error> {
+    let sql = "insert into question (id, solution, account, node, about) values ($1, $2, $3, $4, $5)";
+    let asked = sqlx::query(sql).bind(question.0).bind(solution.0).bind(account.0).bind(node).bind(Json(about));
+    asked.execute(conn).await?;
     Ok(())
 }
 

@@ -275,6 +275,17 @@ async fn a_measure_is_told_kept_in_force_and_lifted() {
     node.measured(&newer, MeasureState::Lifted).await;
     shown("lifted").await;
     house.call("POST", "/v1/solutions/shop/start", Value::Null).await.is(200);
+    let again = loop {
+        let wish = node.wish().await;
+        if wish.aim == Aim::Run && wish.generation > 1 {
+            break wish;
+        }
+    };
+    // It runs when the node has seen that it serves, and not as soon as it may.
+    node.seen(&again, SeenState::Settled, |seen| seen.closed = true).await;
+    assert_eq!(state(&house, "shop").await, "working");
+    node.settled(&again).await;
+    assert_eq!(state(&house, "shop").await, "running");
     let (_node, told) = Node::hello(&house.config.node_socket).await;
     assert!(
         !told.iter().any(|line| matches!(line, ToNode::Measure { .. })),

@@ -40,6 +40,7 @@ mod scheduled;
 mod schema;
 mod seen;
 mod sessions;
+mod strays;
 mod tamper;
 mod target_side;
 mod tenancy;

@@ -95,6 +95,15 @@ impl Node {
         }
     }
 
+    /// The next order that is withdrawn.
+    pub async fn withdrawn(&mut self) -> OrderId {
+        loop {
+            if let ToNode::Withdraw { order } = self.next().await {
+                return order;
+            }
+        }
+    }
+
     /// Reports and waits until it is noted.
     pub async fn seen(&mut self, wish: &Wish, state: SeenState, change: impl FnOnce(&mut Seen)) {
         self.report += 1;
@@ -105,6 +114,7 @@ impl Node {
             generation: wish.generation,
             looked: true,
             state,
+            closed: false,
             waiting: None,
             usage: Some(VolumeUsage { live: 1 << 20, snapshots: 0, limit: 1 << 30, full: false }),
             snapshots: Vec::new(),

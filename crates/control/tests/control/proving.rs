@@ -4,7 +4,7 @@ use crate::backups::{backup, failed, look, shop, target};
 use crate::house::House;
 use crate::node::{Node, until};
 use husorden_base::Text;
-use husorden_wire::node::{Level, Opened, Outcome, ProofStep, Proven, Verb, VerbState};
+use husorden_wire::node::{Level, Opened, Outcome, ProofStep, Proven, ToNode, Verb, VerbState};
 use serde_json::{Value, json};
 
 pub fn proven(passed: bool) -> VerbState {
@@ -128,5 +128,47 @@ async fn without_a_node_for_it_the_solutions_own_proves_and_what_nobody_ends_is_
     let findings = house.get("/v1/solutions/shop").await["findings"].clone();
     assert_eq!(findings[0]["name"], "backup-unproven");
     assert_eq!(house.get("/v1/proofs").await["items"][0]["state"], "late");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_proof_under_way_elsewhere_is_withdrawn_by_a_seal_and_no_key_is_released_for_it() {
+    let house = House::new().await;
+    target(&house).await;
+    let (mut node, _) = Node::hello(&house.config.node_socket).await;
+    let (mut prover, _) = Node::hello_as(&house.config.node_socket, "proof").await;
+    let wish = shop(&house, &mut node, json!({})).await;
+    backup(&house, &mut node, "c1").await;
+    look(&house).await;
+    let (order, _) = prover.verb().await;
+    prover.progress(order, VerbState::Running { text: Text::new("Prøver", "Proving"), percent: None }).await;
+    let may = |order| format!("select where node_unlock('proof', '{order}', '{}', 'age1') is not null", wish.solution);
+    assert!(house.exists(&may(order)).await, "an open order has its key");
+
+    let sealed = house.decide(json!({ "of": "solution", "id": wish.solution }), json!({ "access": "none" })).await;
+    assert_eq!(prover.withdrawn().await, order);
+    assert!(!house.exists(&may(order)).await, "what is sealed is opened for nobody");
+    // One that comes again, before it has said how the order ended, hears of both.
+    let (mut prover, told) = Node::hello_as(&house.config.node_socket, "proof").await;
+    assert!(matches!(told[..], [ToNode::Welcome { .. }, ..]), "{told:?}");
+    for said in ["verb", "withdraw"] {
+        assert!(told.iter().any(|line| serde_json::to_value(line).unwrap()["say"] == said), "{said}: {told:?}");
+    }
+    // The solution's own node has the measure, and nothing is withdrawn from it.
+    node.measure().await;
+    prover.progress(order, failed("withdrawn", 409)).await;
+    let state = async || house.get("/v1/solutions/shop/proofs").await["items"][0]["state"].clone();
+    until("it has ended", async || (state().await == "ended").then_some(())).await;
+
+    // When it is sealed no more it is proven.
+    let lift = format!("/v1/measures/{}/lift", sealed["id"].as_str().unwrap());
+    house.staff("POST", &lift, json!({ "reasons": "It was found to be in order." })).await.is(200);
+    house.sql("update proof set made = made - interval '61 minutes'").await;
+    look(&house).await;
+    let (again, _) = prover.verb().await;
+    assert_ne!(again, order);
+    assert!(house.exists(&may(again)).await);
+    prover.progress(again, proven(true)).await;
+    until("it passed", async || (state().await == "passed").then_some(())).await;
     house.running.stop().await;
 }

@@ -106,6 +106,10 @@ pub async fn things(house: &House) -> Things {
                                          'detail', jsonb_build_object('da', $3::text, 'en', $3::text)) from target returning id::text";
     let backup = sqlx::query_scalar(sql).bind(&id).bind(house.ours.0).bind(MARK);
     let backup: String = backup.fetch_one(&mut owner).await.unwrap();
+    let stray = husorden_base::SolutionId::new().to_string();
+    let sql = "update node set health = health || jsonb_build_object('unwished', jsonb_build_array(jsonb_build_object(
+                   'solution', $1, 'number', 4000, 'account', $2, 'name', 'stray', 'kind', 'tiny')))";
+    sqlx::query(sql).bind(&stray).bind(house.ours.0).execute(&mut owner).await.unwrap();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     Things(vec![
         ("solution", id),
@@ -129,6 +133,7 @@ pub async fn things(house: &House) -> Things {
         ("session", text(&session["id"])),
         ("complaint", text(&complaint["id"])),
         ("rescue", rescue),
+        ("stray", stray),
     ])
 }
 

@@ -4,11 +4,12 @@ use super::{Asked, pressure, prove};
 use crate::Node;
 use crate::backup::job::FaultOf;
 use crate::backup::{forbidden, refusal, unlock, whose_folder};
-use husorden_base::{OrderId, Refusal, SolutionId};
+use husorden_base::{OrderId, Refusal, SolutionId, Text};
 use husorden_wire::node::{FromNode, Level, Proven, Repository, VerbState, Wish};
 use std::sync::Arc;
 
-/// Proves the backup that an order names. The solution may be another node's: then there is no wish, and its seals are control's to know.
+/// Proves the backup that an order names. The solution may be another node's: then there is no wish, its seals are control's to know,
+/// and control withdraws the order.
 ///
 /// # Errors
 /// When it neither passed nor failed.
@@ -20,7 +21,8 @@ pub(crate) fn ordered(
 ) -> Result<Proven, Refusal> {
     let stop = || {
         let ending = || node.ending().then(|| refusal(FaultOf::Stopped, "the node is ending"));
-        wish.and_then(|wish| forbidden(node, wish)).or_else(ending).or_else(pressure::now)
+        let withdrawn = || node.verbs.withdrawn(order).then(withdrawn);
+        wish.and_then(|wish| forbidden(node, wish)).or_else(withdrawn).or_else(ending).or_else(pressure::now)
     };
     if let Some(why) = stop() {
         return Err(why);
@@ -33,4 +35,17 @@ pub(crate) fn ordered(
         let state = VerbState::Running { text: text.clone(), percent: None };
         node.voice.say(&FromNode::Progress { order, state });
     })
+}
+
+/// Control has taken the order back. It does not say why, and who reads this need not know.
+fn withdrawn() -> Refusal {
+    Refusal::new(
+        "withdrawn",
+        409,
+        Text::new("Prøven er trukket tilbage", "The proof was withdrawn"),
+        Text::new(
+            "Backuppen må ikke åbnes nu; den prøves, når den igen må.",
+            "The backup may not be opened now; it is proven when it may be again.",
+        ),
+    )
 }

@@ -25,15 +25,15 @@ fn a_failed_look_is_reported_as_failed() {
         let heard = Heard::of(node);
         let sight = || Sight { volume: VolumeSight::Live { limit: Bytes::mib(20) }, ..Sight::default() };
 
-        node.report(&wish, &Outcome::Settled(sight()));
+        node.report(&wish, false, &Outcome::Settled(sight()));
         let seen = only(&heard);
         assert_eq!((seen.looked, seen.state, seen.snapshots.len()), (true, SeenState::Settled, 1));
 
         let text = Text::new("Kunne ikke se", "Could not see");
-        node.report(&wish, &Outcome::Blind(Trouble { text: text.clone(), detail: "the disk".to_owned() }));
+        node.report(&wish, false, &Outcome::Blind(Trouble { text: text.clone(), detail: "the disk".to_owned() }));
         let seen = only(&heard);
         assert_eq!((seen.looked, seen.state), (false, SeenState::Trouble));
-        node.report(&wish, &Outcome::Failed(Trouble { text, detail: "a step".to_owned() }));
+        node.report(&wish, false, &Outcome::Failed(Trouble { text, detail: "a step".to_owned() }));
         assert!(heard.all().iter().all(|line| matches!(line, FromNode::Seen(seen) if !seen.looked)));
 
         // The pass saw the volume, and then its snapshots could not be listed: that is no list without snapshots.
@@ -41,14 +41,14 @@ fn a_failed_look_is_reported_as_failed() {
         let hidden = snapshots.with_extension("away");
         std::fs::rename(&snapshots, &hidden).expect("hidden");
         std::fs::write(&snapshots, "no folder").expect("something else in its place");
-        node.report(&wish, &Outcome::Settled(sight()));
+        node.report(&wish, false, &Outcome::Settled(sight()));
         let seen = only(&heard);
         assert_eq!((seen.looked, seen.snapshots.len()), (false, 0), "nothing may be concluded from it");
         std::fs::remove_file(&snapshots).expect("removed");
         std::fs::rename(&hidden, &snapshots).expect("back");
 
         // A volume that a look showed to be absent is absent.
-        node.report(&wish, &Outcome::Settled(Sight::default()));
+        node.report(&wish, false, &Outcome::Settled(Sight::default()));
         let seen = only(&heard);
         assert_eq!((seen.looked, seen.usage.is_none()), (true, true));
     });

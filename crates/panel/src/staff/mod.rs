@@ -10,6 +10,7 @@ mod nodes;
 mod proofs;
 mod rescues;
 mod solutions;
+mod strays;
 mod targets;
 
 use crate::ask::Ask;
@@ -33,6 +34,8 @@ pub(crate) fn table() -> Vec<Page> {
     let own = vec![
         get("/", Session, nodes::show),
         post("/builds", Session, nodes::build),
+        get("/strays/{stray}/take", Session, strays::take_page),
+        post("/strays/{stray}/take", Session, strays::take),
         get("/accounts", Session, accounts::list),
         get("/accounts/{account}", Session, accounts::show),
         get("/solutions", Session, solutions::list),

@@ -1,5 +1,6 @@
 //! The nodes: which are there, whether they are heard, how full their pools are, and what is built on each.
 
+use super::strays;
 use crate::ask::{Ask, Reply};
 use crate::own_path::OwnPath;
 use crate::say::Say;
@@ -14,6 +15,7 @@ use maud::{Markup, html};
 pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
     let l = ask.l;
     let page: api::Page<api::Node> = ask.api.get("/v1/nodes").await?;
+    let strays: api::Page<api::Stray> = ask.api.get("/v1/strays").await?;
     let title = l.t("Noder", "Nodes");
     let lead = l.t(
         "De maskiner, som kundernes løsninger ligger på: hvad de har plads til, og hvad der er bygget på dem.",
@@ -27,12 +29,12 @@ pub(crate) async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                     (ui::empty(Icon::Server, l.t("Ingen noder", "No nodes"), l.t("En node melder sig, når den startes.", "A node reports when it is started."), html! {}))
                 }
             }
-            @for node in &page.items { (card(ask, node)) }
+            @for node in &page.items { (card(ask, node, &strays.items)) }
         }
     }))
 }
 
-fn card(ask: &Ask, node: &api::Node) -> Markup {
+fn card(ask: &Ask, node: &api::Node, strays: &[api::Stray]) -> Markup {
     let l = ask.l;
     // A node that was expected and has never reported says nothing of itself.
     let health = serde_json::from_value::<Health>(node.health.clone()).ok();
@@ -51,6 +53,7 @@ fn card(ask: &Ask, node: &api::Node) -> Markup {
             div class="title" { h2 { (node.name) } div class="row" { (heard) (badge) } }
             @if let Some(health) = &health {
                 div class="body split even" { (pool(ask, &health.pool)) (ui::facts(&facts(ask, health))) }
+                (strays::of_node(ask, &node.name, strays))
                 (held_back(ask, &node.held_back))
                 (runtimes(ask, &node.name, &health.runtimes))
             } @else {
@@ -84,12 +87,6 @@ fn facts<'a>(ask: &Ask, health: &Health) -> Vec<(&'a str, Markup)> {
     ];
     if let Some(ends) = health.certificate_ends {
         rows.push((l.t("Første certifikat udløber", "First certificate ends"), ask.reader.at(ends)));
-    }
-    if !health.strays.is_empty() {
-        rows.push((
-            l.t("Kendt af noden, ukendt her; kører videre", "Known to the node, unknown here; runs on"),
-            html! { ul class="plain" { @for stray in &health.strays { li { code { (stray) } } } } },
-        ));
     }
     rows
 }

@@ -439,6 +439,35 @@ pub struct HeldBack {
     pub last: Timestamp,
 }
 
+/// A solution that a node holds and control does not know of; staff only.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Stray {
+    /// Its id.
+    pub solution: String,
+    /// The node that serves it on.
+    pub node: String,
+    /// Its number.
+    pub number: u32,
+    /// Its name in the account.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whose it is.
+    pub account: String,
+    /// What that account is called; none where it is unknown too, and then it can't be taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
+}
+
+/// How a stray is taken over; staff only.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StrayTake {
+    /// Another name, where the account has given its own away meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
 /// An order to build a runtime anew; staff only.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -17,7 +17,8 @@ pub use backup::{
 };
 pub use seen::{
     BuildHealth, EvidenceLine, Health, ImageHealth, LogAway, LogBase, LogSeen, MeasureSeen, MeasureState, Outside,
-    PoolHealth, REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, VolumeUsage,
+    PoolHealth, REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, Stray,
+    VolumeUsage,
 };
 
 use husorden_base::{
@@ -141,6 +142,12 @@ pub enum ToNode {
         solution: SolutionId,
         /// What.
         verb: Verb,
+    },
+    /// An order is no longer to be carried out: what it is about was sealed, and the node holds neither it nor its measures. The node
+    /// ends it as failed; one that is not known needs no answer.
+    Withdraw {
+        /// Which.
+        order: OrderId,
     },
     /// All wishes, measures and open verbs were sent since the welcome; what the node holds beyond is a stray.
     ThatIsAll,
@@ -300,6 +307,8 @@ pub enum Question {
         /// So many at most.
         lines: usize,
     },
+    /// The wish that the node holds, as JSON, where control did not name the solution; for taking that over.
+    Wish,
 }
 
 /// Bytes of text in one [`FromNode::Answer`] at most; as JSON it is less than a line may be.

@@ -1,6 +1,6 @@
 //! What a node reports: what was seen of solutions, measures and itself.
 
-use husorden_base::{Bytes, MeasureId, SnapshotId, SolutionId, TargetId, Text};
+use husorden_base::{AccountId, Bytes, MeasureId, Number, SnapshotId, SolutionId, TargetId, Text};
 use husorden_kinds::{Builds, Virtualisation, Waiting};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -59,6 +59,9 @@ pub struct Seen {
     pub looked: bool,
     /// How it stands.
     pub state: SeenState,
+    /// It stands so because a measure held it when that was looked at: settled is closed then, and nothing serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
     /// Why it does not stand as wished, if so.
     #[serde(default)]
     pub waiting: Option<Waiting>,
@@ -261,13 +264,31 @@ pub struct Health {
     pub pool: PoolHealth,
     /// Sandboxes that run.
     pub sandboxes: u32,
-    /// Solutions that lie here and were wished by nobody.
+    /// Solutions that lie here and were wished by nobody, in words: for a control of the release before.
     pub strays: Vec<String>,
+    /// The same.
+    #[serde(default)]
+    pub unwished: Vec<Stray>,
     /// Whether the edge is connected, and the generation it has applied.
     pub edge_generation: Option<u64>,
     /// When the first of its sites' certificates ends; none where there are none.
     #[serde(default)]
     pub certificate_ends: Option<Timestamp>,
+}
+
+/// A solution that a node holds and control did not name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// Which.
+    pub solution: SolutionId,
+    /// Its number.
+    pub number: Number,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its name in the account.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
 }
 
 /// A runtime or app on a node.

@@ -24,6 +24,7 @@ mod panel;
 mod pooler;
 mod rebuild;
 mod refusals;
+mod served;
 mod server;
 mod site_log;
 mod story;

@@ -1,8 +1,10 @@
-//! The platform's own death: control, vault, keys and database are lost, and come back from an external place, reached by SFTP, and two papers.
-//! Once the node's pool survives and knows more than the control that comes back; once everything is lost, and a site comes back from its own backup.
+//! The platform's own death: control, vault, keys and database are lost, and come back from a target elsewhere and two papers. Over SFTP from an
+//! external place: once the node's pool survives and knows more than the control that comes back; once everything is lost, and a site comes back
+//! from its own backup. The latter also from a REST server and from a bucket.
 
 use super::external::External;
 use super::log::until;
+use super::served::Served;
 use super::site_log::{ASK, ask};
 use super::{SITE, SOON, eventually, site, upload};
 use husorden_world::{House, Who, text};
@@ -16,16 +18,61 @@ use std::time::Instant;
 
 /// The customer's site.
 const BLOG: &str = "blog.demo-sites.test";
+/// What it has to lose.
+const KEPT: &str = "as the customer left it";
 
 struct Story {
     house: House,
-    far: External,
+    /// The target: how it is reached, and the file with what its account is opened with.
+    far: (Value, PathBuf),
     /// Where the papers lie.
     desk: tempfile::TempDir,
     staff: String,
 }
 
 impl Story {
+    /// A house whose backups go there, with both papers on the desk.
+    fn begin(instance: &str, far: (Value, PathBuf)) -> Self {
+        let house = House::up_with(instance, "", "[backup]\ntarget = \"far\"").expect("the house comes up");
+        let credentials = fs::read_to_string(house.home().join("demo/credentials.toml")).expect("credentials");
+        let credentials: toml::Table = credentials.parse().expect("a table");
+        let staff = credentials["staff_person"]["email"].as_str().expect("an address").to_owned();
+        let story = Self { house, far, desk: tempfile::tempdir().expect("a folder"), staff };
+        let secret = fs::read_to_string(&story.far.1).expect("a secret");
+        let body = json!({ "name": "far", "address": story.far.0, "secret": secret });
+        let made = story.house.api(Who::Staff, "POST", "/v1/targets", Some(&body)).expect("the API answers");
+        assert_eq!(made.status, 201, "{:?}", made.body);
+        assert_eq!(story.health("platform").expect("a check").0, "degraded", "nothing is on paper");
+        let recovery = paper(&story.house, "recovery", "AGE-SECRET-KEY-");
+        fs::write(story.at("recovery"), recovery).expect("paper");
+        let platform = paper(&story.house, "platform", "HUSORDEN-PLATFORM-");
+        fs::write(story.at("platform"), platform).expect("paper");
+        story
+    }
+
+    /// The customer's site has something to lose, and a backup of its own.
+    fn keep(&self) {
+        let files: [(&str, &[u8]); 2] = [("kept.txt", KEPT.as_bytes()), ("ask.php", ASK.as_bytes())];
+        assert_eq!(upload(&self.house, "blog", &files)["state"], "done");
+        let backup = self.house.api(Who::Account, "POST", "/v1/solutions/blog/backups", None).expect("the API answers");
+        assert_eq!(backup.status, 202, "{:?}", backup.body);
+        let path = format!("/v1/solutions/blog/backups/{}", backup.body["id"].as_str().expect("an id"));
+        let end = Instant::now() + SITE;
+        while self.house.api(Who::Account, "GET", &path, None).expect("the API answers").body["state"] != "ready" {
+            assert!(Instant::now() < end, "it is written");
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+
+    /// The platform has a backup, and it is proven.
+    fn prove(&self) {
+        let standing = self.platform("prove");
+        eprintln!("{standing:#}");
+        assert_eq!(standing["proof"]["wrong"], json!([]));
+        let (state, said) = self.health("platform").expect("a check");
+        assert_eq!(state, "fine", "{said}");
+    }
+
     fn at(&self, name: &str) -> PathBuf {
         self.desk.path().join(name)
     }
@@ -34,7 +81,7 @@ impl Story {
     fn rebuild(&self, platform: &Path, typed: &str) -> Output {
         let mut command = Command::new(&self.house.binary);
         command.args(["rebuild", "--instance", &self.house.instance, "--home"]).arg(self.house.home());
-        command.arg("--target").arg(self.far.address().to_string()).arg("--secret-file").arg(self.far.secret());
+        command.arg("--target").arg(self.far.0.to_string()).arg("--secret-file").arg(&self.far.1);
         command.arg("--recovery-file").arg(self.at("recovery"));
         command.arg("--platform-file").arg(platform).env("LANG", "en_GB.UTF-8");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -83,34 +130,8 @@ fn paper(house: &House, verb: &str, begins: &str) -> String {
 #[test]
 fn the_platform_comes_back_from_a_target_and_two_papers() {
     let far = External::new();
-    let house = House::up_with("rebuild", "", "[backup]\ntarget = \"far\"").expect("the house comes up");
-    let credentials: toml::Table =
-        fs::read_to_string(house.home().join("demo/credentials.toml")).expect("credentials").parse().expect("a table");
-    let staff = credentials["staff_person"]["email"].as_str().expect("an address").to_owned();
-    let mut story = Story { house, far, desk: tempfile::tempdir().expect("a folder"), staff };
-    let secret = fs::read_to_string(story.far.secret()).expect("a key");
-    let body = json!({ "name": "far", "address": story.far.address(), "secret": secret });
-    let made = story.house.api(Who::Staff, "POST", "/v1/targets", Some(&body)).expect("the API answers");
-    assert_eq!(made.status, 201, "{:?}", made.body);
-    assert_eq!(story.health("platform").expect("a check").0, "degraded", "nothing is on paper");
-    let recovery = paper(&story.house, "recovery", "AGE-SECRET-KEY-");
-    fs::write(story.at("recovery"), recovery).expect("paper");
-    let platform = paper(&story.house, "platform", "HUSORDEN-PLATFORM-");
-    fs::write(story.at("platform"), platform).expect("paper");
-
-    // The customer's site has a backup of its own, and the platform one that is proven.
-    assert_eq!(
-        upload(&story.house, "blog", &[("kept.txt", b"as the customer left it"), ("ask.php", ASK.as_bytes())])["state"],
-        "done"
-    );
-    let backup = story.house.api(Who::Account, "POST", "/v1/solutions/blog/backups", None).expect("the API answers");
-    assert_eq!(backup.status, 202, "{:?}", backup.body);
-    let path = format!("/v1/solutions/blog/backups/{}", backup.body["id"].as_str().expect("an id"));
-    let end = Instant::now() + SITE;
-    while story.house.api(Who::Account, "GET", &path, None).expect("the API answers").body["state"] != "ready" {
-        assert!(Instant::now() < end, "it is written");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    let mut story = Story::begin("rebuild", (far.address(), far.secret()));
+    story.keep();
     // What is written after it leaves the machine as a log.
     ask(&story.house, BLOG, "/ask.php", "CREATE TABLE late AS SELECT 7 AS n").expect("it is written");
     let written = Timestamp::now();
@@ -118,22 +139,37 @@ fn the_platform_comes_back_from_a_target_and_two_papers() {
         let blog = story.house.api(Who::Account, "GET", "/v1/solutions/blog", None).expect("the API answers").body;
         blog["log_away"]["to"].as_str().is_some_and(|to| to.parse::<Timestamp>().expect("a time") > written)
     });
-    let standing = story.platform("prove");
-    eprintln!("{standing:#}");
-    assert_eq!(standing["proof"]["wrong"], json!([]));
-    let (state, said) = story.health("platform").expect("a check");
-    assert_eq!(state, "fine", "{said}");
+    story.prove();
     let evidence = story.house.api(Who::Staff, "GET", "/v1/evidence?limit=50", None).expect("the API answers").body;
     assert!(evidence.to_string().contains("platform.proven"), "the proof is evidence: {evidence}");
 
-    the_node_is_ahead(&mut story);
+    the_node_is_ahead(&mut story, &far);
+    the_copier_dies(&story);
+    everything_is_lost(&mut story);
+    // What was written after its last backup was in the log that lies far away.
+    assert_eq!(ask(&story.house, BLOG, "/ask.php", "SELECT n FROM late").as_deref(), Ok("7\n"));
+}
+
+#[test]
+fn the_platform_comes_back_from_a_rest_server() {
+    let served = Served::rest();
+    let mut story = Story::begin("rebrest", served.reached());
+    story.keep();
+    everything_is_lost(&mut story);
+}
+
+#[test]
+fn the_platform_comes_back_from_a_bucket() {
+    let served = Served::s3();
+    let mut story = Story::begin("rebs3", served.reached());
+    story.keep();
     everything_is_lost(&mut story);
 }
 
 /// Control's part of the home is lost, after the last backup that could be written; the node goes on, and knows more.
-fn the_node_is_ahead(story: &mut Story) {
+fn the_node_is_ahead(story: &mut Story, far: &External) {
     // The target is away, so what is made now is in no backup.
-    story.far.away(true);
+    far.away(true);
     let spec = json!({ "domains": ["late.demo-sites.test"], "runtime": "static", "database": "none" });
     site(&story.house, "late", spec);
     assert_eq!(upload(&story.house, "late", &[("index.html", b"made after the backup")])["state"], "done");
@@ -141,7 +177,7 @@ fn the_node_is_ahead(story: &mut Story) {
     assert!(!said.status.success(), "a target that is away is told: {}", text(&said.stdout));
     let down = story.house.down().expect("it runs");
     assert!(down.status.success(), "{}", text(&down.stdout));
-    story.far.away(false);
+    far.away(false);
 
     let refused = story.rebuild(&story.at("platform"), "");
     assert!(text(&refused.stderr).contains("something lives there"), "{}", text(&refused.stderr));
@@ -163,7 +199,7 @@ fn the_node_is_ahead(story: &mut Story) {
 
     story.rebuilt();
     eventually(&story.house, BLOG, "/", 200);
-    assert_eq!(story.front("/kept.txt"), "as the customer left it");
+    assert_eq!(story.front("/kept.txt"), KEPT);
     // What control does not know of runs on, and is told.
     let late = story.house.get("late.demo-sites.test", "/", &[]).expect("curl runs");
     assert_eq!((late.status, late.body.as_str()), (200, "made after the backup"));
@@ -173,15 +209,28 @@ fn the_node_is_ahead(story: &mut Story) {
         assert!(Instant::now() < end, "it is told: {:?}", story.health("strays"));
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
+    // Staff take it over, and the customer has it again as it was.
+    let strays = story.house.api(Who::Staff, "GET", "/v1/strays", None).expect("the API answers").body;
+    let stray = &strays["items"][0];
+    assert_eq!(
+        (&stray["name"], &stray["kind"], &strays["items"][1]),
+        (&json!("late"), &json!("website"), &Value::Null)
+    );
+    let id = stray["solution"].as_str().expect("an id");
+    let taken = story.house.cli(Who::Staff, &["node", "take", id, "-o", "json"]).expect("it runs");
+    assert!(taken.status.success(), "{}{}", text(&taken.stdout), text(&taken.stderr));
+    story.house.wait_state("late", "running", SOON).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(upload(&story.house, "late", &[("index.html", b"changed after it was taken over")])["state"], "done");
+    let late = story.house.get("late.demo-sites.test", "/", &[]).expect("curl runs");
+    assert_eq!((late.status, late.body.as_str()), (200, "changed after it was taken over"));
     // The node takes wishes of the new epoch, and no number is given twice.
     let spec = json!({ "domains": ["new.demo-sites.test"], "runtime": "static", "database": "none" });
     let made = site(&story.house, "new", spec);
     assert!(made["solution"]["number"].as_u64().expect("a number") > 1000, "{made}");
 }
 
-/// Nothing is left of the machine.
-fn everything_is_lost(story: &mut Story) {
-    // Who copies the log dies, as the server ends it that has let go of its slot: it is begun anew, and what is proven has everything.
+/// Who copies the log dies, as the server ends it that has let go of its slot: it is begun anew, and what is proven has everything.
+fn the_copier_dies(story: &Story) {
     let keeper = story.house.pid("platform").expect("it runs");
     let copiers = || -> Vec<String> {
         let told =
@@ -198,20 +247,21 @@ fn everything_is_lost(story: &mut Story) {
     for pid in copiers() {
         assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
     }
-    let standing = story.platform("prove");
-    assert_eq!(standing["proof"]["wrong"], json!([]), "{standing:#}");
+}
+
+/// Nothing is left of the machine.
+fn everything_is_lost(story: &mut Story) {
+    story.prove();
     let down = story.house.down().expect("it runs");
     assert!(down.status.success(), "{}", text(&down.stdout));
     fs::remove_dir_all(story.house.home()).expect("lost");
     let begun = Instant::now();
     story.rebuilt();
     let end = Instant::now() + SITE;
-    while story.front("/kept.txt") != "as the customer left it" {
+    while story.front("/kept.txt") != KEPT {
         assert!(Instant::now() < end, "the site comes back from its own backup");
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
     eventually(&story.house, BLOG, "/", 200);
-    // What was written after its last backup was in the log that lies far away.
-    assert_eq!(ask(&story.house, BLOG, "/ask.php", "SELECT n FROM late").as_deref(), Ok("7\n"));
     eprintln!("the customer's site answers {:.1} s after the rebuild began", begun.elapsed().as_secs_f64());
 }

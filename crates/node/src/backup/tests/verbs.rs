@@ -5,11 +5,11 @@ use super::{Place, everything};
 use crate::host::Walls;
 use crate::tests::{Heard, measure, on_a_node, until, wish};
 use crate::volume::Why;
-use husorden_base::{BackupId, Bytes, Refusal, SnapshotId, TargetId};
+use husorden_base::{BackupId, Bytes, ProofId, Refusal, SnapshotId, TargetId};
 use husorden_kinds::{Aim, Host, Step, Waiting};
 use husorden_rules::Access;
 use husorden_wire::node::{
-    Address, BackedUp, BackupChange, BackupEntry, BackupOrigin, Changed, FromNode, Outcome, Reading, Repository,
+    Address, BackedUp, BackupChange, BackupEntry, BackupOrigin, Changed, FromNode, Level, Outcome, Reading, Repository,
     Returning, Verb, VerbState, WhatLies, Wish,
 };
 use std::fs;
@@ -72,7 +72,7 @@ fn a_backup_is_written_beside_other_work_and_the_next_reads_what_changed() {
         // Nobody but the platform is told of such snapshots.
         let heard = Heard::of(node);
         let outcome = husorden_kinds::Outcome::Settled(Walls::new(node, &wish(7)).look().expect("a look"));
-        node.report(&wish(7), &outcome);
+        node.report(&wish(7), false, &outcome);
         let seen = heard.all().into_iter().find_map(|line| match line {
             FromNode::Seen(seen) => Some(seen),
             _ => None,
@@ -113,6 +113,36 @@ fn what_is_suspended_is_backed_up_and_what_is_sealed_is_not() {
         assert_eq!((kept(&place).len(), listed(&place)), (1, 1), "nothing half is listed, and the former one stays");
         let refused = control.do_it(wish(7).solution, back_up(&place)).expect_err("sealed");
         assert_eq!(refused.code, "sealed");
+    });
+}
+
+/// Who proves another node's backup holds neither the solution nor its measures, and hears of a seal by the order being withdrawn.
+#[test]
+fn a_proof_of_anothers_backup_ends_when_its_order_is_withdrawn() {
+    on_a_node(|node| {
+        let place = Place::of(node, 7);
+        let control = Control::of(&place);
+        let solution = wish(7).solution;
+        place.put("www/more", &noise(4 << 20));
+        let copy = written(control.do_it(solution, back_up(&place))).copy;
+        node.register.forget_wish(solution).expect("it is forgotten");
+        let prove = |bytes_per_second| Verb::Prove {
+            proof: ProofId::new(),
+            repository: Box::new(Repository { bytes_per_second, ..place.repository() }),
+            copy: copy.clone(),
+            level: Level::Pieces,
+        };
+        node.verbs.withdraw(husorden_base::OrderId::new());
+        let order = control.begin(solution, prove(Some(256 << 10)));
+        until("it is at work", || control.end(order).is_none() && control.running.lock().expect("a lock").len() > 1);
+        node.verbs.withdraw(order);
+        let cut = control.wait(order).expect_err("it ends");
+        assert_eq!(cut.code, "withdrawn");
+        until("it is let go", || !node.verbs.has(order));
+        assert!(!node.verbs.withdrawn(order), "an order that has ended is not remembered");
+        // The next one is another order.
+        let proven = control.do_it(solution, prove(None)).expect("it is carried out");
+        assert!(matches!(proven.as_deref(), Some(Outcome::Proven(proven)) if proven.passed), "{proven:?}");
     });
 }
 
