@@ -41,6 +41,8 @@ pub(super) struct Packer<'a> {
     pub(super) repository: &'a Repository,
     data: Mutex<Open>,
     trees: Mutex<Open>,
+    /// Room of packs of files' contents that are sent, for the next: given back to the allocator it would be scattered with what lives longer.
+    spare: Mutex<Vec<Vec<u8>>>,
     pub(super) queue: Queue<Closed>,
     unnamed: Mutex<IndexFile>,
     pub(super) bytes_sent: AtomicU64,
@@ -62,6 +64,7 @@ impl<'a> Packer<'a> {
             repository,
             data: Mutex::default(),
             trees: Mutex::default(),
+            spare: Mutex::default(),
             // One pack waits while one is sent; then whoever reads waits too.
             queue: Queue::new(DATA_PACK_BYTES * 3 / 2),
             unnamed: Mutex::default(),
@@ -110,6 +113,8 @@ impl<'a> Packer<'a> {
         };
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.bytes.capacity() == 0 {
+            let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            open.bytes = (kind == BlobType::Data).then(spare).flatten().unwrap_or_default();
             open.bytes.reserve_exact(limit + limit / 8);
         }
         open.bytes.extend_from_slice(sealed);
@@ -162,7 +167,10 @@ impl<'a> Packer<'a> {
             }
         };
         self.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        drop(bytes);
+        if kind == BlobType::Data {
+            bytes.clear();
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        }
         self.note(IndexPack { id, blobs: located(kind, &entries) })
     }
 

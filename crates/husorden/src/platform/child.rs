@@ -8,7 +8,7 @@ use crate::users;
 use anyhow::{Context, Result, bail, ensure};
 use husorden_backup::read::Want;
 use husorden_backup::target::SshFiles;
-use husorden_backup::{Fault, Former, Id, Key, Moment, Options, Repository, Share, Source};
+use husorden_backup::{ALLOCATOR, Fault, Former, Id, Key, Moment, Options, Repository, Share, Source};
 use husorden_base::Secret;
 use husorden_wire::node::Address;
 use jiff::Timestamp;
@@ -110,7 +110,7 @@ impl Child {
     pub(crate) fn open(opening: Opening) -> Result<Self> {
         let mut command = Command::new("/proc/self/exe");
         command.arg("platform-child").stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir("/").env_clear();
-        command.env("PATH", "/usr/bin:/bin");
+        command.env("PATH", "/usr/bin:/bin").env(ALLOCATOR.0, ALLOCATOR.1);
         let mut process = command.spawn().context("starting the child that speaks with the target")?;
         let (jobs, answers) = (process.stdin.take(), process.stdout.take().context("a child has pipes")?);
         let mut child = Self { process, jobs, answers: BufReader::new(answers) };

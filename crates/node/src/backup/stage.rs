@@ -4,6 +4,7 @@
 use super::job::TOOL;
 use crate::Node;
 use crate::sandbox::{Resolved, ResolvedBind};
+use husorden_backup::ALLOCATOR;
 use husorden_base::Bytes;
 use husorden_kinds::{Io, Limits, Network, Sandbox};
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ pub(crate) fn sandbox(words: &[&str]) -> Sandbox {
         // Nothing of a runtime is in it: it stands on the machine's own libraries, as the platform's program does.
         runtime: "husorden-1".parse().expect("a name of a runtime"),
         argv: [TOOL].iter().chain(words).map(|word| (*word).to_owned()).collect(),
-        env: BTreeMap::new(),
+        env: BTreeMap::from([(ALLOCATOR.0.to_owned(), ALLOCATOR.1.to_owned())]),
         cwd: "/".to_owned(),
         binds: Vec::new(),
         files: BTreeMap::new(),

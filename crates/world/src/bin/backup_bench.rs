@@ -7,7 +7,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use husorden_backup::read::{Want, path};
 use husorden_backup::target::{Local, Pace};
-use husorden_backup::{Former, Key, Moment, Options, Repository, Share, Source};
+use husorden_backup::{ALLOCATOR, Former, Key, Moment, Options, Repository, Share, Source};
 use husorden_base::Secret;
 use husorden_world::bench::{Better, Figure};
 use jiff::Timestamp;
@@ -63,7 +63,7 @@ impl Tool {
         let mut command = match self.name {
             "ours" => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.args(["ours", step]).arg(repository);
+                command.args(["ours", step]).arg(repository).env(ALLOCATOR.0, ALLOCATOR.1);
                 command.arg(if step == "restore" { back } else { source }).arg(beside);
                 command
             }
