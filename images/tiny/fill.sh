@@ -21,7 +21,8 @@ depmod -b ram "$version"
 
 cp "$own/init" ram/init
 echo 'root:x:0:0:root:/root:/bin/sh' > ram/etc/passwd
-echo 'root:*:19000:0:99999:7:::' > ram/etc/shadow
+# No password has this hash, and who asks for one at the screen is told that it is wrong.
+echo 'root:$6$nobody$*:19000:0:99999:7:::' > ram/etc/shadow
 echo '/bin/sh' > ram/etc/shells
 printf '#!/bin/sh\necho "tiny: the power button was pressed" > /dev/console\nsync\numount /disk\npoweroff -f\n' > ram/etc/acpi/PWRF/00000080
 chmod 755 ram/init ram/etc/acpi/PWRF/00000080 ram/bin/*

@@ -54,6 +54,14 @@ pub(crate) async fn stands(app: &App, caller: &Caller) -> Result<bool, Fault> {
     }
 }
 
+/// A stream that somebody works by is use of their session, as a request is.
+pub(crate) async fn used(app: &App, caller: &Caller) -> Result<(), Fault> {
+    match caller.credential {
+        Credential::Token(_) => Ok(()),
+        Credential::Session(id) => Ok(rows::touch(app.doors().system(), id).await?),
+    }
+}
+
 async fn of_token(app: &App, bearer: &str, from: Option<Visitor>) -> Result<Option<Found>, Fault> {
     let system = app.doors().system();
     let Some(found) = store::token::find(system, &token::digest(bearer)).await? else { return Ok(None) };

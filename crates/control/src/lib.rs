@@ -6,6 +6,7 @@
 
 pub mod bootstrap;
 pub mod config;
+mod console;
 mod copy;
 pub mod doors;
 pub mod embedded;

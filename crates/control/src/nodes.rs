@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::gives::Given;
 use crate::store;
 use futures_util::StreamExt;
+use husorden_base::{OrderId, QuestionId};
 use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION};
 use std::io;
 use std::path::Path;
@@ -136,12 +137,12 @@ async fn link(app: App, stream: UnixStream) -> Result<(), LinkError> {
             unlock::answer(&app, &node, (order, solution, log), &recipient, write).await
         }
         // What was read of the stream with the first line goes along.
-        FromNode::Give { order, .. } => {
+        FromNode::Give { order: OrderId(id), .. } | FromNode::Attach { question: QuestionId(id), .. } => {
             let first = lines.read_buffer_mut().split().freeze();
-            app.gives().given(order, Given { first, rest: lines.into_inner() });
+            app.gives().given(id, Given { first, rest: lines.into_inner(), back: write });
             Ok(())
         }
-        _ => Err(LinkError::Garbage("the first line was neither hello nor fetch nor give nor unlock".to_owned())),
+        _ => Err(LinkError::Garbage("the first line was neither hello nor one of bulk data".to_owned())),
     }
 }
 

@@ -193,7 +193,7 @@ async fn serve(app: App, listener: TcpListener, mut stopped: oneshot::Receiver<(
             request.extensions_mut().insert(visitor);
             request
         }));
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             let _place = place;

@@ -10,6 +10,7 @@
 pub mod allow;
 pub mod attach;
 pub mod builds;
+pub mod console;
 mod database;
 pub mod fake;
 pub mod figure;
@@ -41,6 +42,7 @@ pub mod window;
 
 pub use attach::{Attach, Guest, Protocol, Served, Used};
 pub use builds::{Builds, Move};
+pub use console::Console;
 pub use finding::{Finding, Severity};
 pub use host::{Halt, Host, Trouble};
 pub use opening::{Look, Noting, Opening, Said};
@@ -293,6 +295,11 @@ pub trait Kind: Sync {
 
     /// Where it keeps what its services say. None where nothing is kept.
     fn log(&self) -> Option<Log> {
+        None
+    }
+
+    /// How its console is reached. None for a kind without a screen.
+    fn console(&self, _spec: &Value) -> Option<Console> {
         None
     }
 

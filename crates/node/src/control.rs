@@ -1,9 +1,10 @@
 //! The connection to control: opened by the node, kept open, opened again. Customers are served whether it stands or not.
 
 use crate::Node;
+use crate::console::View;
 use crate::register::WishError;
-use husorden_base::{MeasureId, OrderId, SolutionId};
-use husorden_wire::node::{FromNode, LINE_BYTES_MAX, ToNode, VERSION, Wish};
+use husorden_base::{MeasureId, OrderId, QuestionId, SolutionId};
+use husorden_wire::node::{FromNode, LINE_BYTES_MAX, Question, ToNode, VERSION, Wish};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -211,7 +212,11 @@ fn hear(node: &Arc<Node>, said: ToNode, wishes: &mut Wishes) {
                 say_evidence(node);
             }
         }
-        ToNode::Ask { question, solution, about } => crate::journal::answer(node, question, solution, about),
+        ToNode::Ask { question, solution, about } => match about {
+            Question::Log { .. } | Question::Wish => crate::journal::answer(node, question, solution, about),
+            Question::Console => crate::console::attach(node, question, solution, View::Console),
+            Question::Screen => crate::console::attach(node, question, solution, View::Picture),
+        },
         ToNode::Build { runtime, .. } => match node.runtimes.rebuild(&runtime) {
             Ok(()) => info!(%runtime, "a new build was asked for"),
             Err(error) => warn!(%runtime, %error, "a build that was asked for is not made"),
@@ -254,6 +259,16 @@ pub(crate) fn ask(control: &Path, line: &FromNode) -> std::io::Result<UnixStream
 /// When control is not reached.
 pub(crate) fn fetch(control: &Path, node: &str, order: OrderId) -> std::io::Result<UnixStream> {
     ask(control, &FromNode::Fetch { node: node.to_owned(), order })
+}
+
+/// A connection that a question asks for; what goes over it is not control's to read.
+///
+/// # Errors
+/// When control is not reached.
+pub(crate) fn attach(control: &Path, node: &str, question: QuestionId) -> std::io::Result<UnixStream> {
+    let mut stream = UnixStream::connect(control)?;
+    writeln!(stream, "{}", serde_json::to_string(&FromNode::Attach { node: node.to_owned(), question })?)?;
+    Ok(stream)
 }
 
 /// A connection that takes the bytes that an order asks for; its reading half is closed.

@@ -46,8 +46,11 @@ pub(crate) fn answer(node: &Arc<Node>, question: QuestionId, solution: SolutionI
 }
 
 fn text(node: &Node, solution: SolutionId, about: &Question) -> Option<String> {
-    let Question::Log { search, since, lines } = about else {
-        return node.unwished(solution).and_then(|wish| serde_json::to_string(&wish).ok());
+    let (search, since, lines) = match about {
+        Question::Log { search, since, lines } => (search, since, lines),
+        Question::Wish => return node.unwished(solution).and_then(|wish| serde_json::to_string(&wish).ok()),
+        // They are handed out over connections of their own.
+        Question::Screen | Question::Console => return None,
     };
     let wish = node.register.wish(solution)?;
     let Log { folder, file } = kind(&wish.kind)?.log()?;

@@ -14,6 +14,7 @@ mod causes;
 mod certificates;
 mod closed;
 mod config;
+mod console;
 mod control;
 pub mod doctor;
 mod figures;
@@ -131,6 +132,7 @@ fn open(config: Config, machine_net: OwnedFd) -> Result<Arc<Node>, Error> {
         closed: AtomicBool::new(false),
         confirmed: AtomicBool::new(false),
         bailiff: measures::Bailiff::default(),
+        consoles: console::Consoles::default(),
         outside: outside::Outside::default(),
         keeping: keeping::Keeping::default(),
         away: away::Away::default(),

@@ -180,6 +180,8 @@ fn close(node: &Arc<Node>, measure: &Measure, covered: &[Wish]) {
             whole = false;
         }
     }
+    // Whoever sits at a screen is cut off before what runs has come to its end, which may take a while.
+    covered.iter().for_each(|wish| crate::console::judge(node, wish));
     for number in &numbers {
         if let Err(error) = halt(&node.register, &node.sandboxes, *number) {
             warn!(%number, %error, "a sandbox could not be cut");

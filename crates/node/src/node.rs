@@ -65,6 +65,7 @@ pub(crate) struct Node {
     pub(crate) confirmed: AtomicBool,
     pub(crate) bailiff: measures::Bailiff,
     pub(crate) outside: Outside,
+    pub(crate) consoles: crate::console::Consoles,
     pub(crate) keeping: crate::keeping::Keeping,
     pub(crate) away: crate::away::Away,
     /// What the vault seals to; it lives as long as the node does.

@@ -56,6 +56,19 @@ pub struct Fates {
     pub work: Fate,
 }
 
+impl Fates {
+    /// Whether consoles stay open under a measure with these fates that leaves this access: what is sealed leaves none, and whoever may take
+    /// their data out may do it by the console.
+    #[must_use]
+    pub fn leave_console(self, access: Access) -> bool {
+        match access {
+            Access::None => false,
+            Access::DataOut => true,
+            Access::Full | Access::Decision => self.console == Fate::Goes,
+        }
+    }
+}
+
 fn is_cut(fate: &Fate) -> bool {
     *fate == Fate::Cut
 }
@@ -136,6 +149,8 @@ pub struct Held {
     pub sealed: bool,
     /// What becomes of what runs: of all fates the hardest.
     pub work: Fate,
+    /// Whether every one of them leaves the console open.
+    pub console: bool,
 }
 
 /// What the measures in force mean together for one solution; none when nothing holds it.
@@ -159,7 +174,8 @@ pub fn hold<'a>(
     let access =
         in_force.iter().map(|measure| measure.access).max_by_key(|access| narrowness(*access)).unwrap_or_default();
     let work = in_force.iter().map(|measure| measure.fates.work).max().unwrap_or(Fate::Cut);
-    Some(Held { case_number: first.case_number.clone(), access, sealed: access == Access::None, work })
+    let console = in_force.iter().all(|measure| measure.fates.leave_console(measure.access));
+    Some(Held { case_number: first.case_number.clone(), access, sealed: access == Access::None, work, console })
 }
 
 #[cfg(test)]
@@ -199,9 +215,15 @@ mod tests {
         let wide = measure(on_account, Access::DataOut, 10, None);
         let narrow = measure(on_solution, Access::Decision, 20, None);
         let held = hold([&narrow, &wide], solution, account, now).expect("two measures hold it");
-        let expected =
-            Held { case_number: "S-10".to_owned(), access: Access::Decision, sealed: false, work: Fate::Cut };
+        let expected = Held {
+            case_number: "S-10".to_owned(),
+            access: Access::Decision,
+            sealed: false,
+            work: Fate::Cut,
+            console: false,
+        };
         assert_eq!(held, expected);
+        assert!(hold([&wide], solution, account, now).expect("held").console, "data may be taken out by it");
         let still = |mut measure: Measure, work| {
             measure.fates.work = work;
             measure
@@ -209,6 +231,16 @@ mod tests {
         let (waits, goes) = (still(wide.clone(), Fate::Waits), still(narrow.clone(), Fate::Goes));
         assert_eq!(hold([&waits, &goes], solution, account, now).expect("held").work, Fate::Waits);
         assert_eq!(hold([&waits, &narrow], solution, account, now).expect("held").work, Fate::Cut);
+        let open = Fates { console: Fate::Goes, ..Fates::default() };
+        for (access, goes, cut) in [
+            (Access::Full, true, false),
+            (Access::Decision, true, false),
+            (Access::DataOut, true, true),
+            (Access::None, false, false),
+        ] {
+            let leave = (open.leave_console(access), Fates::default().leave_console(access));
+            assert_eq!(leave, (goes, cut), "{access:?}");
+        }
         let said = serde_json::to_value(Fates::default()).expect("JSON");
         assert!(said.get("work").is_none(), "a node of the version before reads it: {said}");
         let one: Fates = serde_json::from_str(r#"{"work":"goes"}"#).expect("what is not said is as ever");

@@ -39,12 +39,13 @@ pub fn restricted(scope: Scope, access: Access, fates: Fates) -> Vec<Text> {
             "The solution is sealed: there is no access, and nothing is copied, deleted or expires.",
         ),
     });
+    let console = if fates.leave_console(access) { Fate::Goes } else { fates.console };
     said.extend([
         fate(fates.work, ("Det, der kører", "What runs")),
         fate(fates.connections, ("Åbne forbindelser", "Open connections")),
         fate(fates.mail, ("Mail i kø", "Queued mail")),
         fate(fates.cron, ("Planlagte opgaver", "Scheduled tasks")),
-        fate(fates.console, ("Konsol og skal", "Console and shell")),
+        fate(console, ("Konsol og skal", "Console and shell")),
     ]);
     said.push(Text::new(
         "Dine data er urørte, og alt kan åbnes igen lige så hurtigt, som det blev lukket.",

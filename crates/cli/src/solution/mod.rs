@@ -33,6 +33,14 @@ pub enum Verb {
     Figures(figures::Figures),
     /// Show what its services said, the newest lines
     Log(log::Log),
+    /// Get a picture of what its screen shows now
+    Screenshot {
+        /// Its name or id
+        solution: String,
+        /// The file, a PNG; `-` is standard output
+        #[arg(long, default_value = "-")]
+        out: PathBuf,
+    },
     /// Show what it runs on, what newer there is, and when it may be updated
     Updates(run::Which),
     /// Update it now rather than in its maintenance window
@@ -86,6 +94,9 @@ impl Verb {
             }
             Self::Package { solution, file } => {
                 crate::dump::take(context, &format!("{}/package", path(&solution)), &file)
+            }
+            Self::Screenshot { solution, out } => {
+                crate::dump::take(context, &format!("{}/screen", path(&solution)), &out)
             }
             Self::Figures(figures) => figures.run(context),
             Self::Log(log) => log.run(context),

@@ -145,7 +145,7 @@ impl Stream {
     ) -> Result<Self, Fault> {
         let asked = Asked::just(verb);
         let (account, order) = (row.account, asked.id);
-        let mut waiting = app.gives().wait(order);
+        let mut waiting = app.gives().wait(order.0);
         let mut trail = Trail::default();
         let queued = order::queue(&mut tx, row, asked, &mut trail).await?;
         let answer = Answer::accepted(order::shown(&queued, caller.language));

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod archive;
 pub(crate) mod backups;
 pub(crate) mod cases;
+pub(crate) mod console;
 pub(crate) mod erasures;
 pub(crate) mod events;
 pub(crate) mod evidence;

@@ -175,7 +175,11 @@ async fn note(app: &App, node: &str, link: Uuid, said: FromNode, ways: &Ways) ->
         }
         FromNode::Answer { question, text } => store::node::answer(system, node, question, text).await?,
         FromNode::Samples { samples } => store::node::samples(system, node, &samples).await?,
-        FromNode::Hello { .. } | FromNode::Fetch { .. } | FromNode::Give { .. } | FromNode::Unlock { .. } => {
+        FromNode::Hello { .. }
+        | FromNode::Fetch { .. }
+        | FromNode::Give { .. }
+        | FromNode::Attach { .. }
+        | FromNode::Unlock { .. } => {
             return Err(LinkError::Garbage("a second hello".to_owned()));
         }
     }

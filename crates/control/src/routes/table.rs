@@ -4,8 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, backups, cases, erasures, events, evidence, figures, flow, grants, journal, mails, me, money,
-    notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
+    accounts, archive, backups, cases, console, erasures, events, evidence, figures, flow, grants, journal, mails, me,
+    money, notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -102,6 +102,10 @@ fn solutions() -> Vec<Route> {
             .gives::<Order>().status(202),
         get("/v1/solutions/{solution}/figures", both(Can::Read), "What was measured of a solution while it ran in the last hours, as curves", figures::list)
             .gives_page::<Figure>().asks(&["hours"]),
+        get("/v1/solutions/{solution}/screen", both(Can::SolutionChange), "A picture (PNG) of what a solution's screen shows now, which may be anybody's data; nothing is kept of it", console::screen)
+            .gives_bytes().data_out(),
+        get("/v1/solutions/{solution}/console", both(Can::SolutionChange), "A solution's console: a WebSocket (RFC 6455) that carries its screen and its keys as RFB (RFC 6143) in binary messages", console::console)
+            .status(101).data_out(),
         post("/v1/solutions/{solution}/log", both(Can::SolutionChange), "The newest lines of what a solution's services said, which may be anybody's data", journal::read)
             .takes::<LogAsk>().gives_page::<LogLine>(),
         get("/v1/solutions/{solution}/orders", both(Can::Read), "List what was asked of the node", orders::list).gives_page::<Order>().asks(&["after", "limit", "newest"]),

@@ -115,6 +115,8 @@ impl MeasureRow {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Holding {
     pub(crate) access: Access,
+    #[serde(default)]
+    fates: Fates,
     case_number: String,
     clause: String,
     starts: Timestamp,
@@ -126,6 +128,11 @@ impl Holding {
     /// Whether a route that stays open under a measure stays open under this one: what is sealed leaves only one's own log-in.
     pub(crate) fn leaves(&self, capability: Option<Capability>) -> bool {
         self.access != Access::None || capability == Some(Capability::Own)
+    }
+
+    /// Whether it leaves consoles open.
+    pub(crate) fn leaves_console(&self) -> bool {
+        self.fates.leave_console(self.access)
     }
 
     /// The refusal: clause, case, since when, until when, where to complain. What an order keeps silent is not told.

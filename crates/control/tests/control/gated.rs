@@ -41,6 +41,11 @@ impl Kind for Gated {
         Some(husorden_kinds::Log { folder: "log", file: "gated.log" })
     }
 
+    fn console(&self, _: &Value) -> Option<husorden_kinds::Console> {
+        let command = || vec!["a hand in the test's node".to_owned()];
+        Some(husorden_kinds::Console { role: "gated".to_owned(), attach: command(), picture: command() })
+    }
+
     fn serves(&self, spec: &Value) -> Option<Served> {
         let databases = spec["databases"].as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         Some(Served { protocol: Protocol::Mysql, port: 3306, scheme: Scheme::MysqlNative, databases })

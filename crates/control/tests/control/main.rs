@@ -10,6 +10,7 @@ mod breach;
 mod browsing;
 mod cases;
 mod cluster;
+mod console;
 mod copy;
 mod doors;
 mod erasures;

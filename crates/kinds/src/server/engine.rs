@@ -4,6 +4,7 @@
 //! QMP; who stands beside it (`files/machine.pl`) has a line of its own to it.
 
 use super::boot;
+use super::screen;
 use super::spec::{Firmware, Spec};
 use crate::tap;
 use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task, Virtualisation};
@@ -171,6 +172,8 @@ fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
     say("-mon", "chardev=control,mode=control".to_owned());
     say("-chardev", "socket,id=qmp,fd=3,server=on,wait=off".to_owned());
     say("-mon", "chardev=qmp,mode=control".to_owned());
+    // Last, so that everything else stands where it stood before there were screens.
+    argv.extend(screen::words());
     argv
 }
 

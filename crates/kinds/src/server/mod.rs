@@ -30,6 +30,7 @@ mod package;
 mod plan;
 mod reached;
 mod schema;
+mod screen;
 mod spec;
 mod words;
 
@@ -39,7 +40,7 @@ mod tests;
 use crate::allow;
 use crate::figure::{Figure, Gauge};
 use crate::{
-    CardRow, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
+    CardRow, Console, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
     Virtualisation, Whereabouts,
 };
 use husorden_base::{Bytes, FieldError, RuntimeName, Text};
@@ -160,6 +161,10 @@ impl Kind for Server {
 
     fn log(&self) -> Option<Log> {
         Some(engine::LOG)
+    }
+
+    fn console(&self, spec: &Value) -> Option<Console> {
+        stored(spec).map(|_| screen::console())
     }
 
     fn when_full(&self) -> Text {

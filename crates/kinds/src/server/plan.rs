@@ -9,6 +9,7 @@
 
 use super::boot;
 use super::engine::{self, MACHINE, Processor, mark};
+use super::screen;
 use super::spec::Spec;
 use super::words;
 use crate::allow::Access;
@@ -131,15 +132,15 @@ fn lacking(spec: &Spec, sight: &Sight) -> Option<Waiting> {
     }
 }
 
-/// The machine as it is to run: on what it runs on already, while that is one of those it may, and else on what the node offers.
+/// The machine as it is to run: as it runs already, while that is one of the ways it may, and else on what the node offers.
 fn machine(number: Number, spec: &Spec, sight: &Sight) -> Service {
-    let offered = Processor::of(&sight.virtualisation);
-    let runs = sight.services.get(MACHINE).map(|seen| seen.digest.as_str());
-    let emulated = engine::machine(number, spec, Processor::Emulated);
-    if offered == Processor::Emulated || runs == Some(emulated.digest().as_str()) {
-        return emulated;
-    }
-    engine::machine(number, spec, offered)
+    let offers = Processor::of(&sight.virtualisation);
+    let offered = engine::machine(number, spec, offers);
+    let Some(runs) = sight.services.get(MACHINE).map(|seen| seen.digest.as_str()) else { return offered };
+    let other = (offers != Processor::Emulated).then(|| engine::machine(number, spec, Processor::Emulated));
+    // Nobody's server is turned off to get a screen.
+    let mut ways = std::iter::once(offered.clone()).chain(other).flat_map(|one| [one.clone(), screen::without(one)]);
+    ways.find(|one| one.digest() == runs).unwrap_or(offered)
 }
 
 fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {

@@ -1,6 +1,7 @@
 //! When a server's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
 
 use super::engine::{self, Processor};
+use super::screen;
 use super::spec::Spec;
 use crate::{Order, RuntimeSight, Sight, Standing, Virtualisation, VolumeSight};
 
@@ -41,11 +42,14 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     if sight.virtualisation == Virtualisation::Untried && services.is_empty() {
         return Err("nobody knows what it is to run on".to_owned());
     }
-    let emulated = engine::machine(order.number, &spec, Processor::Emulated).digest();
-    let own = engine::machine(order.number, &spec, Processor::Own).digest();
-    let runs = |digest: &str| services == [("qemu", digest)];
-    let on_own = sight.virtualisation == Virtualisation::Boots && runs(&own);
-    if !runs(&emulated) && !on_own {
+    // With a screen, or as it was started before there were any.
+    let runs = |of: Processor| {
+        let machine = engine::machine(order.number, &spec, of);
+        let runs = |digest: &str| services == [("qemu", digest)];
+        runs(&machine.digest()) || runs(&screen::without(machine).digest())
+    };
+    let on_own = sight.virtualisation == Virtualisation::Boots && runs(Processor::Own);
+    if !runs(Processor::Emulated) && !on_own {
         return Err(format!("services are {services:?} on {:?}", sight.virtualisation));
     }
     match sight.runtimes.get(&engine::runtime()) {

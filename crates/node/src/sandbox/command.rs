@@ -12,7 +12,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -80,34 +81,68 @@ impl Shared {
         sandbox: &husorden_kinds::Sandbox,
         command: &Command,
     ) -> Result<Done, SandboxError> {
+        let stdin = held_in_memory(&command.stdin)
+            .map_err(|source| SandboxError::Machine { what: "holding its input", source })?;
+        let begun = self.begin_command(key, sandbox, &command.argv, (stdin.into(), Stdio::piped()))?;
+        attend(begun, command).map_err(|source| SandboxError::Machine { what: "attending to a command", source })
+    }
+
+    /// Starts a command in a service's sandbox, with standard input and output as they are said.
+    pub(crate) fn begin_command(
+        &self,
+        key: &Key,
+        sandbox: &husorden_kinds::Sandbox,
+        argv: &[String],
+        (stdin, stdout): (Stdio, Stdio),
+    ) -> Result<Begun, SandboxError> {
         let which = Which::Service(key.clone());
         let bundle = self.bundle(&which);
         let name = format!("command-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let process = spec::process(sandbox, &command.argv, key.0, self.machine.open_files_max)
+        let process = spec::process(sandbox, argv, key.0, self.machine.open_files_max)
             .map_err(|error| SandboxError::Bundle(error.into()))?;
-        let config = bundle.write_process(&name, &process)?;
-        let pid_file = bundle.folder().join(format!("{name}.pid"));
-        let started = self.cgroups.enter(key.0, &key.1).map_err(SandboxError::from).and_then(|join| {
-            let stdin = held_in_memory(&command.stdin)
-                .map_err(|source| SandboxError::Machine { what: "holding its input", source })?;
-            Ok(self.crun.exec(&which.id(), &config, &pid_file, join, stdin.into())?)
-        });
-        let done = started.and_then(|child| {
-            attend(child, command, &pid_file)
-                .map_err(|source| SandboxError::Machine { what: "attending to a command", source })
-        });
-        for file in [&config, &pid_file] {
-            // The whole folder goes with the sandbox.
+        let files =
+            Files { config: bundle.write_process(&name, &process)?, pid: bundle.folder().join(format!("{name}.pid")) };
+        let join = self.cgroups.enter(key.0, &key.1)?;
+        let child = self.crun.exec(&which.id(), &files.config, &files.pid, join, (stdin, stdout))?;
+        Ok(Begun { child, files })
+    }
+}
+
+/// A command that was started. What runs for it here is crun, which ends as the command does.
+pub(crate) struct Begun {
+    pub(crate) child: Direct,
+    files: Files,
+}
+
+/// The files that go with a command; the whole folder goes with the sandbox.
+struct Files {
+    config: PathBuf,
+    pid: PathBuf,
+}
+
+impl Begun {
+    /// Ends it. The command is a child of crun; when it dies, crun ends with it.
+    pub(crate) fn kill(&self, crun: &Process) {
+        let inside = fs::read_to_string(&self.files.pid).ok().and_then(|text| text.trim().parse().ok());
+        match inside.and_then(|pid| Process::hold(pid).ok()) {
+            Some(inside) => inside.kill(),
+            None => crun.kill(),
+        }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for file in [&self.config, &self.pid] {
             let _ = fs::remove_file(file);
         }
-        done
     }
 }
 
 /// Hears a command out, at most as long and as much as it may.
-fn attend(mut child: Direct, command: &Command, pid_file: &Path) -> io::Result<Done> {
+fn attend(mut begun: Begun, command: &Command) -> io::Result<Done> {
     let deadline = Instant::now() + command.limit;
-    let (stdout, stderr) = child.streams();
+    let (stdout, stderr) = begun.child.streams();
     let mut streams =
         [stdout.map(|pipe| File::from(OwnedFd::from(pipe))), stderr.map(|pipe| File::from(OwnedFd::from(pipe)))];
     let mut kept = [Vec::new(), Vec::new()];
@@ -140,19 +175,14 @@ fn attend(mut child: Direct, command: &Command, pid_file: &Path) -> io::Result<D
         }
     }
     // Its streams may be closed while it still works; the time counts for that too.
-    let crun = Process::hold(child.id())?;
+    let crun = Process::hold(begun.child.id())?;
     let left = deadline.saturating_duration_since(Instant::now());
     let ended = poll(&mut [PollFd::from_borrowed_fd(crun.fd().as_fd(), PollFlags::IN)], Some(&timespec(left)));
     if !ended.is_ok_and(|ready| ready > 0) {
         timed_out = true;
-        // The command is a child of crun; when it dies, crun ends with it.
-        let inside = fs::read_to_string(pid_file).ok().and_then(|text| text.trim().parse().ok());
-        match inside.and_then(|pid| Process::hold(pid).ok()) {
-            Some(inside) => inside.kill(),
-            None => crun.kill(),
-        }
+        begun.kill(&crun);
     }
-    let status = child.wait()?;
+    let status = begun.child.wait()?;
     let [stdout, stderr] = kept;
     let code = status.code().filter(|_| !timed_out && status.signal().is_none());
     Ok(Done { code, stdout, stderr, cut, timed_out })

@@ -134,11 +134,11 @@ impl Crun {
         process: &Path,
         pid_file: &Path,
         join: Option<File>,
-        stdin: Stdio,
+        (stdin, stdout): (Stdio, Stdio),
     ) -> Result<Direct, CrunError> {
         let mut command = self.command(None);
         command.arg("exec").arg("--process").arg(process).arg("--pid-file").arg(pid_file).arg(id);
-        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         launch::prepare(&mut command, Before { join, hide: self.hide.clone(), ..Before::default() });
         Direct::spawn(&mut command).map_err(CrunError::Spawn)
     }

@@ -9,6 +9,7 @@
 
 mod adopt;
 mod aside;
+mod beside;
 mod birth;
 mod bundle;
 mod cgroup;
@@ -34,6 +35,7 @@ mod task;
 mod tool;
 
 pub(crate) use aside::Aside;
+pub(crate) use beside::Beside;
 pub use bundle::BundleError;
 pub use cgroup::{CgroupError, Pressure, Usage};
 pub use command::{Command, Done};

@@ -2,6 +2,7 @@
 //! between a measure and a plan, between a word and its repetition, and before anything is destroyed.
 
 mod away;
+mod console;
 mod destroy;
 mod edge;
 mod gate;

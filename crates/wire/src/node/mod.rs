@@ -6,7 +6,8 @@
 //! wishes is reported by the node as a stray and never removed.
 //!
 //! Bulk data (an uploaded archive) goes over a connection of its own that opens with [`FromNode::Fetch`]; control answers
-//! with the bytes and closes. What a node hands out goes over one that opens with [`FromNode::Give`].
+//! with the bytes and closes. What a node hands out goes over one that opens with [`FromNode::Give`], and a console, which goes both ways,
+//! over one that opens with [`FromNode::Attach`].
 
 mod backup;
 mod seen;
@@ -309,6 +310,43 @@ pub enum Question {
     },
     /// The wish that the node holds, as JSON, where control did not name the solution; for taking that over.
     Wish,
+    /// What its screen shows now: a PNG, over a connection of its own ([`FromNode::Attach`]). A node of the version before does not know it.
+    Screen,
+    /// Its console: bytes both ways over a connection of its own ([`FromNode::Attach`]), in the screen's own protocol (RFB), until either side
+    /// ends it. A node of the version before does not know it.
+    Console,
+}
+
+/// Why a node does not hand out a screen: the text of its [`FromNode::Answer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoScreen {
+    /// It does not run, or stands still.
+    Off,
+    /// It runs and shows nothing: it was started before there were screens.
+    Without,
+    /// As many as there may be are open already.
+    Busy,
+    /// A measure has cut it.
+    Held,
+}
+
+impl NoScreen {
+    /// As an answer's text.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Without => "without",
+            Self::Busy => "busy",
+            Self::Held => "held",
+        }
+    }
+
+    /// Of an answer's text.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Off, Self::Without, Self::Busy, Self::Held].into_iter().find(|one| one.word() == word)
+    }
 }
 
 /// Bytes of text in one [`FromNode::Answer`] at most; as JSON it is less than a line may be.
@@ -341,6 +379,13 @@ pub enum FromNode {
         node: String,
         /// Which order.
         order: OrderId,
+    },
+    /// First line of a connection that a question asks for; what follows is the solution's own, and control does not look at it.
+    Attach {
+        /// Who attaches; it is taken from the node that was asked.
+        node: String,
+        /// Which question.
+        question: QuestionId,
     },
     /// First line of a connection on which control answers with one line, [`Unlocked`]: what opens the repository of an order, or of the
     /// backup that a wished volume is made from.

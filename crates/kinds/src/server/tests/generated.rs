@@ -3,6 +3,7 @@
 use super::super::boot;
 use super::super::engine::{self, Processor};
 use super::super::package;
+use super::super::screen;
 use super::super::spec::Spec;
 use super::{KEY, order};
 use crate::{Network, Place, Service};
@@ -32,6 +33,20 @@ fn the_machine_is_held_to_what_it_needs() {
     assert_eq!((machine.sandbox.network, machine.idle_stop_s), (Network::Tap, Service::STAYS));
     let own = |place: &Place| matches!(place, Place::Folder(_) | Place::Sockets);
     assert!(machine.sandbox.binds.iter().all(|bind| own(&bind.from)), "its own folders and sockets alone");
+}
+
+#[test]
+fn a_screen_is_a_file_of_the_sandbox_and_changes_nothing_else() {
+    let order = order(&json!({"image": "tiny"}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let machine = engine::machine(order.number, &spec, Processor::Emulated);
+    let said = machine.sandbox.argv.join(" ");
+    assert!(said.ends_with("-vnc unix:/tmp/screen.sock,share=ignore"), "{said}");
+    let older = screen::without(machine.clone());
+    assert!(said.starts_with(&older.sandbox.argv.join(" ")) && !older.sandbox.argv.join(" ").contains("VGA"));
+    assert_eq!((&older.sandbox.binds, &older.sandbox.files), (&machine.sandbox.binds, &machine.sandbox.files));
+    let console = screen::console();
+    assert!(console.attach.iter().chain(&console.picture).any(|word| word.contains("/tmp/screen.sock")));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::super::boot;
 use super::super::engine::{self, MACHINE, Processor};
 use super::super::plan;
+use super::super::screen;
 use super::super::spec::Spec;
 use super::{KEY, order};
 use crate::fake::ONLY_BUILD;
@@ -66,8 +67,9 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
 
 fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let [right, own] =
-        [Processor::Emulated, Processor::Own].map(|of| engine::machine(order.number, &spec, of).digest());
+    let machine = |of| engine::machine(order.number, &spec, of);
+    let [right, own] = [Processor::Emulated, Processor::Own].map(|of| machine(of).digest());
+    let older = screen::without(machine(Processor::Emulated)).digest();
     let service = |role: &str, digest: &str, state: ServiceState| {
         let runs = state == ServiceState::Running || state.is_ending();
         let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
@@ -78,6 +80,7 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
         BTreeMap::new(),
         BTreeMap::from([service(MACHINE, &right, ServiceState::Running)]),
         BTreeMap::from([service(MACHINE, &own, ServiceState::Running)]),
+        BTreeMap::from([service(MACHINE, &older, ServiceState::Running)]),
         BTreeMap::from([
             service(MACHINE, "old", ServiceState::Running),
             service("alien", "alien", ServiceState::Stopping),
@@ -218,6 +221,30 @@ fn what_stands_still_is_left_as_it_is() {
         let all = starts(&order);
         assert!(all.iter().filter(runs).any(|start| !Server.plan(&order, &start.sight).steps.is_empty()));
     }
+}
+
+/// Who was started before there were screens goes on without one, and has one when it is next started.
+#[test]
+fn nobody_is_turned_off_to_get_a_screen() {
+    let order = order(&forms()[0]);
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let new = engine::machine(order.number, &spec, Processor::Emulated);
+    let set = |runs: &str, start: &Start| {
+        let mut sight = start.sight.clone();
+        sight.services.get_mut(MACHINE).expect("it runs").digest = runs.to_owned();
+        let set = Server.plan(&order, &sight).steps.into_iter().find_map(|step| match step {
+            Step::Service { service, .. } => Some(service.digest()),
+            _ => None,
+        });
+        set.filter(|digest| *digest == new.digest())
+    };
+    let runs = |start: &&Start| {
+        start.sight.services.get(MACHINE).is_some_and(|seen| seen.digest == "old") && start.sight.services.len() == 2
+    };
+    let all = starts(&order);
+    let older = screen::without(new.clone()).digest();
+    assert!(all.iter().filter(runs).all(|start| set(&older, start).is_none()));
+    assert!(all.iter().filter(runs).any(|start| set("another", start).is_some()), "who was set otherwise is set anew");
 }
 
 /// An image that the machine has not, or that does not fit, is the owner's to mend: nothing is built, and it is said.

@@ -1,0 +1,83 @@
+//! A command beside a service that runs, whose streams are somebody else's for as long as both last. It does not keep the service, and goes on
+//! where a measure lets the service go on.
+
+use super::command::Begun;
+use super::process::Process;
+use super::state::{Phase, Slot, timespec};
+use super::{SandboxError, Sandboxes, key};
+use husorden_base::Number;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// What is kept of its last words.
+const WORDS_BYTES_MAX: u64 = 1 << 10;
+
+/// It, while it runs. It is killed with this.
+pub(crate) struct Beside {
+    begun: Begun,
+    crun: Process,
+}
+
+impl Sandboxes {
+    /// Starts it, as the service's uid with its limits.
+    ///
+    /// # Errors
+    /// When the service does not run or stands still, or the command could not be started.
+    pub(crate) fn beside(
+        &self,
+        number: Number,
+        role: &str,
+        argv: &[String],
+        [stdin, stdout]: [OwnedFd; 2],
+    ) -> Result<Beside, SandboxError> {
+        let key = key(number, role)?;
+        let sandbox = {
+            let state = self.shared.lock();
+            // What is started into a sandbox that stands still would stand still with the tool.
+            let may = !state.closing && !state.quit && !state.frozen.contains(&number);
+            let running = |slot: &&Slot| may && matches!(slot.phase, Phase::Running(_));
+            let slot = state.services.get(&key).filter(running);
+            slot.map(|slot| slot.service.sandbox.clone()).ok_or_else(|| SandboxError::NotRunning(key.1.clone()))?
+        };
+        let begun = self.shared.begin_command(&key, &sandbox, argv, (stdin.into(), stdout.into()))?;
+        let crun = Process::hold(begun.child.id())
+            .map_err(|source| SandboxError::Machine { what: "holding a command", source })?;
+        Ok(Beside { begun, crun })
+    }
+}
+
+impl Beside {
+    /// Waits for its end, at most so long; whether it has ended.
+    pub(crate) fn wait(&self, at_most: Duration) -> bool {
+        let ended =
+            poll(&mut [PollFd::from_borrowed_fd(self.crun.fd().as_fd(), PollFlags::IN)], Some(&timespec(at_most)));
+        ended.is_ok_and(|ready| ready > 0)
+    }
+
+    /// Waits until it has ended: its last words where it failed.
+    ///
+    /// # Errors
+    /// When it was lost.
+    pub(crate) fn end(mut self) -> io::Result<Option<String>> {
+        let status = self.begun.child.wait()?;
+        let mut said = Vec::new();
+        if let (_, Some(stderr)) = self.begun.child.streams() {
+            // What it left behind may hold the other end open, and is not waited for.
+            fcntl_setfl(&stderr, fcntl_getfl(&stderr)? | OFlags::NONBLOCK)?;
+            let _ = stderr.take(WORDS_BYTES_MAX).read_to_end(&mut said);
+        }
+        Ok((!status.success()).then(|| String::from_utf8_lossy(&said).trim().to_owned()))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.crun.ended() {
+            self.begun.kill(&self.crun);
+            let _ = self.begun.child.wait();
+        }
+    }
+}
