@@ -1,6 +1,7 @@
 //! The client of the API: the API's own router, called in process with the visitor's session as bearer. The panel can do
 //! nothing that the API cannot, and sees nothing that the session may not.
 
+use crate::socket::Knock;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -167,6 +168,18 @@ impl Api {
         self.call(method, path, body.map(|body| (Body::from(body), "application/json")), headers).await
     }
 
+    /// Goes on as a WebSocket of the API's: what follows is between it and the visitor.
+    pub(crate) async fn socket(&self, path: &str, knock: Knock) -> Result<Response, Refusal> {
+        let mut request = self.request(Method::GET, path, None, &knock.headers())?;
+        knock.pass_on(&mut request);
+        let response = self.answer(request).await;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(response);
+        }
+        let (_, bytes) = whole(response).await?;
+        Err(refusal(&bytes))
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -174,6 +187,21 @@ impl Api {
         body: Option<(Body, &str)>,
         headers: &[(&str, &str)],
     ) -> Result<Response, Refusal> {
+        Ok(self.answer(self.request(method, path, body, headers)?).await)
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response {
+        let answered: Result<Response, Infallible> = self.router.clone().oneshot(request).await;
+        answered.unwrap_or_else(|never| match never {})
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Body, &str)>,
+        headers: &[(&str, &str)],
+    ) -> Result<Request<Body>, Refusal> {
         let mut request = Request::builder().method(method).uri(path).header(
             header::ACCEPT_LANGUAGE,
             match self.language {
@@ -202,8 +230,7 @@ impl Api {
         if let Some(address) = self.address {
             request.extensions_mut().insert(husorden_control::Visitor(address));
         }
-        let answered: Result<Response, Infallible> = self.router.clone().oneshot(request).await;
-        Ok(answered.unwrap_or_else(|never| match never {}))
+        Ok(request)
     }
 }
 

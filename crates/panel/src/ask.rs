@@ -5,9 +5,10 @@ use crate::cookie::{self, Stay};
 use crate::form::Form;
 use crate::own_path::OwnPath;
 use crate::say::Reader;
+use crate::socket::Knock;
 use crate::standing::Standing;
 use crate::ui::shell;
-use crate::upload::Slot;
+use crate::upload::{File, Slot};
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -80,7 +81,9 @@ pub(crate) struct Ask {
     pub(crate) query: Form,
     pub(crate) form: Form,
     /// The file that came with the form, where the page takes one.
-    pub(crate) file: Slot,
+    pub(crate) file: Slot<File>,
+    /// The wish to go on as a WebSocket, where the page is one.
+    pub(crate) knock: Slot<Knock>,
     /// Largest file that is taken, in bytes.
     pub(crate) file_bytes_max: u64,
 }
@@ -98,7 +101,17 @@ impl Ask {
 
     /// A page with this title.
     pub(crate) const fn sheet<'a>(&'a self, title: &'a str) -> Sheet<'a> {
-        Sheet { ask: self, title, live: None, source: None, refresh_s: None, narrow: false, status: StatusCode::OK }
+        Sheet {
+            ask: self,
+            title,
+            live: None,
+            source: None,
+            refresh_s: None,
+            narrow: false,
+            full: false,
+            module: None,
+            status: StatusCode::OK,
+        }
     }
 
     /// Which main page this belongs to: the first segment of its path.
@@ -120,6 +133,10 @@ pub(crate) struct Sheet<'a> {
     pub(crate) refresh_s: Option<u32>,
     /// A page of one form or text: a narrow column.
     pub(crate) narrow: bool,
+    /// A page as wide as the window.
+    pub(crate) full: bool,
+    /// A script of this page's own.
+    pub(crate) module: Option<&'static str>,
     status: StatusCode,
 }
 
@@ -144,6 +161,13 @@ impl Sheet<'_> {
 
     pub(crate) const fn narrow(mut self) -> Self {
         self.narrow = true;
+        self
+    }
+
+    /// As wide as the window, with a script of its own.
+    pub(crate) const fn full(mut self, module: &'static str) -> Self {
+        self.full = true;
+        self.module = Some(module);
         self
     }
 

@@ -9,6 +9,7 @@ use crate::form::Form;
 use crate::own_path::OwnPath;
 use crate::routes::{Page, Reach};
 use crate::say::Reader;
+use crate::socket::{self, Knock};
 use crate::standing::Standing;
 use crate::ui;
 use crate::upload::{self, Slot};
@@ -107,7 +108,8 @@ impl Desk {
         params: BTreeMap<String, String>,
         request: Request,
     ) -> Response {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let knock = page.filter(|page| page.socket).and_then(|_| Knock::of(&mut parts));
         let kept = cookie::read(&parts.headers, cookie::SESSION).filter(|text| !text.is_empty());
         // What is no session, such as a token of the API, is a stranger's cookie here: it never becomes a bearer.
         let session = kept.clone().filter(|text| text.starts_with(SESSION_PREFIX));
@@ -142,6 +144,7 @@ impl Desk {
             query: Form::parse(parts.uri.query().unwrap_or_default().as_bytes()),
             form: Form::default(),
             file: Slot::default(),
+            knock: Slot::new(knock),
             file_bytes_max: self.file_bytes_max,
         };
         let reply = match self.admit(&mut ask, page, &parts, body).await {
@@ -204,6 +207,9 @@ impl Desk {
             ask.reader = Reader::new(ask.l, &person.time_zone);
         }
         let Some(page) = page else { return Ok(None) };
+        if page.socket && ask.who.is_some() {
+            socket::own(&parts.headers, host_of(parts).as_deref())?;
+        }
         match (page.reach, &ask.who) {
             (Reach::Anybody, _) | (Reach::Begun, Some(_)) => Ok(None),
             (Reach::Begun | Reach::Session, None) => Ok(Some(to_log_in(ask, parts.method == Method::GET))),

@@ -20,6 +20,7 @@ mod form;
 mod own_path;
 mod pages;
 mod say;
+mod socket;
 mod staff;
 mod standing;
 mod ui;

@@ -42,6 +42,8 @@ pub struct Page {
     pub reach: Reach,
     /// Whether a form with a file is taken.
     pub file: bool,
+    /// Whether it is a WebSocket, which only a page of the same origin may open.
+    pub socket: bool,
     pub(crate) handler: Box<dyn for<'a> Fn(&'a Ask) -> Answer<'a> + Send + Sync>,
 }
 
@@ -68,7 +70,7 @@ fn page<H>(method: Method, path: &'static str, reach: Reach, handler: H) -> Page
 where
     H: for<'a> Handler<'a> + Send + Sync + 'static,
 {
-    Page { method, path, reach, file: false, handler: Box::new(move |ask| Box::pin(handler(ask))) }
+    Page { method, path, reach, file: false, socket: false, handler: Box::new(move |ask| Box::pin(handler(ask))) }
 }
 
 pub(crate) fn get<H: for<'a> Handler<'a> + Send + Sync + 'static>(
@@ -94,6 +96,15 @@ pub(crate) fn post_file<H: for<'a> Handler<'a> + Send + Sync + 'static>(
     handler: H,
 ) -> Page {
     Page { file: true, ..post(path, reach, handler) }
+}
+
+/// A WebSocket.
+pub(crate) fn get_socket<H: for<'a> Handler<'a> + Send + Sync + 'static>(
+    path: &'static str,
+    reach: Reach,
+    handler: H,
+) -> Page {
+    Page { socket: true, ..get(path, reach, handler) }
 }
 
 /// Every page of the customers' origin.
@@ -131,7 +142,9 @@ pub(crate) fn over(api: Router, kinds: Kinds, config: Config, file_bytes_max: u6
 }
 
 fn origin(desk: &Arc<Desk>, origin: Origin, pages: Vec<Page>) -> Router {
-    let mut router = Router::new().route(assets::PATH, axum::routing::get(assets::serve));
+    let mut router = Router::new()
+        .route(assets::PATH, axum::routing::get(assets::serve))
+        .route(assets::LIBRARY, axum::routing::get(assets::library));
     for page in pages {
         let (desk, page) = (Arc::clone(desk), Arc::new(page));
         let (path, filter) =

@@ -163,7 +163,8 @@ async fn connection(door: &Door, stream: TcpStream, peer: SocketAddr, watcher: h
         .max_concurrent_streams(64)
         .keep_alive_interval(Duration::from_secs(30));
     let router = door.router.clone().layer(axum::Extension(ConnectInfo(peer)));
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
     let _ = watcher.watch(connection).await;
 }
 

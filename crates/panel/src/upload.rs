@@ -10,17 +10,23 @@ use multer::{Field, Multipart};
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 
-/// The file of a form, until a page takes it.
-#[derive(Debug, Default)]
-pub(crate) struct Slot(Mutex<Option<File>>);
+/// What comes with a request and can be had once, such as the file of a form, until a page takes it.
+#[derive(Debug)]
+pub(crate) struct Slot<T>(Mutex<Option<T>>);
 
-impl Slot {
-    pub(crate) fn new(file: Option<File>) -> Self {
-        Self(Mutex::new(file))
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn new(held: Option<T>) -> Self {
+        Self(Mutex::new(held))
     }
 
-    /// The file, once.
-    pub(crate) fn take(&self) -> Option<File> {
+    /// It, once.
+    pub(crate) fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -23,12 +23,14 @@ pub(crate) enum Icon {
     External,
     File,
     Folder,
+    Full,
     Globe,
     Heart,
     Home,
     Info,
     Key,
     Language,
+    Keyboard,
     Layers,
     Link,
     LogOut,
@@ -72,6 +74,7 @@ impl Icon {
             Self::External => "<path d='M10 5H5v14h14v-5M14 4h6v6M20 4l-9 9'/>",
             Self::File => "<path d='M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 16h6'/>",
             Self::Folder => "<path d='M3.500 6h6l2 2.500h9V19h-17z'/>",
+            Self::Full => "<path d='M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5'/>",
             Self::Globe => {
                 "<circle cx='12' cy='12' r='8.500'/><path d='M3.500 12h17M12 3.500c2.500 2.500 3.500 5.500 3.500 8.500s-1 6-3.500 8.500c-2.500-2.500-3.500-5.500-3.500-8.500s1-6 3.500-8.500z'/>"
             }
@@ -81,6 +84,9 @@ impl Icon {
             Self::Key => "<circle cx='8' cy='15' r='4'/><path d='M11 12l8.500-8.500M16 7l3 3M13.500 9.500l2 2'/>",
             Self::Language => {
                 "<path d='M3.500 6.500h10M8.500 4v2.500M11.500 6.500c-1 4-4 7-7.500 8.500M6 9.500c1.500 2.500 3.500 4.300 6 5.500M12.500 20l4-10 4 10M14 16.500h5'/>"
+            }
+            Self::Keyboard => {
+                "<rect x='3' y='6' width='18' height='12' rx='2'/><path d='M7 10h.2M11 10h.2M15 10h.2M17.500 10h.2M8 14.500h8'/>"
             }
             Self::Layers => "<path d='M12 4l9 5-9 5-9-5zM3.500 13.500L12 18l8.500-4.500'/>",
             Self::Link => {

@@ -64,7 +64,11 @@ pub(crate) fn page(sheet: &Sheet<'_>, content: &Markup) -> Markup {
         Theme::Auto => None,
         Theme::Light | Theme::Dark => Some(ask.theme.word()),
     };
-    let column = if sheet.narrow { "page narrow" } else { "page" };
+    let column = match (sheet.narrow, sheet.full) {
+        (true, _) => "page narrow",
+        (_, true) => "page full",
+        _ => "page",
+    };
     html! {
         (DOCTYPE)
         html lang=(l.tag()) data-theme=[theme] {
@@ -75,6 +79,7 @@ pub(crate) fn page(sheet: &Sheet<'_>, content: &Markup) -> Markup {
                 link rel="icon" href=(assets::address("mark.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::address("panel.css"));
                 script src=(assets::address("panel.js")) defer {}
+                @if let Some(module) = sheet.module { script type="module" src=(assets::address(module)) {} }
                 @if let Some(seconds) = sheet.refresh_s {
                     noscript { meta http-equiv="refresh" content=(seconds); }
                 }

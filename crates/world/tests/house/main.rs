@@ -6,6 +6,7 @@ mod backup;
 mod care;
 mod clock;
 mod commands;
+mod console;
 mod copies;
 mod database;
 mod drivers;

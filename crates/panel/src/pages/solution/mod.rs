@@ -5,6 +5,7 @@ mod attachment;
 pub(crate) mod backups;
 mod change;
 pub(crate) mod connect;
+mod console;
 mod danger;
 mod dumps;
 mod entry;
@@ -28,7 +29,7 @@ use super::overview::state;
 use crate::api::segment;
 use crate::ask::{Ask, Reply};
 use crate::routes::Reach::Session;
-use crate::routes::{Page, get, post, post_file};
+use crate::routes::{Page, get, get_socket, post, post_file};
 use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::places::of_logins;
@@ -53,6 +54,9 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/updates", Session, updates::now),
         post("/solutions/{solution}/updates/window", Session, updates::window),
         get("/solutions/{solution}/log", Session, log::show),
+        get("/solutions/{solution}/console", Session, console::show),
+        get_socket("/solutions/{solution}/console/socket", Session, console::socket),
+        get("/solutions/{solution}/screen", Session, console::picture),
         get("/solutions/{solution}/access", Session, access::show),
         post("/solutions/{solution}/access", Session, access::allow),
         post("/solutions/{solution}/access/remove", Session, access::remove),
@@ -127,6 +131,7 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
                 div class="stack" {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
                     (connect::card(ask, &one))
+                    (console::card(ask, &one))
                     (access)
                     section class="card" id="usage" data-live {
                         div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(&one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }

@@ -1,8 +1,8 @@
 //! What the pages of a solution have in common: how it is read, and the frame with its state and tabs.
 
-use super::{access, attachment, dumps, standing, title_state};
+use super::{access, attachment, console, dumps, standing, title_state};
 use crate::api::segment;
-use crate::ask::{Ask, Reply, no_page};
+use crate::ask::{Ask, Reply, Sheet, no_page};
 use crate::pages::overview::kind_title;
 use crate::say::Say;
 use crate::ui::icon::Icon;
@@ -72,6 +72,12 @@ fn has_log(ask: &Ask, one: &api::Solution) -> bool {
 
 /// A page of a solution: its head, how it stands, its tabs, and the content.
 pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
+    frame_on(ask.sheet(&one.name), one, content)
+}
+
+/// The same on a sheet of its own.
+pub(super) fn frame_on(sheet: Sheet<'_>, one: &api::Solution, content: Markup) -> Reply {
+    let ask = sheet.ask;
     let l = ask.l;
     let base = path(one);
     let here = ask.path.as_str().split('?').next().unwrap_or_default().trim_start_matches(&base).to_owned();
@@ -80,6 +86,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
         title: title.to_owned(),
         current: if tail.is_empty() { here.is_empty() } else { here.starts_with(tail) },
     };
+    let console = console::has_page(ask, one).then(|| tab("/console", l.t("Konsol", "Console")));
     let access = has_list(ask, one).then(|| tab("/access", l.t("Adgang", "Access")));
     let attachment = attachment::has_page(ask, one).then(|| tab("/attachment", l.t("Tilknytning", "Attachment")));
     let dumps = dumps::has_page(ask, one).then(|| tab("/dumps", l.t("Udtræk", "Dumps")));
@@ -87,6 +94,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let own = own.iter().map(|place| tab(&format!("/places/{}", segment(&place.name)), place.title.get(l)));
     let tabs = [tab("", l.t("Overblik", "Overview"))]
         .into_iter()
+        .chain(console)
         .chain(access)
         .chain(own)
         .chain(attachment)
@@ -104,7 +112,7 @@ pub(super) fn frame(ask: &Ask, one: &api::Solution, content: Markup) -> Reply {
     let tabs: Vec<Tab> = tabs.collect();
     let site = card_rows(ask, one).into_iter().find_map(|row| row.link);
     let busy = one.state == "working";
-    ask.sheet(&one.name).live(format!("/live?solution={}", segment(&one.name))).refresh(busy.then_some(5)).show(html! {
+    sheet.live(format!("/live?solution={}", segment(&one.name))).refresh(busy.then_some(5)).show(html! {
         div class="head" {
             nav class="crumb" { a href="/" { (Icon::Back.show()) (l.t("Overblik", "Overview")) } }
             div class="row apart" {
