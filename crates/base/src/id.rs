@@ -69,6 +69,8 @@ ids! {
     BackupId,
     /// A proof that a backup can be restored and opened.
     ProofId,
+    /// A private network of an account.
+    NetworkId,
 }
 
 /// A small number that one installation gives to one solution and never again; interface names, uids, quota groups and

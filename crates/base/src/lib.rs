@@ -15,8 +15,8 @@ pub mod text;
 
 pub use host::{host, zone};
 pub use id::{
-    AccountId, BackupId, CaseId, GrantId, InvitationId, MeasureId, Number, OrderId, PersonId, ProofId, QuestionId,
-    SessionId, SnapshotId, SolutionId, SubscriptionId, TargetId, TokenId,
+    AccountId, BackupId, CaseId, GrantId, InvitationId, MeasureId, NetworkId, Number, OrderId, PersonId, ProofId,
+    QuestionId, SessionId, SnapshotId, SolutionId, SubscriptionId, TargetId, TokenId,
 };
 pub use money::{Currency, Money, MoneyError};
 pub use name::{Domain, Name, RuntimeName};

@@ -17,6 +17,7 @@ mod failure;
 mod kind;
 mod lists;
 mod money;
+mod network;
 mod notification;
 mod order;
 mod output;
@@ -61,6 +62,9 @@ pub enum Command {
     /// What a solution uses of another one of the account
     #[command(subcommand)]
     Attachment(attachment::Verb),
+    /// Private networks, and which servers are in them
+    #[command(subcommand)]
+    Network(network::Verb),
     /// Who tried to connect to a solution and was refused
     #[command(subcommand)]
     Proposal(proposal::Verb),
@@ -143,6 +147,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Proof(proofs) => proofs.verb.map_or(Ok(()), |verb| verb.run(&context)),
         Command::Target(verb) => verb.run(&context),
         Command::Attachment(verb) => verb.run(&context),
+        Command::Network(verb) => verb.run(&context),
         Command::Proposal(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),
         Command::Order(verb) => verb.run(&context),

@@ -326,6 +326,8 @@ pub struct Limits {
     pub tokens_per_account_max: u32,
     /// Webhooks of one account.
     pub webhooks_per_account_max: u32,
+    /// Private networks of one account.
+    pub networks_per_account_max: u32,
     /// Snapshots of one solution, beside those the platform takes before a change.
     pub snapshots_per_solution_max: u32,
 }
@@ -365,6 +367,7 @@ impl Limits {
             ("members_per_account_max", self.members_per_account_max.into(), 1, 10_000),
             ("tokens_per_account_max", self.tokens_per_account_max.into(), 1, 10_000),
             ("webhooks_per_account_max", self.webhooks_per_account_max.into(), 0, 1_000),
+            ("networks_per_account_max", self.networks_per_account_max.into(), 0, 1_000),
             ("snapshots_per_solution_max", self.snapshots_per_solution_max.into(), 0, 1_000),
         ] {
             if is < min || is > max {
@@ -390,6 +393,7 @@ impl Default for Limits {
             members_per_account_max: 100,
             tokens_per_account_max: 100,
             webhooks_per_account_max: 20,
+            networks_per_account_max: 20,
             snapshots_per_solution_max: 64,
         }
     }

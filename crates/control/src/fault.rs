@@ -67,7 +67,7 @@ impl From<sqlx::Error> for Fault {
                 )
             }
             .into(),
-            Some("target_name_taken") => {
+            Some("target_name_taken" | "network_name_taken") => {
                 Refusal::field("/name", Text::new("Navnet er i brug", "The name is in use")).into()
             }
             Some("measure_decided_twice") => Refusal::new(

@@ -39,6 +39,7 @@ mod journal;
 mod merge;
 mod metrics;
 mod money;
+mod network;
 mod nodes;
 mod notify;
 mod openapi;

@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::form::IfMatch;
 use crate::merge::merge;
 use crate::money::quota;
+use crate::network;
 use crate::order;
 use crate::passphrase;
 use crate::store::event::NewEvent;
@@ -97,12 +98,16 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     let account = caller.account_for(app, form.account.as_deref()).await?;
     let id = SolutionId::new();
     let mut tx = caller.tenant(app, account, None).await?;
-    let source = match &form.from {
+    let mut source = match &form.from {
         Some(from) => Some(copy::source(&mut tx, from, kind.name()).await?),
         None => None,
     };
+    if let Some(source) = &mut source {
+        network::inherited(&mut tx, &mut source.spec).await?;
+    }
     attachment::named(&mut tx, &mut form_spec).await?;
-    let spec = match &source {
+    network::named(&mut tx, &mut form_spec).await?;
+    let mut spec = match &source {
         Some(source) => parse(kind, &merge(&source.spec, &form_spec), Some(&source.spec), wrong)?,
         None => parse(kind, &form_spec, None, wrong)?,
     };
@@ -126,11 +131,13 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         return Err(too_many(count, count_max).into());
     }
     quota::check(app, tx.conn(), account, id, kind.name(), &spec).await?;
+    // A copy lies where what it was copied from lies.
+    let node = source.as_ref().map_or(app.config().default_node.as_str(), |source| source.row.node.as_str());
+    network::settle(caller, &mut tx, (id, node), None, &mut spec).await?;
     let new = NewSolution {
         id,
         account,
-        // A copy lies where what it was copied from lies.
-        node: source.as_ref().map_or(app.config().default_node.as_str(), |source| source.row.node.as_str()),
+        node,
         name: &form.name,
         kind: kind.name(),
         spec: &spec,
@@ -188,6 +195,7 @@ pub(crate) async fn change(
     let mut trail = Trail::default();
     if let Some(patch) = &mut form.spec {
         attachment::named(&mut tx, patch).await?;
+        network::named(&mut tx, patch).await?;
         // What has not come true can be taken back: the change is one of the spec as the data has it.
         let held = row.seen.as_ref().map_or_else(|| before.spec.clone(), |seen| kind.held(&before.spec, &seen.marks));
         row.spec = parse(kind, &merge(&before.spec, patch), Some(&held), wrong)?;
@@ -195,6 +203,7 @@ pub(crate) async fn change(
         return Err(Refusal::fields(wrong).into());
     }
     if row.spec != before.spec {
+        network::settle(caller, &mut tx, (row.id, &row.node), Some(&before.spec), &mut row.spec).await?;
         let specs = (Some(&before.spec), &row.spec);
         attachment::check(app, caller, &mut tx, (kind, &row.node), specs).await?;
         attachment::keeps(app, &mut tx, &before, (&before.spec, Some(&row.spec))).await?;

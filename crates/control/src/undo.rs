@@ -13,7 +13,7 @@ use crate::store::order::OrderRow;
 use crate::store::snapshot::SnapshotRow;
 use crate::store::solution::SolutionRow;
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
-use husorden_kinds::{Aim, allow};
+use husorden_kinds::{Aim, allow, network};
 use husorden_wire::node::Verb;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ pub(crate) fn refuse_waiting(row: &SolutionRow) -> Result<(), Refusal> {
 }
 
 /// Has the wish go back to a spec when an order is done, where it is another one. What is brought back is data and how it is served; who may
-/// connect is as it is now.
+/// connect, and which networks it is in, is as it is now.
 pub(crate) async fn spec_goes_back(
     app: &App,
     tx: &mut TenantTx,
@@ -116,7 +116,7 @@ pub(crate) async fn spec_goes_back(
         return Ok(());
     }
     let mut back = row;
-    back.spec = allow::keep(spec, &back.spec);
+    back.spec = network::keep(&allow::keep(spec, &back.spec), &back.spec);
     if let Some(kind) = app.kind(&back.kind) {
         solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
     }

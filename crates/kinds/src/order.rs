@@ -1,6 +1,7 @@
 //! What is wished of a solution: the order a kind plans from.
 
 use crate::attach::{Guest, Used};
+use crate::network::Membership;
 use crate::scheme::Scheme;
 use husorden_base::{Number, SolutionId, site};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct Order {
     /// Passwords by name.
     #[serde(default)]
     pub credentials: BTreeMap<String, Credential>,
+    /// What it has in the private networks that its spec names.
+    #[serde(default)]
+    pub networks: Vec<Membership>,
     /// Where it finds what its spec attaches; none also while there is nothing of that name to be used.
     #[serde(skip)]
     pub uses: Option<Used>,

@@ -1,6 +1,7 @@
 //! Steps: the verbs of the walls, as data. A plan is a list of them.
 
 use crate::builds::Move;
+use crate::network::Membership;
 use crate::sandbox::{Role, Service, Task, TaskName, digest};
 use husorden_base::site::{Handler, Standing};
 use husorden_base::{Bytes, Domain, Number, RuntimeName, SnapshotId, Text};
@@ -126,6 +127,9 @@ pub struct Port {
     /// Its inner end is a tap, for a machine that has the port's addresses itself ([`crate::tap`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tap: bool,
+    /// Private networks that the machine behind the tap is in, each by a tap of its own ([`crate::network`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Membership>,
 }
 
 /// Addresses that may connect to a TCP port of the solution.

@@ -75,6 +75,7 @@ fn order(kind: &dyn Kind, form: &Value) -> Order {
         aim: Aim::Run,
         credentials: credentials.collect(),
         spec,
+        networks: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -46,4 +46,10 @@ impl Ground {
     pub fn netns(&self, number: husorden_base::Number) -> String {
         format!("hus-{}-{number}", self.instance)
     }
+
+    /// Name of the network namespace of a private network.
+    #[must_use]
+    pub fn network(&self, number: husorden_kinds::NetworkNumber) -> String {
+        format!("hus-{}-net-{number}", self.instance)
+    }
 }

@@ -129,6 +129,7 @@ impl Node {
             aim: wish.aim,
             spec: wish.spec.clone(),
             credentials: wish.credentials.clone(),
+            networks: wish.networks.clone(),
             uses: attachments::uses(self, wish),
             guests: attachments::guests(self, wish),
             still: held.as_ref().is_some_and(|held| stands_still(wish, held)),

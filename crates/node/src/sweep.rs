@@ -4,6 +4,7 @@
 use crate::Node;
 use crate::nobody::Nobody;
 use husorden_base::Number;
+use husorden_kinds::NetworkNumber;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -12,8 +13,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Odd {
     /// Where it was found.
     pub(crate) wall: &'static str,
-    /// Its number on this installation.
-    pub(crate) number: Number,
+    /// Its number on this installation, as a solution or as a network.
+    pub(crate) number: u32,
     /// What is odd about it.
     pub(crate) what: &'static str,
 }
@@ -50,7 +51,7 @@ pub(crate) fn find(node: &Node) -> Result<Found, String> {
     let routes: BTreeSet<Number> = node.register.routes().into_iter().map(|(number, _)| number).collect();
     let mut odd = Vec::new();
     let mut match_up = |wall, what, these: &BTreeSet<Number>, those: &BTreeSet<Number>| {
-        odd.extend(these.difference(those).map(|number| Odd { wall, number: *number, what }));
+        odd.extend(these.difference(those).map(|number| Odd { wall, number: number.get(), what }));
     };
     match_up("volume", "a volume that nobody wishes", &volumes, &wished);
     match_up("volume", "a quota group without a volume", &groups, &volumes);
@@ -60,9 +61,17 @@ pub(crate) fn find(node: &Node) -> Result<Found, String> {
     match_up("port", "a link without a namespace", &ports.links, &ports.namespaces);
     match_up("port", "a namespace without a link", &ports.namespaces, &ports.links);
     match_up("port", "firewall elements without a record", &ports.elements, &ports.records);
+    let strays = ports.networks.difference(&ports.networks_wished);
+    let stray = |network: &NetworkNumber| Odd {
+        wall: "port",
+        number: network.get(),
+        what: "the namespace of a private network that nobody is in",
+    };
+    let strays: Vec<Odd> = strays.map(stray).collect();
     match_up("sandbox", "a sandbox that nobody wishes", &sandboxes, &wished);
     match_up("sandbox", "a sandbox without a volume", &sandboxes, &volumes);
     match_up("route", "a route that nobody wishes", &routes, &wished);
+    odd.extend(strays);
     Ok(Found {
         solutions: wished.len(),
         volumes: volumes.len(),

@@ -88,6 +88,7 @@ impl Trial {
             aim: Aim::Run,
             spec: Value::Null,
             credentials: BTreeMap::new(),
+            networks: Vec::new(),
             from: None,
             from_backup: None,
             retain_until: None,

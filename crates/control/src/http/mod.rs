@@ -16,6 +16,7 @@ pub(crate) mod journal;
 pub(crate) mod mails;
 pub(crate) mod me;
 pub(crate) mod money;
+pub(crate) mod networks;
 pub(crate) mod notify;
 pub(crate) mod orders;
 pub(crate) mod proposals;

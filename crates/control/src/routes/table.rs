@@ -5,7 +5,7 @@ use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff}
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
     accounts, archive, backups, cases, console, erasures, events, evidence, figures, flow, grants, journal, mails, me,
-    money, notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
+    money, networks, notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -17,6 +17,7 @@ pub fn table() -> Vec<Route> {
     [
         platform(),
         solutions(),
+        private_networks(),
         saved(),
         accounts(),
         identity(),
@@ -113,6 +114,21 @@ fn solutions() -> Vec<Route> {
         get("/v1/solutions/{solution}/events", both(Can::Read), "What happened to a solution; a stream with Accept: text/event-stream", events::of_solution)
             .gives_page::<Event>().asks(PAGE),
         get("/v1/events", both(Can::Read), "What happened; a stream with Accept: text/event-stream", events::all).gives_page::<Event>().asks(PAGE),
+    ]
+}
+
+#[rustfmt::skip]
+fn private_networks() -> Vec<Route> {
+    use api::{Network, NetworkChange, NetworkCreate};
+    vec![
+        get("/v1/networks", both(Can::Read), "List private networks with their servers; an account sees its own", networks::list)
+            .gives_page::<Network>().asks(&["after", "limit", "account"]),
+        post("/v1/networks", both(Can::SolutionCreate), "Make a private network; servers join it by their specs", networks::create)
+            .takes::<NetworkCreate>().gives::<Network>().status(201),
+        get("/v1/networks/{network}", both(Can::Read), "Show a private network with its servers, by id or name", networks::get).gives::<Network>(),
+        patch("/v1/networks/{network}", both(Can::SolutionChange), "Give a private network another name", networks::change)
+            .takes::<NetworkChange>().gives::<Network>(),
+        delete("/v1/networks/{network}", both(Can::SolutionDelete), "Delete a private network that no server is in", networks::delete).status(204),
     ]
 }
 

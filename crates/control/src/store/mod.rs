@@ -17,6 +17,7 @@ pub(crate) mod look;
 pub(crate) mod mail;
 pub(crate) mod measure;
 pub(crate) mod money;
+pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod order;
 pub(crate) mod question;

@@ -2,7 +2,7 @@
 
 use husorden_base::{Bytes, FieldError, Text};
 use husorden_kinds::form::Form;
-use husorden_kinds::{Kind, Login, Order, Plan, Probe, Protocol, Scheme, Served, Sight, allow};
+use husorden_kinds::{Kind, Login, Order, Plan, Probe, Protocol, Scheme, Served, Sight, allow, network};
 use serde_json::{Map, Value, json};
 
 pub struct Gated;
@@ -17,24 +17,26 @@ impl Kind for Gated {
     }
 
     fn schema(&self) -> Value {
-        let properties: Map<String, Value> =
-            allow::schema().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+        let fields = allow::schema().into_iter().chain([("networks", network::schema())]);
+        let properties: Map<String, Value> = fields.map(|(name, schema)| (name.to_owned(), schema)).collect();
         json!({ "type": "object", "properties": properties })
     }
 
     fn parse(&self, form: &Value, before: Option<&Value>) -> Result<Value, Vec<FieldError>> {
         let mut form = Form::new(form, "");
         let access = allow::read(&mut form, before);
+        let networks = network::read(&mut form, before);
         let engine = form.text("engine").unwrap_or("one");
         let databases = form.get("databases").cloned().unwrap_or(json!(["app"]));
         let wrong = form.finish();
         let spec = json!({ "allow": access.allow, "open_to_all": access.open_to_all, "engine": engine,
-            "databases": databases });
+            "databases": databases, "networks": networks });
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }
     }
 
-    fn claims(&self, _: &Value) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn claims(&self, spec: &Value) -> Vec<(&'static str, String)> {
+        let given = |join: network::Join| Some((network::SPACE, network::claim(join.network, join.address?)));
+        network::of(spec).into_iter().filter_map(given).collect()
     }
 
     fn log(&self) -> Option<husorden_kinds::Log> {

@@ -45,6 +45,7 @@ async fn limits_of_an_account_are_the_operators_to_set() {
         // The house's own token is one of them.
         limits.tokens_per_account_max = 2;
         limits.webhooks_per_account_max = 1;
+        limits.networks_per_account_max = 1;
         limits.snapshots_per_solution_max = 1;
     })
     .await;
@@ -57,6 +58,13 @@ async fn limits_of_an_account_are_the_operators_to_set() {
             201,
             "too-many-webhooks",
             ["1 webhooks", "1 webhooks"],
+        ),
+        (
+            "/v1/networks",
+            json!({ "name": "x", "range": "10.20.0.0/24" }),
+            201,
+            "too-many-networks",
+            ["1 networks", "1 networks"],
         ),
         ("/v1/solutions/shop/snapshots", json!({}), 202, "too-many-snapshots", ["1 snapshots", "1 snapshots"]),
     ] {

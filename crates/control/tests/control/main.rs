@@ -28,6 +28,7 @@ mod mails;
 mod members;
 mod money;
 mod names;
+mod networks;
 mod node;
 mod notify;
 mod people;

@@ -33,6 +33,8 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("PUT", "/v1/solutions/{solution}/snapshot-schedule") => json!({ "every": "daily", "keep": 3 }),
         ("PUT", "/v1/solutions/{solution}/backup-plan") => json!({ "hour": 3 }),
         ("POST", "/v1/solutions/{solution}/backups/{backup}/restore") => json!({ "only": "everything" }),
+        ("POST", "/v1/networks") => json!({ "name": "fresh", "range": "10.20.0.0/24" }),
+        ("PATCH", "/v1/networks/{network}") => json!({ "name": "renamed" }),
         ("POST", "/v1/targets") => json!({ "name": "fresh", "address": { "kind": "folder", "path": "/srv/fresh" } }),
         ("POST", "/v1/solutions/{solution}/rebuild") => json!({}),
         ("POST", "/v1/targets/{target}/rounds") => json!({ "folder": "1" }),
@@ -220,7 +222,7 @@ async fn who_only_reads_changes_nothing_and_staff_need_a_grant() {
             }
         }
         if capability.changes_solutions() {
-            if let Some(form) = form.as_mut().filter(|_| route.path == "/v1/solutions") {
+            if let Some(form) = form.as_mut().filter(|_| matches!(route.path, "/v1/solutions" | "/v1/networks")) {
                 form["account"] = json!(house.ours);
             }
             // The one grant there is is on another solution.

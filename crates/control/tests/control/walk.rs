@@ -98,6 +98,8 @@ pub async fn things(house: &House) -> Things {
     let sql = "insert into refused (solution, account, net, port, attempts, first, last)
                values ($1::uuid, $2, '203.0.113.7/32', 5432, 1, now(), now()) returning id::text";
     let proposal: String = sqlx::query_scalar(sql).bind(&id).bind(house.ours.0).fetch_one(&mut owner).await.unwrap();
+    let network = json!({ "name": format!("walked-{MARK}"), "range": "10.20.0.0/24" });
+    let network = house.call("POST", "/v1/networks", network).await.is(201);
     let target = json!({ "name": "walked", "address": { "kind": "folder", "path": "/srv/walked" } });
     house.staff("POST", "/v1/targets", target).await.is(201);
     let sql = "insert into backup (id, solution, account, target, order_id, reason, state, spec, refusal)
@@ -116,6 +118,7 @@ pub async fn things(house: &House) -> Things {
         ("snapshot", text(&order["snapshot"])),
         ("backup", backup),
         ("target", "walked".to_owned()),
+        ("network", text(&network["id"])),
         ("order", text(&order["id"])),
         ("proposal", proposal),
         ("credential", "admin".to_owned()),
@@ -187,6 +190,7 @@ async fn every_route_asks_who_it_is() {
         "{token}",
         "{grant}",
         "{webhook}",
+        "{network}",
         "/members/{person}",
         "/v1/invitations/{invitation}",
     ];

@@ -27,6 +27,7 @@ fn order(form: &Value) -> Order {
         aim: crate::Aim::Run,
         credentials: credentials.collect(),
         spec,
+        networks: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

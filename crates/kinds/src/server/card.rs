@@ -26,13 +26,21 @@ pub(super) fn offers() -> Vec<Offer> {
 pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     let row = |label: Text, value: String| CardRow { label, value, link: None, copy: false };
     let ssh = format!("ssh -p {} root@{}", plan::door(at.number), at.host);
-    vec![
+    let addresses = spec.networks.iter().filter_map(|join| join.address);
+    let private = addresses.map(|address| CardRow {
+        label: Text::new("Privat adresse", "Private address"),
+        value: address.to_string(),
+        link: None,
+        copy: true,
+    });
+    let rows = vec![
         CardRow { label: Text::new("SSH", "SSH"), value: ssh, link: None, copy: true },
         row(Text::new("Aftryk", "Image"), called(spec.image.word())),
         row(Text::new("Kerner", "Cores"), spec.cores.to_string()),
         row(Text::new("Hukommelse", "Memory"), spec.memory.to_string()),
         row(Text::new("Disk", "Disk"), spec.disk.to_string()),
-    ]
+    ];
+    rows.into_iter().chain(private).collect()
 }
 
 /// What its owner should not forget.

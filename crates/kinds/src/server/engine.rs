@@ -6,9 +6,10 @@
 use super::boot;
 use super::screen;
 use super::spec::{Firmware, Spec};
+use crate::network::Membership;
 use crate::tap;
 use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task, Virtualisation};
-use husorden_base::{Bytes, Number, RuntimeName};
+use husorden_base::{Bytes, RuntimeName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -94,10 +95,10 @@ impl Processor {
 }
 
 /// The machine.
-pub(super) fn machine(number: Number, spec: &Spec, processor: Processor) -> Service {
+pub(super) fn machine(order: &Order, spec: &Spec, processor: Processor) -> Service {
     let keeper = format!("{GENERATED}/machine.pl");
     let mut argv = words(&["/usr/bin/perl", &keeper, spec.restart.word(), &POWER_OFF_S.to_string()]);
-    argv.extend(qemu(number, spec, processor));
+    argv.extend(qemu(order, spec, processor));
     let mut sandbox = sandbox(Limits {
         memory: Bytes(spec.memory.0 + BESIDE.0),
         cpu_percent: spec.cores * 100,
@@ -127,7 +128,7 @@ pub(super) fn machine(number: Number, spec: &Spec, processor: Processor) -> Serv
 }
 
 /// QEMU's own words.
-fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
+fn qemu(order: &Order, spec: &Spec, processor: Processor) -> Vec<String> {
     let mut argv = words(&QEMU);
     argv.extend(processor.words());
     let mut say = |option: &str, value: String| argv.extend([option.to_owned(), value]);
@@ -164,8 +165,10 @@ fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
     say("-blockdev", "driver=file,node-name=seed-file,filename=/srv/vm/seed.iso,read-only=on".to_owned());
     say("-blockdev", "driver=raw,node-name=seed,file=seed-file,read-only=on".to_owned());
     say("-device", "virtio-blk-pci,id=seed0,drive=seed".to_owned());
-    say("-netdev", format!("tap,id=net0,ifname={},script=no,downscript=no,vhost=off", tap::DEVICE));
-    say("-device", format!("virtio-net-pci,id=nic0,netdev=net0,mac={},romfile=", tap::mac_text(number)));
+    for (at, (tap, mac)) in cards(order).into_iter().enumerate() {
+        say("-netdev", format!("tap,id=net{at},ifname={tap},script=no,downscript=no,vhost=off"));
+        say("-device", format!("virtio-net-pci,id=nic{at},netdev=net{at},mac={mac},romfile="));
+    }
     say("-chardev", "socket,id=serial,fd=SERIAL".to_owned());
     say("-serial", "chardev:serial".to_owned());
     say("-chardev", "socket,id=control,fd=CONTROL".to_owned());
@@ -175,6 +178,13 @@ fn qemu(number: Number, spec: &Spec, processor: Processor) -> Vec<String> {
     // Last, so that everything else stands where it stood before there were screens.
     argv.extend(screen::words());
     argv
+}
+
+/// The taps that the machine opens, with the hardware address of the guest's card on each: its own first, then those of its networks.
+fn cards(order: &Order) -> Vec<(String, String)> {
+    let own = (tap::DEVICE.to_owned(), tap::mac_text(order.number));
+    let networks = order.networks.iter().map(|network| (network.number.tap(), network.number.mac_text()));
+    std::iter::once(own).chain(networks).collect()
 }
 
 /// Makes the disk from the image.
@@ -213,12 +223,13 @@ fn settings(order: &Order, spec: &Spec) -> String {
     let keys: String = spec.keys.iter().map(|key| format!("  - {}\n", quoted(key))).collect();
     let keys = if keys.is_empty() { "public-keys: []\n".to_owned() } else { format!("public-keys:\n{keys}") };
     let user_data = if spec.user_data.is_empty() { "#cloud-config\n{}\n" } else { spec.user_data.as_str() };
-    format!("instance-id: \"{}\"\n{keys}\0{}\0{user_data}", order.solution, network(order.number))
+    format!("instance-id: \"{}\"\n{keys}\0{}\0{user_data}", order.solution, network(order))
 }
 
 /// The guest's addresses and where it sends everything, in the form that cloud-init has known longest (version 1).
-fn network(number: Number) -> String {
-    format!(
+fn network(order: &Order) -> String {
+    let number = order.number;
+    let mut text = format!(
         "version: 1\nconfig:\n  - type: physical\n    name: eth0\n    mac_address: \"{}\"\n    subnets:\n\
         \x20     - type: static\n        address: \"{}/32\"\n        gateway: \"{}\"\n\
         \x20     - type: static6\n        address: \"{}/128\"\n        gateway: \"{}\"\n",
@@ -226,6 +237,27 @@ fn network(number: Number) -> String {
         number.ipv4(),
         tap::GATEWAY4,
         number.ipv6(),
+        tap::GATEWAY6,
+    );
+    for (member, at) in order.networks.iter().zip(1..) {
+        text += &private(member, at);
+    }
+    text
+}
+
+/// A card in a private network: the whole range is on it in IPv4, which the port answers for, and lies behind the port's end in IPv6.
+fn private(member: &Membership, at: u32) -> String {
+    format!(
+        "  - type: physical\n    name: eth{at}\n    mac_address: \"{}\"\n    subnets:\n\
+        \x20     - type: static\n        address: \"{}/{}\"\n\
+        \x20     - type: static6\n        address: \"{}/128\"\n        routes:\n\
+        \x20         - network: \"{}\"\n            netmask: {}\n            gateway: \"{}\"\n",
+        member.number.mac_text(),
+        member.address,
+        member.range.prefix_len(),
+        member.address6(),
+        member.prefix.network(),
+        member.prefix.prefix_len(),
         tap::GATEWAY6,
     )
 }

@@ -37,12 +37,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::allow;
 use crate::figure::{Figure, Gauge};
 use crate::{
     CardRow, Console, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
     Virtualisation, Whereabouts,
 };
+use crate::{allow, network};
 use husorden_base::{Bytes, FieldError, RuntimeName, Text};
 use serde_json::Value;
 use spec::Spec;
@@ -77,8 +77,9 @@ impl Kind for Server {
         name.bytes().all(|byte| byte.is_ascii_digit()).then(words::all_digits)
     }
 
-    fn claims(&self, _spec: &Value) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn claims(&self, spec: &Value) -> Vec<(&'static str, String)> {
+        let given = |join: network::Join| Some((network::SPACE, network::claim(join.network, join.address?)));
+        network::of(spec).into_iter().filter_map(given).collect()
     }
 
     fn volume(&self, spec: &Value) -> Bytes {

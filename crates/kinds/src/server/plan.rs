@@ -55,7 +55,14 @@ pub(super) fn door(number: Number) -> u16 {
 pub(super) fn port(order: &Order, spec: &Spec) -> Port {
     let access = Access { allow: spec.allow.clone(), open_to_all: spec.open_to_all };
     let doors = vec![Door { outer: door(order.number), inner: SSH }];
-    Port { allow: access.ports(&[SSH]), doors, outbound: true, tap: true, ..Port::default() }
+    Port {
+        allow: access.ports(&[SSH]),
+        doors,
+        outbound: true,
+        tap: true,
+        networks: order.networks.clone(),
+        ..Port::default()
+    }
 }
 
 /// On its way out: off, then retained, and destroyed only when the retention time is over.
@@ -133,11 +140,11 @@ fn lacking(spec: &Spec, sight: &Sight) -> Option<Waiting> {
 }
 
 /// The machine as it is to run: as it runs already, while that is one of the ways it may, and else on what the node offers.
-fn machine(number: Number, spec: &Spec, sight: &Sight) -> Service {
+fn machine(order: &Order, spec: &Spec, sight: &Sight) -> Service {
     let offers = Processor::of(&sight.virtualisation);
-    let offered = engine::machine(number, spec, offers);
+    let offered = engine::machine(order, spec, offers);
     let Some(runs) = sight.services.get(MACHINE).map(|seen| seen.digest.as_str()) else { return offered };
-    let other = (offers != Processor::Emulated).then(|| engine::machine(number, spec, Processor::Emulated));
+    let other = (offers != Processor::Emulated).then(|| engine::machine(order, spec, Processor::Emulated));
     // Nobody's server is turned off to get a screen.
     let mut ways = std::iter::once(offered.clone()).chain(other).flat_map(|one| [one.clone(), screen::without(one)]);
     ways.find(|one| one.digest() == runs).unwrap_or(offered)
@@ -149,7 +156,7 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     let live = matches!(sight.volume, VolumeSight::Live { .. });
     let due = live.then(|| due(order, spec, sight)).flatten();
     let off = !live || due.as_ref().is_some_and(|(_, off)| *off);
-    let machine = machine(order.number, spec, sight);
+    let machine = machine(order, spec, sight);
     let port = port(order, spec);
 
     // Take-downs.
@@ -203,7 +210,11 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
         // One that runs goes on; one that does not waits until it is known on what it is to.
         if untried && seen.is_none() {
             waiting.get_or_insert(Waiting::Work { text: words::trying() });
-        } else if seen.map(|seen| &seen.digest) != Some(&machine.digest()) && !seen.is_some_and(ServiceSight::leaves) {
+        // Settings that are due are there before it is turned off and on: it reads them when it starts.
+        } else if due.is_none()
+            && seen.map(|seen| &seen.digest) != Some(&machine.digest())
+            && !seen.is_some_and(ServiceSight::leaves)
+        {
             steps.push(Step::Service { role: MACHINE.to_owned(), service: Box::new(machine) });
         }
         if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {

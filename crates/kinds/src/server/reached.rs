@@ -44,7 +44,7 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     }
     // With a screen, or as it was started before there were any.
     let runs = |of: Processor| {
-        let machine = engine::machine(order.number, &spec, of);
+        let machine = engine::machine(order, &spec, of);
         let runs = |digest: &str| services == [("qemu", digest)];
         runs(&machine.digest()) || runs(&screen::without(machine).digest())
     };

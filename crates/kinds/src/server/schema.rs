@@ -5,12 +5,12 @@ use super::spec::{
 };
 use super::{card, keys};
 use crate::schema::{IMAGES_OF_NODES, choice_with, field, named, number, order, size};
-use crate::{allow, window};
+use crate::{allow, network, window};
 use husorden_base::Bytes;
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "image",
     "cores",
     "memory",
@@ -21,6 +21,7 @@ const ORDER: [&str; 12] = [
     "restart",
     "firmware",
     "rescue",
+    "networks",
     "allow",
     "open_to_all",
 ];
@@ -108,6 +109,7 @@ pub(super) fn schema() -> Value {
                 ("Rescue", "Start from a small system of ours, with the server's own disk beside it as /dev/vdb, for when the server's own does not start. The same keys log in. A change turns the server off and on."),
                 ("Redning", "Start fra et lille system, vi har, med serverens egen disk ved siden af som /dev/vdb, til når serverens eget ikke starter. De samme nøgler logger ind. En ændring slukker og tænder serveren."),
             ),
+            "networks": network::schema(),
             "maintenance": window::schema(),
         }
     });

@@ -3,6 +3,7 @@
 use super::keys;
 use crate::allow::{self, Entry};
 use crate::form::Form;
+use crate::network::{self, Join};
 use crate::window::{self, Window};
 use husorden_base::{Bytes, FieldError, RuntimeName};
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,9 @@ pub(super) struct Spec {
     /// It starts from a small system of ours, with its disk beside that.
     #[serde(default)]
     pub(super) rescue: bool,
+    /// Private networks that it is in.
+    #[serde(default)]
+    pub(super) networks: Vec<Join>,
     #[serde(default)]
     pub(super) allow: Vec<Entry>,
     #[serde(default)]
@@ -166,6 +170,7 @@ impl Spec {
         let firmware = form.choice("firmware", &FIRMWARES, before.map_or(Firmware::Bios, |spec| spec.firmware));
         let restart = form.choice("restart", &RESTARTS, before.map_or(Restart::OnFailure, |spec| spec.restart));
         let rescue = form.flag("rescue", before.is_some_and(|spec| spec.rescue));
+        let networks = network::read(&mut form, stored);
         let access = allow::read(&mut form, stored);
         let maintenance = window::read(&mut form, stored);
         for (name, size, unit) in [("memory", memory, "MiB"), ("disk", disk, "MiB")] {
@@ -213,6 +218,7 @@ impl Spec {
             firmware,
             restart,
             rescue,
+            networks,
             allow,
             open_to_all,
             maintenance,

@@ -5,7 +5,7 @@ mod generated;
 mod states;
 
 use super::Server;
-use crate::{Aim, Kind, Order};
+use crate::{Aim, Kind, Membership, NetworkNumber, Order};
 use husorden_base::{Number, SolutionId};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ fn order(form: &Value) -> Order {
         aim: Aim::Run,
         spec: spec(form),
         credentials: BTreeMap::new(),
+        networks: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,
@@ -32,5 +33,15 @@ fn order(form: &Value) -> Order {
         expired: false,
         window: false,
         log_s: crate::segments::usual_s(),
+    }
+}
+
+/// What a server has in a network of this number.
+fn membership(number: u32, range: &str, address: &str) -> Membership {
+    Membership {
+        number: NetworkNumber::new(number).expect("a number"),
+        range: range.parse().expect("a range"),
+        prefix: format!("fd00:0:0:{number}::/64").parse().expect("a prefix"),
+        address: address.parse().expect("an address"),
     }
 }

@@ -38,6 +38,7 @@ fn order(form: &Value) -> Order {
         aim: crate::Aim::Run,
         spec,
         credentials,
+        networks: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

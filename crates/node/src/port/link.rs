@@ -17,10 +17,15 @@ const GET_ADDRESS: u16 = 22;
 const NEW_ROUTE: u16 = 24;
 const GET_ROUTE: u16 = 26;
 const NEW_NEIGHBOUR: u16 = 28;
+const NEW_RULE: u16 = 32;
+const DELETE_RULE: u16 = 33;
 
 const FAMILY_4: u8 = 2;
 const FAMILY_6: u8 = 10;
 const UP: u32 = 1;
+
+/// Before the rules that lead to the tables every namespace has, after that of its own addresses.
+const RULE_PRIORITY: u32 = 100;
 
 /// The kernel takes note of a link in a moment, unless it is very busy.
 const CARRIES_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -144,6 +149,18 @@ impl Links {
         self.0.carry_out(messages, &[])
     }
 
+    /// Has what comes in by a link go by a table of its own, whether or not that was said before.
+    pub(crate) fn split(&mut self, link: &str, table: u32) -> Result<(), Errno> {
+        let rules = [FAMILY_4, FAMILY_6].map(|family| rule(NEW_RULE, CREATE | EXCLUSIVE, family, link, table));
+        self.0.carry_out(rules.into(), &[Errno::EEXIST])
+    }
+
+    /// Takes that back, also where the link is gone. That it was not said is no error.
+    pub(crate) fn unsplit(&mut self, link: &str, table: u32) -> Result<(), Errno> {
+        let rules = [FAMILY_4, FAMILY_6].map(|family| rule(DELETE_RULE, 0, family, link, table));
+        self.0.carry_out(rules.into(), &[Errno::ENOENT])
+    }
+
     /// Removes a link, and with it the one at its other end. That it is not there is no error.
     pub(crate) fn remove(&mut self, name: &str) -> Result<(), Errno> {
         let message = Message::new(DELETE_LINK, 0, &link_head(0, 0, 0)).with_text(3, name);
@@ -231,6 +248,31 @@ pub(crate) fn route(index: i32, to: IpNet, via: Option<IpAddr>) -> Message {
         message = message.with(5, &family(via).1);
     }
     message.with(4, &index.to_ne_bytes())
+}
+
+/// The same in a table of its own.
+pub(crate) fn route_in(table: u32, index: i32, to: IpNet, via: Option<IpAddr>) -> Message {
+    route(index, to, via).with(15, &table.to_ne_bytes())
+}
+
+/// Whatever a table says nothing else of goes nowhere, and who sent it is told.
+pub(crate) fn nowhere(table: u32) -> [Message; 2] {
+    [FAMILY_4, FAMILY_6].map(|family| {
+        let (unspecified, boot, unreachable) = (0, 3, 7);
+        let mut head = [0_u8; 12];
+        head[..8].copy_from_slice(&[family, 0, 0, 0, unspecified, boot, 0, unreachable]);
+        Message::new(NEW_ROUTE, CREATE | REPLACE, &head).with(15, &table.to_ne_bytes())
+    })
+}
+
+/// That what comes in by a link goes by a table of its own.
+fn rule(kind: u16, flags: u16, family: u8, link: &str, table: u32) -> Message {
+    let to_table = 1;
+    let head = [family, 0, 0, 0, 0, 0, 0, to_table, 0, 0, 0, 0];
+    Message::new(kind, flags, &head)
+        .with_text(3, link)
+        .with(6, &RULE_PRIORITY.to_ne_bytes())
+        .with(15, &table.to_ne_bytes())
 }
 
 /// Says once and for all which hardware address an address has, so that nothing need be asked on the link.

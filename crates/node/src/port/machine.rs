@@ -5,7 +5,8 @@ use super::table::GROUP;
 use super::wished::{Record, Wished};
 use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of, tap};
 use husorden_base::Number;
-use husorden_kinds::Port;
+use husorden_kinds::tap::DEVICE;
+use husorden_kinds::{Membership, Port};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use nix::errno::Errno;
@@ -101,6 +102,11 @@ impl Ports {
             let tap = tap::bring(&name, number, &mut inside)?;
             self.leases.serve(&name, number, tap)?;
         }
+        self.networks().make(&self.ground, number, port, self.mtu)?;
+        for member in &port.networks {
+            let index = netns::within(&name, || tap::index(&member.number.tap(), number))?;
+            self.leases.serve_member(&name, number, member, index)?;
+        }
         link::wait_carries(&mut machine.links, &outer_name)
             .and_then(|()| link::wait_carries(&mut inside, INNER))
             .map_err(kernel("waiting for the link"))?;
@@ -117,13 +123,22 @@ impl Ports {
             if !netns::exists(&name) {
                 continue;
             }
-            let served =
-                netns::within(&name, || tap::index(number)).and_then(|index| self.leases.serve(&name, number, index));
+            let networks = machine.wished.get(number).map(|port| port.networks.as_slice()).unwrap_or_default();
+            let served = self.serve_again(&name, number, networks);
             if let Err(error) = served {
                 // It is made anew with the port, when something needs that.
                 warn!(%number, %error, "a guest is not answered when it asks for its addresses");
             }
         }
+    }
+
+    fn serve_again(&self, name: &str, number: Number, networks: &[Membership]) -> Result<(), Error> {
+        let index = |device: &str| netns::within(name, || tap::index(device, number));
+        self.leases.serve(name, number, index(DEVICE)?)?;
+        for member in networks {
+            self.leases.serve_member(name, number, member, index(&member.number.tap())?)?;
+        }
+        Ok(())
     }
 
     pub(super) fn record_path(&self, number: Number) -> PathBuf {

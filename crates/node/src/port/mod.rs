@@ -13,8 +13,10 @@
 //! A port may have a tap for its inner end, for a machine that has the port's addresses itself and may ask for them there; the namespace then
 //! passes on between the two links. Everything is judged on the node's side all the same, so that a guest changes nothing by what it is.
 //!
-//! What is deliberately absent: no bridge, no proxy ARP (the neighbours of both ends are written down for good), no rule
-//! per port, no process per port.
+//! Private networks are joined by further taps, each with its own way ([`network`]).
+//!
+//! What is deliberately absent: no bridge, no proxy ARP but for the cards in private networks (the neighbours of both ends are written down
+//! for good), no rule per port, no process per port.
 
 mod answers;
 mod conntrack;
@@ -26,6 +28,7 @@ pub(crate) mod link;
 mod machine;
 pub(crate) mod netlink;
 pub(crate) mod netns;
+mod network;
 mod rules;
 mod table;
 mod tap;
@@ -51,6 +54,7 @@ use lease::Leases;
 use link::{Happenings, Links, Pair};
 use machine::{Machine, Part};
 use netlink::Socket;
+use network::Networks;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::SockProtocol;
 use rules::Rules;
@@ -86,7 +90,9 @@ pub struct Ports {
     mtu: u32,
     /// Taken first, for as long as a port is made or taken away.
     machine: Mutex<Machine>,
-    /// Taken second and for a moment only, so that a measure never waits for a port that is being made.
+    /// Taken second, and for as long as a port joins its private networks or leaves them.
+    networks: Mutex<Networks>,
+    /// Taken last and for a moment only, so that a measure never waits for a port that is being made.
     rules: Mutex<Rules>,
     /// Taken alone.
     knocks: Mutex<Knocks>,
@@ -130,11 +136,13 @@ impl Ports {
         let mut table = open()?;
         let leases = Leases::new(&uplink.name_servers)?;
         let shown = table.show().map_err(Error::kernel(|| "listing the table".to_owned()))?;
+        let networks = Networks::open(ground, wished.all(), &shown.closed)?;
         let ports = Self {
             ground: ground.clone(),
             answers,
             mtu: up.mtu,
             machine: Mutex::new(Machine { links, happenings, seen: BTreeSet::new(), wished, made: BTreeSet::new() }),
+            networks: Mutex::new(networks),
             rules: Mutex::new(Rules { table, shown }),
             knocks: Mutex::new(Knocks::open(open()?)?),
             leases,
@@ -155,11 +163,18 @@ impl Ports {
         let mut machine = self.machine();
         machine.wished.admit(number, port)?;
         let now = Timestamp::now();
+        // What it leaves is taken down while the record still says that it was there.
+        for network in self.networks().leaving(number, port) {
+            self.leases.leave_network(number, network);
+            network::leave(&self.ground.netns(number), number, network)?;
+        }
         self.write_record(number, port, now)?;
         machine.wished.put(number, port.clone(), now);
+        self.networks().set(&self.ground, number, Some(port))?;
         if self.machine_part(&mut machine, number)? != Part::None {
             self.make(&mut machine, number, port)?;
         }
+        self.networks().changed(number);
         Ok(())
     }
 
@@ -172,9 +187,11 @@ impl Ports {
         let port = machine.wished.get(number).cloned().ok_or(Error::NotSet(number))?;
         let whole = machine.made.contains(&number)
             && self.machine_part(&mut machine, number)? == Part::Whole
-            && self.in_force(number, &port);
+            && self.in_force(number, &port)
+            && self.networks().whole(&self.ground, number, &port)?;
         if !whole {
             self.make(&mut machine, number, &port)?;
+            self.networks().changed(number);
         }
         Ok(netns::path(&self.ground.netns(number)))
     }
@@ -192,7 +209,7 @@ impl Ports {
         let fine = match self.machine_part(&mut machine, number)? {
             Part::None => true,
             Part::Some => false,
-            Part::Whole => self.in_force(number, &port),
+            Part::Whole => self.in_force(number, &port) && self.networks().whole(&self.ground, number, &port)?,
         };
         Ok(fine.then(|| port.digest()))
     }
@@ -207,6 +224,8 @@ impl Ports {
         self.leases.leave(number);
         machine.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
         netns::remove(&self.ground.netns(number))?;
+        self.networks().set(&self.ground, number, None)?;
+        self.networks().changed(number);
         self.rules().bring(number, None)?;
         // The wish goes last: as long as it stands, what is left is known to be ours.
         let path = self.record_path(number);
@@ -261,9 +280,12 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses.
     pub fn close(&self, number: Number) -> Result<(), Error> {
-        let mut rules = self.rules();
-        rules.hold(number, true)?;
-        rules.forget(number, Opened::Either)
+        {
+            let mut rules = self.rules();
+            rules.hold(number, true)?;
+            rules.forget(number, Opened::Either)?;
+        }
+        self.networks().hold(&self.ground, number, true)
     }
 
     /// Who is on the list of a port that is closed and comes by its door is led to one of these, in IPv4 and IPv6. [`door_of`] tells
@@ -284,7 +306,8 @@ impl Ports {
     /// # Errors
     /// When the kernel refuses.
     pub fn open_again(&self, number: Number) -> Result<(), Error> {
-        self.rules().hold(number, false)
+        self.rules().hold(number, false)?;
+        self.networks().hold(&self.ground, number, false)
     }
 
     /// What every port with a machine part has done since it was made.
@@ -311,6 +334,7 @@ impl Ports {
     pub fn list(&self) -> Result<Standing, Error> {
         let mut machine = self.machine();
         let links = machine.links.all().map_err(Error::kernel(|| "listing links".to_owned()))?;
+        let networks_wished = self.networks().wished();
         let mut rules = self.rules();
         rules.refresh()?;
         Ok(Standing {
@@ -319,6 +343,8 @@ impl Ports {
             links: links.iter().filter(|link| link.group == GROUP).filter_map(|link| number_of(&link.name)).collect(),
             elements: rules.shown.ports.keys().copied().collect(),
             closed: rules.shown.closed.clone(),
+            networks: network::standing(&self.ground)?,
+            networks_wished,
         })
     }
 
@@ -336,6 +362,8 @@ impl Ports {
         for number in self.namespaces()? {
             netns::remove(&self.ground.netns(number))?;
         }
+        network::shut(&self.ground)?;
+        self.networks().clear();
         machine.wished.clear();
         let folder = self.ground.run.join("ports");
         match fs::remove_dir_all(&folder) {
@@ -352,6 +380,10 @@ impl Ports {
     fn machine(&self) -> MutexGuard<'_, Machine> {
         // What a panic left half done is what the kernel shows, and that is looked at again.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn networks(&self) -> MutexGuard<'_, Networks> {
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rules(&self) -> MutexGuard<'_, Rules> {

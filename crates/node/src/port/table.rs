@@ -245,7 +245,7 @@ fn base_text(uplink: &Uplink, answers: [u16; 2]) -> String {
 }
 
 /// Runs the nft tool on a text, in the calling thread's network namespace.
-fn nft(text: &str) -> Result<(), Error> {
+pub(super) fn nft(text: &str) -> Result<(), Error> {
     let started = Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())

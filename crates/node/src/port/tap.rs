@@ -15,7 +15,7 @@ pub(super) const FRAMES: u16 = 0x0002 | 0x1000;
 /// The same, with what a virtual card says of each frame before it.
 const CARD: u16 = FRAMES | 0x4000;
 /// The link-local net, which a guest may ask from.
-const LINK_LOCAL_PREFIX: u8 = 64;
+pub(super) const LINK_LOCAL_PREFIX: u8 = 64;
 
 /// As the kernel reads it (`struct ifreq`): a name and flags.
 #[repr(C)]
@@ -40,15 +40,15 @@ pub(super) fn open(name: &str, kind: u16) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Makes the tap in the calling thread's namespace; it lasts until the namespace ends.
-fn make(number: Number) -> Result<(), Error> {
-    let file = open(DEVICE, CARD)?;
+/// Makes a tap in the calling thread's namespace for a solution's uid; it lasts until the namespace ends.
+fn make(device: &str, number: Number) -> Result<(), Error> {
+    let file = open(device, CARD)?;
     // SAFETY: the kernel takes a number by value.
     unsafe { set_owner(file.as_raw_fd(), number.uid().into()) }
         // SAFETY: as before.
         .and_then(|_| unsafe { set_lasting(file.as_raw_fd(), 1) })
         .map(drop)
-        .map_err(Error::kernel(|| format!("making the tap of {number}")))
+        .map_err(Error::kernel(|| format!("making a tap of {number}")))
 }
 
 /// What the namespace is told of its tap: its own end is the guest's gateway, and both addresses lead to the guest.
@@ -65,21 +65,26 @@ fn messages(number: Number, tap: i32) -> Vec<link::Message> {
     messages
 }
 
-/// The number of the tap in the calling thread's namespace.
-pub(super) fn index(number: Number) -> Result<i32, Error> {
-    let kernel = || Error::kernel(move || format!("finding the tap of {number}"));
-    let tap = Links::open().and_then(|mut links| links.find(DEVICE)).map_err(kernel())?;
+/// The number of a tap in the calling thread's namespace.
+pub(super) fn index(device: &str, number: Number) -> Result<i32, Error> {
+    let kernel = || Error::kernel(move || format!("finding a tap of {number}"));
+    let tap = Links::open().and_then(|mut links| links.find(device)).map_err(kernel())?;
     tap.map(|tap| tap.index).ok_or_else(|| kernel()(Errno::ENODEV))
 }
 
-/// Brings the tap to what is wished, from whatever stands of it, in the namespace with this name; its number there.
-pub(super) fn bring(name: &str, number: Number, inside: &mut Links) -> Result<i32, Error> {
-    let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
-    if inside.find(DEVICE).map_err(kernel("finding the tap"))?.is_none() {
-        netns::within(name, || make(number))?;
+/// A tap in the namespace with this name, made if there is none; its number there.
+pub(super) fn stand(name: &str, device: &str, number: Number, inside: &mut Links) -> Result<i32, Error> {
+    let kernel = || Error::kernel(move || format!("finding a tap of {number}"));
+    if inside.find(device).map_err(kernel())?.is_none() {
+        netns::within(name, || make(device, number))?;
     }
-    let tap = inside.find(DEVICE).map_err(kernel("finding the tap"))?;
-    let tap = tap.ok_or_else(|| kernel("finding the tap")(Errno::ENODEV))?;
-    inside.run(messages(number, tap.index)).map_err(kernel("setting the tap"))?;
-    Ok(tap.index)
+    let tap = inside.find(device).map_err(kernel())?;
+    tap.map(|tap| tap.index).ok_or_else(|| kernel()(Errno::ENODEV))
+}
+
+/// Brings the port's own tap to what is wished, from whatever stands of it, in the namespace with this name; its number there.
+pub(super) fn bring(name: &str, number: Number, inside: &mut Links) -> Result<i32, Error> {
+    let index = stand(name, DEVICE, number, inside)?;
+    inside.run(messages(number, index)).map_err(Error::kernel(|| format!("setting the tap of {number}")))?;
+    Ok(index)
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod guests;
+mod networks;
 mod ways;
 
 use super::*;

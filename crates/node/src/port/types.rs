@@ -2,6 +2,7 @@
 
 use super::Count;
 use husorden_base::Number;
+use husorden_kinds::NetworkNumber;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -106,4 +107,8 @@ pub struct Standing {
     pub elements: BTreeSet<Number>,
     /// Held by a measure.
     pub closed: BTreeSet<Number>,
+    /// Namespaces of private networks.
+    pub networks: BTreeSet<NetworkNumber>,
+    /// Private networks that any port is wished in.
+    pub networks_wished: BTreeSet<NetworkNumber>,
 }

@@ -55,6 +55,11 @@ impl Wished {
         self.ports.get(&number)
     }
 
+    /// Every wish.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Number, &Port)> {
+        self.ports.iter().map(|(number, port)| (*number, port))
+    }
+
     /// The port that a door of the node leads to.
     pub(super) fn behind(&self, outer: u16) -> Option<Number> {
         self.doors.get(&outer).copied()

@@ -228,6 +228,7 @@ pub(crate) fn wish(about: &About) -> Wish {
         aim: Aim::Run,
         spec: about.spec.clone(),
         credentials: BTreeMap::new(),
+        networks: Vec::new(),
         from: None,
         from_backup: None,
         retain_until: None,

@@ -14,6 +14,7 @@ fn wish(number: u32, generation: u64) -> Wish {
         aim: Aim::Run,
         spec: serde_json::json!({}),
         credentials: BTreeMap::new(),
+        networks: Vec::new(),
         from: None,
         from_backup: None,
         retain_until: None,

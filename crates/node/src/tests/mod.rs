@@ -2,6 +2,7 @@
 //! between a measure and a plan, between a word and its repetition, and before anything is destroyed.
 
 mod away;
+pub(crate) mod capture;
 mod console;
 mod destroy;
 mod edge;
@@ -10,6 +11,7 @@ mod link;
 mod looks;
 mod machine;
 mod measures;
+mod networks;
 mod proof;
 mod routes;
 
@@ -134,6 +136,7 @@ pub(crate) fn wish(number: u32) -> Wish {
         aim: Aim::Run,
         spec: serde_json::json!({}),
         credentials: BTreeMap::new(),
+        networks: Vec::new(),
         from: None,
         from_backup: None,
         retain_until: None,

@@ -9,6 +9,7 @@ mod left;
 pub(crate) mod mail_links;
 pub(crate) mod mailbox;
 mod members;
+mod networks;
 mod notifications;
 pub(crate) mod overview;
 pub(crate) mod proofs;
@@ -39,6 +40,15 @@ pub(crate) fn table() -> Vec<Page> {
         get("/evidence", Session, evidence::show),
         get("/evidence/export", Session, evidence::export),
         get(AUTHORITY, Anybody, solution::connect::authority),
+        get("/networks", Session, networks::list),
+        post("/networks", Session, networks::create),
+        get("/networks/{network}", Session, networks::show),
+        post("/networks/{network}/rename", Session, networks::rename),
+        post("/networks/{network}/join", Session, networks::join),
+        get("/networks/{network}/leave/{solution}", Session, networks::leave_page),
+        post("/networks/{network}/leave/{solution}", Session, networks::leave),
+        get("/networks/{network}/delete", Session, networks::delete_page),
+        post("/networks/{network}/delete", Session, networks::delete),
         get("/proofs", Session, proofs::show),
         get("/rules", Anybody, rules::show),
         get("/rules/versions", Anybody, rules::versions),

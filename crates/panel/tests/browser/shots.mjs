@@ -24,6 +24,7 @@ const pages = [
   [panel, "rules", "/rules", false],
   [panel, "rules-versions", "/rules/versions", false],
   [panel, "tokens", "/tokens"],
+  [panel, "networks", "/networks"],
   [panel, "billing", "/billing"],
   [panel, "reset", "/reset", false],
   [staff, "staff-nodes", "/"],

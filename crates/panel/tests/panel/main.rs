@@ -23,6 +23,7 @@ mod client;
 mod dumps;
 mod frame;
 mod letters;
+mod networks;
 mod pages;
 mod people;
 mod places;

@@ -26,7 +26,7 @@ use husorden_base::{
     AccountId, BackupId, MeasureId, Name, Number, OrderId, ProofId, QuestionId, Refusal, RuntimeName, SnapshotId,
     SolutionId, Text,
 };
-use husorden_kinds::{Aim, Credential};
+use husorden_kinds::{Aim, Credential, Membership};
 use husorden_rules::Measure;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,9 @@ pub struct Wish {
     /// Passwords by name, as hashes.
     #[serde(default)]
     pub credentials: BTreeMap<String, Credential>,
+    /// What it has in the private networks that its spec names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Membership>,
     /// What its volume is made from, when it is made; none for an empty one.
     #[serde(default)]
     pub from: Option<Origin>,

@@ -19,6 +19,7 @@ mod judge;
 mod kills;
 mod log;
 mod network;
+mod networks;
 mod operation;
 mod pages;
 mod panel;

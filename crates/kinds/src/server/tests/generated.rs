@@ -5,7 +5,7 @@ use super::super::engine::{self, Processor};
 use super::super::package;
 use super::super::screen;
 use super::super::spec::Spec;
-use super::{KEY, order};
+use super::{KEY, membership, order};
 use crate::{Network, Place, Service};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 fn the_machine_is_held_to_what_it_needs() {
     let order = order(&json!({"image": "tiny", "cores": 2, "memory": "256 MiB", "firmware": "uefi"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = engine::machine(order.number, &spec, Processor::Emulated);
+    let machine = engine::machine(&order, &spec, Processor::Emulated);
     let said = machine.sandbox.argv.join(" ");
     for expected in [
         "/machine.pl on-failure 60 /usr/bin/qemu-system-x86_64 -nodefaults -no-user-config",
@@ -39,7 +39,7 @@ fn the_machine_is_held_to_what_it_needs() {
 fn a_screen_is_a_file_of_the_sandbox_and_changes_nothing_else() {
     let order = order(&json!({"image": "tiny"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = engine::machine(order.number, &spec, Processor::Emulated);
+    let machine = engine::machine(&order, &spec, Processor::Emulated);
     let said = machine.sandbox.argv.join(" ");
     assert!(said.ends_with("-vnc unix:/tmp/screen.sock,share=ignore"), "{said}");
     let older = screen::without(machine.clone());
@@ -50,13 +50,42 @@ fn a_screen_is_a_file_of_the_sandbox_and_changes_nothing_else() {
 }
 
 #[test]
+fn a_machine_has_a_card_in_each_of_its_networks_and_its_guest_is_told() {
+    let mut order = order(&json!({"image": "tiny"}));
+    let alone = engine::machine(&order, &Spec::stored(&order.spec).expect("it was parsed"), Processor::Emulated);
+    order.networks = vec![membership(12, "10.20.0.0/24", "10.20.0.5"), membership(3, "192.168.7.0/28", "192.168.7.2")];
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let machine = engine::machine(&order, &spec, Processor::Emulated);
+    assert_ne!(machine.digest(), alone.digest(), "it is turned off and on");
+    let said = machine.sandbox.argv.join(" ");
+    for expected in [
+        "tap,id=net0,ifname=tap0,",
+        "tap,id=net1,ifname=t12,script=no,downscript=no,vhost=off",
+        "netdev=net1,mac=02:48:77:00:00:0c,romfile=",
+        "tap,id=net2,ifname=t3,",
+        "netdev=net2,mac=02:48:77:00:00:03,",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in {said}");
+    }
+    let settings = engine::seed(&order, &spec).stdin;
+    for expected in [
+        "name: eth1\n    mac_address: \"02:48:77:00:00:0c\"\n    subnets:\n      - type: static\n        address: \"10.20.0.5/24\"\n      - type: static6\n        address: \"fd00::12:0:0:a14:5/128\"\n        routes:\n          - network: \"fd00:0:0:12::\"\n            netmask: 64\n            gateway: \"fe80::2\"\n",
+        "name: eth2\n    mac_address: \"02:48:77:00:00:03\"",
+    ] {
+        assert!(settings.contains(expected), "{expected} is not in {settings}");
+    }
+    assert_eq!(settings.matches("gateway: \"169.254.1.2\"").count(), 1, "no way out by a network");
+    assert_eq!(super::super::plan::port(&order, &spec).networks, order.networks);
+}
+
+#[test]
 fn only_who_runs_on_the_machines_own_virtualisation_has_its_device() {
     let order = order(&json!({"image": "tiny"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let has = |sandbox: &crate::Sandbox| sandbox.binds.iter().any(|bind| bind.from == Place::Virtualisation);
-    let own = engine::machine(order.number, &spec, Processor::Own);
+    let own = engine::machine(&order, &spec, Processor::Own);
     assert!(has(&own.sandbox) && own.sandbox.argv.join(" ").contains("-accel kvm -cpu host "));
-    assert!(!has(&engine::machine(order.number, &spec, Processor::Emulated).sandbox));
+    assert!(!has(&engine::machine(&order, &spec, Processor::Emulated).sandbox));
     let trial = boot::trial();
     assert!(has(&trial.sandbox) && trial.sandbox.network == Network::Nothing && trial.marks.is_empty());
     let disk = "driver=file,node-name=file,filename=/run/image/disk.raw,read-only=on";
@@ -70,7 +99,7 @@ fn only_who_runs_on_the_machines_own_virtualisation_has_its_device() {
 fn a_rescue_starts_from_the_small_image_and_leaves_it_as_it_is() {
     let order = order(&json!({"image": "debian-13", "rescue": true}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = engine::machine(order.number, &spec, Processor::Emulated).sandbox;
+    let machine = engine::machine(&order, &spec, Processor::Emulated).sandbox;
     let said = machine.argv.join(" ");
     let (rescue, own) = (said.find("drive=rescue,bootindex=0"), said.find("drive=disk,bootindex=1"));
     assert!(rescue.expect("it is there") < own.expect("its own is too"), "{said}");

@@ -5,7 +5,7 @@ use super::super::engine::{self, MACHINE, Processor};
 use super::super::plan;
 use super::super::screen;
 use super::super::spec::Spec;
-use super::{KEY, order};
+use super::{KEY, membership, order};
 use crate::fake::ONLY_BUILD;
 use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, survives};
 use crate::server::Server;
@@ -40,6 +40,9 @@ fn standings(form: &Value) -> Vec<Order> {
         let mut order = order(form);
         (order.aim, order.expired) = (aim, expired);
         order.closed = closed.then(|| "2026-17".to_owned());
+        if order.spec["image"] == "tiny" {
+            order.networks = vec![membership(12, "10.20.0.0/24", "10.20.0.5")];
+        }
         order
     };
     each.into_iter().map(standing).collect()
@@ -67,7 +70,7 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
 
 fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = |of| engine::machine(order.number, &spec, of);
+    let machine = |of| engine::machine(order, &spec, of);
     let [right, own] = [Processor::Emulated, Processor::Own].map(|of| machine(of).digest());
     let older = screen::without(machine(Processor::Emulated)).digest();
     let service = |role: &str, digest: &str, state: ServiceState| {
@@ -292,4 +295,24 @@ fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
         let (_, text) = rests_in_trouble(&Server, &order, &Start::of(Sight::default()), task).expect(task);
         assert!(text.en.contains("Stop and start"), "{}", text.en);
     }
+}
+
+/// A guest reads its settings when it starts: those of its new network are there before it is turned off and on.
+#[test]
+fn a_server_that_joins_a_network_is_turned_on_with_its_settings() {
+    let mut order = order(&json!({"image": "tiny"}));
+    let settled = starts(&order).into_iter().find(|start| {
+        start.sight.services.contains_key(MACHINE) && Server.plan(&order, &start.sight) == crate::Plan::default()
+    });
+    let mut sight = settled.expect("one of them is settled").sight;
+    order.networks = vec![membership(12, "10.20.0.0/24", "10.20.0.5")];
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let steps = Server.plan(&order, &sight).steps;
+    assert!(matches!(&steps[..], [Step::Port { .. }]), "the port first: {steps:?}");
+    sight.port = Some(plan::port(&order, &spec).digest());
+    let steps = Server.plan(&order, &sight).steps;
+    assert!(matches!(&steps[..], [step] if is_task(step, engine::SEED)), "then its settings: {steps:?}");
+    sight.marks.insert("seed".to_owned(), engine::seed_digest(&order, &spec));
+    let steps = Server.plan(&order, &sight).steps;
+    assert!(matches!(&steps[..], [Step::Service { .. }]), "then the machine: {steps:?}");
 }

@@ -1,8 +1,7 @@
 //! What a guest is answered by DHCP for IPv4 (RFC 2131): its one address, alone on its link, and the way to everything else (RFC 3442).
 //! Pure: bytes in, bytes out.
 
-use super::Guest;
-use husorden_kinds::tap::GATEWAY4;
+use super::{Guest, Way};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What comes before the options, and how these begin.
@@ -43,7 +42,7 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
     let options = rest.strip_prefix(&COOKIE)?;
     let fits = head[..3] == [1, 1, 6] && head[28..34] == guest.mac;
     let kind = *find(options, option::KIND)?.first().filter(|_| fits)?;
-    let own = guest.number.ipv4();
+    let own = guest.address4;
     let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
     let server = find(options, option::SERVER).and_then(address);
     let current = address(&head[12..16]).filter(|address| !address.is_unspecified());
@@ -51,7 +50,7 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
         kind::DISCOVER => kind::OFFER,
         kind::INFORM => kind::ACK,
         // Another server was chosen, which can't be: there is nobody else on the link.
-        kind::REQUEST if server.is_some_and(|server| server != GATEWAY4) => return None,
+        kind::REQUEST if server.is_some_and(|server| server != guest.gateway) => return None,
         kind::REQUEST => {
             let wanted = find(options, option::REQUESTED).and_then(address).or(current);
             if wanted.is_none_or(|wanted| wanted == own) { kind::ACK } else { kind::NAK }
@@ -71,16 +70,22 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
         }
     };
     put(option::KIND, &[said]);
-    put(option::SERVER, &GATEWAY4.octets());
+    put(option::SERVER, &guest.gateway.octets());
     if let Some(client) = find(options, option::CLIENT).filter(|client| client.len() <= CLIENT_BYTES_MAX) {
         put(option::CLIENT, client);
     }
     if said != kind::NAK {
-        put(option::MASK, &[255; 4]);
-        // Who knows routes takes them and passes over the router (RFC 3442): the gateway is on the link, and all else behind it.
-        put(option::ROUTER, &GATEWAY4.octets());
-        let on_link = [&[32][..], &GATEWAY4.octets(), &[0; 4]].concat();
-        put(option::ROUTES, &[&on_link[..], &[0], &GATEWAY4.octets()].concat());
+        match guest.way {
+            Way::Out => {
+                put(option::MASK, &[255; 4]);
+                // Who knows routes takes them and passes over the router (RFC 3442): the gateway is on the link, and all else behind it.
+                let gateway = guest.gateway.octets();
+                put(option::ROUTER, &gateway);
+                let on_link = [&[32][..], &gateway, &[0; 4]].concat();
+                put(option::ROUTES, &[&on_link[..], &[0], &gateway].concat());
+            }
+            Way::Network(range, _) => put(option::MASK, &range.netmask().octets()),
+        }
         let servers = guest.name_servers.iter().filter_map(|address| match address {
             IpAddr::V4(address) => Some(address.octets()),
             IpAddr::V6(_) => None,
@@ -123,7 +128,7 @@ fn find(mut options: &[u8], code: u8) -> Option<&[u8]> {
 
 #[cfg(test)]
 pub(in crate::port) mod tests {
-    use super::super::tests::guest;
+    use super::super::tests::{guest, member};
     use super::*;
 
     /// What a guest's client sends.
@@ -149,7 +154,7 @@ pub(in crate::port) mod tests {
     #[test]
     fn a_guest_is_offered_and_given_its_own_address_and_no_other() {
         let (guest, nobody) = (guest(), Ipv4Addr::UNSPECIFIED);
-        let own = guest.number.ipv4();
+        let own = guest.address4;
         let wants = |address: Ipv4Addr| [&[option::REQUESTED, 4][..], &address.octets()].concat();
         assert_eq!(said(&asks(guest.mac, kind::DISCOVER, &[])), Some((kind::OFFER, own)));
         assert_eq!(said(&asks(guest.mac, kind::REQUEST, &wants(own))), Some((kind::ACK, own)));
@@ -172,6 +177,17 @@ pub(in crate::port) mod tests {
         assert_eq!(option(option::ROUTES), [32, 169, 254, 1, 2, 0, 0, 0, 0, 0, 169, 254, 1, 2]);
         assert_eq!(option(option::NAME_SERVERS), [192, 0, 2, 53]);
         assert_eq!(option(option::CLIENT), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_network_is_on_the_link_and_no_way_out() {
+        let guest = member();
+        let answer = answer(&asks(guest.mac, kind::DISCOVER, &[]), &guest).expect("an offer");
+        let option = |code| find(&answer[HEAD + 4..], code);
+        assert_eq!(answer[16..20], [10, 20, 0, 5]);
+        assert_eq!(option(option::MASK), Some(&[255, 255, 255, 0][..]));
+        assert_eq!(option(option::SERVER), Some(&[10, 20, 0, 1][..]));
+        assert_eq!((option(option::ROUTER), option(option::ROUTES), option(option::NAME_SERVERS)), (None, None, None));
     }
 
     #[test]

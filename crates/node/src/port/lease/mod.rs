@@ -1,4 +1,4 @@
-//! Who answers a guest that asks for its addresses: the node itself, on the tap of each port, so that any system that can ask has them.
+//! Who answers a guest that asks for its addresses: the node itself, on each tap of a port, so that any system that can ask has them.
 //!
 //! ```text
 //! guest ──DHCP──▶ 0.0.0.0:67 ┐
@@ -6,7 +6,7 @@
 //! guest ──who is a router?─▶ ┘
 //! ```
 //!
-//! What is answered follows from the port's number alone; nothing is remembered, so nothing can be used up or taken from another. A guest that
+//! What is answered follows from the port's number, or from what the guest has in a network, alone; nothing is remembered, so nothing can be used up or taken from another. A guest that
 //! asks without end is heard a few times a second, and the others are not the slower for it.
 
 mod four;
@@ -17,7 +17,9 @@ pub(super) use four::tests::asks;
 
 use super::{Error, netns};
 use husorden_base::Number;
-use husorden_kinds::tap::{DEVICE, mac};
+use husorden_kinds::tap::{DEVICE, GATEWAY4, mac};
+use husorden_kinds::{Membership, NetworkNumber};
+use ipnet::{Ipv4Net, Ipv6Net};
 use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
 use rustix::event::{Timespec, epoll};
 use rustix::net::sockopt::set_ipv6_multicast_hops;
@@ -53,12 +55,67 @@ const ADVERTISE_EVERY: Duration = Duration::from_secs(600);
 /// Longest packet that is read; longer ones ask for nothing of ours.
 const PACKET_BYTES_MAX: usize = 1_500;
 
-/// Who asks.
+/// Who asks, and what it has on this link.
 #[derive(Clone, Debug)]
-struct Guest {
-    number: Number,
+pub(super) struct Guest {
     mac: [u8; 6],
+    address4: Ipv4Addr,
+    address6: Ipv6Addr,
+    /// The node's end of the link.
+    gateway: Ipv4Addr,
+    way: Way,
     name_servers: Vec<IpAddr>,
+}
+
+/// Where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Everywhere.
+    Out,
+    /// To this range, which is on the link, and to this prefix.
+    Network(Ipv4Net, Ipv6Net),
+}
+
+impl Guest {
+    /// Who is behind a port's own tap.
+    fn of(number: Number, name_servers: &[IpAddr]) -> Self {
+        Self {
+            mac: mac(number),
+            address4: number.ipv4(),
+            address6: number.ipv6(),
+            gateway: GATEWAY4,
+            way: Way::Out,
+            name_servers: name_servers.to_vec(),
+        }
+    }
+
+    /// Who is behind a tap in a private network.
+    fn member(member: &Membership) -> Self {
+        Self {
+            mac: member.number.mac(),
+            address4: member.address,
+            address6: member.address6(),
+            gateway: member.gateway(),
+            way: Way::Network(member.range, member.prefix),
+            name_servers: Vec::new(),
+        }
+    }
+}
+
+/// A tap: whose, and of which network; none of its port's own.
+type Place = (Number, Option<NetworkNumber>);
+
+/// What tells an ear of a tap from all others.
+fn event_of((number, network): Place, ear: u64) -> epoll::EventData {
+    let network = network.map_or(0, NetworkNumber::get);
+    epoll::EventData::new_u64(u64::from(number.get()) << 26 | u64::from(network) << 2 | ear)
+}
+
+/// The tap and the ear that an event is about.
+fn place_of(data: u64) -> Option<(Place, Ear)> {
+    let number = u32::try_from(data >> 26).ok().and_then(Number::new)?;
+    let network = u32::try_from(data >> 2 & u64::from(NetworkNumber::MAX)).ok().and_then(NetworkNumber::new);
+    Some(((number, network), *EARS.get((data & 3) as usize)?))
 }
 
 /// What is heard on a tap, by the place of its socket in [`Line::sockets`].
@@ -74,6 +131,7 @@ const EARS: [Ear; 3] = [Ear::Four, Ear::Six, Ear::Routers];
 /// One tap.
 #[derive(Debug)]
 struct Line {
+    place: Place,
     guest: Guest,
     /// The tap's number in its namespace.
     index: u32,
@@ -88,7 +146,7 @@ struct Line {
 #[derive(Debug)]
 struct Shared {
     epoll: OwnedFd,
-    lines: Mutex<BTreeMap<Number, Line>>,
+    lines: Mutex<BTreeMap<Place, Line>>,
     name_servers: Vec<IpAddr>,
     over: AtomicBool,
     begun: AtomicBool,
@@ -119,32 +177,51 @@ impl Leases {
         })))
     }
 
-    /// Answers on the tap in the namespace with this name from now on.
+    /// Answers on the port's own tap in the namespace with this name from now on.
     pub(super) fn serve(&self, name: &str, number: Number, index: i32) -> Result<(), Error> {
+        self.answer(name, (number, None), DEVICE, index, Guest::of(number, &self.0.name_servers))
+    }
+
+    /// The same on its tap in a private network.
+    pub(super) fn serve_member(
+        &self,
+        name: &str,
+        number: Number,
+        member: &Membership,
+        index: i32,
+    ) -> Result<(), Error> {
+        let place = (number, Some(member.number));
+        self.answer(name, place, &member.number.tap(), index, Guest::member(member))
+    }
+
+    fn answer(&self, name: &str, place: Place, device: &str, index: i32, guest: Guest) -> Result<(), Error> {
         // Two can't listen in one place: one that was there goes first.
-        self.leave(number);
+        self.0.lines().remove(&place);
         let index = u32::try_from(index).unwrap_or(0);
         let path = netns::path(name);
         let sockets = netns::within(name, || {
-            let each = [four(), six(index), routers(index)];
+            let each = [four(device), six(device, index), routers(device, index)];
             let [four, six, routers] = each.map(|socket| socket.map_err(Error::file("listening on the tap of", &path)));
             Ok([four?, six?, routers?])
         })?;
         for (socket, ear) in sockets.iter().zip(0_u64..) {
-            let data = epoll::EventData::new_u64(u64::from(number.get()) << 2 | ear);
-            epoll::add(&self.0.epoll, socket, data, epoll::EventFlags::IN)
-                .map_err(|error| Error::kernel(|| format!("listening on the tap of {number}"))(errno(error)))?;
+            epoll::add(&self.0.epoll, socket, event_of(place, ear), epoll::EventFlags::IN)
+                .map_err(|error| Error::kernel(|| format!("listening on the tap of {}", place.0))(errno(error)))?;
         }
-        let guest = Guest { number, mac: mac(number), name_servers: self.0.name_servers.clone() };
         let advertised = Instant::now();
-        let line = Line { guest, index, sockets, left: HEARD_PER_SECOND, deaf: false, advertised };
-        self.0.lines().insert(number, line);
+        let line = Line { place, guest, index, sockets, left: HEARD_PER_SECOND, deaf: false, advertised };
+        self.0.lines().insert(place, line);
         self.begin()
     }
 
-    /// Lets go of a tap, so that its namespace can end.
+    /// Lets go of a port's taps, so that its namespace can end.
     pub(super) fn leave(&self, number: Number) {
-        self.0.lines().remove(&number);
+        self.0.lines().retain(|(of, _), _| *of != number);
+    }
+
+    /// Lets go of its tap in a network.
+    pub(super) fn leave_network(&self, number: Number, network: NetworkNumber) {
+        self.0.lines().remove(&(number, Some(network)));
     }
 
     /// Lets go of all.
@@ -171,34 +248,41 @@ fn errno(error: rustix::io::Errno) -> nix::errno::Errno {
 }
 
 /// To the one link, whatever others there are.
-fn bound(socket: UdpSocket) -> io::Result<UdpSocket> {
-    setsockopt(&socket, BindToDevice, &OsString::from(DEVICE))?;
+fn bound(socket: UdpSocket, device: &str) -> io::Result<UdpSocket> {
+    setsockopt(&socket, BindToDevice, &OsString::from(device))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-fn four() -> io::Result<UdpSocket> {
-    let socket = bound(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT4))?)?;
+/// Several listen on one port of a namespace, each on a tap of its own: to that it is bound before it has the port.
+fn unbound(family: AddressFamily) -> io::Result<UdpSocket> {
+    Ok(UdpSocket::from(socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?))
+}
+
+fn four(device: &str) -> io::Result<UdpSocket> {
+    let socket = bound(unbound(AddressFamily::INET)?, device)?;
+    rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT4)))?;
     socket.set_broadcast(true)?;
     Ok(socket)
 }
 
-fn six(index: u32) -> io::Result<UdpSocket> {
-    let socket = bound(UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT6))?)?;
+fn six(device: &str, index: u32) -> io::Result<UdpSocket> {
+    let socket = bound(unbound(AddressFamily::INET6)?, device)?;
+    rustix::net::bind(&socket, &SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT6)))?;
     socket.join_multicast_v6(&AGENTS, index)?;
     Ok(socket)
 }
 
-fn routers(index: u32) -> io::Result<UdpSocket> {
+fn routers(device: &str, index: u32) -> io::Result<UdpSocket> {
     let raw = socket_with(AddressFamily::INET6, SocketType::RAW, SocketFlags::CLOEXEC, Some(ipproto::ICMPV6))?;
-    let socket = bound(UdpSocket::from(raw))?;
+    let socket = bound(UdpSocket::from(raw), device)?;
     set_ipv6_multicast_hops(&socket, HOPS)?;
     socket.join_multicast_v6(&ROUTERS, index)?;
     Ok(socket)
 }
 
 impl Shared {
-    fn lines(&self) -> MutexGuard<'_, BTreeMap<Number, Line>> {
+    fn lines(&self) -> MutexGuard<'_, BTreeMap<Place, Line>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -217,11 +301,9 @@ impl Shared {
             }
             let mut lines = self.lines();
             for event in &events {
-                let data = event.data.u64();
-                let number = u32::try_from(data >> 2).ok().and_then(Number::new);
-                let ear = EARS.get((data & 3) as usize);
-                if let (Some(line), Some(ear)) = (number.and_then(|number| lines.get_mut(&number)), ear) {
-                    line.hear(*ear);
+                let Some((place, ear)) = place_of(event.data.u64()) else { continue };
+                if let Some(line) = lines.get_mut(&place) {
+                    line.hear(ear);
                     if line.left == 0 && !line.deaf {
                         self.listen(line, false);
                     }
@@ -245,7 +327,6 @@ impl Shared {
     /// Listens to a tap again, or does not for a while.
     fn listen(&self, line: &mut Line, again: bool) {
         for (socket, ear) in line.sockets.iter().zip(0_u64..) {
-            let data = epoll::EventData::new_u64(u64::from(line.guest.number.get()) << 2 | ear);
             if again {
                 // What came meanwhile is too old to be answered, and would be in the way of what is not.
                 let mut packet = [0; PACKET_BYTES_MAX];
@@ -255,12 +336,12 @@ impl Shared {
                 }
             }
             let done = if again {
-                epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN)
+                epoll::add(&self.epoll, socket, event_of(line.place, ear), epoll::EventFlags::IN)
             } else {
                 epoll::delete(&self.epoll, socket)
             };
             if let Err(error) = done {
-                debug!(number = %line.guest.number, %error, again, "a tap is not listened to as it should be");
+                debug!(number = %line.place.0, %error, again, "a tap is not listened to as it should be");
             }
         }
         line.deaf = !again;
@@ -283,7 +364,7 @@ impl Line {
                 Ear::Routers => (asked.first() == Some(&SOLICITATION)).then(|| self.advertise_once()),
             };
             if let Some(Err(error)) = sent {
-                debug!(number = %self.guest.number, ?ear, %error, "a guest was not answered");
+                debug!(number = %self.place.0, ?ear, %error, "a guest was not answered");
             }
         }
     }
@@ -296,7 +377,7 @@ impl Line {
     fn advertise(&mut self) {
         self.advertised = Instant::now();
         if let Err(error) = self.advertise_once() {
-            debug!(number = %self.guest.number, %error, "a router was not advertised");
+            debug!(number = %self.place.0, %error, "a router was not advertised");
         }
     }
 }
@@ -306,8 +387,26 @@ mod tests {
     use super::*;
 
     pub(super) fn guest() -> Guest {
-        let number = Number::new(7).expect("7 is a number");
         let name_servers = ["192.0.2.53", "2001:db8::53"].map(|address| address.parse().expect("an address"));
-        Guest { number, mac: mac(number), name_servers: name_servers.to_vec() }
+        Guest::of(Number::new(7).expect("7 is a number"), &name_servers)
+    }
+
+    pub(super) fn member() -> Guest {
+        Guest::member(&Membership {
+            number: NetworkNumber::new(12).expect("a number"),
+            range: "10.20.0.0/24".parse().expect("a range"),
+            prefix: "fd12:3456:789a:1::/64".parse().expect("a prefix"),
+            address: "10.20.0.5".parse().expect("an address"),
+        })
+    }
+
+    #[test]
+    fn an_event_tells_which_tap_and_which_ear_it_is_about() {
+        let of = |number, network| (Number::new(number).expect("a number"), NetworkNumber::new(network));
+        for place in [of(7, 0), of(7, 12), of(Number::MAX, NetworkNumber::MAX), of(Number::MAX, 0)] {
+            for (ear, at) in EARS.into_iter().zip(0_u64..) {
+                assert_eq!(place_of(event_of(place, at).u64()), Some((place, ear)));
+            }
+        }
     }
 }

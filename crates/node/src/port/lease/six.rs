@@ -1,15 +1,20 @@
 //! What a guest is answered in IPv6: by a router's advertisement (RFC 4861, RFC 8106) that all goes by its link and that addresses are asked
 //! for, and by DHCPv6 (RFC 8415) its one address. Pure: bytes in, bytes out.
 
-use super::Guest;
+use super::{Guest, Way};
 use std::net::IpAddr;
 
 /// What is sent in answer to a solicitation, and every so often.
 pub(super) fn advertisement(guest: &Guest) -> Vec<u8> {
-    // Addresses and everything else are asked for (M and O), and this is a way for half an hour.
+    // Addresses and everything else are asked for (M and O), and this is a way for half an hour: everywhere, or to a network alone (RFC 4191).
     let mut said = vec![134, 0, 0, 0, 64, 0xc0];
-    said.extend(ROUTER_S.to_be_bytes());
+    said.extend(if guest.way == Way::Out { ROUTER_S } else { 0 }.to_be_bytes());
     said.extend([0; 8]);
+    if let Way::Network(_, prefix) = guest.way {
+        said.extend([24, 2, prefix.prefix_len(), 0]);
+        said.extend(u32::from(ROUTER_S).to_be_bytes());
+        said.extend(&prefix.network().octets()[..8]);
+    }
     let servers = servers(guest);
     if let Ok(count) = u8::try_from(servers.len() / 16)
         && count > 0
@@ -82,7 +87,7 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
     if let Some(association) =
         find(options, option::ADDRESSES).and_then(|value| value.first_chunk::<4>()).filter(|_| gives)
     {
-        let mut address = guest.number.ipv6().octets().to_vec();
+        let mut address = guest.address6.octets().to_vec();
         address.extend(LEASE_S.to_be_bytes());
         address.extend(LEASE_S.to_be_bytes());
         let mut value = association.to_vec();
@@ -103,7 +108,7 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
 
 /// Whether the addresses that a client believes it has are the one it has.
 fn holds(options: &[u8], guest: &Guest) -> bool {
-    let own = guest.number.ipv6().octets();
+    let own = guest.address6.octets();
     let association = find(options, option::ADDRESSES).and_then(|value| value.get(12..));
     let address = association.and_then(|value| find(value, option::ADDRESS));
     address.and_then(|value| value.first_chunk::<16>()) == Some(&own)
@@ -140,7 +145,7 @@ fn find(mut options: &[u8], code: u16) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::guest;
+    use super::super::tests::{guest, member};
     use super::*;
 
     fn asks(kind: u8, options: &[(u16, &[u8])]) -> Vec<u8> {
@@ -162,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_guest_is_given_its_own_address_by_who_it_asks() {
-        let own = guest().number.ipv6().octets().to_vec();
+        let own = guest().address6.octets().to_vec();
         let (client, server, association) =
             ((option::CLIENT, &[0, 1, 9][..]), (option::SERVER, &SERVER[..]), (option::ADDRESSES, &[0; 12][..]));
         let all = Some(own);
@@ -187,6 +192,17 @@ mod tests {
         assert_eq!((said.len(), said[16], said[17]), (16 + 24, 25, 3));
         let bare = advertisement(&Guest { name_servers: Vec::new(), ..guest() });
         assert_eq!(bare.len(), 16);
+    }
+
+    #[test]
+    fn a_network_is_advertised_as_the_way_to_itself_alone() {
+        let said = advertisement(&member());
+        assert_eq!((said[6..8].to_vec(), said.len()), (vec![0, 0], 32), "no way to anywhere else");
+        assert_eq!(said[16..20], [24, 2, 64, 0]);
+        assert_eq!(said[24..32], [0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 1]);
+        let asked = asks(kind::SOLICIT, &[(option::CLIENT, &[0, 1, 9]), (option::ADDRESSES, &[0; 12])]);
+        let given = answer(&asked, &member()).expect("an answer");
+        assert!(given.windows(16).any(|part| part == member().address6.octets()));
     }
 
     #[test]

@@ -8,18 +8,7 @@ use std::process::Command;
 fn guest(house: &House, number: Number) -> String {
     let name = format!("hus-{}-guest", house.ground.instance);
     netns::make(&name).unwrap();
-    let theirs = netns::within(&house.name(number), || tap::open(DEVICE, tap::FRAMES)).unwrap();
-    let own = netns::within(&name, || tap::open("eth0", tap::FRAMES)).unwrap();
-    for (from, to) in [(&theirs, &own), (&own, &theirs)] {
-        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-        std::thread::spawn(move || {
-            let mut frame = [0; 65_536];
-            while let Ok(length) = from.read(&mut frame) {
-                // What the other end does not take is lost, as on any link.
-                let _ = to.write(&frame[..length]);
-            }
-        });
-    }
+    plug(house, number, DEVICE, (&name, "eth0"));
     for words in [
         "link set lo up".to_owned(),
         format!("link set eth0 address {} up", mac_text(number)),
@@ -34,7 +23,23 @@ fn guest(house: &House, number: Number) -> String {
     name
 }
 
-fn ip(name: &str, words: &str) {
+/// Carries every frame between a tap of a port and a card of a machine.
+pub(super) fn plug(house: &House, number: Number, tap: &str, (name, card): (&str, &str)) {
+    let theirs = netns::within(&house.name(number), || tap::open(tap, tap::FRAMES)).unwrap();
+    let own = netns::within(name, || tap::open(card, tap::FRAMES)).unwrap();
+    for (from, to) in [(&theirs, &own), (&own, &theirs)] {
+        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let mut frame = [0; 65_536];
+            while let Ok(length) = from.read(&mut frame) {
+                // What the other end does not take is lost, as on any link.
+                let _ = to.write(&frame[..length]);
+            }
+        });
+    }
+}
+
+pub(super) fn ip(name: &str, words: &str) {
     netns::within(name, || {
         let done = Command::new("ip").args(words.split(' ')).output().unwrap();
         assert!(done.status.success(), "ip {words}: {}", String::from_utf8_lossy(&done.stderr));
