@@ -406,9 +406,9 @@ pub(crate) fn try_out() -> Result<(), Error> {
         let own = Path::new("/proc/thread-self/ns/net");
         let file = fs::File::open(own).map_err(Error::file("opening", own))?;
         let pair = Pair { here: "p1", there: INNER, here_mac: NODE_MAC, there_mac: PORT_MAC, mtu: 1500, group: GROUP };
-        Links::open()
-            .and_then(|mut links| links.pair(&pair, file.as_fd()))
-            .map_err(Error::kernel(|| "making a pair of links".to_owned()))
+        let mut links = Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))?;
+        links.pair(&pair, file.as_fd()).map_err(Error::kernel(|| "making a pair of links".to_owned()))?;
+        network::try_out(&mut links, file.as_fd())
     })
 }
 

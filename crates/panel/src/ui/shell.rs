@@ -33,10 +33,10 @@ fn navigation(ask: &Ask) -> Vec<Group> {
                 "Operations",
                 vec![
                     entry(Icon::Home, "/", "Overblik", "Overview"),
-                    entry(Icon::Link, "/networks", "Netværk", "Networks"),
                     entry(Icon::Scale, "/decisions", "Afgørelser", "Decisions"),
                     entry(Icon::File, "/evidence", "Log", "Log"),
                     entry(Icon::Rules, "/rules", "Husorden", "House rules"),
+                    entry(Icon::Link, "/networks", "Netværk", "Networks"),
                     entry(Icon::Shield, "/proofs", "Prøvede backupper", "Proven backups"),
                 ],
             ),

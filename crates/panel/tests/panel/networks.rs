@@ -33,7 +33,7 @@ async fn a_network_is_made_and_servers_put_in_and_taken_out_by_forms() {
     assert!(!page.body.contains(">site</option>"), "what knows of no networks joins none");
     let join = format!("{path}/join");
     let wrong = [("/server", ids[0].as_str()), ("/address", "10.20.0.1")];
-    client.post(&join, &page.token(), &wrong).await.is(200).says("href=\"#f-address\"").says("the network&#39;s own");
+    client.post(&join, &page.token(), &wrong).await.is(200).says("href=\"#f-address\"").says("the network's own");
     let fixed = [("/server", ids[0].as_str()), ("/address", "10.20.0.10")];
     assert_eq!(client.post(&join, &page.token(), &fixed).await.leads(), path);
     assert_eq!(client.post(&join, &page.token(), &[("/server", &ids[1]), ("/address", "")]).await.leads(), path);

@@ -3,6 +3,7 @@
 
 use super::SOON;
 use super::database::own_address;
+use super::panel::{Desk, missing};
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ fn two_accounts_with_one_range_stay_apart() {
     assert!(story.ssh(&web, "nc -w 5 10.20.0.3 22 </dev/null").expect("it is answered").contains("SSH-2.0"));
     assert!(story.ssh(&far, "ping -c 2 -W 2 10.20.0.3").is_err(), "it has no neighbour");
 
+    in_a_browser(&story.house);
+
     // The node dies, and nobody in the network notices.
     let old = story.house.kill("node").expect("it ran");
     assert!(story.ssh(&web, "ping -c 2 -W 10 10.20.0.3").is_ok(), "while it is away");
@@ -69,6 +72,14 @@ fn two_accounts_with_one_range_stay_apart() {
     let swept = story.house.run(&["node", "sweep"]).expect("it runs");
     let odd: Value = serde_json::from_slice(&swept.stdout).expect("the sweep is JSON");
     assert_eq!(odd["odd"], json!([]), "everything has an owner");
+}
+
+/// The pages of networks, where there is a browser.
+fn in_a_browser(house: &House) {
+    match missing() {
+        Some(reason) => eprintln!("the pages of networks were not tried in a browser: {reason}"),
+        None => Desk::open(house).run("networks.mjs", &[("NETWORK", "backend"), ("AXE", "yes")]),
+    }
 }
 
 /// Another account, and a token of it.

@@ -19,12 +19,15 @@
 mod member;
 mod text;
 
-use super::link::Links;
+use super::link::{Links, Pair};
 use super::table::nft;
-use super::{Error, Ground, netns};
+use super::{Error, Ground, NODE_MAC, PORT_MAC, netns};
 use husorden_base::Number;
 use husorden_kinds::{Membership, NetworkNumber, Port};
+use ipnet::{Ipv4Net, Ipv6Net};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::BorrowedFd;
 
 pub(super) use member::leave;
 
@@ -192,6 +195,25 @@ impl Networks {
         self.judged.insert(network);
         Ok(())
     }
+}
+
+/// Whether this kernel takes what networks need, tried in the calling thread's namespace.
+pub(super) fn try_out(links: &mut Links, own: BorrowedFd<'_>) -> Result<(), Error> {
+    let member = Membership {
+        number: NetworkNumber::new(1).expect("1 is a number"),
+        range: Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 24),
+        prefix: Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0), 64),
+        address: Ipv4Addr::new(10, 0, 0, 2),
+    };
+    let (tap, link) = (member.number.tap(), member.number.link());
+    let pair = Pair { here: &tap, there: &link, here_mac: NODE_MAC, there_mac: PORT_MAC, mtu: 1500, group: 0 };
+    links
+        .pair(&pair, own)
+        .and_then(|()| links.split(&tap, TABLES))
+        .map_err(Error::kernel(|| "giving a link routes of its own".to_owned()))?;
+    nft(&text::tap(&member))?;
+    let number = Number::new(1).expect("1 is a number");
+    nft(&text::router(&BTreeMap::from([(number, member)]), &BTreeSet::new()))
 }
 
 /// The networks whose namespace stands.
