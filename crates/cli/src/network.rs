@@ -121,7 +121,7 @@ fn show(context: &Context, network: &Network) -> Result<(), Failure> {
     if context.format == output::Format::Table {
         let word = |da, en| context.word(da, en);
         output::put(&format!(
-            "{}\n  {:<9} {}\n  {:<9} {}\n  {:<9} {}\n\n",
+            "{}\n  {:<9} {}\n  {:<9} {}\n  {:<9} {}\n",
             network.name,
             "IPv4",
             network.range,

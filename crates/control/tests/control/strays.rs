@@ -18,6 +18,7 @@ fn wish(account: AccountId, number: u32, name: &str, spec: Value) -> Wish {
         aim: Aim::Run,
         spec,
         credentials: BTreeMap::new(),
+        networks: Vec::new(),
         from: None,
         from_backup: None,
         retain_until: None,

@@ -38,6 +38,8 @@ const TABLES: u32 = 0x0100_0000;
 #[derive(Debug, Default)]
 pub(super) struct Networks {
     members: BTreeMap<NetworkNumber, BTreeMap<Number, Membership>>,
+    /// The same from the other side, so that what is asked of one port costs nothing for the networks of others.
+    joined: BTreeMap<Number, BTreeSet<NetworkNumber>>,
     /// Who is held by a measure, wherever they are.
     closed: BTreeSet<Number>,
     /// Networks whose namespace, where there is one, has the table that is due.
@@ -68,12 +70,22 @@ impl Networks {
     fn put(&mut self, number: Number, port: &Port) {
         for member in &port.networks {
             self.members.entry(member.number).or_default().insert(number, member.clone());
+            self.joined.entry(number).or_default().insert(member.number);
+        }
+    }
+
+    fn take_out(&mut self, number: Number) {
+        for network in self.joined.remove(&number).unwrap_or_default() {
+            if let Some(members) = self.members.get_mut(&network) {
+                members.remove(&number);
+            }
         }
     }
 
     /// What a port is in.
     fn of(&self, number: Number) -> BTreeMap<NetworkNumber, Membership> {
-        let each = self.members.iter().filter_map(|(network, members)| Some((*network, members.get(&number)?.clone())));
+        let joined = self.joined.get(&number).into_iter().flatten();
+        let each = joined.filter_map(|network| Some((*network, self.members.get(network)?.get(&number)?.clone())));
         each.collect()
     }
 
@@ -88,9 +100,7 @@ impl Networks {
         self.changing.insert(number);
         self.seen.remove(&number);
         let before = self.of(number);
-        for members in self.members.values_mut() {
-            members.remove(&number);
-        }
+        self.take_out(number);
         if let Some(port) = port {
             self.put(number, port);
         }
@@ -99,7 +109,9 @@ impl Networks {
         for network in touched.iter().filter(|network| before.get(network) != after.get(network)) {
             self.judged.remove(network);
         }
-        for network in touched.iter().filter(|network| !self.judged.contains(network)).copied().collect::<Vec<_>>() {
+        // One that nobody was left in and that could not be taken away is tried again with the next change of any.
+        let left = self.members.iter().filter(|(_, members)| members.is_empty()).map(|(network, _)| *network);
+        for network in left.chain(touched).filter(|network| !self.judged.contains(network)).collect::<BTreeSet<_>>() {
             self.settle(ground, network)?;
         }
         self.members.retain(|_, members| !members.is_empty());
@@ -158,7 +170,7 @@ impl Networks {
 
     /// The networks that anybody is wished in.
     pub(super) fn wished(&self) -> BTreeSet<NetworkNumber> {
-        self.members.keys().copied().collect()
+        self.members.iter().filter(|(_, members)| !members.is_empty()).map(|(network, _)| *network).collect()
     }
 
     pub(super) fn clear(&mut self) {
