@@ -254,7 +254,11 @@ fn what_was_cut_anywhere_is_made_whole() {
         let (_, two_guest) = join(house, &ports, number(2), 1, 3);
         let (port, network) = (house.name(number(1)), house.ground.network(one.number));
         let remove = |name: &str, link: &str| {
-            netns::within(name, || Ok(Links::open().unwrap().remove(link).unwrap())).unwrap();
+            netns::within(name, || {
+                Links::open().unwrap().remove(link).unwrap();
+                Ok(())
+            })
+            .unwrap();
         };
         let cuts: [(&str, &dyn Fn()); 4] = [
             ("the link", &|| remove(&port, "n1")),
