@@ -14,6 +14,7 @@ mod dump;
 mod event;
 mod evidence;
 mod failure;
+mod firewall;
 mod kind;
 mod lists;
 mod money;
@@ -68,6 +69,9 @@ pub enum Command {
     /// Who tried to connect to a solution and was refused
     #[command(subcommand)]
     Proposal(proposal::Verb),
+    /// Rule sets: what is let in at public addresses
+    #[command(subcommand)]
+    Firewall(firewall::Verb),
     /// Passwords of a solution
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -117,6 +121,8 @@ pub enum Command {
     Kinds,
     /// The certificate of the installation's own authority, which clients verify names by
     Ca,
+    /// Every name that leads back from a public address, as PTR records of a zone file (staff)
+    ReverseZone,
     /// Who I am to the API
     Me,
     /// The API's description (OpenAPI 3.1)
@@ -149,6 +155,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Attachment(verb) => verb.run(&context),
         Command::Network(verb) => verb.run(&context),
         Command::Proposal(verb) => verb.run(&context),
+        Command::Firewall(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),
         Command::Order(verb) => verb.run(&context),
         Command::Event(verb) => verb.run(&context),
@@ -167,6 +174,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Passwords(verb) => verb.run(&context),
         Command::Kinds => kind::list(&context),
         Command::Ca => lists::ca(&context),
+        Command::ReverseZone => lists::reverse_zone(&context),
         Command::Me => lists::me(&context),
         Command::Openapi => lists::openapi(&context),
     });

@@ -85,6 +85,11 @@ pub(crate) fn ca(context: &Context) -> Result<(), Failure> {
     output::copy(&mut context.api.stream(&Ask::get("/v1/authority.pem"), "application/x-pem-file")?)
 }
 
+/// `husorden reverse-zone`: records as a zone file has them.
+pub(crate) fn reverse_zone(context: &Context) -> Result<(), Failure> {
+    output::copy(&mut context.api.stream(&Ask::get("/v1/reverse-zone"), "text/dns")?)
+}
+
 /// `husorden openapi`: the description as it is, for tools.
 pub(crate) fn openapi(context: &Context) -> Result<(), Failure> {
     let text: Value = context.api.get("/v1/openapi.json")?;

@@ -30,6 +30,9 @@ pub struct Config {
     /// For how many days a deletion can be undone.
     #[serde(default = "retention_days")]
     pub retention_days: u16,
+    /// For how many days a public address that was given up rests before it is another's.
+    #[serde(default = "address_rest_days")]
+    pub address_rest_days: u16,
     /// The domain under which solutions that are reached by a port have their names; the nodes have the same.
     #[serde(default = "husorden_base::zone")]
     pub zone: husorden_base::Domain,
@@ -413,6 +416,12 @@ fn default_node() -> String {
 
 fn database_name() -> String {
     "husorden".to_owned()
+}
+
+/// Days for which a public address rests when nothing is said.
+#[must_use]
+pub const fn address_rest_days() -> u16 {
+    7
 }
 
 const fn retention_days() -> u16 {

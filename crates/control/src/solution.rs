@@ -19,7 +19,7 @@ use crate::passphrase;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
-use crate::{state, store};
+use crate::{firewall, public, state, store};
 use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Kind, Login, allow};
 use husorden_rules::Access;
@@ -150,6 +150,8 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     attachment::check(app, caller, &mut tx, (kind, new.node), (None, &spec)).await?;
     store::solution::insert(tx.conn(), &new).await?;
     claim(&mut tx, kind, id, account, &spec, false).await?;
+    public::bring(app, &mut tx, (id, new.node), &spec).await?;
+    firewall::check(&mut tx, (account, id), &form.name, (&spec, &form.labels)).await?;
 
     let solution = state::shown(app, &store::solution::get(tx.conn(), id).await?, caller.language);
     acknowledged(&mut trail, (account, id), &Value::Null, &spec);
@@ -231,6 +233,8 @@ pub(crate) async fn change(
     row.name = form.name.unwrap_or(row.name);
     row.labels = form.labels.unwrap_or(row.labels);
     row.protected = form.protected.unwrap_or(row.protected);
+    public::bring(app, &mut tx, (row.id, &row.node), &row.spec).await?;
+    firewall::check(&mut tx, (row.account, row.id), &row.name, (&row.spec, &row.labels)).await?;
     let details = json!({
         "from": { "name": before.name, "spec": before.spec, "labels": before.labels, "protected": before.protected },
         "to": { "name": row.name, "spec": row.spec, "labels": row.labels, "protected": row.protected },
@@ -502,7 +506,7 @@ pub(crate) fn check_name(kind: &dyn Kind, name: &str) -> Result<(), FieldError> 
     })
 }
 
-fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {
+pub(crate) fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {
     let mut wrong = Vec::new();
     if labels.len() > LABELS_MAX {
         wrong.push(FieldError {

@@ -5,10 +5,10 @@
 
 use crate::app::App;
 use crate::store::solution::SolutionView;
-use crate::{backup, update};
+use crate::{backup, public, update};
 use husorden_base::{Bytes, Language, Text};
 use husorden_kinds::hole::{self, Hole};
-use husorden_kinds::{Aim, Waiting};
+use husorden_kinds::{Aim, Finding, Waiting, firewall};
 use husorden_wire::api;
 use husorden_wire::node::{Seen, SeenState};
 use jiff::SignedDuration;
@@ -89,15 +89,21 @@ fn findings(app: &App, view: &SolutionView, language: Language) -> Vec<api::Find
     let plan = view.backups.iter().filter(|_| view.aim != Aim::Gone);
     found.extend(plan.flat_map(|plan| backup::finding::findings(plan, view.now)));
     found.extend(backup::away::finding(view));
-    let stands = found.into_iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
-    stands
-        .map(|finding| api::Finding {
-            name: finding.name.to_owned(),
-            severity: finding.severity.word().to_owned(),
-            title: finding.title.get(language).to_owned(),
-            advice: finding.advice.get(language).to_owned(),
-        })
-        .collect()
+    if !view.public.is_none() {
+        found.extend(firewall::findings(&firewall::passages(&view.rules)));
+    }
+    let stands = found.iter().filter(|finding| finding.until.is_none_or(|until| view.now < until));
+    stands.map(|one| finding(one, language)).collect()
+}
+
+/// A finding as the API shows it.
+pub(crate) fn finding(finding: &Finding, language: Language) -> api::Finding {
+    api::Finding {
+        name: finding.name.to_owned(),
+        severity: finding.severity.word().to_owned(),
+        title: finding.title.get(language).to_owned(),
+        advice: finding.advice.get(language).to_owned(),
+    }
 }
 
 /// Longest time from a write to a log until its node, which looks every few seconds, has told of it.
@@ -153,6 +159,7 @@ pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::
         }),
         log: window(view),
         log_away: backup::away::shown(view, language),
+        addresses: public::shown(&view.public, &view.names),
         host: host.map(|host| host.to_string()),
         seen: seen.map_or_else(
             || serde_json::json!({}),
@@ -226,6 +233,9 @@ mod tests {
             case_number: None,
             closed: None,
             backups: None,
+            public: husorden_kinds::Public::default(),
+            rules: Vec::new(),
+            names: Vec::new(),
         }
     }
 

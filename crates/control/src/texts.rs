@@ -160,6 +160,19 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
         "target.retired" => {
             both(format!("Backupmålet {name} er taget ud af brug"), format!("The backup target {name} was retired"))
         }
+        "firewall.created" => both(format!("Firewallen {name} er lavet"), format!("The firewall {name} was made")),
+        "firewall.changed" => both(format!("Firewallen {name} er ændret"), format!("The firewall {name} was changed")),
+        "firewall.deleted" => both(format!("Firewallen {name} er slettet"), format!("The firewall {name} was deleted")),
+        "address.named" => match data.get("leads").and_then(Value::as_str) {
+            Some(leads) => both(
+                format!("Fra {} på {name} fører navnet {leads} nu tilbage", word("address")),
+                format!("The name {leads} leads back from {} of {name} now", word("address")),
+            ),
+            None => both(
+                format!("Fra {} på {name} fører intet navn tilbage længere", word("address")),
+                format!("No name leads back from {} of {name} any more", word("address")),
+            ),
+        },
         "access.allowed" => both(
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),

@@ -13,7 +13,7 @@ use crate::store::order::OrderRow;
 use crate::store::snapshot::SnapshotRow;
 use crate::store::solution::SolutionRow;
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
-use husorden_kinds::{Aim, allow, network};
+use husorden_kinds::{Aim, allow, network, public};
 use husorden_wire::node::Verb;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ pub(crate) async fn spec_goes_back(
         return Ok(());
     }
     let mut back = row;
-    back.spec = network::keep(&allow::keep(spec, &back.spec), &back.spec);
+    back.spec = public::keep(network::keep(&allow::keep(spec, &back.spec), &back.spec), &back.spec);
     if let Some(kind) = app.kind(&back.kind) {
         solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
     }

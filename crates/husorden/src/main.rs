@@ -10,6 +10,7 @@ mod local;
 mod logs;
 mod place;
 mod platform;
+mod pools;
 mod prepare;
 mod process;
 mod progress;

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) catalogue: Option<PathBuf>,
     /// For how many days a deletion can be undone.
     pub(crate) retention_days: u16,
+    /// Days for which a public address that was given up rests before it is another's.
+    pub(crate) address_rest_days: u16,
     /// The domain under which solutions that are reached by a port have their names.
     pub(crate) zone: Domain,
     /// Customers are told the names of staff; left out, they are told their roles and a number.
@@ -205,6 +207,10 @@ pub(crate) struct Node {
     pub(crate) uplink: Option<String>,
     /// Name servers that guests with addresses of their own are told of; they are reached like anything outside.
     pub(crate) name_servers: Vec<std::net::IpAddr>,
+    /// Public addresses of IPv4 that are handed out: addresses, prefixes, and ranges such as `192.0.2.10-192.0.2.20`.
+    pub(crate) public_ipv4: Vec<String>,
+    /// Prefixes of IPv6 of which each solution that asks gets a /64; they are routed to this machine.
+    pub(crate) public_ipv6: Vec<String>,
     /// When what comes round by itself comes round.
     pub(crate) care: husorden_node::Care,
 }
@@ -257,6 +263,7 @@ impl Default for Settings {
             cache: PathBuf::from("/var/cache/husorden"),
             catalogue: None,
             retention_days: 7,
+            address_rest_days: husorden_control::config::address_rest_days(),
             zone: husorden_base::zone(),
             staff_named: false,
             rules: None,
@@ -293,6 +300,8 @@ impl Default for Node {
             device: None,
             uplink: None,
             name_servers: Vec::new(),
+            public_ipv4: Vec::new(),
+            public_ipv6: Vec::new(),
             care: husorden_node::Care::default(),
         }
     }

@@ -15,6 +15,7 @@ mod database;
 pub mod fake;
 pub mod figure;
 pub mod finding;
+pub mod firewall;
 pub mod form;
 #[cfg(test)]
 mod harness;
@@ -28,6 +29,7 @@ mod package;
 pub mod page;
 pub mod pass;
 pub mod probe;
+pub mod public;
 pub mod sandbox;
 pub mod schema;
 pub mod scheme;
@@ -45,6 +47,7 @@ pub use attach::{Attach, Guest, Protocol, Served, Used};
 pub use builds::{Builds, Move};
 pub use console::Console;
 pub use finding::{Finding, Severity};
+pub use firewall::{Passage, Rule};
 pub use host::{Halt, Host, Trouble};
 pub use network::{Membership, NetworkNumber};
 pub use opening::{Look, Noting, Opening, Said};
@@ -52,6 +55,7 @@ pub use order::{Aim, Credential, Login, Order, Standing};
 pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
+pub use public::Public;
 pub use sandbox::{
     Bind, Brake, Fill, Io, LIVE, Limits, Live, Network, ON_TRIAL, Place, Reach, Role, Sandbox, Service, TRIAL_OF, Task,
     TaskName, same_but_live,

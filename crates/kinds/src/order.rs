@@ -1,7 +1,9 @@
 //! What is wished of a solution: the order a kind plans from.
 
 use crate::attach::{Guest, Used};
+use crate::firewall::Rule;
 use crate::network::Membership;
+use crate::public::Public;
 use crate::scheme::Scheme;
 use husorden_base::{Number, SolutionId, site};
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,12 @@ pub struct Order {
     /// What it has in the private networks that its spec names.
     #[serde(default)]
     pub networks: Vec<Membership>,
+    /// The public addresses it was given.
+    #[serde(default)]
+    pub public: Public,
+    /// The rules that hold at them.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
     /// Where it finds what its spec attaches; none also while there is nothing of that name to be used.
     #[serde(skip)]
     pub uses: Option<Used>,

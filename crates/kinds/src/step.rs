@@ -1,6 +1,7 @@
 //! Steps: the verbs of the walls, as data. A plan is a list of them.
 
 use crate::builds::Move;
+use crate::firewall::Passage;
 use crate::network::Membership;
 use crate::sandbox::{Role, Service, Task, TaskName, digest};
 use husorden_base::site::{Handler, Standing};
@@ -124,6 +125,12 @@ pub struct Port {
     pub ways: Vec<Way>,
     /// Outbound traffic is let through by NAT; port 25 never is, nor are private and platform addresses.
     pub outbound: bool,
+    /// Public addresses that are the solution's own besides its internal ones: single ones of IPv4, nets of IPv6.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public: Vec<IpNet>,
+    /// Inbound at those: what firewalls open, in pieces that do not overlap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<Passage>,
     /// Its inner end is a tap, for a machine that has the port's addresses itself ([`crate::tap`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tap: bool,

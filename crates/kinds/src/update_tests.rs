@@ -76,6 +76,8 @@ fn order(kind: &dyn Kind, form: &Value) -> Order {
         credentials: credentials.collect(),
         spec,
         networks: Vec::new(),
+        public: crate::Public::default(),
+        rules: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

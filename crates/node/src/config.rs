@@ -3,6 +3,7 @@
 use crate::Ground;
 use crate::port::Uplink;
 use crate::volume::Source;
+use husorden_kinds::public::Pools;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub struct Config {
     pub ca: PathBuf,
     /// The link towards the world, in the node's network namespace.
     pub uplink: Uplink,
+    /// Public addresses that are handed out to solutions of this node.
+    #[serde(default, skip_serializing_if = "Pools::is_empty")]
+    pub pools: Pools,
     /// Where the edge listens, for a probe to see from outside what a measure has closed.
     #[serde(default)]
     pub edge: Edge,

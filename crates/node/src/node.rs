@@ -130,6 +130,8 @@ impl Node {
             spec: wish.spec.clone(),
             credentials: wish.credentials.clone(),
             networks: wish.networks.clone(),
+            public: wish.public,
+            rules: wish.rules.clone(),
             uses: attachments::uses(self, wish),
             guests: attachments::guests(self, wish),
             still: held.as_ref().is_some_and(|held| stands_still(wish, held)),
@@ -388,6 +390,7 @@ impl Node {
                 .collect(),
             edge_generation: self.routes.applied(),
             certificate_ends: self.routes.first_end(),
+            pools: self.config.pools.clone(),
         }
     }
 

@@ -80,6 +80,8 @@ impl Trial {
     /// Whose sandbox this is, if it is the trial's.
     pub(crate) fn wish(&self, of: Number) -> Option<Wish> {
         (of == Nobody::Trial.number() && self.under_way.load(Ordering::Relaxed)).then(|| Wish {
+            public: husorden_kinds::Public::default(),
+            rules: Vec::new(),
             solution: SolutionId(uuid::Uuid::nil()),
             number: Nobody::Trial.number(),
             account: AccountId(uuid::Uuid::nil()),

@@ -7,6 +7,7 @@ mod figures;
 mod list;
 mod log;
 mod open;
+mod reverse_name;
 mod run;
 mod updates;
 
@@ -61,6 +62,8 @@ pub enum Verb {
     Rebuild(run::Which),
     /// Let this machine's address connect for a while; it ends by itself
     Open(open::Open),
+    /// Say which name leads back from one of its public addresses
+    ReverseName(reverse_name::Rename),
     /// Delete it; it can be undone until the retention time is over
     Delete(delete::Delete),
     /// Set its labels
@@ -110,6 +113,7 @@ impl Verb {
             Self::Reset(which) => which.run(context, run::Act::Reset),
             Self::Rebuild(which) => which.run(context, run::Act::Rebuild),
             Self::Open(open) => open.run(context),
+            Self::ReverseName(rename) => rename.run(context),
             Self::Delete(delete) => delete.run(context),
             Self::Label(label) => label.run(context),
             Self::Rename(rename) => rename.run(context),

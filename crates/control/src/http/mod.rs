@@ -9,6 +9,7 @@ pub(crate) mod erasures;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod figures;
+pub(crate) mod firewalls;
 pub(crate) mod flow;
 pub(crate) mod grants;
 pub(crate) mod identity;

@@ -4,8 +4,8 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, backups, cases, console, erasures, events, evidence, figures, flow, grants, journal, mails, me,
-    money, networks, notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
+    accounts, archive, backups, cases, console, erasures, events, evidence, figures, firewalls, flow, grants, journal,
+    mails, me, money, networks, notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -19,6 +19,7 @@ pub fn table() -> Vec<Route> {
         solutions(),
         private_networks(),
         saved(),
+        firewalls(),
         accounts(),
         identity(),
         rescues(),
@@ -129,6 +130,56 @@ fn private_networks() -> Vec<Route> {
         patch("/v1/networks/{network}", both(Can::SolutionChange), "Give a private network another name", networks::change)
             .takes::<NetworkChange>().gives::<Network>(),
         delete("/v1/networks/{network}", both(Can::SolutionDelete), "Delete a private network that no server is in", networks::delete).status(204),
+    ]
+}
+
+fn firewalls() -> Vec<Route> {
+    use api::{Firewall, FirewallChange, FirewallCreate, ReverseNameForm, Solution};
+    vec![
+        get("/v1/firewalls", both(Can::Read), "List firewalls: what is let in at public addresses", firewalls::list)
+            .gives_page::<Firewall>()
+            .asks(PAGE),
+        post("/v1/firewalls", both(Can::SolutionChange), "Make a firewall", firewalls::create)
+            .takes::<FirewallCreate>()
+            .gives::<Firewall>()
+            .status(201),
+        get(
+            "/v1/firewalls/{firewall}",
+            both(Can::Read),
+            "Show a firewall, by id or name, with the solutions it holds for",
+            firewalls::get,
+        )
+        .gives::<Firewall>(),
+        patch(
+            "/v1/firewalls/{firewall}",
+            both(Can::SolutionChange),
+            "Change a firewall; it is in force within a pass, and connections that it no longer lets in are cut",
+            firewalls::change,
+        )
+        .takes::<FirewallChange>()
+        .gives::<Firewall>(),
+        delete(
+            "/v1/firewalls/{firewall}",
+            both(Can::SolutionChange),
+            "Delete a firewall; what it alone opened is closed",
+            firewalls::delete,
+        )
+        .status(204),
+        put(
+            "/v1/solutions/{solution}/reverse-names",
+            both(Can::SolutionChange),
+            "Say which name leads back from a public address, or that none does",
+            firewalls::rename,
+        )
+        .takes::<ReverseNameForm>()
+        .gives::<Solution>(),
+        get(
+            "/v1/reverse-zone",
+            staff(Can::StaffRead),
+            "Every name that leads back from a public address, as PTR records of a zone file",
+            firewalls::zone,
+        )
+        .gives_bytes(),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! All SQL of control, one file a noun. Statements are plain strings; rows come as one JSON column that is read into a type.
 
 pub(crate) mod account;
+pub(crate) mod address;
 pub(crate) mod alarm;
 pub(crate) mod backup;
 pub(crate) mod case;
@@ -8,6 +9,7 @@ pub(crate) mod complaint;
 pub(crate) mod erasure;
 pub(crate) mod event;
 pub(crate) mod evidence;
+pub(crate) mod firewall;
 pub(crate) mod grant;
 pub(crate) mod idempotency;
 pub(crate) mod identity;

@@ -4,7 +4,8 @@ use super::backup::PlanRow;
 use super::{all, json, one, part};
 use crate::state::aim_word;
 use husorden_base::{AccountId, Number, OrderId, SolutionId};
-use husorden_kinds::{Aim, Credential};
+use husorden_kinds::{Aim, Credential, Public, Rule};
+use husorden_wire::api::ReverseName;
 use husorden_wire::node::{BackupOrigin, Origin, Seen};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -41,6 +42,14 @@ pub(crate) struct SolutionView {
     pub(crate) case_number: Option<String>,
     pub(crate) closed: Option<bool>,
     pub(crate) backups: Option<PlanRow>,
+    #[serde(default)]
+    pub(crate) public: Public,
+    /// The rules that hold at its public addresses.
+    #[serde(default)]
+    pub(crate) rules: Vec<Rule>,
+    /// Names that lead back from them.
+    #[serde(default)]
+    pub(crate) names: Vec<ReverseName>,
 }
 
 /// A solution as it is changed: locked until the transaction ends.
@@ -75,15 +84,17 @@ impl SolutionRow {
 pub(crate) async fn find(conn: &mut PgConnection, text: &str) -> Result<Vec<SolutionView>, sqlx::Error> {
     // Two statements: one for both would be planned without its index, and read every row there is.
     let sql = match text.parse::<Uuid>() {
-        Ok(id) => json("select to_jsonb(v) from solution_view v where v.id = $1").bind(id),
-        Err(_) => json("select to_jsonb(v) from solution_view v where v.name = $1 and v.deleted is null limit 2")
-            .bind(text.to_owned()),
+        Ok(id) => json("select to_jsonb(v) || solution_reach(v.id) from solution_view v where v.id = $1").bind(id),
+        Err(_) => json(
+            "select to_jsonb(v) || solution_reach(v.id) from solution_view v where v.name = $1 and v.deleted is null limit 2",
+        )
+        .bind(text.to_owned()),
     };
     all(sql, conn).await
 }
 
 pub(crate) async fn get(conn: &mut PgConnection, id: SolutionId) -> Result<SolutionView, sqlx::Error> {
-    one(json("select to_jsonb(v) from solution_view v where v.id = $1").bind(id.0), conn)
+    one(json("select to_jsonb(v) || solution_reach(v.id) from solution_view v where v.id = $1").bind(id.0), conn)
         .await?
         .ok_or(sqlx::Error::RowNotFound)
 }
@@ -110,7 +121,7 @@ pub(crate) async fn list(
     let (label, value) = filter.label.clone().map_or((None, None), |(label, value)| (Some(label), value));
     all(
         json(
-            "select to_jsonb(v) from solution_view v
+            "select to_jsonb(v) || solution_reach(v.id) from solution_view v
              where v.deleted is null and ($1::uuid is null or v.id > $1)
                and ($2::text is null or v.kind = $2)
                and ($3::text is null or v.name like $3)

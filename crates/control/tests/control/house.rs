@@ -55,6 +55,7 @@ pub fn config(database: Database, folder: &std::path::Path) -> Config {
         spool: folder.join("spool"),
         default_node: "local".to_owned(),
         retention_days: 7,
+        address_rest_days: 7,
         zone: husorden_base::zone(),
         staff_named: false,
         authority: Some(authority(folder)),

@@ -36,6 +36,7 @@ mod platform;
 mod private;
 mod proposals;
 mod proving;
+mod public;
 mod rescues;
 mod rules;
 mod scheduled;

@@ -20,6 +20,8 @@ fn wish(account: AccountId, number: u32, name: &str, spec: Value) -> Wish {
         credentials: BTreeMap::new(),
         networks: Vec::new(),
         from: None,
+        public: husorden_kinds::Public::default(),
+        rules: Vec::new(),
         from_backup: None,
         retain_until: None,
         epoch: 1,
@@ -43,6 +45,7 @@ async fn told(node: &mut Node, wishes: &[&Wish]) {
         unwished: unwished.collect(),
         edge_generation: None,
         certificate_ends: None,
+        pools: husorden_kinds::public::Pools::default(),
     };
     node.say(&FromNode::Health(Box::new(health))).await;
 }

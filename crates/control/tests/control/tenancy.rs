@@ -63,6 +63,9 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("POST", "/v1/ledger/payments") => {
             json!({ "account": house.ours, "amount": { "minor": 500, "currency": "DKK" }, "reference": "bank 1" })
         }
+        ("POST", "/v1/firewalls") => json!({ "name": "fresh" }),
+        ("PATCH", "/v1/firewalls/{firewall}") => json!({ "rules": [{ "protocol": "icmp", "from": ["192.0.2.7"] }] }),
+        ("PUT", "/v1/solutions/{solution}/reverse-names") => json!({ "address": "192.0.2.7", "name": "fresh.example" }),
         ("POST", "/v1/webhooks") => json!({ "label": "x", "url": "https://hooks.fresh.example/" }),
         ("PATCH", "/v1/webhooks/{webhook}") => json!({ "label": "y" }),
         ("POST", "/v1/rules/acceptance") => json!({ "version": version }),
@@ -222,7 +225,8 @@ async fn who_only_reads_changes_nothing_and_staff_need_a_grant() {
             }
         }
         if capability.changes_solutions() {
-            if let Some(form) = form.as_mut().filter(|_| matches!(route.path, "/v1/solutions" | "/v1/networks")) {
+            let names_account = ["/v1/solutions", "/v1/networks", "/v1/firewalls"].contains(&route.path);
+            if let Some(form) = form.as_mut().filter(|_| names_account) {
                 form["account"] = json!(house.ours);
             }
             // The one grant there is is on another solution.

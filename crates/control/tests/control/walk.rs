@@ -113,7 +113,11 @@ pub async fn things(house: &House) -> Things {
                    'solution', $1, 'number', 4000, 'account', $2, 'name', 'stray', 'kind', 'tiny')))";
     sqlx::query(sql).bind(&stray).bind(house.ours.0).execute(&mut owner).await.unwrap();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let firewall = json!({ "name": format!("walked-{MARK}"), "labels": { MARK: MARK },
+        "rules": [{ "protocol": "tcp", "ports": "443", "from": ["192.0.2.0/24"], "note": marked("rule") }] });
+    let firewall = house.call("POST", "/v1/firewalls", firewall).await.is(201);
     Things(vec![
+        ("firewall", text(&firewall["id"])),
         ("solution", id),
         ("snapshot", text(&order["snapshot"])),
         ("backup", backup),
@@ -191,6 +195,7 @@ async fn every_route_asks_who_it_is() {
         "{grant}",
         "{webhook}",
         "{network}",
+        "{firewall}",
         "/members/{person}",
         "/v1/invitations/{invitation}",
     ];

@@ -28,6 +28,8 @@ fn order(form: &Value) -> Order {
         credentials: credentials.collect(),
         spec,
         networks: Vec::new(),
+        public: crate::Public::default(),
+        rules: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -226,19 +226,27 @@ fn settings(order: &Order, spec: &Spec) -> String {
     format!("instance-id: \"{}\"\n{keys}\0{}\0{user_data}", order.solution, network(order))
 }
 
-/// The guest's addresses and where it sends everything, in the form that cloud-init has known longest (version 1).
+/// The guest's addresses and where it sends everything, in the form that cloud-init has known longest (version 1). Public ones come first, for
+/// what a guest sends goes out by the first; the way out is said once for each family.
 fn network(order: &Order) -> String {
-    let number = order.number;
+    let (number, public) = (order.number, &order.public);
+    let four = [public.ipv4, Some(number.ipv4())].map(|address| address.map(|four| format!("{four}/32")));
+    let six = [public.main6(), Some(number.ipv6())].map(|address| address.map(|six| format!("{six}/128")));
+    let ways = [("static", four, tap::GATEWAY4.to_string()), ("static6", six, tap::GATEWAY6.to_string())];
+    let said = |kind: &str, address: &str| format!("\x20     - type: {kind}\n        address: \"{address}\"\n");
     let mut text = format!(
-        "version: 1\nconfig:\n  - type: physical\n    name: eth0\n    mac_address: \"{}\"\n    subnets:\n\
-        \x20     - type: static\n        address: \"{}/32\"\n        gateway: \"{}\"\n\
-        \x20     - type: static6\n        address: \"{}/128\"\n        gateway: \"{}\"\n",
-        tap::mac_text(number),
-        number.ipv4(),
-        tap::GATEWAY4,
-        number.ipv6(),
-        tap::GATEWAY6,
+        "version: 1\nconfig:\n  - type: physical\n    name: eth0\n    mac_address: \"{}\"\n    subnets:\n",
+        tap::mac_text(number)
     );
+    let mut more = String::new();
+    for (kind, addresses, gateway) in ways {
+        let mut addresses = addresses.into_iter().flatten();
+        if let Some(first) = addresses.next() {
+            text += &format!("{}        gateway: \"{gateway}\"\n", said(kind, &first));
+        }
+        more.extend(addresses.map(|address| said(kind, &address)));
+    }
+    text += &more;
     for (member, at) in order.networks.iter().zip(1..) {
         text += &private(member, at);
     }

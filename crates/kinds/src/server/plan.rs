@@ -13,8 +13,9 @@ use super::screen;
 use super::spec::Spec;
 use super::words;
 use crate::allow::Access;
+use crate::firewall;
 use crate::{
-    Door, Order, Plan, Port, RuntimeSight, Service, ServiceSight, ServiceState, Sight, Standing, Step, Task,
+    Door, Order, Passage, Plan, Port, RuntimeSight, Service, ServiceSight, ServiceState, Sight, Standing, Step, Task,
     Virtualisation, VolumeSight, Waiting,
 };
 use husorden_base::{Bytes, Number, RuntimeName};
@@ -61,8 +62,15 @@ pub(super) fn port(order: &Order, spec: &Spec) -> Port {
         outbound: true,
         tap: true,
         networks: order.networks.clone(),
+        public: order.public.nets(),
+        passages: passages(order),
         ..Port::default()
     }
+}
+
+/// What is opened at its public addresses; without any there is nothing to open.
+fn passages(order: &Order) -> Vec<Passage> {
+    if order.public.is_none() { Vec::new() } else { firewall::passages(&order.rules) }
 }
 
 /// On its way out: off, then retained, and destroyed only when the retention time is over.

@@ -5,12 +5,12 @@ use super::spec::{
 };
 use super::{card, keys};
 use crate::schema::{IMAGES_OF_NODES, choice_with, field, named, number, order, size};
-use crate::{allow, network, window};
+use crate::{allow, network, public, window};
 use husorden_base::Bytes;
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 15] = [
     "image",
     "cores",
     "memory",
@@ -20,6 +20,8 @@ const ORDER: [&str; 13] = [
     "user_data",
     "restart",
     "firmware",
+    "public_ipv4",
+    "public_ipv6",
     "rescue",
     "networks",
     "allow",
@@ -113,7 +115,7 @@ pub(super) fn schema() -> Value {
             "maintenance": window::schema(),
         }
     });
-    for (name, value) in allow::schema() {
+    for (name, value) in allow::schema().into_iter().chain(public::schema()) {
         schema["properties"][name] = value;
     }
     order(&mut schema["properties"], &ORDER);

@@ -4,6 +4,7 @@ use super::keys;
 use crate::allow::{self, Entry};
 use crate::form::Form;
 use crate::network::{self, Join};
+use crate::public;
 use crate::window::{self, Window};
 use husorden_base::{Bytes, FieldError, RuntimeName};
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,12 @@ pub(super) struct Spec {
     pub(super) allow: Vec<Entry>,
     #[serde(default)]
     pub(super) open_to_all: bool,
+    /// It has an IPv4 address of its own that leads to it from anywhere.
+    #[serde(default)]
+    pub(super) public_ipv4: bool,
+    /// The same with a /64 of IPv6.
+    #[serde(default)]
+    pub(super) public_ipv6: bool,
     #[serde(default)]
     pub(super) maintenance: Window,
 }
@@ -172,6 +179,7 @@ impl Spec {
         let rescue = form.flag("rescue", before.is_some_and(|spec| spec.rescue));
         let networks = network::read(&mut form, stored);
         let access = allow::read(&mut form, stored);
+        let wants = public::read(&mut form, stored);
         let maintenance = window::read(&mut form, stored);
         for (name, size, unit) in [("memory", memory, "MiB"), ("disk", disk, "MiB")] {
             if !size.0.is_multiple_of(Bytes::mib(1).0) {
@@ -221,6 +229,8 @@ impl Spec {
             networks,
             allow,
             open_to_all,
+            public_ipv4: wants.ipv4,
+            public_ipv6: wants.ipv6,
             maintenance,
         };
         if wrong.is_empty() { Ok(spec) } else { Err(wrong) }

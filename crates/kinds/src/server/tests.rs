@@ -26,6 +26,8 @@ fn order(form: &Value) -> Order {
         spec: spec(form),
         credentials: BTreeMap::new(),
         networks: Vec::new(),
+        public: crate::Public::default(),
+        rules: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -39,6 +39,8 @@ fn order(form: &Value) -> Order {
         spec,
         credentials,
         networks: Vec::new(),
+        public: crate::Public::default(),
+        rules: Vec::new(),
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -3,6 +3,7 @@
 use super::element::read_address;
 use super::netlink::{Message, NESTED, Socket, attribute};
 use husorden_base::Number;
+use husorden_kinds::firewall::Protocol;
 use nix::errno::Errno;
 use std::net::IpAddr;
 
@@ -63,9 +64,13 @@ pub(crate) fn forget(socket: &mut Socket, number: Number, opened: Opened) -> Res
 /// A connection that was opened to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inward {
+    /// What it speaks; none for what no rule can name.
+    pub(crate) protocol: Option<Protocol>,
     /// From where.
     pub(crate) from: IpAddr,
-    /// To which TCP port of the solution.
+    /// To which address of the solution.
+    pub(crate) at: IpAddr,
+    /// To which port of the solution; 0 for what has none.
     pub(crate) to: u16,
     /// By which door, if by one: the TCP port of the node.
     pub(crate) by: Option<u16>,
@@ -111,11 +116,13 @@ pub(crate) fn forget_inward(
 fn inward(original: &[u8], reply: &[u8]) -> Option<Inward> {
     let (asked, answers) = (Tuple::read(original)?, Tuple::read(reply)?);
     let by = (asked.to != answers.from).then_some(asked.to.1);
-    Some(Inward { from: answers.to.0, to: answers.from.1, by })
+    let (at, to) = answers.from;
+    Some(Inward { protocol: answers.protocol, from: answers.to.0, at, to, by })
 }
 
 /// Addresses and ports of one direction of a connection.
 struct Tuple {
+    protocol: Option<Protocol>,
     from: (IpAddr, u16),
     to: (IpAddr, u16),
 }
@@ -125,8 +132,15 @@ impl Tuple {
         let addresses = attribute(tuple, 1)?;
         let address =
             |four, six| attribute(addresses, four).or_else(|| attribute(addresses, six)).and_then(read_address);
-        let protocol = attribute(tuple, 2)?;
-        let port = |kind| attribute(protocol, kind)?.first_chunk::<2>().map(|port| u16::from_be_bytes(*port));
-        Some(Self { from: (address(1, 3)?, port(2)?), to: (address(2, 4)?, port(3)?) })
+        let over = attribute(tuple, 2)?;
+        let protocol = match attribute(over, 1)?.first()? {
+            6 => Some(Protocol::Tcp),
+            17 => Some(Protocol::Udp),
+            1 | 58 => Some(Protocol::Icmp),
+            _ => None,
+        };
+        let port = |kind| attribute(over, kind)?.first_chunk::<2>().map(|port| u16::from_be_bytes(*port));
+        let port = |kind| if protocol == Some(Protocol::Icmp) { Some(0) } else { port(kind) };
+        Some(Self { protocol, from: (address(1, 3)?, port(2)?), to: (address(2, 4)?, port(3)?) })
     }
 }

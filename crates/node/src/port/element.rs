@@ -2,7 +2,9 @@
 
 use super::conntrack;
 use husorden_base::Number;
-use husorden_kinds::{Door, Port, Way};
+use husorden_kinds::firewall::Protocol;
+use husorden_kinds::public::PREFIX6;
+use husorden_kinds::{Door, Passage, Port, Way};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +16,17 @@ pub(crate) enum Set {
     Closed,
     Own4,
     Own6,
+    Nets6,
     Marks,
     Outbound,
     Ways,
     Allow4,
     Allow6,
+    Open4,
+    Open6,
+    Ping4,
+    Ping6,
+    Listed,
     Doors4,
     Doors6,
     Answers4,
@@ -34,15 +42,21 @@ pub(crate) enum Set {
 }
 
 /// The sets whose elements are set by us; the kernel fills the others.
-pub(super) const SETS: [Set; 18] = [
+pub(super) const SETS: [Set; 24] = [
     Set::Closed,
     Set::Own4,
     Set::Own6,
+    Set::Nets6,
     Set::Marks,
     Set::Outbound,
     Set::Ways,
     Set::Allow4,
     Set::Allow6,
+    Set::Open4,
+    Set::Open6,
+    Set::Ping4,
+    Set::Ping6,
+    Set::Listed,
     Set::Doors4,
     Set::Doors6,
     Set::Answers4,
@@ -65,11 +79,17 @@ impl Set {
             Self::Closed => "closed",
             Self::Own4 => "own4",
             Self::Own6 => "own6",
+            Self::Nets6 => "nets6",
             Self::Marks => "marks",
             Self::Outbound => "outbound",
             Self::Ways => "ways",
             Self::Allow4 => "allow4",
             Self::Allow6 => "allow6",
+            Self::Open4 => "open4",
+            Self::Open6 => "open6",
+            Self::Ping4 => "ping4",
+            Self::Ping6 => "ping6",
+            Self::Listed => "listed",
             Self::Doors4 => "doors4",
             Self::Doors6 => "doors6",
             Self::Answers4 => "answers4",
@@ -113,6 +133,12 @@ impl Element {
         Self { set, key, end: None, value: None }
     }
 
+    /// A net of the port's own, by its first address: single addresses of IPv4, and of IPv6 nets of the length that the table asks for.
+    fn net(number: Number, net: IpNet) -> Self {
+        let own = Self::own(number, net.network());
+        if net.prefix_len() == PREFIX6 && own.set == Set::Own6 { Self { set: Set::Nets6, ..own } } else { own }
+    }
+
     fn allow(number: Number, port: u16, from: IpNet) -> Self {
         let mut key = link_key(number);
         key.extend_from_slice(&padded(port));
@@ -120,6 +146,30 @@ impl Element {
         let set = put_address(&mut key, from.network(), Set::Allow4, Set::Allow6);
         put_address(&mut end, from.broadcast(), Set::Allow4, Set::Allow6);
         Self { set, key, end: Some(end), value: None }
+    }
+
+    fn open(number: Number, passage: &Passage) -> Self {
+        let mut key = link_key(number);
+        let mut end = key.clone();
+        let sets = match protocol(passage.protocol) {
+            None => (Set::Ping4, Set::Ping6),
+            Some(protocol) => {
+                for (key, port) in [(&mut key, passage.first), (&mut end, passage.last)] {
+                    key.extend_from_slice(&[protocol, 0, 0, 0]);
+                    key.extend_from_slice(&padded(port));
+                }
+                (Set::Open4, Set::Open6)
+            }
+        };
+        let set = put_address(&mut key, passage.net.network(), sets.0, sets.1);
+        put_address(&mut end, passage.net.broadcast(), sets.0, sets.1);
+        Self { set, key, end: Some(end), value: None }
+    }
+
+    fn listed(number: Number, port: u16) -> Self {
+        let mut key = link_key(number);
+        key.extend_from_slice(&padded(port));
+        Self { set: Set::Listed, key, end: None, value: None }
     }
 
     fn way(number: Number, way: Way) -> Self {
@@ -148,6 +198,15 @@ impl Element {
         let name = self.key.get(..16)?;
         let name = name.split(|byte| *byte == 0).next()?;
         super::number_of(std::str::from_utf8(name).ok()?)
+    }
+}
+
+/// The number of what has ports; none for ICMP.
+fn protocol(protocol: Protocol) -> Option<u8> {
+    match protocol {
+        Protocol::Tcp => Some(6),
+        Protocol::Udp => Some(17),
+        Protocol::Icmp => None,
     }
 }
 
@@ -223,11 +282,14 @@ pub(crate) fn elements(number: Number, port: &Port, now: Timestamp) -> BTreeSet<
     found.insert(Element::mark(number));
     found.insert(Element::own(number, number.ipv4().into()));
     found.insert(Element::own(number, number.ipv6().into()));
+    found.extend(port.public.iter().map(|net| Element::net(number, *net)));
+    found.extend(port.passages.iter().map(|passage| Element::open(number, passage)));
     if port.outbound {
         found.insert(Element::of(Set::Outbound, number));
     }
     found.extend(port.ways.iter().map(|way| Element::way(number, *way)));
     for door in &port.doors {
+        found.insert(Element::listed(number, door.inner));
         found.insert(Element::door(*door, number.ipv4().into()));
         found.insert(Element::door(*door, number.ipv6().into()));
     }

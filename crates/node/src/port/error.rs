@@ -2,6 +2,8 @@
 
 use super::{ALLOW_ENTRIES_MAX, DOOR_MIN, DOORS_MAX, LinkName};
 use husorden_base::Number;
+use husorden_kinds::firewall::PASSAGES_MAX;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +46,12 @@ pub enum Error {
     /// The allow-list is longer than [`ALLOW_ENTRIES_MAX`].
     #[error("an allow-list of {0} entries; at most {ALLOW_ENTRIES_MAX} are taken")]
     AllowTooLong(usize),
+    /// Rules come to more pieces than [`PASSAGES_MAX`].
+    #[error("rules that come to {0} pieces; at most {PASSAGES_MAX} are taken")]
+    PassagesTooMany(usize),
+    /// A public address leads to another solution already.
+    #[error("the public address {0} leads to another solution")]
+    PublicHeld(IpNet),
     /// The list of doors is longer than [`DOORS_MAX`].
     #[error("{0} doors; at most {DOORS_MAX} are taken")]
     DoorsTooMany(usize),

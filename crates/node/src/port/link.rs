@@ -15,10 +15,12 @@ const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const GET_ADDRESS: u16 = 22;
 const NEW_ROUTE: u16 = 24;
+const DELETE_ROUTE: u16 = 25;
 const GET_ROUTE: u16 = 26;
 const NEW_NEIGHBOUR: u16 = 28;
 const NEW_RULE: u16 = 32;
 const DELETE_RULE: u16 = 33;
+const DELETE_NEIGHBOUR: u16 = 29;
 
 const FAMILY_4: u8 = 2;
 const FAMILY_6: u8 = 10;
@@ -142,6 +144,11 @@ impl Links {
             .with(27, &pair.group.to_ne_bytes())
             .with_nest(18, &info);
         self.0.carry_out(vec![message], &[])
+    }
+
+    /// Takes back what was said by [`route`] and [`proxy`]; that it is not there is no error.
+    pub(crate) fn take_back(&mut self, messages: Vec<Message>) -> Result<(), Errno> {
+        self.0.carry_out(messages, &[Errno::ESRCH, Errno::ENOENT, Errno::ENODEV])
     }
 
     /// Carries out messages made by the functions of this module.
@@ -273,6 +280,31 @@ fn rule(kind: u16, flags: u16, family: u8, link: &str, table: u32) -> Message {
         .with_text(3, link)
         .with(6, &RULE_PRIORITY.to_ne_bytes())
         .with(15, &table.to_ne_bytes())
+}
+
+/// Takes the route to a net by a link away ([`Links::take_back`]).
+pub(crate) fn no_route(index: i32, to: IpNet) -> Message {
+    let (family_to, bytes) = family(to.addr());
+    let (main, nowhere) = (254, 255);
+    let mut head = [0_u8; 12];
+    head[..8].copy_from_slice(&[family_to, to.prefix_len(), 0, 0, main, 0, nowhere, 0]);
+    Message::new(DELETE_ROUTE, 0, &head).with(1, &bytes).with(4, &index.to_ne_bytes())
+}
+
+/// Answers on a link for an address that lies behind another one, or does so no longer ([`Links::take_back`]).
+pub(crate) fn proxy(index: i32, address: IpAddr, answered: bool) -> Message {
+    let (family, bytes) = family(address);
+    let proxy = 0x08_u8;
+    let mut head = [0_u8; 12];
+    head[0] = family;
+    head[4..8].copy_from_slice(&index.to_ne_bytes());
+    head[10] = proxy;
+    let message = if answered {
+        Message::new(NEW_NEIGHBOUR, CREATE | REPLACE, &head)
+    } else {
+        Message::new(DELETE_NEIGHBOUR, 0, &head)
+    };
+    message.with(1, &bytes)
 }
 
 /// Says once and for all which hardware address an address has, so that nothing need be asked on the link.

@@ -5,8 +5,8 @@ use super::table::GROUP;
 use super::wished::{Record, Wished};
 use super::{Error, INNER, NODE_MAC, PORT_MAC, Ports, host_net, link_name, netns, number_of, tap};
 use husorden_base::Number;
+use husorden_kinds::Port;
 use husorden_kinds::tap::DEVICE;
-use husorden_kinds::{Membership, Port};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use nix::errno::Errno;
@@ -96,11 +96,15 @@ impl Ports {
             return Err(kernel("finding both ends of the link")(Errno::ENODEV));
         };
         let loopback = inside.find("lo").map_err(kernel("finding the loopback"))?.map_or(1, |link| link.index);
-        machine.links.run(outer_messages(number, outer.index)).map_err(kernel("setting the node's end"))?;
+        machine
+            .links
+            .run(outer_messages(number, outer.index, &port.public))
+            .map_err(kernel("setting the node's end"))?;
         inside.run(inner_messages(number, end.index, loopback, port.tap)).map_err(kernel("setting the inner end"))?;
         if port.tap {
-            let tap = tap::bring(&name, number, &mut inside)?;
-            self.leases.serve(&name, number, tap)?;
+            let tap = tap::bring(&name, number, &mut inside, &port.public)?;
+            self.leases.serve(&name, number, tap, &port.public)?;
+            self.answer_for(machine, number, port)?;
         }
         self.networks().make(&self.ground, number, port, self.mtu)?;
         for member in &port.networks {
@@ -114,28 +118,79 @@ impl Ports {
         Ok(())
     }
 
-    /// Guests that an earlier node left running are answered by this one.
+    /// Takes away what leads to public addresses that a port is to have no longer, before the wish for them goes: nobody is let in by them
+    /// first, and what a crash leaves is seen as another port than was wished.
+    pub(super) fn withdraw(&self, machine: &mut Machine, number: Number, port: &Port) -> Result<(), Error> {
+        let held = machine.wished.get(number).map(|held| held.public.clone()).unwrap_or_default();
+        let gone: Vec<IpNet> = held.into_iter().filter(|net| !port.public.contains(net)).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.rules().bring(number, Some(port))?;
+        self.answer_for(machine, number, port)?;
+        let kernel = |doing: &'static str| Error::kernel(move || format!("{doing} of {number}"));
+        let lead = |links: &mut Links, name: &str| match links.find(name)? {
+            Some(link) => links.take_back(gone.iter().map(|net| link::no_route(link.index, *net)).collect()),
+            None => Ok(()),
+        };
+        lead(&mut machine.links, &link_name(number)).map_err(kernel("taking back public addresses"))?;
+        let name = self.ground.netns(number);
+        if netns::exists(&name) {
+            netns::within(&name, || {
+                let mut inside = Links::open().map_err(Error::kernel(|| "opening rtnetlink".to_owned()))?;
+                lead(&mut inside, DEVICE).map_err(kernel("taking back public addresses"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has the node answer on its uplink for the public addresses of IPv4 that a port is to have, and no longer for those it had. Nets of IPv6
+    /// are routed to the node: nobody can answer for each address of one.
+    pub(super) fn answer_for(&self, machine: &mut Machine, number: Number, port: &Port) -> Result<(), Error> {
+        let four = |net: &IpNet| matches!(net, IpNet::V4(_)).then(|| net.addr());
+        let held: Vec<IpAddr> =
+            machine.wished.get(number).into_iter().flat_map(|held| &held.public).filter_map(four).collect();
+        let wanted: Vec<IpAddr> = port.public.iter().filter_map(four).collect();
+        if held.is_empty() && wanted.is_empty() {
+            return Ok(());
+        }
+        let kernel = || Error::kernel(move || format!("answering for the public address of {number}"));
+        let Some(up) = machine.links.find(self.uplink.as_str()).map_err(kernel())? else {
+            return Err(Error::NoUplink(self.uplink.clone()));
+        };
+        // Nobody else answers for them, so there is no storm of answers to be spread over time.
+        netns::set(&format!("ipv4/neigh/{}/proxy_delay", self.uplink), "0")?;
+        let gone = held.iter().filter(|address| !wanted.contains(address));
+        machine
+            .links
+            .take_back(gone.map(|address| link::proxy(up.index, *address, false)).collect())
+            .map_err(kernel())?;
+        machine
+            .links
+            .run(wanted.iter().map(|address| link::proxy(up.index, *address, true)).collect())
+            .map_err(kernel())
+    }
+
+    /// Guests that an earlier node left running are answered by this one, and it answers for them on its uplink, which may be another link by now.
     pub(super) fn answer_again(&self) {
-        let machine = self.machine();
-        let tapped = |number: &Number| machine.wished.get(*number).is_some_and(|port| port.tap);
-        for number in machine.wished.numbers().into_iter().filter(tapped) {
+        let mut machine = self.machine();
+        for number in machine.wished.numbers() {
             let name = self.ground.netns(number);
-            if !netns::exists(&name) {
-                continue;
-            }
-            let networks = machine.wished.get(number).map(|port| port.networks.as_slice()).unwrap_or_default();
-            let served = self.serve_again(&name, number, networks);
+            let port = machine.wished.get(number).filter(|port| port.tap && netns::exists(&name)).cloned();
+            let Some(port) = port else { continue };
+            let served =
+                self.serve_again(&name, number, &port).and_then(|()| self.answer_for(&mut machine, number, &port));
             if let Err(error) = served {
                 // It is made anew with the port, when something needs that.
-                warn!(%number, %error, "a guest is not answered when it asks for its addresses");
+                warn!(%number, %error, "a guest is not answered when it asks for its addresses, or not answered for");
             }
         }
     }
 
-    fn serve_again(&self, name: &str, number: Number, networks: &[Membership]) -> Result<(), Error> {
+    fn serve_again(&self, name: &str, number: Number, port: &Port) -> Result<(), Error> {
         let index = |device: &str| netns::within(name, || tap::index(device, number));
-        self.leases.serve(name, number, index(DEVICE)?)?;
-        for member in networks {
+        self.leases.serve(name, number, index(DEVICE)?, &port.public)?;
+        for member in &port.networks {
             self.leases.serve_member(name, number, member, index(&member.number.tap())?)?;
         }
         Ok(())
@@ -226,11 +281,12 @@ fn inner_messages(number: Number, end: i32, loopback: i32, tap: bool) -> Vec<lin
     messages
 }
 
-fn outer_messages(number: Number, outer: i32) -> Vec<link::Message> {
+fn outer_messages(number: Number, outer: i32, public: &[IpNet]) -> Vec<link::Message> {
     let mut messages = vec![link::no_own_address(outer), link::up(outer)];
     for own in [IpAddr::from(number.ipv4()), IpAddr::from(number.ipv6())] {
         messages.push(link::neighbour(outer, own, PORT_MAC));
         messages.push(link::route(outer, host_net(own), None));
     }
+    messages.extend(tap::lead(outer, number, public));
     messages
 }

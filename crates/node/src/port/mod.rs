@@ -15,8 +15,11 @@
 //!
 //! Private networks are joined by further taps, each with its own way ([`network`]).
 //!
-//! What is deliberately absent: no bridge, no proxy ARP but for the cards in private networks (the neighbours of both ends are written down
-//! for good), no rule per port, no process per port.
+//! Public addresses are the guest's own behind such a tap: the node sends what comes for them on over the port's internal address, and answers
+//! for those of IPv4 on its uplink, so that they may lie in the uplink's own net or be routed to the node. What rules open holds at them alone.
+//!
+//! What is deliberately absent: no bridge, no questions about neighbours on a port's link but for the cards in private networks (both ends are
+//! written down for good), no rule per port, no process per port.
 
 mod answers;
 mod conntrack;
@@ -88,6 +91,7 @@ pub struct Ports {
     /// In IPv4 and IPv6.
     answers: [TcpListener; 2],
     mtu: u32,
+    uplink: LinkName,
     /// Taken first, for as long as a port is made or taken away.
     machine: Mutex<Machine>,
     /// Taken second, and for as long as a port joins its private networks or leaves them.
@@ -141,6 +145,7 @@ impl Ports {
             ground: ground.clone(),
             answers,
             mtu: up.mtu,
+            uplink: uplink.interface.clone(),
             machine: Mutex::new(Machine { links, happenings, seen: BTreeSet::new(), wished, made: BTreeSet::new() }),
             networks: Mutex::new(networks),
             rules: Mutex::new(Rules { table, shown }),
@@ -162,6 +167,10 @@ impl Ports {
         }
         let mut machine = self.machine();
         machine.wished.admit(number, port)?;
+        let stands = self.machine_part(&mut machine, number)? != Part::None;
+        if stands {
+            self.withdraw(&mut machine, number, port)?;
+        }
         let now = Timestamp::now();
         // What it leaves is taken down while the record still says that it was there.
         for network in self.networks().leaving(number, port) {
@@ -171,7 +180,7 @@ impl Ports {
         self.write_record(number, port, now)?;
         machine.wished.put(number, port.clone(), now);
         self.networks().set(&self.ground, number, Some(port))?;
-        if self.machine_part(&mut machine, number)? != Part::None {
+        if stands {
             self.make(&mut machine, number, port)?;
         }
         self.networks().changed(number);
@@ -222,6 +231,7 @@ impl Ports {
         let mut machine = self.machine();
         machine.made.remove(&number);
         self.leases.leave(number);
+        self.answer_for(&mut machine, number, &Port::default())?;
         machine.links.remove(&link_name(number)).map_err(Error::kernel(|| format!("removing the link of {number}")))?;
         netns::remove(&self.ground.netns(number))?;
         self.networks().set(&self.ground, number, None)?;
@@ -356,6 +366,9 @@ impl Ports {
         let mut machine = self.machine();
         machine.made.clear();
         self.leases.leave_all();
+        for number in machine.wished.numbers() {
+            self.answer_for(&mut machine, number, &Port::default())?;
+        }
         machine.links.remove_group(GROUP).map_err(Error::kernel(|| "removing the links".to_owned()))?;
         // No link is left, so the table has nothing to judge; taken as a whole it goes at once.
         self.rules().table.remove().map_err(Error::kernel(|| "removing the table".to_owned()))?;

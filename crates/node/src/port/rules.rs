@@ -1,14 +1,16 @@
 //! What the table of the wall shows and how it is changed: as one transaction, worked out from what was shown last.
 
 use super::Error;
-use super::conntrack::{self, Opened};
+use super::conntrack::{self, Inward, Opened};
 use super::element::{self, Element, Set};
 use super::table::{Shown, Table};
 use husorden_base::Number;
 use husorden_kinds::Port;
+use husorden_kinds::firewall::Protocol;
 use jiff::Timestamp;
 use nix::errno::Errno;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// Every element that a port shall have at this time, as it stands closed or open.
 pub(super) fn wanted(shown: &Shown, number: Number, port: &Port, now: Timestamp) -> BTreeSet<Element> {
@@ -17,6 +19,34 @@ pub(super) fn wanted(shown: &Shown, number: Number, port: &Port, now: Timestamp)
         wanted.extend(element::answers(number, &wanted));
     }
     wanted
+}
+
+/// Sets of which an element that goes may have let somebody in.
+const NARROWING: [Set; 10] = [
+    Set::Allow4,
+    Set::Allow6,
+    Set::Doors4,
+    Set::Doors6,
+    Set::Own4,
+    Set::Nets6,
+    Set::Open4,
+    Set::Open6,
+    Set::Ping4,
+    Set::Ping6,
+];
+
+/// Whether a connection that was opened to a port may stand at this time: by the list, through a door that there is, or by what rules open at
+/// a public address.
+fn admits(number: Number, port: &Port, opened: Inward, now: Timestamp) -> bool {
+    let internal = [IpAddr::from(number.ipv4()), number.ipv6().into()].contains(&opened.at);
+    if !internal && !port.public.iter().any(|net| net.contains(&opened.at)) {
+        return false;
+    }
+    let listed = opened.protocol == Some(Protocol::Tcp)
+        && port.allow.iter().any(|one| one.port == opened.to && one.lasts(now) && one.net.contains(&opened.from))
+        && opened.by.is_none_or(|outer| port.doors.iter().any(|door| (door.outer, door.inner) == (outer, opened.to)));
+    let opens = |protocol| port.passages.iter().any(|one| one.admits(protocol, opened.to, opened.from));
+    listed || (!internal && opened.protocol.is_some_and(opens))
 }
 
 /// A change is tried again this often when somebody else changes the ruleset at the same moment.
@@ -109,15 +139,11 @@ impl Rules {
         if narrowed.contains(&Set::Outbound) {
             self.forget(number, Opened::Outward)?;
         }
-        if [Set::Allow4, Set::Allow6, Set::Doors4, Set::Doors6].iter().any(|set| narrowed.contains(set)) {
-            let (allow, doors) = port.map_or((&[][..], &[][..]), |port| (&port.allow, &port.doors));
-            conntrack::forget_inward(&mut self.table.socket, number, |opened| {
-                allow.iter().any(|one| one.port == opened.to && one.lasts(now) && one.net.contains(&opened.from))
-                    && opened
-                        .by
-                        .is_none_or(|outer| doors.iter().any(|door| (door.outer, door.inner) == (outer, opened.to)))
-            })
-            .map_err(Error::kernel(|| format!("cutting what {number} no longer allows")))?;
+        if NARROWING.iter().any(|set| narrowed.contains(set)) {
+            let nothing = Port::default();
+            let port = port.unwrap_or(&nothing);
+            conntrack::forget_inward(&mut self.table.socket, number, |opened| admits(number, port, opened, now))
+                .map_err(Error::kernel(|| format!("cutting what {number} no longer allows")))?;
         }
         Ok(())
     }

@@ -24,6 +24,10 @@ const NEVER4: &str = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254
 /// All of IPv6 but global unicast (2000::/3), and in that the ranges that carry an IPv4 address within (Teredo, 6to4).
 const NEVER6: &str = "::/3, 4000::/2, 8000::/1, 2001::/32, 2002::/16";
 
+/// Where the internal addresses of all ports lie ([`Number::ipv4`], [`Number::ipv6`]).
+const INTERNAL4: &str = "100.64.0.0/10";
+const INTERNAL6: &str = "fd48:7573:6f72::/48";
+
 /// Elements in one message: an attribute holds 64 KiB.
 const ELEMENTS_PER_MESSAGE_MAX: usize = 400;
 
@@ -239,6 +243,8 @@ fn base_text(uplink: &Uplink, answers: [u16; 2]) -> String {
         .replace("{GROUP}", &GROUP.to_string())
         .replace("{ANSWERS4}", &answers[0].to_string())
         .replace("{ANSWERS6}", &answers[1].to_string())
+        .replace("{INTERNAL4}", INTERNAL4)
+        .replace("{INTERNAL6}", INTERNAL6)
         .replace("{INWARD}", &conntrack::inward_bit().to_string())
         .replace("{NEVER4}", &never4)
         .replace("{NEVER6}", &never6)
@@ -279,8 +285,18 @@ mod tests {
         let text = base_text(&uplink, [40_404, 40_406]);
         assert!(text.contains("oifname != \"up0\""));
         assert!(text.contains("198.18.0.0/15, 224.0.0.0/3, 203.0.113.9/32"));
-        for left in ["{UPLINK}", "{GROUP}", "{ANSWERS4}", "{ANSWERS6}", "{INWARD}", "{NEVER4}", "{NEVER6}"] {
-            assert!(BASE.contains(left) && !text.contains(left), "{left}");
+        for left in ["UPLINK", "GROUP", "ANSWERS4", "ANSWERS6", "INWARD", "INTERNAL4", "INTERNAL6", "NEVER4", "NEVER6"]
+        {
+            let left = format!("{{{left}}}");
+            assert!(BASE.contains(&left) && !text.contains(&left), "{left}");
+        }
+    }
+
+    #[test]
+    fn internal_addresses_lie_where_the_table_looks_for_them() {
+        for number in [1, Number::MAX].map(|number| Number::new(number).expect("a number")) {
+            let within = |net: &str, address: std::net::IpAddr| net.parse::<IpNet>().expect("a net").contains(&address);
+            assert!(within(INTERNAL4, number.ipv4().into()) && within(INTERNAL6, number.ipv6().into()), "{number}");
         }
     }
 }

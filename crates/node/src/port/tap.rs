@@ -5,6 +5,7 @@ use super::link::{self, Links};
 use super::{Error, host_net, netns};
 use husorden_base::Number;
 use husorden_kinds::tap::{DEVICE, GATEWAY4, GATEWAY6, mac};
+use ipnet::IpNet;
 use nix::errno::Errno;
 use std::fs::File;
 use std::net::IpAddr;
@@ -52,7 +53,7 @@ fn make(device: &str, number: Number) -> Result<(), Error> {
 }
 
 /// What the namespace is told of its tap: its own end is the guest's gateway, and both addresses lead to the guest.
-fn messages(number: Number, tap: i32) -> Vec<link::Message> {
+fn messages(number: Number, tap: i32, public: &[IpNet]) -> Vec<link::Message> {
     let mut messages = vec![
         link::up(tap),
         link::address(tap, GATEWAY4.into(), 32),
@@ -62,7 +63,16 @@ fn messages(number: Number, tap: i32) -> Vec<link::Message> {
         messages.push(link::neighbour(tap, own, mac(number)));
         messages.push(link::route(tap, host_net(own), None));
     }
+    messages.extend(lead(tap, number, public));
     messages
+}
+
+/// What leads to public addresses by a link: all of them go where the internal address is, so that nobody is asked who has one.
+pub(super) fn lead(link: i32, number: Number, public: &[IpNet]) -> impl Iterator<Item = link::Message> {
+    public.iter().map(move |net| {
+        let via = if net.addr().is_ipv4() { IpAddr::from(number.ipv4()) } else { number.ipv6().into() };
+        link::route(link, *net, Some(via))
+    })
 }
 
 /// The number of a tap in the calling thread's namespace.
@@ -83,8 +93,8 @@ pub(super) fn stand(name: &str, device: &str, number: Number, inside: &mut Links
 }
 
 /// Brings the port's own tap to what is wished, from whatever stands of it, in the namespace with this name; its number there.
-pub(super) fn bring(name: &str, number: Number, inside: &mut Links) -> Result<i32, Error> {
+pub(super) fn bring(name: &str, number: Number, inside: &mut Links, public: &[IpNet]) -> Result<i32, Error> {
     let index = stand(name, DEVICE, number, inside)?;
-    inside.run(messages(number, index)).map_err(Error::kernel(|| format!("setting the tap of {number}")))?;
+    inside.run(messages(number, index, public)).map_err(Error::kernel(|| format!("setting the tap of {number}")))?;
     Ok(index)
 }

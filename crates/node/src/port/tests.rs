@@ -5,6 +5,7 @@
 mod access;
 mod guests;
 mod networks;
+mod public;
 mod ways;
 
 use super::*;

@@ -2,6 +2,7 @@
 
 use super::{DOOR_MIN, DOORS_MAX, Error, parse_number};
 use husorden_base::Number;
+use husorden_kinds::firewall::PASSAGES_MAX;
 use husorden_kinds::{Allow, Port};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ pub(super) struct Wished {
     ports: BTreeMap<Number, Port>,
     /// Who holds a TCP port of the node.
     doors: BTreeMap<u16, Number>,
+    /// Who has a public address or net.
+    public: BTreeMap<IpNet, Number>,
     /// Entries by their end, the next one first.
     ends: BTreeSet<(Timestamp, Number, u16, IpNet)>,
 }
@@ -69,10 +72,17 @@ impl Wished {
         self.ports.keys().copied().collect()
     }
 
-    /// Whether a port may have the doors it asks for.
+    /// Whether a port may have the doors and the public addresses it asks for.
     pub(super) fn admit(&self, number: Number, port: &Port) -> Result<(), Error> {
         if port.doors.len() > DOORS_MAX {
             return Err(Error::DoorsTooMany(port.doors.len()));
+        }
+        if port.passages.len() > PASSAGES_MAX {
+            return Err(Error::PassagesTooMany(port.passages.len()));
+        }
+        let elsewhere = |net: &&IpNet| self.public.get(*net).is_some_and(|holder| *holder != number);
+        if let Some(net) = port.public.iter().find(elsewhere) {
+            return Err(Error::PublicHeld(*net));
         }
         let mut own = BTreeSet::new();
         for outer in port.doors.iter().map(|door| door.outer) {
@@ -92,6 +102,7 @@ impl Wished {
         for door in &port.doors {
             self.doors.insert(door.outer, number);
         }
+        self.public.extend(port.public.iter().map(|net| (*net, number)));
         self.ends.extend(ends(number, &port).filter(|(until, ..)| *until > ended));
         self.ports.insert(number, port);
     }
@@ -105,6 +116,9 @@ impl Wished {
         let Some(port) = self.ports.remove(&number) else { return };
         for door in &port.doors {
             self.doors.remove(&door.outer);
+        }
+        for net in &port.public {
+            self.public.remove(net);
         }
         for end in ends(number, &port).filter(|(until, ..)| *until > ended) {
             self.ends.remove(&end);

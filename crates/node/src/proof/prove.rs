@@ -220,6 +220,8 @@ impl Proof<'_> {
 /// The solution as the backup says it was, for its kind to be asked.
 pub(crate) fn wish(about: &About) -> Wish {
     Wish {
+        public: husorden_kinds::Public::default(),
+        rules: Vec::new(),
         solution: about.solution,
         number: super::number(),
         account: AccountId(uuid::Uuid::nil()),

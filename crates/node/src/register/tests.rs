@@ -16,6 +16,8 @@ fn wish(number: u32, generation: u64) -> Wish {
         credentials: BTreeMap::new(),
         networks: Vec::new(),
         from: None,
+        public: husorden_kinds::Public::default(),
+        rules: Vec::new(),
         from_backup: None,
         retain_until: None,
         epoch: 1,

@@ -5,6 +5,7 @@ mod billing;
 mod create;
 mod decisions;
 pub(crate) mod evidence;
+mod firewall;
 mod left;
 pub(crate) mod mail_links;
 pub(crate) mod mailbox;
@@ -73,6 +74,7 @@ pub(crate) fn table() -> Vec<Page> {
         members::table(),
         billing::table(),
         solution::table(),
+        firewall::table(),
         own,
     ]
     .into_iter()

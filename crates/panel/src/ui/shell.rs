@@ -33,6 +33,7 @@ fn navigation(ask: &Ask) -> Vec<Group> {
                 "Operations",
                 vec![
                     entry(Icon::Home, "/", "Overblik", "Overview"),
+                    entry(Icon::Globe, "/firewalls", "Firewalls", "Firewalls"),
                     entry(Icon::Scale, "/decisions", "Afgørelser", "Decisions"),
                     entry(Icon::File, "/evidence", "Log", "Log"),
                     entry(Icon::Rules, "/rules", "Husorden", "House rules"),

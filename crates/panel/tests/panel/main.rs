@@ -21,6 +21,7 @@ mod access;
 mod attachment;
 mod client;
 mod dumps;
+mod firewall;
 mod frame;
 mod letters;
 mod networks;

@@ -6,6 +6,7 @@ mod capability;
 mod case;
 mod evidence;
 mod figure;
+mod firewall;
 mod identity;
 mod log;
 mod money;
@@ -25,6 +26,7 @@ pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;
 pub use evidence::*;
 pub use figure::{Figure, FigurePoint};
+pub use firewall::*;
 pub use identity::*;
 pub use log::{LogAsk, LogLine};
 pub use money::*;
@@ -237,6 +239,9 @@ pub struct Solution {
     /// The same from where its backups lie, whatever happens to the machine (`from` with `at` and `off_site`); none where nothing can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_away: Option<LogAway>,
+    /// Its public addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<PublicAddress>,
     /// Its own name, for what is reached by a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

@@ -26,7 +26,7 @@ use husorden_base::{
     AccountId, BackupId, MeasureId, Name, Number, OrderId, ProofId, QuestionId, Refusal, RuntimeName, SnapshotId,
     SolutionId, Text,
 };
-use husorden_kinds::{Aim, Credential, Membership};
+use husorden_kinds::{Aim, Credential, Membership, Public, Rule};
 use husorden_rules::Measure;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,12 @@ pub struct Wish {
     /// What it has in the private networks that its spec names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Membership>,
+    /// The public addresses it was given.
+    #[serde(default, skip_serializing_if = "Public::is_none")]
+    pub public: Public,
+    /// The rules that hold at them, of all firewalls that hold for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// What its volume is made from, when it is made; none for an empty one.
     #[serde(default)]
     pub from: Option<Origin>,

@@ -1,6 +1,7 @@
 //! What a node reports: what was seen of solutions, measures and itself.
 
 use husorden_base::{AccountId, Bytes, MeasureId, Number, SnapshotId, SolutionId, TargetId, Text};
+use husorden_kinds::public::Pools;
 use husorden_kinds::{Builds, Virtualisation, Waiting};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -274,6 +275,9 @@ pub struct Health {
     /// When the first of its sites' certificates ends; none where there are none.
     #[serde(default)]
     pub certificate_ends: Option<Timestamp>,
+    /// The public addresses that it was given to hand out.
+    #[serde(default, skip_serializing_if = "Pools::is_empty")]
+    pub pools: Pools,
 }
 
 /// A solution that a node holds and control did not name.

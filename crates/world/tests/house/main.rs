@@ -24,6 +24,7 @@ mod operation;
 mod pages;
 mod panel;
 mod pooler;
+mod public;
 mod rebuild;
 mod refusals;
 mod served;

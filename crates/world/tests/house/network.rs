@@ -51,6 +51,11 @@ impl Net {
         format!("/proc/{}/ns/net", self.0.id())
     }
 
+    /// Moves the calling thread, and what it starts later, into this one.
+    pub(super) fn enter_here(&self) {
+        Self::enter(&self.path());
+    }
+
     /// Moves the calling thread, and what it starts later, into the namespace.
     fn enter(path: &str) {
         let file = File::open(path).expect("the namespace");

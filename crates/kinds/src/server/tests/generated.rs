@@ -3,6 +3,7 @@
 use super::super::boot;
 use super::super::engine::{self, Processor};
 use super::super::package;
+use super::super::plan;
 use super::super::screen;
 use super::super::spec::Spec;
 use super::{KEY, membership, order};
@@ -124,6 +125,46 @@ fn first_settings_hold_keys_and_user_data_and_never_stand_in_a_command() {
     let mut other = order.clone();
     other.solution = husorden_base::SolutionId(uuid::Uuid::from_u128(1));
     assert_ne!(engine::seed_digest(&order, &spec), engine::seed_digest(&other, &spec), "a copy is another machine");
+}
+
+#[test]
+fn public_addresses_come_first_in_the_first_settings_and_the_way_out_is_said_once() {
+    let mut order = order(&json!({"public_ipv4": true, "public_ipv6": true}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let before = engine::seed_digest(&order, &spec);
+    order.public =
+        crate::Public { ipv4: Some([192, 0, 2, 7].into()), ipv6: Some("2001:db8:0:7::/64".parse().expect("a net")) };
+    let task = engine::seed(&order, &spec);
+    let network = task.stdin.split('\0').nth(1).expect("three parts");
+    let said: Vec<&str> = network
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("address: ").or(line.trim().strip_prefix("gateway: ")))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "\"192.0.2.7/32\"",
+            "\"169.254.1.2\"",
+            "\"2001:db8:0:7::1/128\"",
+            "\"fe80::2\"",
+            "\"100.64.0.7/32\"",
+            "\"fd48:7573:6f72::7/128\"",
+        ]
+    );
+    assert_ne!(engine::seed_digest(&order, &spec), before, "they are other settings");
+}
+
+#[test]
+fn rules_open_nothing_without_a_public_address() {
+    let mut order = order(&json!({}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let bare = plan::port(&order, &spec);
+    order.rules = crate::firewall::read(&json!([{"protocol": "tcp", "ports": "80", "from": ["::/0"]}])).expect("rules");
+    assert_eq!(plan::port(&order, &spec), bare);
+    order.public.ipv4 = Some([192, 0, 2, 7].into());
+    let port = plan::port(&order, &spec);
+    assert_eq!((port.public.len(), port.passages.len()), (1, 1));
+    assert_eq!((&port.allow, &port.doors), (&bare.allow, &bare.doors));
 }
 
 #[test]

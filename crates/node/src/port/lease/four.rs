@@ -42,7 +42,7 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
     let options = rest.strip_prefix(&COOKIE)?;
     let fits = head[..3] == [1, 1, 6] && head[28..34] == guest.mac;
     let kind = *find(options, option::KIND)?.first().filter(|_| fits)?;
-    let own = guest.address4;
+    let own = guest.four;
     let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
     let server = find(options, option::SERVER).and_then(address);
     let current = address(&head[12..16]).filter(|address| !address.is_unspecified());
@@ -165,6 +165,22 @@ pub(in crate::port) mod tests {
         assert_eq!(said(&asks(guest.mac, kind::REQUEST, &elsewhere)), None);
         assert_eq!(said(&asks([2, 0, 0, 0, 0, 9], kind::DISCOVER, &[])), None, "another card");
         assert_eq!(said(&asks(guest.mac, 7, &[])), None, "a release is answered by nobody");
+    }
+
+    #[test]
+    fn a_guest_with_a_public_address_is_given_that_one() {
+        let guest = super::super::tests::known();
+        let given = |asked: &[u8]| {
+            let answer = answer(asked, &guest).expect("an answer");
+            (
+                find(&answer[HEAD + 4..], option::KIND).expect("a kind")[0],
+                <[u8; 4]>::try_from(&answer[16..20]).expect("four"),
+            )
+        };
+        assert_eq!(given(&asks(guest.mac, kind::DISCOVER, &[])), (kind::OFFER, [192, 0, 2, 7]));
+        // One that had the internal address before asks for it again, and is told to begin anew.
+        let before = [&[option::REQUESTED, 4][..], &guest.number.ipv4().octets()].concat();
+        assert_eq!(given(&asks(guest.mac, kind::REQUEST, &before)), (kind::NAK, [0; 4]));
     }
 
     #[test]

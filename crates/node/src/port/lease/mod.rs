@@ -6,7 +6,7 @@
 //! guest ──who is a router?─▶ ┘
 //! ```
 //!
-//! What is answered follows from the port's number, or from what the guest has in a network, alone; nothing is remembered, so nothing can be used up or taken from another. A guest that
+//! What is answered follows from the port's number and public addresses, or from what the guest has in a network, alone; nothing is remembered, so nothing can be used up or taken from another. A guest that
 //! asks without end is heard a few times a second, and the others are not the slower for it.
 
 mod four;
@@ -17,9 +17,10 @@ pub(super) use four::tests::asks;
 
 use super::{Error, netns};
 use husorden_base::Number;
+use husorden_kinds::public::main6;
 use husorden_kinds::tap::{DEVICE, GATEWAY4, mac};
 use husorden_kinds::{Membership, NetworkNumber};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
 use rustix::event::{Timespec, epoll};
 use rustix::net::sockopt::set_ipv6_multicast_hops;
@@ -59,8 +60,12 @@ const PACKET_BYTES_MAX: usize = 1_500;
 #[derive(Clone, Debug)]
 pub(super) struct Guest {
     mac: [u8; 6],
-    address4: Ipv4Addr,
-    address6: Ipv6Addr,
+    /// The one address that DHCP gives: the public one, if there is one.
+    four: Ipv4Addr,
+    /// Those that DHCPv6 gives, the one that others are to see first.
+    six: Vec<Ipv6Addr>,
+    /// The net from which a guest may take any other.
+    net6: Option<Ipv6Net>,
     /// The node's end of the link.
     gateway: Ipv4Addr,
     way: Way,
@@ -78,11 +83,14 @@ enum Way {
 
 impl Guest {
     /// Who is behind a port's own tap.
-    fn of(number: Number, name_servers: &[IpAddr]) -> Self {
+    fn of(number: Number, public: &[IpNet], name_servers: &[IpAddr]) -> Self {
+        let four = public.iter().find_map(|net| if let IpNet::V4(four) = net { Some(four.addr()) } else { None });
+        let net6 = public.iter().find_map(|net| if let IpNet::V6(six) = net { Some(*six) } else { None });
         Self {
             mac: mac(number),
-            address4: number.ipv4(),
-            address6: number.ipv6(),
+            four: four.unwrap_or_else(|| number.ipv4()),
+            six: net6.map(main6).into_iter().chain([number.ipv6()]).collect(),
+            net6,
             gateway: GATEWAY4,
             way: Way::Out,
             name_servers: name_servers.to_vec(),
@@ -93,8 +101,9 @@ impl Guest {
     fn member(member: &Membership) -> Self {
         Self {
             mac: member.number.mac(),
-            address4: member.address,
-            address6: member.address6(),
+            four: member.address,
+            six: vec![member.address6()],
+            net6: None,
             gateway: member.gateway(),
             way: Way::Network(member.range, member.prefix),
             name_servers: Vec::new(),
@@ -178,8 +187,8 @@ impl Leases {
     }
 
     /// Answers on the port's own tap in the namespace with this name from now on.
-    pub(super) fn serve(&self, name: &str, number: Number, index: i32) -> Result<(), Error> {
-        self.answer(name, (number, None), DEVICE, index, Guest::of(number, &self.0.name_servers))
+    pub(super) fn serve(&self, name: &str, number: Number, index: i32, public: &[IpNet]) -> Result<(), Error> {
+        self.answer(name, (number, None), DEVICE, index, Guest::of(number, public, &self.0.name_servers))
     }
 
     /// The same on its tap in a private network.
@@ -388,7 +397,13 @@ mod tests {
 
     pub(super) fn guest() -> Guest {
         let name_servers = ["192.0.2.53", "2001:db8::53"].map(|address| address.parse().expect("an address"));
-        Guest::of(Number::new(7).expect("7 is a number"), &name_servers)
+        Guest::of(Number::new(7).expect("7 is a number"), &[], &name_servers)
+    }
+
+    /// The same, with public addresses.
+    pub(super) fn known() -> Guest {
+        let nets = ["192.0.2.7/32", "2001:db8:0:7::/64"].map(|net| net.parse().expect("a net"));
+        Guest::of(Number::new(7).expect("7 is a number"), &nets, &guest().name_servers)
     }
 
     pub(super) fn member() -> Guest {

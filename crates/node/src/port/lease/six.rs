@@ -15,6 +15,15 @@ pub(super) fn advertisement(guest: &Guest) -> Vec<u8> {
         said.extend(u32::from(ROUTER_S).to_be_bytes());
         said.extend(&prefix.network().octets()[..8]);
     }
+    if let Some(net) = guest.net6 {
+        // Any address of the net may be made, and none of it is on the link: what goes there goes by the router too.
+        let by_themselves = 0x40;
+        said.extend([3, 4, net.prefix_len(), by_themselves]);
+        said.extend(NET_S.to_be_bytes());
+        said.extend(u32::from(ROUTER_S).to_be_bytes());
+        said.extend([0; 4]);
+        said.extend(net.network().octets());
+    }
     let servers = servers(guest);
     if let Ok(count) = u8::try_from(servers.len() / 16)
         && count > 0
@@ -28,6 +37,8 @@ pub(super) fn advertisement(guest: &Guest) -> Vec<u8> {
 
 /// Seconds for which a guest goes by what was advertised.
 const ROUTER_S: u16 = 1_800;
+/// Seconds for which addresses that a guest makes itself last after the last advertisement.
+const NET_S: u32 = 3_600;
 /// Seconds for which an address is given; it is the guest's for good.
 const LEASE_S: u32 = 86_400;
 /// Bytes of what a client calls itself: more than any identifier that there is.
@@ -83,17 +94,17 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
     if rapid && said == kind::REPLY && head[0] == kind::SOLICIT {
         put(&mut answer, option::RAPID, &[]);
     }
-    // One association has the one address; who asks for more gets no more.
+    // One association has the addresses there are; who asks for more gets no more.
     if let Some(association) =
         find(options, option::ADDRESSES).and_then(|value| value.first_chunk::<4>()).filter(|_| gives)
     {
-        let mut address = guest.address6.octets().to_vec();
-        address.extend(LEASE_S.to_be_bytes());
-        address.extend(LEASE_S.to_be_bytes());
         let mut value = association.to_vec();
         value.extend((LEASE_S / 2).to_be_bytes());
         value.extend((LEASE_S / 5 * 4).to_be_bytes());
-        put(&mut value, option::ADDRESS, &address);
+        for own in &guest.six {
+            let lasts = LEASE_S.to_be_bytes();
+            put(&mut value, option::ADDRESS, &[&own.octets()[..], &lasts, &lasts].concat());
+        }
         put(&mut answer, option::ADDRESSES, &value);
     }
     if matches!(head[0], kind::CONFIRM | kind::RELEASE | kind::DECLINE) {
@@ -106,12 +117,12 @@ pub(super) fn answer(asked: &[u8], guest: &Guest) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// Whether the addresses that a client believes it has are the one it has.
+/// Whether the first address that a client believes it has is one of its own.
 fn holds(options: &[u8], guest: &Guest) -> bool {
-    let own = guest.address6.octets();
     let association = find(options, option::ADDRESSES).and_then(|value| value.get(12..));
     let address = association.and_then(|value| find(value, option::ADDRESS));
-    address.and_then(|value| value.first_chunk::<16>()) == Some(&own)
+    let address = address.and_then(|value| value.first_chunk::<16>());
+    address.is_some_and(|address| guest.six.iter().any(|own| own.octets() == *address))
 }
 
 fn servers(guest: &Guest) -> Vec<u8> {
@@ -147,6 +158,7 @@ fn find(mut options: &[u8], code: u16) -> Option<&[u8]> {
 mod tests {
     use super::super::tests::{guest, member};
     use super::*;
+    use std::net::Ipv6Addr;
 
     fn asks(kind: u8, options: &[(u16, &[u8])]) -> Vec<u8> {
         let mut asked = vec![kind, 1, 2, 3];
@@ -167,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_guest_is_given_its_own_address_by_who_it_asks() {
-        let own = guest().address6.octets().to_vec();
+        let own = guest().six[0].octets().to_vec();
         let (client, server, association) =
             ((option::CLIENT, &[0, 1, 9][..]), (option::SERVER, &SERVER[..]), (option::ADDRESSES, &[0; 12][..]));
         let all = Some(own);
@@ -202,7 +214,25 @@ mod tests {
         assert_eq!(said[24..32], [0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 1]);
         let asked = asks(kind::SOLICIT, &[(option::CLIENT, &[0, 1, 9]), (option::ADDRESSES, &[0; 12])]);
         let given = answer(&asked, &member()).expect("an answer");
-        assert!(given.windows(16).any(|part| part == member().address6.octets()));
+        assert!(given.windows(16).any(|part| part == member().six[0].octets()));
+    }
+
+    #[test]
+    fn a_guest_with_a_net_is_given_its_first_address_and_told_the_net() {
+        let guest = super::super::tests::known();
+        let said = advertisement(&guest);
+        let net: Ipv6Addr = "2001:db8:0:7::".parse().expect("an address");
+        assert_eq!(said[16..20], [3, 4, 64, 0x40]);
+        assert_eq!(said[32..48], net.octets());
+        let answer = answer(&asks(kind::SOLICIT, &[(option::CLIENT, &[1]), (option::ADDRESSES, &[0; 12])]), &guest);
+        let answer = answer.expect("an answer");
+        let association = find(&answer[4..], option::ADDRESSES).expect("an association");
+        let given: Vec<&[u8]> = association[12..].chunks(28).map(|one| &one[4..20]).collect();
+        let first: Ipv6Addr = "2001:db8:0:7::1".parse().expect("an address");
+        assert_eq!(
+            given,
+            [&first.octets()[..], &husorden_base::Number::new(7).expect("7 is a number").ipv6().octets()]
+        );
     }
 
     #[test]

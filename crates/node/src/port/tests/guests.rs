@@ -5,8 +5,8 @@ use husorden_kinds::tap::{DEVICE, GATEWAY4, GATEWAY6, mac_text};
 use std::process::Command;
 
 /// A machine at the other end of a port's tap: a namespace of its own, to which every frame is carried.
-fn guest(house: &House, number: Number) -> String {
-    let name = format!("hus-{}-guest", house.ground.instance);
+pub(super) fn guest(house: &House, number: Number) -> String {
+    let name = format!("hus-{}-guest{number}", house.ground.instance);
     netns::make(&name).unwrap();
     plug(house, number, DEVICE, (&name, "eth0"));
     for words in [

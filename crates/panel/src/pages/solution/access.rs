@@ -401,6 +401,8 @@ pub(super) fn findings(ask: &Ask, one: &api::Solution) -> Markup {
                     }
                 } @else if finding.name.contains("backup") {
                     p { a href={ (path(one)) "/backups" } { (l.t("Se backupperne", "See the backups")) } }
+                } @else if finding.name == "management-open" {
+                    p { a href="/firewalls" { (l.t("Se firewalls", "See the firewalls")) } }
                 } @else if finding.name == "open-to-all" && has_list(ask, one) { p { a href={ (path(one)) "/access" } { (l.t("Se, hvem der må forbinde", "See who may connect")) } } }
             }))
         }

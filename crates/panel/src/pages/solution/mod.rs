@@ -1,6 +1,7 @@
 //! The pages of one solution, the same for every kind: what it is comes from the API, what its kind says of it from the kind.
 
 mod access;
+mod addresses;
 mod attachment;
 pub(crate) mod backups;
 mod change;
@@ -33,7 +34,7 @@ use crate::routes::{Page, get, get_socket, post, post_file};
 use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::places::of_logins;
-use crate::ui::{self, Tone};
+use crate::ui::{self, Tone, Wrong};
 use husorden_base::Refusal;
 use husorden_wire::api;
 use maud::{Markup, html};
@@ -62,6 +63,7 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/access/remove", Session, access::remove),
         post("/solutions/{solution}/access/open", Session, access::open),
         post("/solutions/{solution}/access/close", Session, access::close),
+        post("/solutions/{solution}/names", Session, addresses::save),
         get("/solutions/{solution}/dump", Session, dumps::get),
         get("/solutions/{solution}/package", Session, dumps::package),
         get("/solutions/{solution}/dumps", Session, dumps::show),
@@ -119,29 +121,33 @@ async fn recent(ask: &Ask, one: &api::Solution, count: usize) -> Result<Vec<api:
 
 /// The first page of a solution.
 async fn show(ask: &Ask) -> Result<Reply, Refusal> {
-    let one = read(ask).await?;
-    let events = recent(ask, &one, EVENTS_FEW).await?;
-    let access = access::summary(ask, &one).await?;
+    page(ask, &read(ask).await?, &Wrong::none(ask)).await
+}
+
+async fn page(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Result<Reply, Refusal> {
+    let events = recent(ask, one, EVENTS_FEW).await?;
+    let access = access::summary(ask, one).await?;
     let l = ask.l;
     Ok(frame(
         ask,
-        &one,
+        one,
         html! {
             div class="split" {
                 div class="stack" {
-                    (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, &one)))
-                    (connect::card(ask, &one))
-                    (console::card(ask, &one))
+                    (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, one)))
+                    (addresses::card(ask, one, wrong))
+                    (connect::card(ask, one))
+                    (console::card(ask, one))
                     (access)
                     section class="card" id="usage" data-live {
-                        div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(&one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }
-                        div class="body" { (usage(ask, &one)) }
+                        div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }
+                        div class="body" { (usage(ask, one)) }
                     }
                 }
                 section class="card" id="events" data-live {
                     div class="title" {
                         h2 { (l.t("Hændelser", "Events")) }
-                        a class="small" href={ (path(&one)) "/events" } { (l.t("Se alle", "See all")) }
+                        a class="small" href={ (path(one)) "/events" } { (l.t("Se alle", "See all")) }
                     }
                     div class="body" { (ui::timeline(ask, &events)) }
                 }
