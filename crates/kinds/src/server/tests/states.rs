@@ -231,7 +231,7 @@ fn what_stands_still_is_left_as_it_is() {
 fn nobody_is_turned_off_to_get_a_screen() {
     let order = order(&forms()[0]);
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let new = engine::machine(order.number, &spec, Processor::Emulated);
+    let new = engine::machine(&order, &spec, Processor::Emulated);
     let set = |runs: &str, start: &Start| {
         let mut sight = start.sight.clone();
         sight.services.get_mut(MACHINE).expect("it runs").digest = runs.to_owned();

@@ -154,7 +154,7 @@ pub(in crate::port) mod tests {
     #[test]
     fn a_guest_is_offered_and_given_its_own_address_and_no_other() {
         let (guest, nobody) = (guest(), Ipv4Addr::UNSPECIFIED);
-        let own = guest.address4;
+        let own = guest.four;
         let wants = |address: Ipv4Addr| [&[option::REQUESTED, 4][..], &address.octets()].concat();
         assert_eq!(said(&asks(guest.mac, kind::DISCOVER, &[])), Some((kind::OFFER, own)));
         assert_eq!(said(&asks(guest.mac, kind::REQUEST, &wants(own))), Some((kind::ACK, own)));
@@ -179,7 +179,7 @@ pub(in crate::port) mod tests {
         };
         assert_eq!(given(&asks(guest.mac, kind::DISCOVER, &[])), (kind::OFFER, [192, 0, 2, 7]));
         // One that had the internal address before asks for it again, and is told to begin anew.
-        let before = [&[option::REQUESTED, 4][..], &guest.number.ipv4().octets()].concat();
+        let before = [&[option::REQUESTED, 4][..], &husorden_base::Number::new(7).expect("7 is a number").ipv4().octets()].concat();
         assert_eq!(given(&asks(guest.mac, kind::REQUEST, &before)), (kind::NAK, [0; 4]));
     }
 
