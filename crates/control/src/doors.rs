@@ -337,6 +337,7 @@ fn migrator() -> Migrator {
         one(84, "images", include_str!("../migrations/0084_images.sql")),
         one(86, "networks", include_str!("../migrations/0086_networks.sql")),
         one(87, "public", include_str!("../migrations/0087_public.sql")),
+        one(88, "mail topics", include_str!("../migrations/0088_mail_topics.sql")),
         one(89, "withdrawn", include_str!("../migrations/0089_withdrawn.sql")),
         one(90, "strays", include_str!("../migrations/0090_strays.sql")),
     ])

@@ -179,7 +179,9 @@ pub(in crate::port) mod tests {
         };
         assert_eq!(given(&asks(guest.mac, kind::DISCOVER, &[])), (kind::OFFER, [192, 0, 2, 7]));
         // One that had the internal address before asks for it again, and is told to begin anew.
-        let before = [&[option::REQUESTED, 4][..], &husorden_base::Number::new(7).expect("7 is a number").ipv4().octets()].concat();
+        let before =
+            [&[option::REQUESTED, 4][..], &husorden_base::Number::new(7).expect("7 is a number").ipv4().octets()]
+                .concat();
         assert_eq!(given(&asks(guest.mac, kind::REQUEST, &before)), (kind::NAK, [0; 4]));
     }
 

@@ -264,6 +264,10 @@ fn a_guest_can_take_no_address_but_its_own() {
         // What goes over the uplink has been seen when this has.
         let mut other = reach(&second, address(OUTSIDE4), 7000).unwrap();
         assert_eq!(seen_as(&mut other), TWO4, "nobody believed it");
+        let until = Instant::now() + Duration::from_secs(10);
+        while with(&frames, 26, &octets(TWO4)) == 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let mine = mac(one);
         assert_eq!(with(&frames, 6, &mine), 0, "no frame of the guest's own leaves its link");
         assert!(with(&frames, 26, &octets(TWO4)) > 0, "the neighbour's are seen");
