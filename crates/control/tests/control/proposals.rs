@@ -63,7 +63,8 @@ async fn a_refused_attempt_becomes_an_entry_by_one_word() {
     let house = House::new().await;
     let (mut node, _) = Node::hello(&house.config.node_socket).await;
     let wish = gated(&house, &mut node, "db", json!({})).await;
-    assert_eq!(wish.spec, json!({ "allow": [], "open_to_all": false, "engine": "one", "databases": ["app"] }));
+    let spec = json!({ "allow": [], "open_to_all": false, "engine": "one", "databases": ["app"], "networks": [] });
+    assert_eq!(wish.spec, spec);
     assert!(proposals(&house, "db").await.is_empty());
     tell(&mut node, &wish, vec![refused(wish.solution, "203.0.113.7/32", 3)]).await;
     tell(&mut node, &wish, vec![refused(wish.solution, "203.0.113.7/32", 1)]).await;

@@ -8,7 +8,7 @@ use husorden_world::{House, text};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 const UID: u32 = 65_534;
@@ -113,10 +113,5 @@ impl Bare {
     /// Process ids of what it takes.
     pub(crate) fn processes(&self) -> Vec<u32> {
         vec![self.machine.0.id()]
-    }
-
-    /// Where it is reached from.
-    pub(crate) fn netns(&self) -> Result<&Path> {
-        self.way.netns.as_deref().context("a namespace")
     }
 }

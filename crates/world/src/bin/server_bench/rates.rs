@@ -12,19 +12,21 @@ use std::time::Instant;
 const SAMPLES: usize = 5;
 const MIB: u32 = 64;
 
+/// A rate in MiB/s of the guest that is reached so; this address is the machine's, as the guest sees it.
+type Measure = fn(&Way, IpAddr) -> Result<f64>;
+
 pub(crate) fn rates(house: &House) -> Result<()> {
     let ours = Ours::order(house, "rated")?;
     ours.way.answers()?;
     let kit = Kit::of(house, &ours)?;
     let bare = kit.start()?;
     bare.way.answers()?;
-    bare.netns()?;
     let at_ours: IpAddr = own_address(ours.way.to.ip())?.parse()?;
     let at_bare = IpAddr::from([169, 254, 1, 2]);
     for way in [&ours.way, &bare.way] {
         way.ssh("dd if=/dev/urandom of=/tmp/noise bs=1M count=16 2> /dev/null")?;
     }
-    let measures: [(&str, fn(&Way, IpAddr) -> Result<f64>); 2] = [("server.disk", disk), ("server.net", net)];
+    let measures: [(&str, Measure); 2] = [("server.disk", disk), ("server.net", net)];
     for (name, measure) in measures {
         let (mut own, mut peer) = (Vec::new(), Vec::new());
         for round in 0..SAMPLES {
