@@ -1,4 +1,4 @@
-//! `server.disk`, `server.net`: what a guest writes to its disk and sends out, beside QEMU by hand.
+//! The figures `disk` and `net` of servers: what a guest writes to its disk and sends out, beside QEMU by hand.
 
 use crate::bare::Kit;
 use crate::guest::{Ours, Way, own_address};
@@ -26,7 +26,7 @@ pub(crate) fn rates(house: &House) -> Result<()> {
     for way in [&ours.way, &bare.way] {
         way.ssh("dd if=/dev/urandom of=/tmp/noise bs=1M count=16 2> /dev/null")?;
     }
-    let measures: [(&str, Measure); 2] = [("server.disk", disk), ("server.net", net)];
+    let measures: [(&str, Measure); 2] = [("disk", disk), ("net", net)];
     for (name, measure) in measures {
         let (mut own, mut peer) = (Vec::new(), Vec::new());
         for round in 0..SAMPLES {
@@ -38,7 +38,7 @@ pub(crate) fn rates(house: &House) -> Result<()> {
             }
         }
         Figure {
-            name,
+            name: &format!("server.{name}"),
             ours: quantile(&mut own, 0.5),
             peer: Some((quantile(&mut peer, 0.5), "QEMU by hand")),
             unit: "MiB/s",
