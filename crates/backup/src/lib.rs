@@ -32,7 +32,7 @@ mod write;
 
 /// What the environment of a process that writes backups tells its allocator (glibc, `mallopt(3)`): large buffers go back to the kernel as soon as
 /// they are let go of. Left to itself it keeps them among what lives longer once one of 32 MiB has come and gone, as opening a key takes, and a
-/// first backup takes nearly twice the memory.
+/// first backup takes much more memory than it holds.
 pub const ALLOCATOR: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "262144");
 
 pub use check::{Checked, Finding, Look, Share, check_names};

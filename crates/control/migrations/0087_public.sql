@@ -164,30 +164,6 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select jsonb_build_object('address', host(r.address), 'name', r.name) from reverse_name r order by r.address
 $$;
 
--- Who is let in and which names lead back is work of the account's own.
-create or replace function mail_topic(p_kind text, p_data jsonb) returns text
-language sql immutable set search_path = public, pg_temp as $$
-    select case
-        when p_kind in ('measure.decided', 'measure.taken', 'measure.lifted', 'measure.ended', 'complaint.made', 'complaint.answered') then 'decisions'
-        when p_kind in ('grant.given', 'grant.broken', 'grant.used', 'token.created', 'token.revoked', 'webhook.created', 'webhook.changed',
-                        'webhook.deleted', 'member.rescued') then 'access'
-        when p_kind in ('order.done', 'order.failed') and p_data->>'verb' in ('back-up', 'prove', 'backup-read') then null
-        when p_kind = 'backup.failed' and (p_data->>'again')::boolean then null
-        when p_kind in ('solution.trouble', 'update.rolled-back', 'log.broken', 'volume.filling', 'volume.full', 'volume.room', 'wish.refused',
-                        'order.failed', 'webhook.failed', 'backup.failed', 'backup.missing', 'proof.failed', 'snapshot-schedule.missed') then 'trouble'
-        when p_kind in ('solution.deleted', 'solution.undone', 'solution.buried', 'solution.key-destroyed') then 'deletion'
-        when p_kind in ('solution.created', 'solution.changed', 'solution.started', 'solution.stopped', 'credential.changed', 'update.held',
-                        'backup-plan.changed', 'snapshot-schedule.changed', 'firewall.created', 'firewall.changed', 'firewall.deleted', 'address.named') then 'work'
-        -- The daily one is no news.
-        when p_kind = 'backup.ready' and p_data->>'reason' is distinct from 'daily' then 'work'
-        -- A solution that wakes and sleeps is no news.
-        when p_kind = 'order.done' and coalesce(p_data->>'verb', '') not in ('wake', 'sleep') then 'work'
-        when p_kind like 'subscription.%' or p_kind = 'payment.entered' then 'money'
-        when p_kind in ('member.invited', 'member.changed', 'member.removed', 'account.changed') then 'members'
-        when p_kind in ('rules.published', 'rules.accepted') then 'rules'
-    end
-$$;
-
 grant execute on function address_book(text, integer, integer), address_give(uuid, cidr, integer), wish_again(uuid[]) to husorden_tenant;
 grant execute on function firewall_rules(uuid, uuid, jsonb), solution_reach(uuid), firewall_holders(uuid), public_json(uuid)
     to husorden_tenant, husorden_staff;

@@ -1,4 +1,4 @@
--- What an account is mailed of, now also its private networks, and that a solution of its own was taken over.
+-- What an account is mailed of, now also its firewalls, names that lead back, private networks, and that a solution of its own was taken over.
 create or replace function mail_topic(p_kind text, p_data jsonb) returns text
 language sql immutable set search_path = public, pg_temp as $$
     select case

@@ -217,7 +217,7 @@ fn postgres(house: &House) {
     an_upgrade_and_its_undo(house, &owner);
     kills::nothing_acknowledged_is_lost(house, &kills::POSTGRES, &owner);
     let mut open = owner.psql_of("app");
-    open.args(["--command", "SELECT pg_sleep(60)"]);
+    open.args(["--command", &format!("SELECT pg_sleep({})", ANSWERED.as_secs())]);
     a_measure(house, "pg", &mut open, &|| owner.psql("app", "SELECT count(*) > 0 FROM acknowledged"), "t");
     drivers::connect(house, "pg", &Client::new(house, "pg", "app", &rotate(house, "pg", "app")));
 }
@@ -383,6 +383,9 @@ pub(super) fn server(house: &House, client: &Client<'_>) -> i32 {
     i32::try_from(record["pid"].as_i64().expect("a pid")).expect("a pid")
 }
 
+/// After which the statement of a session that is open has its answer, if nothing cuts it.
+pub(super) const ANSWERED: Duration = Duration::from_secs(10);
+
 /// Sessions that are open are cut, new ones are told in the engine's own protocol, and after the lift all is as it was.
 pub(super) fn a_measure(
     house: &House,
@@ -395,6 +398,7 @@ pub(super) fn a_measure(
     let path = format!("/v1/solutions/{name}");
     let one = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;
     // A session that is open is cut.
+    let began = Instant::now();
     let mut open = open.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the client runs");
     std::thread::sleep(Duration::from_millis(500));
     let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
@@ -406,11 +410,12 @@ pub(super) fn a_measure(
     let reasons = json!({ "reasons": "The machine was cleaned and the password changed." });
     let lifted = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
-    // The session that was open has got no answer; its client may still wait for one, for it hears nothing more.
-    let _ = open.kill();
-    assert!(!open.wait().expect("the client").success());
     house.wait_state(name, "running", MADE).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(ask().as_deref(), Ok(expected), "as it was");
+    // The session that was open got no answer when its statement was to end; its client may still wait for one, for it hears nothing more.
+    std::thread::sleep((ANSWERED + Duration::from_secs(2)).saturating_sub(began.elapsed()));
+    let _ = open.kill();
+    assert!(!open.wait().expect("the client").success(), "it was cut");
 }
 
 /// An instance of MariaDB is held to the same.
@@ -463,7 +468,7 @@ fn mariadb(house: &House) {
     assert_eq!(owner.mariadb("app", "SELECT COUNT(*) FROM notes").as_deref(), Ok("1000"));
     undo(house, "my");
     assert!(owner.mariadb("app", "SELECT VERSION()").expect("it answers").starts_with("10.11"));
-    let mut open = owner.mariadb_of("app", "SELECT SLEEP(60)");
+    let mut open = owner.mariadb_of("app", &format!("SELECT SLEEP({})", ANSWERED.as_secs()));
     a_measure(house, "my", &mut open, &|| owner.mariadb("app", "SELECT COUNT(*) FROM notes"), "1000");
     commands::people_and_parameters(house, "my");
     drivers::connect(house, "my", &Client::new(house, "my", "app", &rotate(house, "my", "app")));

@@ -37,7 +37,7 @@ fn one(house: &House, name: &str, engine: &str) {
     what_restarts_and_who_goes(house, name, &owner);
     let pooled = owner.pooled();
     let mut open = pooled.psql_of("app");
-    open.args(["--command", "SELECT pg_sleep(60)"]);
+    open.args(["--command", &format!("SELECT pg_sleep({})", super::database::ANSWERED.as_secs())]);
     a_measure(house, name, &mut open, &|| pooled.psql("app", "SELECT count(*) FROM notes"), "1000");
     off_and_gone(house, name, &owner);
 }
