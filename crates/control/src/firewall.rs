@@ -9,14 +9,14 @@ use crate::app::App;
 use crate::caller::{Caller, Trail};
 use crate::doors::TenantTx;
 use crate::fault::Fault;
-use crate::form::IfMatch;
+use crate::form::{IfMatch, check_name};
 use crate::solution::check_labels;
 use crate::state;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::firewall::{self as rows, FirewallRow, Holder};
 use crate::store::solution as solutions;
-use husorden_base::{AccountId, FieldError, Language, Name, Refusal, SolutionId, Text};
+use husorden_base::{AccountId, FieldError, Language, Refusal, SolutionId, Text};
 use husorden_kinds::firewall::{self, PASSAGES_MAX};
 use husorden_kinds::public::Wants;
 use husorden_kinds::{Rule, allow};
@@ -124,10 +124,7 @@ pub(crate) async fn delete(app: &App, caller: &Caller, text: &str, if_match: &If
 async fn laid_over(tx: &mut TenantTx, mut row: FirewallRow, form: FirewallChange) -> Result<FirewallRow, Fault> {
     let mut wrong = Vec::new();
     if let Some(name) = form.name {
-        if let Err(said) = name.parse::<Name>() {
-            let danish = "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst";
-            wrong.push(FieldError { pointer: "/name".to_owned(), detail: Text::new(danish, said) });
-        }
+        wrong.extend(check_name(&name).err());
         row.name = name;
     }
     if let Some(rules) = &form.rules {

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
-use husorden_base::{Refusal, Text};
+use husorden_base::{FieldError, Name, Refusal, Text};
 use serde::de::DeserializeOwned;
 
 /// A JSON body. An empty body reads as `{}`, for forms whose fields all have defaults.
@@ -48,6 +48,17 @@ impl<T: DeserializeOwned> FromRequest<App> for Form<T> {
 /// The whole body, within a limit.
 pub(crate) async fn body(request: Request, bytes_max: usize) -> Result<bytes::Bytes, Fault> {
     axum::body::to_bytes(request.into_body(), bytes_max).await.map_err(|_| too_large(bytes_max).into())
+}
+
+/// Judges the name of something in an account, at its field.
+pub(crate) fn check_name(name: &str) -> Result<(), FieldError> {
+    name.parse::<Name>().map(drop).map_err(|said| FieldError {
+        pointer: "/name".to_owned(),
+        detail: Text::new(
+            "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst",
+            said,
+        ),
+    })
 }
 
 pub(crate) fn too_large(bytes_max: usize) -> Refusal {

@@ -6,11 +6,12 @@ use crate::app::App;
 use crate::caller::{Caller, Trail};
 use crate::doors::TenantTx;
 use crate::fault::Fault;
+use crate::form::check_name;
 use crate::store;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::network::{NetworkRow, TakenRow};
-use husorden_base::{AccountId, FieldError, Name, NetworkId, Refusal, SolutionId, Text};
+use husorden_base::{AccountId, FieldError, NetworkId, Refusal, SolutionId, Text};
 use husorden_kinds::network::{self, Join};
 use husorden_wire::api;
 use ipnet::Ipv6Net;
@@ -153,16 +154,6 @@ fn fresh_prefix() -> Ipv6Net {
     bytes[0] = 0xfd;
     bytes[1..8].copy_from_slice(&random[9..]);
     Ipv6Net::new_assert(Ipv6Addr::from(bytes), network::PREFIX6)
-}
-
-fn check_name(name: &str) -> Result<(), FieldError> {
-    name.parse::<Name>().map(drop).map_err(|said| FieldError {
-        pointer: "/name".to_owned(),
-        detail: Text::new(
-            "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst",
-            said,
-        ),
-    })
 }
 
 /// Somebody names networks by their names: the spec keeps ids.

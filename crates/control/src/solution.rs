@@ -10,7 +10,7 @@ use crate::caller::{Caller, Trail};
 use crate::copy::{self, Made};
 use crate::doors::TenantTx;
 use crate::fault::Fault;
-use crate::form::IfMatch;
+use crate::form::{self, IfMatch};
 use crate::merge::merge;
 use crate::money::quota;
 use crate::network;
@@ -20,7 +20,7 @@ use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
 use crate::{firewall, public, state, store};
-use husorden_base::{AccountId, FieldError, Name, OrderId, Refusal, SolutionId, Text};
+use husorden_base::{AccountId, FieldError, OrderId, Refusal, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Kind, Login, allow};
 use husorden_rules::Access;
 use husorden_wire::api;
@@ -493,17 +493,10 @@ pub(crate) fn parse(
 }
 
 pub(crate) fn check_name(kind: &dyn Kind, name: &str) -> Result<(), FieldError> {
-    let pointer = || "/name".to_owned();
     if let Some(detail) = kind.name_wrong(name) {
-        return Err(FieldError { pointer: pointer(), detail });
+        return Err(FieldError { pointer: "/name".to_owned(), detail });
     }
-    name.parse::<Name>().map(drop).map_err(|said| FieldError {
-        pointer: pointer(),
-        detail: Text::new(
-            "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst",
-            said,
-        ),
-    })
+    form::check_name(name)
 }
 
 pub(crate) fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError> {

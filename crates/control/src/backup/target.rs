@@ -5,12 +5,13 @@ use crate::app::App;
 use crate::caller::{Caller, Trail};
 use crate::doors::StaffTx;
 use crate::fault::Fault;
+use crate::form::check_name;
 use crate::store;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::target::TargetRow;
 use crate::vault;
-use husorden_base::{FieldError, Name, Refusal, TargetId, Text};
+use husorden_base::{FieldError, Refusal, TargetId, Text};
 use husorden_wire::api;
 use husorden_wire::node::Address;
 use serde_json::{Value, json};
@@ -178,9 +179,8 @@ fn is_default(name: &str) -> Refusal {
 }
 
 fn name(text: &str, bad: &mut impl FnMut(&str, String, String)) {
-    if let Err(said) = text.parse::<Name>() {
-        let da = "Et navn har 1 til 63 tegn af a-z, 0-9 og bindestreger, og ingen bindestreg først eller sidst";
-        bad("/name", da.to_owned(), said.to_string());
+    if let Err(FieldError { pointer, detail }) = check_name(text) {
+        bad(&pointer, detail.da, detail.en);
     }
 }
 
