@@ -16,6 +16,7 @@ mod evidence;
 mod failure;
 mod firewall;
 mod kind;
+mod licence;
 mod lists;
 mod money;
 mod network;
@@ -72,6 +73,9 @@ pub enum Command {
     /// Rule sets: what is let in at public addresses
     #[command(subcommand)]
     Firewall(firewall::Verb),
+    /// Licences of operating systems, in pools, and who has one (staff)
+    #[command(subcommand)]
+    Licence(licence::Verb),
     /// Passwords of a solution
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -156,6 +160,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Network(verb) => verb.run(&context),
         Command::Proposal(verb) => verb.run(&context),
         Command::Firewall(verb) => verb.run(&context),
+        Command::Licence(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),
         Command::Order(verb) => verb.run(&context),
         Command::Event(verb) => verb.run(&context),

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::store::solution::{SolutionRow, SolutionView};
 use crate::{order, store};
 use husorden_base::{Refusal, Text};
+use husorden_kinds::Kind;
 use husorden_wire::api;
 use husorden_wire::node::{BackupOrigin, LogOrigin, Origin};
 use jiff::{SignedDuration, Timestamp};
@@ -32,8 +33,27 @@ pub(crate) struct Source {
     pub(crate) spec: Value,
 }
 
-/// Finds and locks what is copied. Only what is the account's own is found.
-pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &str) -> Result<Source, Fault> {
+/// Finds and locks what is copied, or what a solution of another kind is made of. Only what is the account's own is found.
+pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &dyn Kind) -> Result<Source, Fault> {
+    let mut source = found(tx, from, kind).await?;
+    if source.row.kind != kind.name() {
+        let spec = kind.spec_made_of(&source.spec);
+        source.spec = spec.ok_or_else(|| other_kind(&source.row))?;
+    }
+    Ok(source)
+}
+
+fn other_kind(row: &SolutionRow) -> Refusal {
+    Refusal::field(
+        "/kind",
+        Text::new(
+            format!("{} er af slagsen {}", row.name, row.kind),
+            format!("{} is of the kind {}", row.name, row.kind),
+        ),
+    )
+}
+
+async fn found(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &dyn Kind) -> Result<Source, Fault> {
     let missing = |pointer: &str, what: &str| {
         let text = Text::new(format!("{what:?} findes ikke"), format!("{what:?} does not exist"));
         Fault::from(Refusal::field(pointer, text))
@@ -50,12 +70,8 @@ pub(crate) async fn source(tx: &mut TenantTx, from: &api::SolutionFrom, kind: &s
     if from.backup.is_none() || row.retain_until.is_none_or(|until| until < soon) {
         order::refuse_gone(&row)?;
     }
-    if row.kind != kind {
-        let text = Text::new(
-            format!("{} er af slagsen {}", row.name, row.kind),
-            format!("{} is of the kind {}", row.name, row.kind),
-        );
-        return Err(Refusal::field("/kind", text).into());
+    if row.kind != kind.name() && kind.made_of() != Some(row.kind.as_str()) {
+        return Err(other_kind(&row).into());
     }
     // What is closed is not carried on under another name; staff lift the measure first.
     if let Some(held) = store::solution::held_on(tx.conn(), row.id).await? {

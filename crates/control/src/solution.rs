@@ -19,7 +19,7 @@ use crate::passphrase;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
-use crate::{firewall, public, state, store};
+use crate::{disk_image, firewall, licence, public, state, store};
 use husorden_base::{AccountId, FieldError, OrderId, Refusal, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Kind, Login, allow};
 use husorden_rules::Access;
@@ -94,12 +94,15 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     if let Err(field) = check_name(kind, &form.name) {
         wrong.push(field);
     }
+    if let (None, Some(of)) = (&form.from, kind.made_of()) {
+        return Err(disk_image::begins_at(of).into());
+    }
     let mut form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
     let account = caller.account_for(app, form.account.as_deref()).await?;
     let id = SolutionId::new();
     let mut tx = caller.tenant(app, account, None).await?;
     let mut source = match &form.from {
-        Some(from) => Some(copy::source(&mut tx, from, kind.name()).await?),
+        Some(from) => Some(copy::source(&mut tx, from, kind).await?),
         None => None,
     };
     if let Some(source) = &mut source {
@@ -107,6 +110,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     }
     attachment::named(&mut tx, &mut form_spec).await?;
     network::named(&mut tx, &mut form_spec).await?;
+    let image = disk_image::named(app, &mut tx, kind, &mut form_spec).await?;
     let mut spec = match &source {
         Some(source) => parse(kind, &merge(&source.spec, &form_spec), Some(&source.spec), wrong)?,
         None => parse(kind, &form_spec, None, wrong)?,
@@ -131,8 +135,10 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         return Err(too_many(count, count_max).into());
     }
     quota::check(app, tx.conn(), account, id, kind.name(), &spec).await?;
-    // A copy lies where what it was copied from lies.
-    let node = source.as_ref().map_or(app.config().default_node.as_str(), |source| source.row.node.as_str());
+    // A copy lies where what it was copied from lies, and what is made from an image where that does.
+    let beside = source.as_ref().map(|source| &source.row.node).or(image.as_ref().map(|image| &image.node));
+    let node = beside.map_or(app.config().default_node.as_str(), String::as_str);
+    disk_image::check(&mut tx, kind, node, source.as_ref().map(|source| &source.spec), &spec).await?;
     network::settle(caller, &mut tx, (id, node), None, &mut spec).await?;
     let new = NewSolution {
         id,
@@ -148,6 +154,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         from_backup: made.backup.as_ref(),
     };
     attachment::check(app, caller, &mut tx, (kind, new.node), (None, &spec)).await?;
+    licence::check(&mut tx, kind, id, None, &spec).await?;
     store::solution::insert(tx.conn(), &new).await?;
     claim(&mut tx, kind, id, account, &spec, false).await?;
     public::bring(app, &mut tx, (id, new.node), &spec).await?;
@@ -198,6 +205,7 @@ pub(crate) async fn change(
     if let Some(patch) = &mut form.spec {
         attachment::named(&mut tx, patch).await?;
         network::named(&mut tx, patch).await?;
+        disk_image::named(app, &mut tx, kind, patch).await?;
         // What has not come true can be taken back: the change is one of the spec as the data has it.
         let held = row.seen.as_ref().map_or_else(|| before.spec.clone(), |seen| kind.held(&before.spec, &seen.marks));
         row.spec = parse(kind, &merge(&before.spec, patch), Some(&held), wrong)?;
@@ -206,6 +214,8 @@ pub(crate) async fn change(
     }
     if row.spec != before.spec {
         network::settle(caller, &mut tx, (row.id, &row.node), Some(&before.spec), &mut row.spec).await?;
+        disk_image::check(&mut tx, kind, &row.node, Some(&before.spec), &row.spec).await?;
+        licence::check(&mut tx, kind, row.id, Some(&before.spec), &row.spec).await?;
         let specs = (Some(&before.spec), &row.spec);
         attachment::check(app, caller, &mut tx, (kind, &row.node), specs).await?;
         attachment::keeps(app, &mut tx, &before, (&before.spec, Some(&row.spec))).await?;

@@ -160,6 +160,7 @@ pub(crate) fn shown(app: &App, view: &SolutionView, language: Language) -> api::
         log: window(view),
         log_away: backup::away::shown(view, language),
         addresses: public::shown(&view.public, &view.names),
+        image: view.image.clone(),
         host: host.map(|host| host.to_string()),
         seen: seen.map_or_else(
             || serde_json::json!({}),

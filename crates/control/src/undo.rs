@@ -81,11 +81,12 @@ pub(crate) async fn restore(
     let word = if undoes.is_some() { "undo" } else { "restore" };
     let label = format!("before {word}");
     store::snapshot::insert(tx.conn(), before, (row.id, row.account), &label, Some(word), &row.spec).await?;
-    let asked =
-        Asked { snapshot: Some(snapshot.id), undoes, ..Asked::just(Verb::Restore { snapshot: snapshot.id, before }) };
-    let order = order::queue(tx, &row, asked, trail).await?;
-    if let Some(spec) = &snapshot.spec {
-        spec_goes_back(app, tx, row, spec, order.id).await?;
+    let back = snapshot.spec.as_ref().and_then(|spec| with_spec(&row, spec));
+    let verb = Verb::Restore { snapshot: snapshot.id, before, spec_follows: back.is_some() };
+    let order =
+        order::queue(tx, &row, Asked { snapshot: Some(snapshot.id), undoes, ..Asked::just(verb) }, trail).await?;
+    if let Some(back) = back {
+        goes_back(app, tx, &back, order.id).await?;
     }
     Ok(order)
 }
@@ -103,24 +104,19 @@ pub(crate) fn refuse_waiting(row: &SolutionRow) -> Result<(), Refusal> {
     ))
 }
 
-/// Has the wish go back to a spec when an order is done, where it is another one. What is brought back is data and how it is served; who may
-/// connect, and which networks it is in, is as it is now.
-pub(crate) async fn spec_goes_back(
-    app: &App,
-    tx: &mut TenantTx,
-    row: SolutionRow,
-    spec: &Value,
-    order: OrderId,
-) -> Result<(), Fault> {
-    if *spec == row.spec {
-        return Ok(());
-    }
-    let mut back = row;
-    back.spec = public::keep(network::keep(&allow::keep(spec, &back.spec), &back.spec), &back.spec);
+/// The solution with a spec that it had, where that is another one. What is brought back is data and how it is served; who may connect, and
+/// which networks it is in, is as it is now.
+pub(crate) fn with_spec(row: &SolutionRow, spec: &Value) -> Option<SolutionRow> {
+    let spec = public::keep(network::keep(&allow::keep(spec, &row.spec), &row.spec), &row.spec);
+    (spec != row.spec).then(|| SolutionRow { spec, ..row.clone() })
+}
+
+/// Has the wish go back to that when an order is done.
+pub(crate) async fn goes_back(app: &App, tx: &mut TenantTx, back: &SolutionRow, order: OrderId) -> Result<(), Fault> {
     if let Some(kind) = app.kind(&back.kind) {
         solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
     }
-    store::solution::save(tx.conn(), &back, Some(order)).await?;
+    store::solution::save(tx.conn(), back, Some(order)).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use crate::local::{ask, refused};
 use crate::place::{Place, Which};
 use crate::progress::line;
 use anyhow::{Context, Result, bail};
-use husorden_base::{Bytes, Text};
+use husorden_base::{Bytes, RuntimeName, Text};
 use husorden_cli::Format;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -78,6 +78,9 @@ pub(crate) struct Import {
     /// On what terms, in Danish where that is another text
     #[arg(long, value_name = "TEXT", requires = "licence_terms")]
     licence_terms_da: Option<String>,
+    /// The pool that its licences come from, one for each server (`husorden licence`); without it none are counted
+    #[arg(long, value_name = "POOL")]
+    licence_pool: Option<RuntimeName>,
     /// What system runs on it
     #[arg(long, value_parser = ["linux", "other"], default_value = "linux")]
     system: String,
@@ -182,7 +185,7 @@ impl Import {
         };
         Ok(json!({
             "name": self.name, "source": source, "sha256": self.sha256, "title": title, "system": self.system,
-            "licence": { "by": self.licence_by, "terms": terms }, "firmware": self.firmware,
+            "licence": { "by": self.licence_by, "terms": terms, "pool": self.licence_pool }, "firmware": self.firmware,
         }))
     }
 }
@@ -208,7 +211,8 @@ fn show(format: Format, images: &[Value]) -> Result<()> {
                 let size = image["size"].as_u64().map_or_else(|| "-".to_owned(), |size| Bytes(size).to_string());
                 let terms: Option<Text> = serde_json::from_value(image["licence"]["terms"].clone()).ok();
                 let terms = terms.map(|terms| terms.get(language).to_owned()).unwrap_or_default();
-                let licence = format!("{}: {terms}", text(&image["licence"]["by"]));
+                let pool = image["licence"]["pool"].as_str().map(|pool| format!(" [{pool}]")).unwrap_or_default();
+                let licence = format!("{}: {terms}{pool}", text(&image["licence"]["by"]));
                 let (name, state, build) = (text(&image["name"]), text(&image["state"]), text(&image["build"]));
                 line(format!("{name:<width$} {state:<9} {build:<14} {size:<10} {licence}").trim_end());
             }

@@ -12,6 +12,7 @@ pub mod attach;
 pub mod builds;
 pub mod console;
 mod database;
+pub mod disk_image;
 pub mod fake;
 pub mod figure;
 pub mod finding;
@@ -67,12 +68,12 @@ pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
 pub use virtualisation::Virtualisation;
 pub use window::Window;
 
-use husorden_base::{Bytes, FieldError, RuntimeName, Text};
+use husorden_base::{Bytes, FieldError, Number, RuntimeName, Text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Every kind there is. A closed list: what does not stand here does not exist.
-pub static KINDS: [&dyn Kind; 3] = [&website::Website, &database::Database, &server::Server];
+pub static KINDS: [&dyn Kind; 4] = [&website::Website, &database::Database, &server::Server, &disk_image::DiskImage];
 
 /// The kind with this name.
 #[must_use]
@@ -125,6 +126,26 @@ pub trait Kind: Sync {
 
     /// The image that it is made from, where it is made from one.
     fn image(&self, _spec: &Value) -> Option<RuntimeName> {
+        None
+    }
+
+    /// The kind whose data it is made of; none for one that begins with nothing.
+    fn made_of(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The spec of one that is made of data of that kind with this spec.
+    fn spec_made_of(&self, _other: &Value) -> Option<Value> {
+        None
+    }
+
+    /// The disk that it gives others of its account to be made from: the folder of its volume that holds it, and how large it is.
+    fn gives_disk(&self, _marks: &BTreeMap<String, String>) -> Option<(&'static str, Bytes)> {
+        None
+    }
+
+    /// By what name others of its account are made from it; none for a kind that gives no disk.
+    fn image_name(&self, _number: Number) -> Option<RuntimeName> {
         None
     }
 

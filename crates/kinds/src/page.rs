@@ -40,6 +40,8 @@ pub struct Whereabouts {
     pub number: Number,
     /// Its own name, where it is reached by a port.
     pub host: String,
+    /// What people call the image that it was made from, where that is its account's own.
+    pub image: Option<String>,
 }
 
 /// Where a solution keeps what its services say: a file of a folder of its volume, and what is older in a file beside it with `.1` after

@@ -2,6 +2,7 @@
 
 use crate::Node;
 use crate::causes::causes;
+use crate::own_image;
 use crate::port::Error as PortError;
 use crate::sandbox::{Resolved, ResolvedBind, SandboxError};
 use crate::volume::{Bound, Volume, VolumeError, Why};
@@ -10,7 +11,8 @@ use husorden_kinds::builds::Pin;
 use husorden_kinds::opening::LOOK;
 use husorden_kinds::update::UPDATE;
 use husorden_kinds::{
-    Aim, Builds, Halt, Host, Move, Network, Place, Sandbox, Sight, Step, Trouble, VolumeSight, Waiting, Window,
+    Aim, Builds, Halt, Host, Move, Network, Place, RuntimeSight, Sandbox, Sight, Step, Trouble, VolumeSight, Waiting,
+    Window, kind,
 };
 use husorden_wire::node::{Origin, Wish};
 use serde_json::{Value, json};
@@ -80,6 +82,13 @@ impl Host for Walls<'_> {
         let mut sandboxes = self.node.sandboxes.sight(number);
         // What looks beside the passes is none of theirs.
         sandboxes.tasks.retain(|name, _| !name.starts_with(LOOK));
+        let (mut runtimes, mut images) = (self.node.runtimes.sights(), self.node.runtimes.disks());
+        if let Some(name) = kind(&self.wish.kind).and_then(|kind| kind.image(&self.wish.spec))
+            && let Some((_, disk)) = own_image::of(self.node, self.wish, &name)
+        {
+            runtimes.insert(name.clone(), RuntimeSight::Ready);
+            images.insert(name, disk);
+        }
         let (builds, shelf) = (self.node.register.builds(self.wish.solution), self.node.runtimes.shelf());
         Ok(Sight {
             volume,
@@ -90,8 +99,8 @@ impl Host for Walls<'_> {
             tasks: sandboxes.tasks,
             port: self.node.ports.look(number).map_err(|error| ours("looking at the port", &error))?,
             route: self.node.routes.digest(number),
-            runtimes: self.node.runtimes.sights(),
-            images: self.node.runtimes.disks(),
+            runtimes,
+            images,
             waits: self.waits(&builds, &shelf),
             quiet: self.node.sandboxes.is_quiet(number),
             virtualisation: crate::trial::virtualisation(self.node),
@@ -101,7 +110,11 @@ impl Host for Walls<'_> {
     }
 
     fn busy(&mut self) -> Option<Waiting> {
-        self.wish.from_backup.as_ref().and_then(|_| self.node.makings.waiting(self.wish.solution))
+        let making = self.wish.from_backup.as_ref().and_then(|_| self.node.makings.waiting(self.wish.solution));
+        // What ends something goes on, whatever the spec.
+        let serves = || self.wish.aim == Aim::Run && self.must_be_free("").is_ok();
+        let awaits = || self.node.register.awaits_spec(self.wish).then(awaiting);
+        making.or_else(|| if serves() { awaits() } else { None })
     }
 
     fn apply(&mut self, step: &Step) -> Result<(), Halt> {
@@ -290,6 +303,15 @@ impl Walls<'_> {
     }
 }
 
+/// The data was brought back, and the spec that belongs to it is on its way.
+fn awaiting() -> Waiting {
+    let text = Text::new(
+        "Data er bragt tilbage; de indstillinger, der hører til, er på vej.",
+        "The data was brought back; the settings that belong to it are on their way.",
+    );
+    Waiting::Work { text }
+}
+
 /// A step's name for the log.
 fn name(step: &Step) -> String {
     serde_json::to_value(step).ok().and_then(|value| value["do"].as_str().map(str::to_owned)).unwrap_or_default()
@@ -317,7 +339,10 @@ pub(crate) fn resolve(node: &Arc<Node>, wish: &Wish, sandbox: &Sandbox) -> Resul
                 let template = node.runtimes.template(name, pinned(name).as_deref());
                 template.ok_or_else(|| absent(name.as_str()))?
             }
-            Place::Image(name) => node.runtimes.image(name).ok_or_else(|| absent(name.as_str()))?,
+            Place::Image(name) => {
+                let own = own_image::of(node, wish, name).map(|(folder, _)| folder);
+                own.or_else(|| node.runtimes.image(name)).ok_or_else(|| absent(name.as_str()))?
+            }
             Place::Tool => node.program.clone(),
             Place::Store(name) => {
                 let engine = name.parse().map_err(|_| absent(name))?;

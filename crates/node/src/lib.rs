@@ -37,6 +37,7 @@ pub mod network;
 mod nobody;
 mod node;
 pub mod outside;
+mod own_image;
 pub mod port;
 mod program;
 mod proof;

@@ -343,6 +343,7 @@ impl Node {
                 disk: image.disk?,
                 firmware: image.firmware.map(|firmware| firmware.word().to_owned()),
                 imported: image.imported.is_some(),
+                licence_pool: image.licence.pool.clone(),
             })
         };
         let runtimes = self

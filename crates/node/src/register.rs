@@ -445,6 +445,40 @@ impl Register {
         held.chain(memory.gone.values().map(|(epoch, _)| *epoch)).max().unwrap_or(0)
     }
 
+    /// Notes that a spec other than this wish's belongs to the data from now on, and is on its way; or that this is not so after all.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn await_spec(&self, wish: &Wish, awaits: bool) -> Result<(), Error> {
+        let (key, print) = (awaiting(wish), print_of(&wish.spec));
+        let _turn = self.turns.take();
+        self.write(Durability::Immediate, |transaction| {
+            let mut table = transaction.open_table(META).map_err(store)?;
+            if awaits { table.insert(key.as_str(), print) } else { table.remove(key.as_str()) }.map_err(store)?;
+            Ok(())
+        })?;
+        let mut memory = self.memory();
+        if awaits {
+            memory.meta.insert(key, print)
+        } else {
+            memory.meta.remove(&key)
+        };
+        Ok(())
+    }
+
+    /// Whether a wish is the one that says nothing of the data any more. The first with another spec is that which was awaited.
+    pub(crate) fn awaits_spec(&self, wish: &Wish) -> bool {
+        let noted = self.memory().meta.get(&awaiting(wish)).copied();
+        let awaits = noted == Some(print_of(&wish.spec));
+        if noted.is_some()
+            && !awaits
+            && let Err(error) = self.await_spec(wish, false)
+        {
+            tracing::warn!(%error, "that a spec has come could not be written down");
+        }
+        awaits
+    }
+
     /// A generation for the edge's table at boot, far above all that were given before.
     ///
     /// # Errors
@@ -459,6 +493,17 @@ impl Register {
         self.memory().meta.insert("edge".to_owned(), generation);
         Ok(generation)
     }
+}
+
+/// Where it is noted that a spec is awaited.
+fn awaiting(wish: &Wish) -> String {
+    format!("awaits {}", wish.solution)
+}
+
+/// What tells specs apart.
+fn print_of(spec: &serde_json::Value) -> u64 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, spec.to_string().as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// Whether a wish is to be taken, beside what is held of the solution, how it went if it is gone, and whose the number is.

@@ -237,7 +237,16 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
         return VerbState::Failed { refusal: Box::new(refusal) };
     }
     witnessed(node, wish.solution, order, verb, || {
+        let follows =
+            matches!(verb, Verb::Restore { spec_follows: true, .. } | Verb::BackupRestore { spec_follows: true, .. });
+        if follows {
+            // Before anything is done: who dies in between finds it.
+            node.register.await_spec(wish, true).map_err(|error| ours(&error))?;
+        }
         let result = act(node, wish, order, verb);
+        if follows && result.is_err() {
+            node.register.await_spec(wish, false).map_err(|error| ours(&error))?;
+        }
         if lane == Lane::Work {
             // A restore begins another line of the log.
             node.forget_log(wish.solution);
@@ -292,7 +301,7 @@ fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Opt
         Verb::SnapshotDelete { snapshot } => {
             volume.snapshot_delete(snapshot).map(done).map_err(|error| crate::host::refused(&error))
         }
-        Verb::Restore { snapshot, before } => node
+        Verb::Restore { snapshot, before, .. } => node
             .quiet(wish.number, || {
                 volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
                 volume.restore(snapshot, before)
@@ -310,7 +319,7 @@ fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Opt
         }
         Verb::BackUp { backup: id, repository } => backup::back_up(node, wish, order, *id, repository)
             .map(|written| Some(Box::new(Outcome::BackedUp(Box::new(written))))),
-        Verb::BackupRestore { repository, copy, what, before, hole } => {
+        Verb::BackupRestore { repository, copy, what, before, hole, .. } => {
             let hole = hole.as_deref();
             backup::restore(node, wish, order, &Return { repository, copy, what, before, hole }).map(done)
         }

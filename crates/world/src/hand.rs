@@ -9,11 +9,12 @@ use std::process::{Child, Command, Stdio};
 
 /// Where the folder is seen inside.
 pub const INSIDE: &str = "/srv/x";
-/// Runs a program of a runtime with the folder in it. Pools of other houses are let go of, for as long as it ran they could not be closed.
+/// Runs a program of a runtime with the folder in it, and with a device that opens taps for their owner. Pools of other houses are let go of, for as long as it ran they could not be closed.
 const ENTER: &str = r#"r=$1 f=$2 u=$3; shift 3
 findmnt -rn -t btrfs -o TARGET | grep -E '^/(run|var/tmp)/husorden' | while read -r m; do case "$r" in "$m"/*) ;; *) umount -l "$m" 2> /dev/null || true ;; esac; done
 mount --bind /dev "$r/dev"; mount -t tmpfs -o mode=1777 none "$r/dev/shm"; mount -t proc proc "$r/proc"; mount -t tmpfs none "$r/tmp"; mount -t tmpfs none "$r/srv"
 mkdir "$r/srv/x"; mount --bind "$f" "$r/srv/x"
+mknod -m 666 "$r/srv/tun" c 10 200; mount --bind "$r/srv/tun" "$r/dev/net/tun"
 exec chroot --userspec="$u:$u" "$r" "$@""#;
 
 /// Folder of a house's pool.
@@ -27,8 +28,19 @@ pub fn pool(house: &House) -> PathBuf {
 /// # Errors
 /// When it was not built there.
 pub fn runtime(house: &House, name: &str) -> Result<PathBuf> {
-    let folder = pool(house).join("runtimes");
-    let entries = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+    newest(&pool(house).join("runtimes"), name)
+}
+
+/// The folder of an image in a house's pool.
+///
+/// # Errors
+/// When it was not built there.
+pub fn image(house: &House, name: &str) -> Result<PathBuf> {
+    newest(&pool(house).join("images"), name)
+}
+
+fn newest(folder: &Path, name: &str) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
     let found = entries.filter(|path| {
         path.is_dir() && path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&format!("{name}@")))
     });

@@ -63,7 +63,7 @@ fn collect(schema: &Value, language: Language, path: &[String], required: bool, 
     let Some(fields) = schema.get("properties").and_then(Value::as_object) else { return };
     let needs: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    for (name, field) in fields {
+    for (name, field) in fields.iter().filter(|(_, field)| field["readOnly"] != true) {
         let path: Vec<String> = path.iter().chain([name]).cloned().collect();
         let required = required && needs.contains(&name.as_str());
         if field.get("properties").is_some() && path.len() < DEPTH_MAX {

@@ -34,12 +34,13 @@ pub(crate) async fn restore(
         .await?;
     let repository = Box::new(store::backup::repository(tx.conn(), row.id, found.target).await?);
     // Where the whole volume goes back, so does the spec that belongs to it.
-    let spec = (what == Returning::Everything).then_some(found.spec);
-    let asked = Asked::just(Verb::BackupRestore { repository, copy, what, before, hole });
+    let back = if what == Returning::Everything { undo::with_spec(&row, &found.spec) } else { None };
+    let spec_follows = back.is_some();
+    let asked = Asked::just(Verb::BackupRestore { repository, copy, what, before, hole, spec_follows });
     let mut trail = Trail::default();
     let order = order::queue(&mut tx, &row, asked, &mut trail).await?;
-    if let Some(spec) = spec {
-        undo::spec_goes_back(app, &mut tx, row, &spec, order.id).await?;
+    if let Some(back) = back {
+        undo::goes_back(app, &mut tx, &back, order.id).await?;
     }
     let shown = api::BackupRestoring { order: order::shown(&order, caller.language), before: before.to_string() };
     let answer = Answer::accepted(shown).at(format!("/v1/orders/{}", order.id));

@@ -9,9 +9,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use husorden_base::{Refusal, Text};
-use husorden_kinds::schema;
+use husorden_kinds::{Aim, disk_image, schema};
 use husorden_wire::api;
 use husorden_wire::node::ImageHealth;
+use std::collections::BTreeMap;
 
 pub(crate) async fn me(caller: Caller) -> Answer {
     let (role, account) = match caller.who {
@@ -21,10 +22,19 @@ pub(crate) async fn me(caller: Caller) -> Answer {
     Answer::ok(api::Me { role: role.to_owned(), account, capabilities: caller.may })
 }
 
-/// The kinds, each with the form of its spec, completed with the images that nodes have: control's own code knows the catalogue's alone.
-pub(crate) async fn kinds(State(app): State<App>) -> Result<Answer, Fault> {
+/// The kinds, each with the form of its spec, completed with the images that nodes have and with the account's own: control's own code knows
+/// the catalogue's alone.
+pub(crate) async fn kinds(State(app): State<App>, caller: Caller) -> Result<Answer, Fault> {
     let images = store::node::images(app.doors().system()).await?;
-    let images = images.into_iter().map(|(name, image)| (name, called(&image))).collect();
+    let mut images: BTreeMap<String, Text> = images.into_iter().map(|(name, image)| (name, called(&image))).collect();
+    if !caller.is_staff() {
+        let mut tx = caller.read(&app).await?;
+        for image in store::disk_image::list(tx.conn()).await?.into_iter().filter(|image| image.aim == Aim::Run) {
+            let (name, disk) = (&image.name, image.disk);
+            let called = Text::new(format!("{name} (fra {disk})"), format!("{name} (from {disk})"));
+            images.insert(disk_image::image_name(image.number).to_string(), called);
+        }
+    }
     let items: Vec<api::Kind> = app
         .kinds()
         .iter()

@@ -14,6 +14,7 @@ pub(crate) mod flow;
 pub(crate) mod grants;
 pub(crate) mod identity;
 pub(crate) mod journal;
+pub(crate) mod licences;
 pub(crate) mod mails;
 pub(crate) mod me;
 pub(crate) mod money;

@@ -5,7 +5,8 @@ use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff}
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
     accounts, archive, backups, cases, console, erasures, events, evidence, figures, firewalls, flow, grants, journal,
-    mails, me, money, networks, notify, orders, proposals, rules, solutions, strays, targets, tokens, updates,
+    licences, mails, me, money, networks, notify, orders, proposals, rules, solutions, strays, targets, tokens,
+    updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -20,6 +21,7 @@ pub fn table() -> Vec<Route> {
         private_networks(),
         saved(),
         firewalls(),
+        licences(),
         accounts(),
         identity(),
         rescues(),
@@ -317,6 +319,16 @@ fn people() -> Vec<Route> {
         post("/v1/staff", staff(Can::StaffManage), "Invite somebody to staff", desk::invite).takes::<StaffInvite>().gives::<Invitation>().status(201).dangerous(),
         patch("/v1/staff/{person}", staff(Can::StaffManage), "Give somebody of staff other roles", desk::change).takes::<StaffChange>().gives::<StaffMember>().dangerous(),
         delete("/v1/staff/{person}", staff(Can::StaffManage), "Take somebody off staff", desk::remove).status(204).dangerous(),
+    ]
+}
+
+#[rustfmt::skip]
+fn licences() -> Vec<Route> {
+    use api::{LicencePool, LicencePoolForm};
+    vec![
+        get("/v1/licences", staff(Can::StaffRead), "List the pools of licences of operating systems, and who has a seat", licences::list).gives_page::<LicencePool>(),
+        put("/v1/licences/{pool}", staff(Can::NodeOperate), "Say how many seats a pool of licences has", licences::set).takes::<LicencePoolForm>().gives::<LicencePool>(),
+        delete("/v1/licences/{pool}", staff(Can::NodeOperate), "Take away a pool of licences that nobody has a seat in", licences::remove).status(204),
     ]
 }
 

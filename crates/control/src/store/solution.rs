@@ -50,6 +50,9 @@ pub(crate) struct SolutionView {
     /// Names that lead back from them.
     #[serde(default)]
     pub(crate) names: Vec<ReverseName>,
+    /// What people call the account's own image that it was made from.
+    #[serde(default)]
+    pub(crate) image: Option<String>,
 }
 
 /// A solution as it is changed: locked until the transaction ends.

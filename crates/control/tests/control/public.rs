@@ -3,7 +3,7 @@
 use crate::house::House;
 use crate::node::{Node, until};
 use husorden_kinds::public::Pools;
-use husorden_wire::node::{FromNode, Health, PoolHealth, SeenState, Wish};
+use husorden_wire::node::{FromNode, Health, PoolHealth, SeenState, Verb, Wish};
 use serde_json::{Value, json};
 
 /// A control that hosts what the product does, and a node of it that was given these addresses.
@@ -115,7 +115,8 @@ async fn a_change_that_waits_keeps_the_addresses_that_data_comes_back_with() {
     house.call("PATCH", "/v1/solutions/one", json!({ "spec": { "public_ipv4": true, "cores": 2 } })).await.is(200);
     let given = of(&house, "one").await;
     house.call("POST", &path, json!({})).await.is(202);
-    let (order, _) = node.verb().await;
+    let (order, verb) = node.verb().await;
+    assert!(matches!(verb, Verb::Restore { spec_follows: true, .. }), "the node waits for it: {verb:?}");
     node.progress(order, husorden_wire::node::VerbState::done()).await;
     until("it is restored", async || (house.get("/v1/solutions/one").await["spec"]["cores"] == 1).then_some(())).await;
     assert_eq!(of(&house, "one").await, given);

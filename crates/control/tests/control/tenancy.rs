@@ -34,6 +34,7 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("PUT", "/v1/solutions/{solution}/backup-plan") => json!({ "hour": 3 }),
         ("POST", "/v1/solutions/{solution}/backups/{backup}/restore") => json!({ "only": "everything" }),
         ("POST", "/v1/networks") => json!({ "name": "fresh", "range": "10.20.0.0/24" }),
+        ("PUT", "/v1/licences/{pool}") => json!({ "seats": 3, "note": "a contract" }),
         ("PATCH", "/v1/networks/{network}") => json!({ "name": "renamed" }),
         ("POST", "/v1/targets") => json!({ "name": "fresh", "address": { "kind": "folder", "path": "/srv/fresh" } }),
         ("POST", "/v1/solutions/{solution}/rebuild") => json!({}),

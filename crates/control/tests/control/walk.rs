@@ -45,7 +45,7 @@ impl Things {
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.0
             .iter()
-            .filter(|(name, _)| !["credential", "version", "plan", "target"].contains(name))
+            .filter(|(name, _)| !["credential", "version", "plan", "pool", "target"].contains(name))
             .map(|(_, value)| value.as_str())
     }
 }
@@ -112,6 +112,7 @@ pub async fn things(house: &House) -> Things {
     let sql = "update node set health = health || jsonb_build_object('unwished', jsonb_build_array(jsonb_build_object(
                    'solution', $1, 'number', 4000, 'account', $2, 'name', 'stray', 'kind', 'tiny')))";
     sqlx::query(sql).bind(&stray).bind(house.ours.0).execute(&mut owner).await.unwrap();
+    house.staff("PUT", "/v1/licences/walked", json!({ "seats": 1, "note": marked("pool") })).await.is(200);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let firewall = json!({ "name": format!("walked-{MARK}"), "labels": { MARK: MARK },
         "rules": [{ "protocol": "tcp", "ports": "443", "from": ["192.0.2.0/24"], "note": marked("rule") }] });
@@ -122,6 +123,7 @@ pub async fn things(house: &House) -> Things {
         ("snapshot", text(&order["snapshot"])),
         ("backup", backup),
         ("target", "walked".to_owned()),
+        ("pool", "walked".to_owned()),
         ("network", text(&network["id"])),
         ("order", text(&order["id"])),
         ("proposal", proposal),

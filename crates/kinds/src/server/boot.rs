@@ -2,7 +2,7 @@
 //! that is worth, and a disk that was restored, to prove its backup. Who boots them hears what the serial line says.
 
 use super::engine::{FIRMWARE, GENERATED, LOCKED, Processor, QEMU, folder, sandbox, words};
-use super::spec::{Firmware, Image, Spec};
+use super::spec::{Firmware, Image};
 use crate::opening::{self, Look, Noting, Opening};
 use crate::{Bind, Io, Limits, Place, Sandbox, Task};
 use husorden_base::{Bytes, RuntimeName, Text};
@@ -39,7 +39,7 @@ pub(super) fn virtualisation() -> Bind {
 }
 
 /// What is noted when a backup is written: how large the disk is that comes back.
-pub(super) fn noting() -> Noting {
+pub(crate) fn noting() -> Noting {
     let script = format!("{GENERATED}/note.sh");
     let mut sandbox = sandbox(Limits { memory: Bytes::mib(64), cpu_percent: 100, pids: 16, io: Io::BACKGROUND });
     sandbox.argv = words(&["/bin/sh", &script]);
@@ -51,9 +51,9 @@ pub(super) fn noting() -> Noting {
 }
 
 /// A restored disk is opened by starting it: by its own loader, without network, until its serial line asks for a log-in.
-pub(super) fn opening(spec: &Spec) -> Opening {
-    let mut sandbox = booting(PROOF_S, Processor::Emulated, spec.memory.min(PROOF_MEMORY_MAX));
-    if spec.firmware == Firmware::Uefi {
+pub(crate) fn opening(firmware: Firmware, memory: Bytes) -> Opening {
+    let mut sandbox = booting(PROOF_S, Processor::Emulated, memory.min(PROOF_MEMORY_MAX));
+    if firmware == Firmware::Uefi {
         sandbox.argv.extend(words(&["-drive", &format!("if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}")]));
         sandbox.argv.extend(words(&["-drive", "if=pflash,unit=1,format=raw,file=/srv/vm/vars.fd"]));
     }

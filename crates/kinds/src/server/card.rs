@@ -35,7 +35,7 @@ pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
     });
     let rows = vec![
         CardRow { label: Text::new("SSH", "SSH"), value: ssh, link: None, copy: true },
-        row(Text::new("Aftryk", "Image"), called(spec.image.word())),
+        row(Text::new("Aftryk", "Image"), at.image.clone().unwrap_or_else(|| called(spec.image.word()))),
         row(Text::new("Kerner", "Cores"), spec.cores.to_string()),
         row(Text::new("Hukommelse", "Memory"), spec.memory.to_string()),
         row(Text::new("Disk", "Disk"), spec.disk.to_string()),
@@ -75,14 +75,14 @@ pub(super) fn findings_of_machine(virtualisation: &Virtualisation) -> Vec<Findin
 }
 
 /// An image as people of either language know it.
-fn called(word: &str) -> String {
+pub(crate) fn called(word: &str) -> String {
     let name =
         names().into_iter().find(|(known, _)| *known == word).map_or_else(|| word.to_owned(), |(_, name)| name.en);
     name.split(" (").next().unwrap_or_default().to_owned()
 }
 
 /// What people call the choices of the form.
-pub(super) fn names() -> Vec<(&'static str, Text)> {
+pub(crate) fn names() -> Vec<(&'static str, Text)> {
     let images = ["Debian 13", "Debian 12"].map(|name| Text::new(name, name));
     let tiny = Text::new("Tiny (til prøver)", "Tiny (for tests)");
     let mut names: Vec<(&'static str, Text)> =

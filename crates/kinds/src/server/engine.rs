@@ -22,16 +22,16 @@ pub(super) const GROW: &str = "grow";
 /// Task that makes the first settings.
 pub(super) const SEED: &str = "seed";
 /// Folders of the volume: disks; what the serial line said.
-pub(super) const FOLDERS: [&str; 2] = ["vm", "log"];
+pub(crate) const FOLDERS: [&str; 2] = ["vm", "log"];
 /// Where the serial line is kept.
 pub(super) const LOG: Log = Log { folder: "log", file: "serial.log" };
 
 /// Marks on the volume.
-pub(super) mod mark {
+pub(crate) mod mark {
     /// What the disk was made from.
     pub(in super::super) const IMAGE: &str = "image";
     /// Size of the disk in bytes.
-    pub(in super::super) const DISK: &str = "disk";
+    pub(crate) const DISK: &str = "disk";
     /// Digest of the first settings.
     pub(in super::super) const SEED: &str = "seed";
 }
@@ -60,7 +60,7 @@ const PIDS: u32 = 256;
 const DISK_THREADS: u32 = 32;
 
 /// The runtime that servers run on.
-pub(super) fn runtime() -> RuntimeName {
+pub(crate) fn runtime() -> RuntimeName {
     "qemu".parse().expect("a catalogue name")
 }
 
@@ -287,12 +287,12 @@ fn sockets() -> Bind {
     Bind { from: Place::Sockets, to: "/run/s".to_owned(), write: false }
 }
 
-fn task(name: &str, sandbox: Sandbox, stdin: String, marks: &[(&str, String)]) -> Task {
+pub(crate) fn task(name: &str, sandbox: Sandbox, stdin: String, marks: &[(&str, String)]) -> Task {
     let marks = marks.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     Task { name: name.to_owned(), sandbox, stdin, marks, limit_s: 600 }
 }
 
-fn for_tasks(name: &str, script: &str) -> Sandbox {
+pub(crate) fn for_tasks(name: &str, script: &str) -> Sandbox {
     let path = format!("{GENERATED}/{name}.sh");
     let mut sandbox = sandbox(Limits { memory: Bytes::mib(256), cpu_percent: 100, pids: 32, io: Io::BACKGROUND });
     sandbox.argv = words(&["/bin/sh", &path]);
@@ -318,6 +318,6 @@ pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-pub(super) fn folder(name: &str, to: &str) -> Bind {
+pub(crate) fn folder(name: &str, to: &str) -> Bind {
     Bind { from: Place::Folder(name.to_owned()), to: to.to_owned(), write: true }
 }

@@ -21,9 +21,9 @@
 //!   when it is next turned on.
 //! - It runs from when it is set; what ended by itself is started again as its owner chose, by the wall.
 
-mod boot;
-mod card;
-mod engine;
+pub(crate) mod boot;
+pub(crate) mod card;
+pub(crate) mod engine;
 mod figures;
 mod keys;
 mod package;
@@ -31,8 +31,8 @@ mod plan;
 mod reached;
 mod schema;
 mod screen;
-mod spec;
-mod words;
+pub(crate) mod spec;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -116,7 +116,9 @@ impl Kind for Server {
     }
 
     fn opening(&self, order: &Order, marks: &BTreeMap<String, String>) -> Option<Opening> {
-        stored(&order.spec).filter(|_| marks.contains_key(engine::mark::IMAGE)).map(|spec| boot::opening(&spec))
+        stored(&order.spec)
+            .filter(|_| marks.contains_key(engine::mark::IMAGE))
+            .map(|spec| boot::opening(spec.firmware, spec.memory))
     }
 
     fn packs(&self) -> bool {

@@ -14,9 +14,9 @@ use std::ops::RangeInclusive;
 /// Virtual processors.
 pub(super) const CORES: RangeInclusive<u32> = 1..=32;
 /// Memory that the guest sees.
-pub(super) const MEMORY: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(256);
+pub(crate) const MEMORY: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(256);
 /// Size of the disk that the guest sees.
-pub(super) const DISK: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(2000);
+pub(crate) const DISK: RangeInclusive<Bytes> = Bytes::mib(128)..=Bytes::gib(2000);
 /// Room for snapshots beside the disk.
 pub(super) const ROOM: RangeInclusive<Bytes> = Bytes::mib(64)..=Bytes::gib(2000);
 /// How often the disk was made anew from the same image.
@@ -33,7 +33,7 @@ const UEFI_MEMORY_MIN: Bytes = Bytes::mib(256);
 /// What a disk is made from: an entry of the catalogue, or one that was imported on the node, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Image(RuntimeName);
+pub(crate) struct Image(RuntimeName);
 
 /// The catalogue's own, in the order they are shown, each with the smallest disk that it fits on.
 pub(super) const IMAGES: [(&str, Bytes); 3] =
@@ -58,7 +58,7 @@ impl Image {
     }
 
     /// Its name on the runtime wall.
-    pub(super) fn entry(&self) -> &RuntimeName {
+    pub(crate) fn entry(&self) -> &RuntimeName {
         &self.0
     }
 
@@ -76,13 +76,13 @@ impl Image {
 /// What starts the disk's loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Firmware {
+pub(crate) enum Firmware {
     Bios,
     Uefi,
 }
 
 /// Words of the form, in the order they are shown.
-pub(super) const FIRMWARES: [(&str, Firmware); 2] = [("bios", Firmware::Bios), ("uefi", Firmware::Uefi)];
+pub(crate) const FIRMWARES: [(&str, Firmware); 2] = [("bios", Firmware::Bios), ("uefi", Firmware::Uefi)];
 
 /// Whether a server that ended by itself is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,12 @@ pub(super) enum Restart {
 pub(super) const RESTARTS: [(&str, Restart); 3] =
     [("on-failure", Restart::OnFailure), ("always", Restart::Always), ("never", Restart::Never)];
 
+impl Firmware {
+    pub(crate) fn word(self) -> &'static str {
+        FIRMWARES.iter().find(|(_, firmware)| *firmware == self).expect("every choice stands in the list").0
+    }
+}
+
 impl Restart {
     pub(super) fn word(self) -> &'static str {
         RESTARTS.iter().find(|(_, restart)| *restart == self).expect("every choice stands in the list").0
@@ -109,17 +115,17 @@ impl Restart {
 /// Everything a server is asked to be. Stored as it stands, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Spec {
-    pub(super) image: Image,
+pub(crate) struct Spec {
+    pub(crate) image: Image,
     #[serde(default)]
     pub(super) rebuilt: u32,
     pub(super) cores: u32,
-    pub(super) memory: Bytes,
-    pub(super) disk: Bytes,
+    pub(crate) memory: Bytes,
+    pub(crate) disk: Bytes,
     pub(super) snapshot_room: Bytes,
     pub(super) keys: Vec<String>,
     pub(super) user_data: String,
-    pub(super) firmware: Firmware,
+    pub(crate) firmware: Firmware,
     pub(super) restart: Restart,
     /// It starts from a small system of ours, with its disk beside that.
     #[serde(default)]
@@ -143,7 +149,7 @@ pub(super) struct Spec {
 
 impl Spec {
     /// Reads a stored spec.
-    pub(super) fn stored(value: &Value) -> Result<Self, serde_json::Error> {
+    pub(crate) fn stored(value: &Value) -> Result<Self, serde_json::Error> {
         Self::deserialize(value)
     }
 

@@ -34,7 +34,7 @@ pub(super) fn when_full() -> Text {
 }
 
 /// A catalogue entry is being built.
-pub(super) fn building(name: &RuntimeName) -> Text {
+pub(crate) fn building(name: &RuntimeName) -> Text {
     Text::new(format!("{name} gøres klar på maskinen."), format!("{name} is being made ready on the machine."))
 }
 
@@ -47,6 +47,14 @@ pub(super) fn no_image(name: &RuntimeName) -> Text {
         format!(
             "The machine has no image called {name}. Choose another in the settings, or have it imported; it then goes on by itself."
         ),
+    )
+}
+
+/// The account's own image that it is to be made from gives no disk.
+pub(super) fn no_own_image() -> Text {
+    Text::new(
+        "Det diskaftryk, serveren skal laves af, er her ikke: det er slettet, standset eller lukket, eller ikke færdigt. Vælg et andet i indstillingerne, eller vent; så går det videre af sig selv.",
+        "The disk image that the server is to be made from is not here: it was deleted, stopped or closed, or is not finished. Choose another in the settings, or wait; it then goes on by itself.",
     )
 }
 
@@ -63,7 +71,7 @@ pub(super) fn disk_too_small(name: &RuntimeName, least: Bytes, disk: Bytes) -> T
 }
 
 /// A catalogue entry could not be built.
-pub(super) fn build_failed(name: &RuntimeName) -> Text {
+pub(crate) fn build_failed(name: &RuntimeName) -> Text {
     Text::new(
         format!("{name} kunne ikke gøres klar. Fejlen er vores; det prøves igen af sig selv."),
         format!("{name} could not be made ready. The fault is ours; it is tried again by itself."),

@@ -31,6 +31,7 @@ fn one_that_came_back_stands_open_until_the_file_is_another() {
             what,
             before: SnapshotId::new(),
             hole: hole.map(str::to_owned),
+            spec_follows: false,
         };
         let seen = || {
             node.holes.heard(solution, place.volume().marks().expect("marks").get(MARK));

@@ -128,3 +128,26 @@ fn generations_for_the_edge_only_grow() {
     let second = Register::open(&path).and_then(|register| register.boot_generation()).expect("a generation");
     assert!(second > first + 1_000_000_000);
 }
+
+#[test]
+fn a_spec_is_awaited_over_a_death_until_another_comes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("register");
+    let held = wish(1, 1);
+    {
+        let register = Register::open(&path).expect("it opens");
+        assert!(!register.awaits_spec(&held));
+        register.await_spec(&held, true).expect("noted");
+    }
+    let register = Register::open(&path).expect("it opens again");
+    assert!(register.awaits_spec(&held));
+    // Another wish with the same spec is not what was waited for; of another solution nothing was noted.
+    assert!(register.awaits_spec(&wish(1, 2)) && !register.awaits_spec(&wish(2, 1)));
+    let follows = Wish { spec: serde_json::json!({ "cores": 2 }), ..wish(1, 3) };
+    assert!(!register.awaits_spec(&follows));
+    // It has come; a change back to what was held before is a change like any other.
+    assert!(!register.awaits_spec(&wish(1, 4)));
+    register.await_spec(&held, true).expect("noted");
+    register.await_spec(&held, false).expect("what was to come back did not");
+    assert!(!register.awaits_spec(&held));
+}

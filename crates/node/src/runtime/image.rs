@@ -91,6 +91,9 @@ pub struct Licence {
     pub by: String,
     /// On what terms, in a sentence.
     pub terms: Text,
+    /// The pool that its licences come from, one for each server; none where none is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<RuntimeName>,
 }
 
 /// How packages come onto an image.

@@ -131,14 +131,14 @@ fn on_a_node(test: impl FnOnce(&std::sync::Arc<crate::Node>, &Heard) + Send) {
 fn a_server_is_made_from_an_imported_disk() {
     super::on_a_node_with_engines(|node| {
         let name = |text: &str| text.parse::<RuntimeName>().expect("a name");
-        let form = json!({ "image": "own-1", "memory": "128 MiB", "disk": "128 MiB", "snapshot_room": "128 MiB" });
+        let form = json!({ "image": "brought-1", "memory": "128 MiB", "disk": "128 MiB", "snapshot_room": "128 MiB" });
         let server = kind("server").expect("a kind");
         let spec = server.parse(&form, None).expect("the form holds");
         let wish = Wish { kind: "server".to_owned(), spec, ..super::wish(7) };
         node.register.take_wish(wish.clone()).expect("it is taken");
         // Nobody has such an image, which is said to its owner and asked of nobody.
         until("its owner is told", || match keeper::round(node, &wish, server).1 {
-            Outcome::Waits(_, Waiting::Trouble { text }) => text.en.contains("no image called own-1"),
+            Outcome::Waits(_, Waiting::Trouble { text }) => text.en.contains("no image called brought-1"),
             _ => false,
         });
 
@@ -177,16 +177,16 @@ fn a_server_is_made_from_an_imported_disk() {
                 .as_array()
                 .expect("a list")
                 .iter()
-                .find(|one| one["name"] == "own-1")
+                .find(|one| one["name"] == "brought-1")
                 .cloned()
                 .unwrap_or_default()
         };
         let ask = json!({
-            "name": "own-1", "source": folder.path().join("own.qcow2"), "sha256": null, "title": { "da": "Egen", "en": "Own" },
+            "name": "brought-1", "source": folder.path().join("own.qcow2"), "sha256": null, "title": { "da": "Egen", "en": "Own" },
             "licence": { "by": "Debian", "terms": { "da": "Fri", "en": "Free" } }, "system": "linux", "firmware": null,
         });
         let begun = verb(json!({ "do": "image-import", "ask": ask }));
-        assert_eq!(begun["ok"]["name"], "own-1", "{begun}");
+        assert_eq!(begun["ok"]["name"], "brought-1", "{begun}");
         until("it is imported", || listed()["state"] != "importing");
         assert_eq!(
             (&listed()["state"], &listed()["licence"]["by"]),
@@ -195,7 +195,7 @@ fn a_server_is_made_from_an_imported_disk() {
             listed()
         );
         let health = node.health();
-        let told = health.runtimes.iter().find(|one| one.name == "own-1").and_then(|one| one.image.clone());
+        let told = health.runtimes.iter().find(|one| one.name == "brought-1").and_then(|one| one.image.clone());
         assert!(told.is_some_and(|image| image.imported && image.disk == husorden_base::Bytes::mib(64)));
 
         let wish = super::proof::settle(node, wish);
@@ -207,9 +207,12 @@ fn a_server_is_made_from_an_imported_disk() {
             std::thread::sleep(Duration::from_millis(50));
         }
         // As long as a server may be made anew from it, it stays.
-        let kept = verb(json!({ "do": "image-remove", "name": "own-1" }));
+        let kept = verb(json!({ "do": "image-remove", "name": "brought-1" }));
         assert_eq!(kept["refusal"]["code"], "image-in-use", "{kept}");
         assert_eq!(verb(json!({ "do": "image-remove", "name": "tiny" }))["refusal"]["code"], "no-such-image");
-        assert_eq!(verb(json!({ "do": "image-build", "name": "own-1", "anew": true }))["refusal"]["code"], "imported");
+        assert_eq!(
+            verb(json!({ "do": "image-build", "name": "brought-1", "anew": true }))["refusal"]["code"],
+            "imported"
+        );
     });
 }

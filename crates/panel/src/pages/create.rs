@@ -71,6 +71,10 @@ pub(crate) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
     let mut typed = Form::default();
     fill(&mut typed, &kind.schema(), &offer.spec, ROOT);
     typed.set("offer", offer.name);
+    // Who comes from an image of theirs has chosen it.
+    if kind.image(&offer.spec).is_some() && !ask.query.text("image").is_empty() {
+        typed.set("/spec/image", ask.query.text("image"));
+    }
     typed.set("_key", Secret::generate(KEY_CHARS).reveal());
     Ok(show(ask, kind, &offer, &typed, &Wrong::none(ask)).await)
 }

@@ -77,8 +77,9 @@ pub(crate) fn shape(schema: &Value) -> Shape {
 /// The properties of an object, in the order in which people are asked.
 pub(crate) fn properties(schema: &Value) -> Vec<(&String, &Value)> {
     let all = schema["properties"].as_object().into_iter().flatten();
-    // What has a place of its own is not asked about here, and not changed.
-    let mut list: Vec<(&String, &Value)> = all.filter(|(_, field)| field.get("x-place").is_none()).collect();
+    // What has a place of its own is not asked about here, and not changed; nor is what follows from something else.
+    let asked = |(_, field): &(&String, &Value)| field.get("x-place").is_none() && field["readOnly"] != true;
+    let mut list: Vec<(&String, &Value)> = all.filter(asked).collect();
     list.sort_by_key(|(name, field)| (field["x-order"].as_u64().unwrap_or(u64::MAX), name.as_str()));
     list
 }

@@ -8,6 +8,7 @@ mod evidence;
 mod figure;
 mod firewall;
 mod identity;
+mod licence;
 mod log;
 mod money;
 mod network;
@@ -28,6 +29,7 @@ pub use evidence::*;
 pub use figure::{Figure, FigurePoint};
 pub use firewall::*;
 pub use identity::*;
+pub use licence::*;
 pub use log::{LogAsk, LogLine};
 pub use money::*;
 pub use network::*;
@@ -242,6 +244,9 @@ pub struct Solution {
     /// Its public addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<PublicAddress>,
+    /// The name of the account's own disk image that it was made from, where its spec names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Its own name, for what is reached by a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

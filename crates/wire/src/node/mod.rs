@@ -210,6 +210,9 @@ pub enum Verb {
         snapshot: SnapshotId,
         /// The id of the snapshot that is taken first.
         before: SnapshotId,
+        /// Another spec belongs to what comes back, and follows as a wish when this is done: until then the one that is held says nothing of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spec_follows: bool,
     },
     /// Delete a snapshot.
     SnapshotDelete {
@@ -272,6 +275,9 @@ pub enum Verb {
         /// The file that somebody came in by, as a path from the volume's root: it is in the backup, and marked until it is another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hole: Option<String>,
+        /// As with [`Verb::Restore`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spec_follows: bool,
     },
     /// Hand out something that stands in a backup as one stream ([`FromNode::Give`]), read in a sandbox as the solution's uid.
     BackupRead {

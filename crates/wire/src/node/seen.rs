@@ -1,6 +1,6 @@
 //! What a node reports: what was seen of solutions, measures and itself.
 
-use husorden_base::{AccountId, Bytes, MeasureId, Number, SnapshotId, SolutionId, TargetId, Text};
+use husorden_base::{AccountId, Bytes, MeasureId, Number, RuntimeName, SnapshotId, SolutionId, TargetId, Text};
 use husorden_kinds::public::Pools;
 use husorden_kinds::{Builds, Virtualisation, Waiting};
 use ipnet::IpNet;
@@ -329,6 +329,9 @@ pub struct ImageHealth {
     /// It was imported, and nothing builds it anew.
     #[serde(default)]
     pub imported: bool,
+    /// The pool that its licences come from, one for each server; none where none is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence_pool: Option<RuntimeName>,
 }
 
 /// A finished build of a runtime or app on a node.

@@ -32,7 +32,7 @@ fn php(code: &str) -> bool {
 fn lines(house: &House, name: &str, user: &str) -> Vec<Snippet> {
     let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
     let number = one["number"].as_u64().and_then(|number| Number::new(u32::try_from(number).ok()?)).expect("a number");
-    let at = Whereabouts { number, host: one["host"].as_str().expect("it has a name").to_owned() };
+    let at = Whereabouts { number, host: one["host"].as_str().expect("it has a name").to_owned(), image: None };
     kind("database").expect("the kind").snippets(&at, &one["spec"], user)
 }
 

@@ -13,7 +13,8 @@ fn an_image_is_imported_offered_kept_and_removed() {
     std::fs::write(&path, &disk).expect("a file");
     let file = path.display().to_string();
     let import = |more: &[&str]| {
-        let words = [&["image", "import", "own-1", &file, "--licence-by", "Anna", "--title-en", "Own"], more].concat();
+        let words =
+            [&["image", "import", "brought-1", &file, "--licence-by", "Anna", "--title-en", "Own"], more].concat();
         house.run(&words).expect("it runs")
     };
     let refused = import(&[]);
@@ -24,7 +25,7 @@ fn an_image_is_imported_offered_kept_and_removed() {
     let wrong = import(&["--sha256", &"0".repeat(64)]);
     assert_eq!(wrong.status.code(), Some(3), "{}", text(&wrong.stdout));
     assert!(text(&wrong.stderr).contains("was expected"), "{}", text(&wrong.stderr));
-    let url = ["image", "import", "own-1", "https://images.example/disk.qcow2", "--licence-by", "Anna"];
+    let url = ["image", "import", "brought-1", "https://images.example/disk.qcow2", "--licence-by", "Anna"];
     let url = house.run(&url).expect("it runs");
     assert!(!url.status.success() && text(&url.stderr).contains("--sha256"), "{}", text(&url.stderr));
 
@@ -41,7 +42,7 @@ fn an_image_is_imported_offered_kept_and_removed() {
             let answer = house.api(Who::Account, "GET", "/v1/kinds", None).expect("the API answers");
             let kinds = answer.body["items"].as_array().into_iter().flatten();
             let server = kinds.into_iter().find(|kind| kind["name"] == "server").cloned();
-            let offered = server.map(|kind| kind["spec"]["properties"]["image"]["x-names"]["own-1"]["en"].clone());
+            let offered = server.map(|kind| kind["spec"]["properties"]["image"]["x-names"]["brought-1"]["en"].clone());
             if offered.as_ref() == Some(&wanted) {
                 return;
             }
@@ -52,11 +53,11 @@ fn an_image_is_imported_offered_kept_and_removed() {
     until_offered(json!("Own (UEFI, from 4 MiB)"));
     let listed = house.run(&["image", "list", "-o", "json"]).expect("it runs");
     let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
-    let own = listed.as_array().expect("a list").iter().find(|one| one["name"] == "own-1").expect("it is kept");
+    let own = listed.as_array().expect("a list").iter().find(|one| one["name"] == "brought-1").expect("it is kept");
     assert_eq!((&own["state"], &own["imported"]["source"]), (&json!("ready"), &json!("own.raw")), "{own}");
-    let removed = house.run(&["image", "remove", "own-1"]).expect("it runs");
+    let removed = house.run(&["image", "remove", "brought-1"]).expect("it runs");
     assert!(removed.status.success(), "{}", text(&removed.stderr));
-    let again = house.run(&["image", "remove", "own-1"]).expect("it runs");
+    let again = house.run(&["image", "remove", "brought-1"]).expect("it runs");
     assert_eq!(again.status.code(), Some(3), "it is gone");
     until_offered(Value::Null);
 }

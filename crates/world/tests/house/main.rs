@@ -9,6 +9,7 @@ mod commands;
 mod console;
 mod copies;
 mod database;
+mod disk_image;
 mod drivers;
 mod external;
 mod faults;

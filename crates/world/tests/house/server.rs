@@ -16,12 +16,12 @@ const BOOTED: Duration = Duration::from_secs(90);
 /// Bytes of user data that there is room for.
 const USER_DATA: usize = 32 << 10;
 
-struct Server<'a> {
-    house: &'a House,
-    id: String,
-    number: u64,
+pub(super) struct Server<'a> {
+    pub(super) house: &'a House,
+    pub(super) id: String,
+    pub(super) number: u64,
     /// Of a private key.
-    key: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 #[test]
@@ -271,7 +271,7 @@ impl Server<'_> {
         self.log().matches(words).count()
     }
 
-    fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    pub(super) fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + limit;
         while !holds() {
             assert!(Instant::now() < end, "{what}:\n{}", self.log());
@@ -284,7 +284,7 @@ impl Server<'_> {
     }
 
     /// Waits until it has been booted so often, by the count on its disk.
-    fn booted(&self, times: u32) {
+    pub(super) fn booted(&self, times: u32) {
         self.said(&format!("tiny: boot {times} of"), 1);
     }
 
@@ -304,7 +304,7 @@ impl Server<'_> {
     }
 
     /// Runs a command in the guest, by SSH through the node's door.
-    fn ssh(&self, command: &str) -> Result<String, String> {
+    pub(super) fn ssh(&self, command: &str) -> Result<String, String> {
         let edge = self.house.status()["addresses"]["edge"].as_str().expect("an address").to_owned();
         // A connection that is cut in the middle is told nothing.
         let mut ssh = Command::new("timeout");

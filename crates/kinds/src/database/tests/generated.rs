@@ -139,7 +139,7 @@ fn a_pooler_has_a_door_and_lines_of_its_own() {
     let doors: Vec<(u16, u16)> = port.doors.iter().map(|door| (door.outer, door.inner)).collect();
     assert_eq!(doors, [(20_007, 5432), (10_007, 6432)]);
     assert_eq!(port.allow.iter().map(|allow| allow.port).collect::<Vec<_>>(), [5432, 6432]);
-    let at = Whereabouts { number: order.number, host: "database-7.solutions.test".to_owned() };
+    let at = Whereabouts { number: order.number, host: "database-7.solutions.test".to_owned(), image: None };
     let lines = super::super::Database.snippets(&at, &order.spec, "app");
     let line = |name: &str| lines.iter().find(|line| line.name == name).expect(name).code.clone();
     assert_eq!(line("psql, pooler"), line("psql").replace("20007", "10007"));

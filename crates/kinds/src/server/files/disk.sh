@@ -10,7 +10,10 @@ fi
 cp --reflink=auto /run/image/disk.raw disk.new
 chmod 600 disk.new
 truncate -s "$DISK_BYTES" disk.new
-cp /usr/share/OVMF/OVMF_VARS_4M.fd vars.new
+# What the firmware remembers of a disk goes with it.
+vars=/run/image/vars.fd
+[ -f "$vars" ] || vars=/usr/share/OVMF/OVMF_VARS_4M.fd
+cp "$vars" vars.new
 chmod 600 vars.new
 mv vars.new vars.fd
 mv disk.new disk.raw

@@ -91,7 +91,7 @@ fn only_who_runs_on_the_machines_own_virtualisation_has_its_device() {
     assert!(has(&trial.sandbox) && trial.sandbox.network == Network::Nothing && trial.marks.is_empty());
     let disk = "driver=file,node-name=file,filename=/run/image/disk.raw,read-only=on";
     assert!(trial.sandbox.argv.iter().any(|word| word == disk), "the catalogue's own disk is not written");
-    let looks = boot::opening(&spec).looks;
+    let looks = boot::opening(spec.firmware, spec.memory).looks;
     let proof = &looks[0].task.sandbox;
     assert!(!has(proof) && proof.network == Network::Nothing && proof.argv.join(" ").contains("/srv/vm/disk.raw"));
 }

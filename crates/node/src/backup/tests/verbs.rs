@@ -240,6 +240,7 @@ fn everything_comes_back_and_can_be_undone() {
             what: Returning::Everything,
             before,
             hole: None,
+            spec_follows: false,
         };
         let missing = control.do_it(solution, verb(&"0".repeat(64))).expect_err("no such backup");
         assert_eq!((missing.code.as_str(), everything(&place.at("www"))), ("backup-missing", hacked.clone()));
@@ -250,7 +251,7 @@ fn everything_comes_back_and_can_be_undone() {
         assert_eq!(marks.get("restored"), Some(&before.to_string()));
         // What it is made of is held against the solution's own limit.
         assert!(place.volume().used().expect("used").0 > 300_000);
-        let undo = Verb::Restore { snapshot: before, before: SnapshotId::new() };
+        let undo = Verb::Restore { snapshot: before, before: SnapshotId::new(), spec_follows: false };
         control.do_it(solution, undo).expect("undone");
         assert_eq!(everything(&place.at("www")), hacked);
     });
@@ -271,6 +272,7 @@ fn what_does_not_fit_beside_what_is_there_is_refused_and_changes_nothing() {
             what: Returning::Everything,
             before: SnapshotId::new(),
             hole: None,
+            spec_follows: false,
         };
         let refused = control.do_it(wish(7).solution, verb).expect_err("no room");
         assert_eq!(refused.code, "volume-full", "{refused:?}");
@@ -293,6 +295,7 @@ fn one_file_or_folder_comes_back_in_place_of_what_is_there() {
                 what: Returning::Path { path: path.to_owned() },
                 before: SnapshotId::new(),
                 hole: None,
+                spec_follows: false,
             };
             control.do_it(solution, verb)
         };

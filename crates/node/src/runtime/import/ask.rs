@@ -4,6 +4,7 @@ use super::super::image::{Architecture, Licence, System};
 use super::disk::Format;
 use super::{ImportRecipe, disk, fetch, words};
 use husorden_base::{Bytes, Refusal, RuntimeName, Text};
+use husorden_kinds::disk_image;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::Path;
@@ -136,7 +137,7 @@ fn name(text: &str) -> Result<RuntimeName, Refusal> {
             ),
         ));
     }
-    text.parse().map_err(|_| {
+    let name: RuntimeName = text.parse().map_err(|_| {
         words::field(
             "name",
             Text::new(
@@ -144,7 +145,15 @@ fn name(text: &str) -> Result<RuntimeName, Refusal> {
                 "1 to 63 characters of a-z, 0-9, hyphens and dots, a letter first, such as alpine-3.22",
             ),
         )
-    })
+    })?;
+    if disk_image::is_reserved(&name) {
+        let text = Text::new(
+            "Sådan hedder kundernes egne diskaftryk. Vælg et andet navn.",
+            "Disk images of customers are called so. Choose another name.",
+        );
+        return Err(words::field("name", text));
+    }
+    Ok(name)
 }
 
 fn checksum(text: &str) -> Result<String, Refusal> {

@@ -243,7 +243,7 @@ fn an_address_needs_a_checksum_and_is_fetched_within_bounds() {
         let refusal = runtimes.import(ImportAsk { sha256, ..ask("web", &source) }).expect_err(&source);
         assert_eq!(refusal.fields[0].pointer, field, "{source}");
     }
-    for bad in ["4711", "", "../x", "Alpine"] {
+    for bad in ["4711", "own-7", "", "../x", "Alpine"] {
         assert_eq!(runtimes.import(ask(bad, &at("disk.raw"))).expect_err(bad).fields[0].pointer, "/name");
     }
     let taken = ImportAsk { sha256: sum.clone(), ..ask("debian-13", &at("disk.raw")) };

@@ -12,6 +12,7 @@ mod dumps;
 mod entry;
 mod figures;
 mod for_me;
+mod images;
 mod log;
 mod moment;
 mod place;
@@ -93,6 +94,8 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/snapshots/{snapshot}/restore", Session, snapshots::restore),
         get("/solutions/{solution}/snapshots/{snapshot}/delete", Session, snapshots::delete_page),
         post("/solutions/{solution}/snapshots/{snapshot}/delete", Session, snapshots::delete),
+        get("/solutions/{solution}/snapshots/{snapshot}/image", Session, images::page),
+        post("/solutions/{solution}/snapshots/{snapshot}/image", Session, images::make),
         post("/solutions/{solution}/moment", Session, moment::copy),
         get("/solutions/{solution}/undo", Session, snapshots::undo_page),
         post("/solutions/{solution}/undo", Session, snapshots::undo),
@@ -135,6 +138,7 @@ async fn page(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Result<Reply, Re
             div class="split" {
                 div class="stack" {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, one)))
+                    (images::card(ask, one))
                     (addresses::card(ask, one, wrong))
                     (connect::card(ask, one))
                     (console::card(ask, one))

@@ -31,7 +31,11 @@ pub(super) fn kind(ask: &Ask, one: &api::Solution) -> Result<&'static dyn Kind, 
 
 /// Its kind, and where it is met.
 fn met(ask: &Ask, one: &api::Solution) -> Option<(&'static dyn Kind, Whereabouts)> {
-    let at = Whereabouts { number: Number::new(one.number)?, host: one.host.clone().unwrap_or_default() };
+    let at = Whereabouts {
+        number: Number::new(one.number)?,
+        host: one.host.clone().unwrap_or_default(),
+        image: one.image.clone(),
+    };
     Some((kind(ask, one).ok()?, at))
 }
 

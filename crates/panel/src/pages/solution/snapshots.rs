@@ -1,5 +1,6 @@
 //! Snapshots of a solution: taken, restored, deleted, and the undo of what a restore did. What is under way is seen live.
 
+use super::images;
 use super::shapes::{frame, may_change, path, read};
 use crate::api::{Nothing, segment};
 use crate::ask::{Ask, Reply, no_page};
@@ -140,7 +141,7 @@ fn before(ask: &Ask, word: &str) -> String {
     .to_owned()
 }
 
-fn name(ask: &Ask, snapshot: &api::Snapshot) -> String {
+pub(super) fn name(ask: &Ask, snapshot: &api::Snapshot) -> String {
     match (&snapshot.before, snapshot.label.as_str()) {
         (Some(word), _) => before(ask, word),
         (None, "") => ask.l.t("Uden navn", "Without a name").to_owned(),
@@ -169,6 +170,9 @@ fn table(ask: &Ask, one: &api::Solution, snapshots: &[api::Snapshot], may: bool)
                             @if may && snapshot.state == "ready" {
                                 span class="row" {
                                     (ui::asks(&format!("{base}/snapshots/{}/restore", segment(&snapshot.id)), "small", Some(Icon::Restore), l.t("Gendan", "Restore")))
+                                    @if images::made_of(ask, one).is_some() {
+                                        (ui::asks(&format!("{base}/snapshots/{}/image", segment(&snapshot.id)), "small", Some(Icon::Layers), l.t("Lav et aftryk", "Make an image")))
+                                    }
                                     @if ask.may(Capability::SolutionDelete) {
                                         (ui::asks(&format!("{base}/snapshots/{}/delete", segment(&snapshot.id)), "quiet small", Some(Icon::Trash), l.t("Slet", "Delete")))
                                     }
@@ -205,7 +209,7 @@ fn back(ask: &Ask, sentence: &str) -> Reply {
 }
 
 /// The snapshot that the path names.
-async fn named(ask: &Ask, one: &api::Solution) -> Result<api::Snapshot, Refusal> {
+pub(super) async fn named(ask: &Ask, one: &api::Solution) -> Result<api::Snapshot, Refusal> {
     let page: api::Page<api::Snapshot> =
         ask.api.get(&format!("/v1/solutions/{}/snapshots?limit=200", segment(&one.id))).await?;
     page.items.into_iter().find(|snapshot| snapshot.id == ask.param("snapshot")).ok_or_else(no_page)
