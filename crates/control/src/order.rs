@@ -350,6 +350,7 @@ pub(crate) fn snapshot_shown(row: SnapshotRow) -> api::Snapshot {
         before: row.before,
         state: row.state,
         taken: row.taken,
+        consistent: row.consistent.map(|worth| worth.word().to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::identity::password;
 use husorden_base::Secret;
 use husorden_kinds::Scheme;
-use husorden_kinds::scheme::{mysql_native, scram};
+use husorden_kinds::scheme::{crypt_salt, mysql_native, scram, sha512_crypt};
 
 /// Letters of one that is made: 116 bits.
 const LETTERS: usize = 20;
@@ -18,11 +18,6 @@ pub(crate) async fn make(scheme: Scheme) -> Result<(Secret, String), Fault> {
     let password = Secret::generate(LETTERS);
     let hash = hash(&password, scheme).await?;
     Ok((password, hash))
-}
-
-/// A hash that no password leads to: for a user whose password is yet to be asked for.
-pub(crate) async fn none(scheme: Scheme) -> Result<String, Fault> {
-    Ok(make(scheme).await?.1)
 }
 
 /// The hash of a password that somebody chose; refused where the house's judge refuses it.
@@ -45,12 +40,16 @@ async fn hash(password: &Secret, scheme: Scheme) -> Result<String, Fault> {
         Scheme::Bcrypt => bcrypt::hash_with_result(secret.reveal(), BCRYPT_COST)
             .map(|parts| parts.format_for_version(bcrypt::Version::TwoY))
             .map_err(|error| Fault::broken("hashing a password")(Box::new(error))),
-        Scheme::ScramSha256 => {
-            let mut salt = [0; SALT_BYTES];
-            getrandom::fill(&mut salt).map_err(|error| Fault::broken("drawing a salt")(error.to_string().into()))?;
-            Ok(scram(secret.reveal(), &salt))
-        }
+        Scheme::ScramSha256 => Ok(scram(secret.reveal(), &drawn::<SALT_BYTES>()?)),
         Scheme::MysqlNative => Ok(mysql_native(secret.reveal())),
+        Scheme::Sha512Crypt => Ok(sha512_crypt(secret.reveal(), &crypt_salt(&drawn()?))),
     });
     hashed.await.map_err(|error| Fault::broken("hashing a password")(Box::new(error)))?
+}
+
+/// Random bytes for a salt.
+fn drawn<const BYTES: usize>() -> Result<[u8; BYTES], Fault> {
+    let mut salt = [0; BYTES];
+    getrandom::fill(&mut salt).map_err(|error| Fault::broken("drawing a salt")(error.to_string().into()))?;
+    Ok(salt)
 }

@@ -171,10 +171,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         visible_from: None,
     });
     trail.event(event(account, id, "solution.created", json!({ "name": form.name })));
-    let kept = api::SolutionCreated {
-        solution: solution.clone(),
-        credentials: shown.iter().cloned().map(|c| api::CredentialShown { password: None, ..c }).collect(),
-    };
+    let kept = api::SolutionCreated { solution: solution.clone(), credentials: unseen(&shown) };
     let answer = Answer::created(api::SolutionCreated { solution, credentials: shown })
         .keeping(kept)
         .tagged(1)
@@ -200,7 +197,7 @@ pub(crate) async fn change(
         wrong.push(field);
     }
     let before = row.clone();
-    let mut hold = None;
+    let (mut hold, mut shown) = (None, Vec::new());
     let mut trail = Trail::default();
     if let Some(patch) = &mut form.spec {
         attachment::named(&mut tx, patch).await?;
@@ -226,7 +223,7 @@ pub(crate) async fn change(
         }
         let held = hold.is_some() || before.hold_for.is_some();
         claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
-        logins(&mut row, kind).await?;
+        shown = logins(&mut row, kind).await?;
     }
     for (name, password) in &form.passwords {
         let pointer = format!("/passwords/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -235,7 +232,9 @@ pub(crate) async fn change(
             Refusal::field(&pointer, Text::new("Der er ingen bruger med det navn.", "There is no login of that name."))
         })?;
         let hash = chosen(app, &row, &login, &pointer, password).await?;
-        renew(&mut row, &login, hash)?;
+        renew(&mut row, &login, hash);
+        // Whoever chose one is not shown another.
+        shown.retain(|one: &api::CredentialShown| one.name != *name);
         // Whether it was carried out is told by the line of the change itself.
         password_changed(&mut trail, &row, name, Awaits::Nothing);
     }
@@ -249,7 +248,14 @@ pub(crate) async fn change(
         "from": { "name": before.name, "spec": before.spec, "labels": before.labels, "protected": before.protected },
         "to": { "name": row.name, "spec": row.spec, "labels": row.labels, "protected": row.protected },
     });
-    save(app, caller, tx, &row, hold, trail, "solution.change", "solution.changed", details).await
+    for one in &shown {
+        password_changed(&mut trail, &row, &one.name, Awaits::Nothing);
+    }
+    let how = ("solution.change", "solution.changed", details);
+    let (solution, generation) = write(app, caller, &mut tx, &row, hold, &mut trail, how).await?;
+    let kept = api::SolutionChanged { solution: solution.clone(), credentials: unseen(&shown) };
+    let answer = Answer::ok(api::SolutionChanged { solution, credentials: shown }).keeping(kept).tagged(generation);
+    trail.finish(app, caller, tx, answer).await
 }
 
 /// That somebody opened a solution to all, and said so, is a line of its own.
@@ -317,7 +323,7 @@ pub(crate) async fn credential(
         None => passphrase::make(login.scheme).await.map(|(password, hash)| (Some(password), hash))?,
         Some(password) => (None, chosen(app, &row, &login, "/password", password).await?),
     };
-    renew(&mut row, &login, hash)?;
+    renew(&mut row, &login, hash);
     let shown = api::CredentialShown {
         name: login.name,
         username: login.username,
@@ -336,12 +342,20 @@ async fn chosen(app: &App, row: &SolutionRow, login: &Login, pointer: &str, pass
     passphrase::chosen(app, pointer, password, &[&row.name, &login.username], login.scheme).await
 }
 
-/// Puts a new hash in the place of the one there is.
-fn renew(row: &mut SolutionRow, login: &Login, hash: String) -> Result<(), Refusal> {
-    let credential = row.credentials.get_mut(&login.name).ok_or_else(|| Refusal::not_found(&login.name))?;
+/// Puts a new hash in the place of the one there is; a spec that was brought back may name a login that has none.
+fn renew(row: &mut SolutionRow, login: &Login, hash: String) {
+    let credential = row.credentials.entry(login.name.clone()).or_insert_with(|| Credential {
+        username: login.username.clone(),
+        hash: String::new(),
+        generation: newer(),
+    });
     credential.hash = hash;
     credential.generation += 1;
-    Ok(())
+}
+
+/// A generation for a login of which there may have been one before: this one is newer, whatever that was.
+fn newer() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap_or(1)
 }
 
 fn password_changed(trail: &mut Trail, row: &SolutionRow, name: &str, awaits: Awaits) {
@@ -368,8 +382,22 @@ pub(crate) async fn save(
     mut trail: Trail,
     act: &'static str,
     kind: &'static str,
-    mut details: Value,
+    details: Value,
 ) -> Result<Answer, Fault> {
+    let (solution, generation) = write(app, caller, &mut tx, row, hold, &mut trail, (act, kind, details)).await?;
+    trail.finish(app, caller, tx, Answer::ok(solution).tagged(generation)).await
+}
+
+/// Writes a new wish down: as the API shows it now, and its generation.
+async fn write(
+    app: &App,
+    caller: &Caller,
+    tx: &mut TenantTx,
+    row: &SolutionRow,
+    hold: Option<OrderId>,
+    trail: &mut Trail,
+    (act, kind, mut details): (&'static str, &'static str, Value),
+) -> Result<(api::Solution, u64), Fault> {
     let generation = store::solution::save(tx.conn(), row, hold).await?;
     details["name"] = json!(row.name);
     details["generation"] = json!(generation);
@@ -389,8 +417,7 @@ pub(crate) async fn save(
     });
     trail.event(event(row.account, row.id, kind, data));
     let view = store::solution::get(tx.conn(), row.id).await?;
-    let answer = Answer::ok(state::shown(app, &view, caller.language)).tagged(generation);
-    trail.finish(app, caller, tx, answer).await
+    Ok((state::shown(app, &view, caller.language), generation))
 }
 
 /// The answer to a verb that had nothing to do.
@@ -534,7 +561,7 @@ pub(crate) fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError>
 
 async fn credentials(wanted: Vec<Login>) -> Result<(BTreeMap<String, Credential>, Vec<api::CredentialShown>), Fault> {
     let (mut kept, mut shown) = (BTreeMap::new(), Vec::new());
-    for Login { name, username, scheme } in wanted {
+    for Login { name, username, scheme, .. } in wanted {
         let (password, hash) = passphrase::make(scheme).await?;
         kept.insert(name.clone(), Credential { username: username.clone(), hash, generation: 1 });
         shown.push(api::CredentialShown { name, username, password: Some(password.reveal().to_owned()) });
@@ -542,18 +569,27 @@ async fn credentials(wanted: Vec<Login>) -> Result<(BTreeMap<String, Credential>
     Ok((kept, shown))
 }
 
-/// Brings the credentials in line with the spec. A new user has a password that nobody knows, until one is asked for.
-async fn logins(row: &mut SolutionRow, kind: &'static dyn Kind) -> Result<(), Fault> {
+/// The same without the passwords, for whoever asks again.
+fn unseen(shown: &[api::CredentialShown]) -> Vec<api::CredentialShown> {
+    shown.iter().cloned().map(|one| api::CredentialShown { password: None, ..one }).collect()
+}
+
+/// Brings the credentials in line with the spec: the passwords that are shown for it. Any other new user has a password that nobody knows, until
+/// one is asked for.
+async fn logins(row: &mut SolutionRow, kind: &'static dyn Kind) -> Result<Vec<api::CredentialShown>, Fault> {
+    let mut shown = Vec::new();
     let wanted = kind.credentials(&row.spec);
     row.credentials.retain(|name, _| wanted.iter().any(|login| login.name == *name));
-    for Login { name, username, scheme } in wanted {
-        if let Entry::Vacant(place) = row.credentials.entry(name) {
-            // One of that name may have been before: this one is newer, whatever it was.
-            let generation = u64::try_from(Timestamp::now().as_second()).unwrap_or(1);
-            place.insert(Credential { username, hash: passphrase::none(scheme).await?, generation });
+    for Login { name, username, scheme, at_once } in wanted {
+        if let Entry::Vacant(place) = row.credentials.entry(name.clone()) {
+            let (password, hash) = passphrase::make(scheme).await?;
+            place.insert(Credential { username: username.clone(), hash, generation: newer() });
+            if at_once {
+                shown.push(api::CredentialShown { name, username, password: Some(password.reveal().to_owned()) });
+            }
         }
     }
-    Ok(())
+    Ok(shown)
 }
 
 pub(crate) fn no_kind(app: &App, name: &str) -> Refusal {

@@ -31,6 +31,7 @@ pub mod page;
 pub mod pass;
 pub mod probe;
 pub mod public;
+pub mod quiesce;
 pub mod sandbox;
 pub mod schema;
 pub mod scheme;
@@ -57,6 +58,7 @@ pub use page::{CardRow, Glyph, Log, Offer, Snippet, Whereabouts};
 pub use pass::{Outcome, pass};
 pub use probe::Probe;
 pub use public::Public;
+pub use quiesce::{Consistent, Quiesce};
 pub use sandbox::{
     Bind, Brake, Fill, Io, LIVE, Limits, Live, Network, ON_TRIAL, Place, Reach, Role, Sandbox, Service, TRIAL_OF, Task,
     TaskName, same_but_live,
@@ -327,6 +329,11 @@ pub trait Kind: Sync {
 
     /// How its console is reached. None for a kind without a screen.
     fn console(&self, _spec: &Value) -> Option<Console> {
+        None
+    }
+
+    /// How what runs of it is asked to hold still while a snapshot is taken. None where a snapshot needs nobody's word.
+    fn quiesce(&self, _spec: &Value) -> Option<Quiesce> {
         None
     }
 

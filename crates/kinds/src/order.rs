@@ -31,6 +31,8 @@ pub struct Login {
     pub username: String,
     /// How the engine keeps the password.
     pub scheme: Scheme,
+    /// Whoever brings it about by a change is shown a password at once. Without this nobody knows one until one is asked for.
+    pub at_once: bool,
 }
 
 /// A password as the platform keeps it: a hash that the engine checks, never the password.

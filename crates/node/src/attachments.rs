@@ -66,7 +66,7 @@ impl Attachments {
                 scram(password.reveal(), salt.as_ref().first_chunk::<16>()?)
             }
             // What is asked by a browser is no server for others.
-            Scheme::Bcrypt => return None,
+            Scheme::Bcrypt | Scheme::Sha512Crypt => return None,
         };
         let print = digest::digest(&digest::SHA256, hash.as_bytes());
         let generation = print.as_ref().iter().take(6).fold(1, |sum, byte| (sum << 8) | u64::from(*byte));

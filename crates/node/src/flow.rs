@@ -86,7 +86,7 @@ impl<'a> Still<'a> {
         let id = SnapshotId::new();
         let reading = node.reading.enter(id);
         let _claim = node.verbs.claim_waiting(wish.solution);
-        let taken = node.volume(wish.number).snapshot(&id, Why::Backup, None);
+        let taken = crate::quiesce::snapshot(node, wish, &id, Why::Backup);
         taken.map_err(|error| crate::host::refused(&error))?;
         Ok(Self { node, wish, id, _reading: reading })
     }
@@ -145,7 +145,7 @@ pub(crate) fn take_in(
     let why = |what: &str| Why::Before { what: what.to_owned() };
     let back = || {
         node.quiet(wish.number, || {
-            volume.snapshot(failed, why("restore"), None)?;
+            crate::quiesce::snapshot(node, wish, failed, why("restore"))?;
             volume.restore(before, failed)?;
             volume.snapshot_delete(failed)
         })
@@ -155,7 +155,7 @@ pub(crate) fn take_in(
         // A node died in the middle of it: what that attempt left is not built upon.
         back()?;
     } else {
-        volume.snapshot(before, why(what), None).map_err(|error| crate::host::refused(&error))?;
+        crate::quiesce::snapshot(node, wish, before, why(what)).map_err(|error| crate::host::refused(&error))?;
     }
     let streamed = Streamed { stdin: Some(stream()?), stdout: None };
     let Some(reason) = crate::intake::run(node, wish, task, streamed).map_err(|error| ours(&error))? else {

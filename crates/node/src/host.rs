@@ -4,6 +4,7 @@ use crate::Node;
 use crate::causes::causes;
 use crate::own_image;
 use crate::port::Error as PortError;
+use crate::quiesce::{self, Note};
 use crate::sandbox::{Resolved, ResolvedBind, SandboxError};
 use crate::volume::{Bound, Volume, VolumeError, Why};
 use husorden_base::{Refusal, RuntimeName, SnapshotId, Text};
@@ -213,8 +214,7 @@ impl Host for Walls<'_> {
             Step::Restore { id } => self.witnessed("volume.restore", json!({ "snapshot": id }), || {
                 // What is replaced is kept, under an id that follows from the snapshot's, so that there is one of it.
                 let before = SnapshotId(uuid::Uuid::from_u128(id.0.as_u128() ^ 1));
-                self.volume
-                    .snapshot(&before, Why::Before { what: "roll-back".to_owned() }, None)
+                quiesce::snapshot(self.node, self.wish, &before, Why::Before { what: "roll-back".to_owned() })
                     .and_then(|_| self.volume.restore(id, &before))
                     .map_err(|error| trouble("bringing a snapshot back", &error))
             }),
@@ -284,7 +284,8 @@ impl Walls<'_> {
     /// Takes a snapshot. Of those from before an update the newest is kept: what it was for has held since.
     fn snapshot(&self, id: &SnapshotId, before: &str, spec: Option<Value>) -> Result<(), VolumeError> {
         let why = Why::Before { what: before.to_owned() };
-        self.volume.snapshot_with(id, why.clone(), None, spec)?;
+        let note = Note { why: why.clone(), label: None, spec };
+        quiesce::snapshot(self.node, self.wish, id, note)?;
         if before == UPDATE {
             for old in self.volume.snapshots()?.into_iter().filter(|old| old.why == why && old.id != *id) {
                 self.volume.snapshot_delete(&old.id)?;

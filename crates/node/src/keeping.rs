@@ -394,7 +394,7 @@ fn rest(node: &Arc<Node>, wish: &Wish, log: &Log) {
 fn base(node: &Node, wish: &Wish, log: &Log) {
     let Some(_claim) = node.verbs.claim(wish.solution) else { return };
     let volume = node.volume(wish.number);
-    let tried = volume.snapshot(&SnapshotId::new(), Why::Base, None).and_then(|_| {
+    let tried = crate::quiesce::snapshot(node, wish, &SnapshotId::new(), Why::Base).and_then(|_| {
         let mut ours: Vec<_> = volume.snapshots()?.into_iter().filter(|info| info.why == Why::Base).collect();
         ours.sort_by_key(|info| {
             let point = info.point.filter(|point| point.line == log.line.number);

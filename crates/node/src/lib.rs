@@ -41,6 +41,7 @@ mod own_image;
 pub mod port;
 mod program;
 mod proof;
+mod quiesce;
 mod register;
 mod report;
 mod routes;

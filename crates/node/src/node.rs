@@ -231,6 +231,7 @@ impl Node {
                         label: snapshot.label.unwrap_or_default(),
                         before,
                         spec: snapshot.spec,
+                        consistent: snapshot.consistent,
                     })
                 })
                 .collect();

@@ -8,6 +8,7 @@ use crate::Node;
 use crate::backup::{self, Return};
 use crate::flow::Part;
 use crate::intake::Archive;
+use crate::quiesce::{self, Note};
 use crate::volume::Why;
 use husorden_base::{OrderId, Refusal, SolutionId, Text};
 use husorden_wire::node::{FromNode, Level, Outcome, Repository, Verb, VerbState, Wish};
@@ -296,22 +297,24 @@ fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Opt
         Verb::Snapshot { snapshot, label, before } => {
             let why = before.as_ref().map_or(Why::Customer, |what| Why::Before { what: what.clone() });
             let label = (!label.is_empty()).then(|| label.clone());
-            volume.snapshot(snapshot, why, label).map(|_| None).map_err(|error| crate::host::refused(&error))
+            let note = Note { why, label, spec: None };
+            quiesce::snapshot(node, wish, snapshot, note).map(|_| None).map_err(|error| crate::host::refused(&error))
         }
         Verb::SnapshotDelete { snapshot } => {
             volume.snapshot_delete(snapshot).map(done).map_err(|error| crate::host::refused(&error))
         }
         Verb::Restore { snapshot, before, .. } => node
             .quiet(wish.number, || {
-                volume.snapshot(before, Why::Before { what: "restore".to_owned() }, None)?;
+                quiesce::snapshot(node, wish, before, Why::Before { what: "restore".to_owned() })?;
                 volume.restore(snapshot, before)
             })
             .map(done),
-        Verb::Unpack { format, into, bytes, before } => volume
-            .snapshot(before, Why::Before { what: "unpack".to_owned() }, None)
-            .map_err(|error| crate::host::refused(&error))
-            .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into }))
-            .map(done),
+        Verb::Unpack { format, into, bytes, before } => {
+            quiesce::snapshot(node, wish, before, Why::Before { what: "unpack".to_owned() })
+                .map_err(|error| crate::host::refused(&error))
+                .and_then(|_| crate::intake::take(node, wish, order, &Archive { format, bytes: *bytes, into }))
+                .map(done)
+        }
         Verb::Dump { part, format } => crate::flow::dump(node, wish, order, Part { part, format }).map(done),
         Verb::Package => crate::flow::package(node, wish, order).map(done),
         Verb::Load { part, format, before, failed, .. } => {

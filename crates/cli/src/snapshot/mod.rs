@@ -108,7 +108,7 @@ impl Verb {
 }
 
 impl Row for Snapshot {
-    const COLUMNS: &'static [&'static str] = &["id", "taken", "state", "label", "before"];
+    const COLUMNS: &'static [&'static str] = &["id", "taken", "state", "label", "before", "consistent"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -117,6 +117,7 @@ impl Row for Snapshot {
             self.state.clone(),
             self.label.clone(),
             output::dash(self.before.as_deref()),
+            output::dash(self.consistent.as_deref()),
         ]
     }
 

@@ -2,8 +2,9 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::{output, wait};
-use husorden_wire::api::{Order, Solution};
+use crate::output::Format;
+use crate::{credential, output, wait};
+use husorden_wire::api::{Order, SolutionChanged};
 use serde_json::{Value, json};
 
 /// Which solution.
@@ -80,8 +81,20 @@ pub(crate) fn show(context: &Context, answer: Value) -> Result<(), Failure> {
         let order = wait::order(context, order)?;
         ended(context, &order)
     } else {
-        let solution: Solution = serde_json::from_value(answer).map_err(odd)?;
-        let solution = wait::solution(context, solution)?;
+        let changed: SolutionChanged = serde_json::from_value(answer).map_err(odd)?;
+        // Shown before the wait: a password that is shown once must not be lost to an impatient Ctrl-C.
+        let told = !changed.credentials.is_empty();
+        if told && context.format == Format::Table {
+            for shown in &changed.credentials {
+                output::put(&credential::text(context, shown))?;
+            }
+        } else if told {
+            output::done(context.format, &changed.solution.name, &changed, "")?;
+        }
+        let solution = wait::solution(context, changed.solution)?;
+        if told && context.format != Format::Table {
+            return Ok(());
+        }
         output::done(
             context.format,
             &solution.name,

@@ -51,13 +51,13 @@ fn platform() -> Vec<Route> {
 
 #[rustfmt::skip]
 fn solutions() -> Vec<Route> {
-    use api::{AccessOpen, CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Rebuild, Snapshot, SnapshotCreate, SnapshotSchedule, SnapshotScheduleChange, Solution, SolutionChange, SolutionCreate, SolutionCreated, Updates};
+    use api::{AccessOpen, CredentialForm, CredentialShown, Event, Figure, LogAsk, LogLine, Order, Proposal, ProposalAccept, Rebuild, Snapshot, SnapshotCreate, SnapshotSchedule, SnapshotScheduleChange, Solution, SolutionChange, SolutionChanged, SolutionCreate, SolutionCreated, Updates};
     vec![
         get("/v1/solutions", both(Can::Read), "List solutions", solutions::list).gives_page::<Solution>()
             .asks(&["after", "limit", "kind", "state", "label", "q", "account"]),
         post("/v1/solutions", both(Can::SolutionCreate), "Make a solution", solutions::create).takes::<SolutionCreate>().gives::<SolutionCreated>().status(201),
         get("/v1/solutions/{solution}", both(Can::Read), "Show a solution, by id or name", solutions::get).gives::<Solution>(),
-        patch("/v1/solutions/{solution}", both(Can::SolutionChange), "Change a solution", solutions::change).takes::<SolutionChange>().gives::<Solution>(),
+        patch("/v1/solutions/{solution}", both(Can::SolutionChange), "Change a solution; passwords that come with it are shown once", solutions::change).takes::<SolutionChange>().gives::<SolutionChanged>(),
         delete("/v1/solutions/{solution}", both(Can::SolutionDelete), "Delete a solution; undo brings it back until its retention is over", solutions::delete)
             .gives::<Solution>().dangerous(),
         post("/v1/solutions/{solution}/start", both(Can::SolutionChange), "Let a solution run", solutions::start).gives::<Solution>(),
@@ -70,7 +70,7 @@ fn solutions() -> Vec<Route> {
         post("/v1/solutions/{solution}/reset", both(Can::SolutionChange), "Take the power from its services and start them again, as a loss of power would", orders::reset)
             .gives::<Order>().status(202),
         post("/v1/solutions/{solution}/rebuild", both(Can::SolutionChange), "Make its data anew from what it was made from, with other fields of the spec if they are given; a snapshot is taken first, and undo brings it back", solutions::rebuilt)
-            .takes::<Rebuild>().gives::<Solution>(),
+            .takes::<Rebuild>().gives::<SolutionChanged>(),
         post("/v1/solutions/{solution}/archive", both(Can::SolutionChange), "Upload an archive and unpack it into the solution's files", archive::upload)
             .takes_bytes().gives::<Order>().asks(&["format", "into"]).status(202),
         get("/v1/solutions/{solution}/dump", both(Can::SolutionChange), "Get a part of the solution, such as a database, as one stream", flow::dump)

@@ -2,6 +2,7 @@
 
 use super::{all, json, one};
 use husorden_base::{AccountId, SnapshotId, SolutionId};
+use husorden_kinds::Consistent;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +19,9 @@ pub(crate) struct SnapshotRow {
     pub(crate) state: String,
     pub(crate) spec: Option<Value>,
     pub(crate) taken: Timestamp,
+    /// As the node said when it last looked.
+    #[serde(default)]
+    pub(crate) consistent: Option<Consistent>,
 }
 
 pub(crate) async fn list(
@@ -27,10 +31,14 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<SnapshotRow>, sqlx::Error> {
     all(
-        json("select to_jsonb(s) from snapshot s where solution = $1 and ($2::uuid is null or id > $2) order by id limit $3")
-            .bind(solution.0)
-            .bind(after)
-            .bind(limit),
+        json(
+            "select to_jsonb(s) || jsonb_build_object('consistent', (
+                 select e->'consistent' from solution o, jsonb_array_elements(o.seen->'snapshots') e where o.id = s.solution and e->>'id' = s.id::text))
+             from snapshot s where s.solution = $1 and ($2::uuid is null or s.id > $2) order by s.id limit $3",
+        )
+        .bind(solution.0)
+        .bind(after)
+        .bind(limit),
         conn,
     )
     .await

@@ -256,6 +256,33 @@ async fn a_new_password_is_shown_once() {
     house.running.stop().await;
 }
 
+#[tokio::test]
+async fn a_password_that_comes_with_a_change_is_shown_once_to_who_made_it() {
+    let house = House::hosting(&husorden_kinds::KINDS, |_| {}).await;
+    let form = json!({ "kind": "server", "name": "web", "spec": { "image": "tiny" } });
+    let made = house.call("POST", "/v1/solutions", form).await.is(201);
+    assert_eq!(made["credentials"], json!([]));
+    let turn = |on: bool| house.call("PATCH", "/v1/solutions/web", json!({ "spec": { "rescue": on } }));
+    let first = turn(true).await.is(200);
+    let shown = &first["credentials"][0];
+    let password = shown["password"].as_str().expect("it is shown");
+    assert_eq!((&shown["username"], password.len()), (&json!("root"), 20));
+    assert_eq!((&first["name"], &first["spec"]["rescue"]), (&json!("web"), &json!(true)));
+    // Asked again it is on already, and no password is told or kept.
+    assert!(turn(true).await.is(200).get("credentials").is_none());
+    let evidence = house.get("/v1/evidence?limit=100").await.to_string();
+    assert!(evidence.contains("credential.change") && !evidence.contains(password));
+    let told = house.get("/v1/solutions/web").await.to_string();
+    assert!(!told.contains("$6$") && !told.contains(password), "{told}");
+    assert!(house.exists("select from solution where credentials->'root'->>'hash' like '$6$%'").await);
+    // It ends with the rescue, and the next one has another.
+    assert!(turn(false).await.is(200).get("credentials").is_none());
+    house.call("POST", "/v1/solutions/web/credentials/root", Value::Null).await.refused(404, "not-found");
+    let second = turn(true).await.is(200);
+    assert!(second["credentials"][0]["password"].as_str().is_some_and(|second| second != password));
+    house.running.stop().await;
+}
+
 /// What a node says that it has is what forms offer; what is not there yet, or is no image, is not.
 #[tokio::test]
 async fn forms_offer_the_images_that_nodes_have() {

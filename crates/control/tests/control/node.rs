@@ -164,5 +164,5 @@ impl Node {
 }
 
 pub fn snapshot(id: SnapshotId) -> SnapshotSeen {
-    SnapshotSeen { id, taken: Timestamp::now(), label: "x".to_owned(), before: None, spec: None }
+    SnapshotSeen { id, taken: Timestamp::now(), label: "x".to_owned(), before: None, spec: None, consistent: None }
 }

@@ -250,7 +250,8 @@ async fn what_stands_in_the_way_is_said_once_and_it_is_tried_again() {
     let fill = async |node: &mut Node, live: u64| {
         node.seen(&wish, SeenState::Settled, |seen| {
             seen.usage = Some(VolumeUsage { live, snapshots: 0, limit: 1 << 30, full: false });
-            seen.snapshots = vec![crate::node::snapshot(first)];
+            let consistent = Some(husorden_kinds::Consistent::Filesystem);
+            seen.snapshots = vec![husorden_wire::node::SnapshotSeen { consistent, ..crate::node::snapshot(first) }];
         })
         .await;
     };
@@ -261,6 +262,8 @@ async fn what_stands_in_the_way_is_said_once_and_it_is_tried_again() {
         time_comes(&house, "1 minute").await;
         assert!(house.exists("select from snapshot_schedule where due > now() and why = 'full'").await);
     }
+    let all = house.get("/v1/solutions/shop/snapshots").await;
+    assert_eq!(all["items"][0]["consistent"], "filesystem", "as the node says: {all}");
     let said = missed().await;
     assert_eq!(said.len(), 1, "once: {said:?}");
     assert!(said[0]["message"].as_str().unwrap().contains("The disk is almost used up"), "{said:?}");

@@ -80,7 +80,7 @@ impl Kind for Tiny {
     }
 
     fn credentials(&self, _: &Value) -> Vec<Login> {
-        vec![Login { name: "admin".to_owned(), username: "root".to_owned(), scheme: Scheme::Bcrypt }]
+        vec![Login { name: "admin".to_owned(), username: "root".to_owned(), scheme: Scheme::Bcrypt, at_once: false }]
     }
 
     fn probe(&self, _: &Value) -> Option<Probe> {

@@ -96,7 +96,7 @@ impl Kind for Database {
     fn credentials(&self, spec: &Value) -> Vec<Login> {
         let Some(spec) = stored(spec) else { return Vec::new() };
         let scheme = spec.engine.scheme();
-        let login = |name: &String| Login { name: name.clone(), username: name.clone(), scheme };
+        let login = |name: &String| Login { name: name.clone(), username: name.clone(), scheme, at_once: false };
         spec.users.keys().map(login).collect()
     }
 

@@ -3,12 +3,15 @@
 //! Everything here is text and data made from the spec. The machine is handed its listening socket as descriptor 3, on which it speaks
 //! QMP; who stands beside it (`files/machine.pl`) has a line of its own to it.
 
+use super::agent;
 use super::boot;
 use super::screen;
 use super::spec::{Firmware, Spec};
 use crate::network::Membership;
 use crate::tap;
-use crate::{Bind, Io, Limits, Live, Log, Network, Order, Place, Reach, Sandbox, Service, Task, Virtualisation};
+use crate::{
+    Bind, Io, Limits, Live, Log, Login, Network, Order, Place, Reach, Sandbox, Scheme, Service, Task, Virtualisation,
+};
 use husorden_base::{Bytes, RuntimeName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -44,6 +47,8 @@ const RESCUE: &str = "/run/rescue";
 /// What it denies itself.
 pub(super) const LOCKED: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 pub(super) const GENERATED: &str = "/run/conf";
+/// Who stands beside the machine.
+pub(super) const KEEPER: &str = "/run/conf/machine.pl";
 pub(super) const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 /// SIGTERM.
 const TERM: i32 = 15;
@@ -58,6 +63,9 @@ const BESIDE: Bytes = Bytes::mib(512);
 /// Processes and threads: virtual processors, and threads that read and write. 64 were too few for a backup.
 const PIDS: u32 = 256;
 const DISK_THREADS: u32 = 32;
+
+/// Who logs in at the screen while a rescue lasts.
+const RESCUER: &str = "root";
 
 /// The runtime that servers run on.
 pub(crate) fn runtime() -> RuntimeName {
@@ -96,7 +104,7 @@ impl Processor {
 
 /// The machine.
 pub(super) fn machine(order: &Order, spec: &Spec, processor: Processor) -> Service {
-    let keeper = format!("{GENERATED}/machine.pl");
+    let keeper = KEEPER.to_owned();
     let mut argv = words(&["/usr/bin/perl", &keeper, spec.restart.word(), &POWER_OFF_S.to_string()]);
     argv.extend(qemu(order, spec, processor));
     let mut sandbox = sandbox(Limits {
@@ -111,6 +119,10 @@ pub(super) fn machine(order: &Order, spec: &Spec, processor: Processor) -> Servi
     sandbox.binds.push(sockets());
     if spec.rescue {
         sandbox.binds.push(Bind { from: Place::Image(boot::small_image()), to: RESCUE.to_owned(), write: false });
+    }
+    if let Some(password) = order.credentials.get(RESCUER).filter(|_| spec.rescue) {
+        // Who runs with another one is turned off and on: the small system reads it when it starts.
+        sandbox.env.insert("RESCUE".to_owned(), crate::sandbox::digest(&password.hash));
     }
     if processor == Processor::Own {
         sandbox.binds.push(boot::virtualisation());
@@ -175,8 +187,9 @@ fn qemu(order: &Order, spec: &Spec, processor: Processor) -> Vec<String> {
     say("-mon", "chardev=control,mode=control".to_owned());
     say("-chardev", "socket,id=qmp,fd=3,server=on,wait=off".to_owned());
     say("-mon", "chardev=qmp,mode=control".to_owned());
-    // Last, so that everything else stands where it stood before there were screens.
+    // Last, in the order that they came in, so that everything else stands where it stood before there were any.
     argv.extend(screen::words());
+    argv.extend(agent::words());
     argv
 }
 
@@ -218,12 +231,19 @@ pub(super) fn seed(order: &Order, spec: &Spec) -> Task {
     task(SEED, sandbox, settings(order, spec), &[(mark::SEED, seed_digest(order, spec))])
 }
 
-/// Keys, network and user data, as `files/seed.sh` reads them.
+/// The log-in of a rescue, which ends with it: whoever turned the rescue on is shown its password.
+pub(super) fn rescuer() -> Login {
+    Login { name: RESCUER.to_owned(), username: RESCUER.to_owned(), scheme: Scheme::Sha512Crypt, at_once: true }
+}
+
+/// Keys, network and user data, as `files/seed.sh` reads them. The hash of the password is for the system of a rescue alone.
 fn settings(order: &Order, spec: &Spec) -> String {
     let keys: String = spec.keys.iter().map(|key| format!("  - {}\n", quoted(key))).collect();
     let keys = if keys.is_empty() { "public-keys: []\n".to_owned() } else { format!("public-keys:\n{keys}") };
     let user_data = if spec.user_data.is_empty() { "#cloud-config\n{}\n" } else { spec.user_data.as_str() };
-    format!("instance-id: \"{}\"\n{keys}\0{}\0{user_data}", order.solution, network(order))
+    let password = order.credentials.get(RESCUER).filter(|_| spec.rescue);
+    let password = password.map_or_else(String::new, |one| format!("rescue-password: {}\n", quoted(&one.hash)));
+    format!("instance-id: \"{}\"\n{keys}{password}\0{}\0{user_data}", order.solution, network(order))
 }
 
 /// The guest's addresses and where it sends everything, in the form that cloud-init has known longest (version 1). Public ones come first, for

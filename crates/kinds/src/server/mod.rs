@@ -21,6 +21,7 @@
 //!   when it is next turned on.
 //! - It runs from when it is set; what ended by itself is started again as its owner chose, by the wall.
 
+mod agent;
 pub(crate) mod boot;
 pub(crate) mod card;
 pub(crate) mod engine;
@@ -39,8 +40,8 @@ mod tests;
 
 use crate::figure::{Figure, Gauge};
 use crate::{
-    CardRow, Console, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Task,
-    Virtualisation, Whereabouts,
+    CardRow, Console, Demand, Finding, Kind, Log, Login, Noting, Offer, Opening, Order, Plan, Probe, Quiesce, Sight,
+    Task, Virtualisation, Whereabouts,
 };
 use crate::{allow, network};
 use husorden_base::{Bytes, FieldError, RuntimeName, Text};
@@ -94,8 +95,8 @@ impl Kind for Server {
         })
     }
 
-    fn credentials(&self, _spec: &Value) -> Vec<Login> {
-        Vec::new()
+    fn credentials(&self, spec: &Value) -> Vec<Login> {
+        stored(spec).filter(|spec| spec.rescue).map(|_| engine::rescuer()).into_iter().collect()
     }
 
     fn proof(&self, order: &Order, _sight: &Sight) -> Option<Task> {
@@ -168,6 +169,10 @@ impl Kind for Server {
 
     fn console(&self, spec: &Value) -> Option<Console> {
         stored(spec).map(|_| screen::console())
+    }
+
+    fn quiesce(&self, spec: &Value) -> Option<Quiesce> {
+        stored(spec).map(|_| agent::quiesce())
     }
 
     fn when_full(&self) -> Text {

@@ -7,6 +7,7 @@
 //!
 //! The machine is powered off before anything works on its disk, and set when the disk is as wished.
 
+use super::agent;
 use super::boot;
 use super::engine::{self, MACHINE, Processor, mark};
 use super::screen;
@@ -149,14 +150,25 @@ fn lacking(spec: &Spec, sight: &Sight) -> Option<Waiting> {
     }
 }
 
+/// What came to the machine while servers ran, the newest first: each takes its own away again, and gives the machine as it was before.
+const ADDED: [fn(Service) -> Service; 2] = [agent::without, screen::without];
+
+/// The machine, and as it was before each of what came to it. Nobody's server is turned off to get that.
+fn with_and_without(machine: Service) -> impl Iterator<Item = Service> {
+    let mut former = machine.clone();
+    std::iter::once(machine).chain(ADDED.into_iter().map(move |without| {
+        former = without(former.clone());
+        former.clone()
+    }))
+}
+
 /// The machine as it is to run: as it runs already, while that is one of the ways it may, and else on what the node offers.
 fn machine(order: &Order, spec: &Spec, sight: &Sight) -> Service {
     let offers = Processor::of(&sight.virtualisation);
     let offered = engine::machine(order, spec, offers);
     let Some(runs) = sight.services.get(MACHINE).map(|seen| seen.digest.as_str()) else { return offered };
     let other = (offers != Processor::Emulated).then(|| engine::machine(order, spec, Processor::Emulated));
-    // Nobody's server is turned off to get a screen.
-    let mut ways = std::iter::once(offered.clone()).chain(other).flat_map(|one| [one.clone(), screen::without(one)]);
+    let mut ways = std::iter::once(offered.clone()).chain(other).flat_map(with_and_without);
     ways.find(|one| one.digest() == runs).unwrap_or(offered)
 }
 

@@ -1,5 +1,6 @@
 //! When a server's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
 
+use super::agent;
 use super::engine::{self, Processor};
 use super::screen;
 use super::spec::Spec;
@@ -42,11 +43,12 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     if sight.virtualisation == Virtualisation::Untried && services.is_empty() {
         return Err("nobody knows what it is to run on".to_owned());
     }
-    // With a screen, or as it was started before there were any.
+    // As it is started now, or as it was before there were lines to agents, or before there were screens.
     let runs = |of: Processor| {
         let machine = engine::machine(order, &spec, of);
-        let runs = |digest: &str| services == [("qemu", digest)];
-        runs(&machine.digest()) || runs(&screen::without(machine).digest())
+        let before_agents = agent::without(machine.clone());
+        let before_screens = screen::without(before_agents.clone());
+        [machine, before_agents, before_screens].iter().any(|one| services == [("qemu", one.digest().as_str())])
     };
     let on_own = sight.virtualisation == Virtualisation::Boots && runs(Processor::Own);
     if !runs(Processor::Emulated) && !on_own {

@@ -108,8 +108,8 @@ pub(super) fn schema() -> Value {
             ),
             "rescue": field(
                 json!({"type": "boolean", "default": false}),
-                ("Rescue", "Start from a small system of ours, with the server's own disk beside it as /dev/vdb, for when the server's own does not start. The same keys log in. A change turns the server off and on."),
-                ("Redning", "Start fra et lille system, vi har, med serverens egen disk ved siden af som /dev/vdb, til når serverens eget ikke starter. De samme nøgler logger ind. En ændring slukker og tænder serveren."),
+                ("Rescue", "Start from a small system of ours, with the server's own disk beside it as /dev/vdb, for when the server's own does not start. The same keys log in, and at the console a password for root that is made with it and shown once. A change turns the server off and on."),
+                ("Redning", "Start fra et lille system, vi har, med serverens egen disk ved siden af som /dev/vdb, til når serverens eget ikke starter. De samme nøgler logger ind, og på konsollen en adgangskode for root, der laves med den og vises én gang. En ændring slukker og tænder serveren."),
             ),
             "networks": network::schema(),
             "maintenance": window::schema(),

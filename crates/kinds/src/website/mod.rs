@@ -95,7 +95,8 @@ impl Kind for Website {
     }
 
     fn credentials(&self, spec: &Value) -> Vec<Login> {
-        let login = |username| Login { name: engine::ADMIN.to_owned(), username, scheme: Scheme::Bcrypt };
+        let login =
+            |username| Login { name: engine::ADMIN.to_owned(), username, scheme: Scheme::Bcrypt, at_once: false };
         stored(spec).and_then(|spec| spec.app).map(|app| login(app.admin_user)).into_iter().collect()
     }
 

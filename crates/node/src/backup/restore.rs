@@ -84,7 +84,7 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
         node.quiet(wish.number, || {
             // One that an earlier try took and did not need is older than what is there now.
             volume.snapshot_delete(back.before)?;
-            volume.snapshot(back.before, Why::Before { what: "restore".to_owned() }, None)?;
+            crate::quiesce::snapshot(node, wish, back.before, Why::Before { what: "restore".to_owned() })?;
             volume.coming_take(back.before, &marks)
         })
     });
@@ -141,7 +141,7 @@ fn one(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>, path: &
     if back.hole.is_some() {
         look(node, back.repository, &secrets, (back.copy, back.hole), wish.number, &stop)?;
     }
-    volume.snapshot(back.before, Why::Before { what: "restore".to_owned() }, None).map_err(refused)?;
+    crate::quiesce::snapshot(node, wish, back.before, Why::Before { what: "restore".to_owned() }).map_err(refused)?;
     let mut tell = Tell::new(node, order, Text::new("Lægger filer tilbage", "Putting files back"));
     let errand = Errand {
         number: wish.number,

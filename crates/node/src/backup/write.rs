@@ -203,7 +203,8 @@ fn take(
     let refused = |error: VolumeError| crate::host::refused(&error);
     // A node that died had taken it for the same backup and not written it; what was noted around it is gone.
     volume.snapshot_delete(&id).map_err(refused)?;
-    let (info, opened) = noted(node, wish, &mut || volume.snapshot(&id, Why::Backup, None).map_err(refused))?;
+    let (info, opened) =
+        noted(node, wish, &mut || crate::quiesce::snapshot(node, wish, &id, Why::Backup).map_err(refused))?;
     let about = About {
         solution: wish.solution,
         number: wish.number,

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// What is kept of its last words.
 const WORDS_BYTES_MAX: u64 = 1 << 10;
 
+/// Pause between two looks at one that was left alone.
+const LEFT_LOOK: Duration = Duration::from_secs(60);
+
 /// It, while it runs. It is killed with this.
 pub(crate) struct Beside {
     begun: Begun,
@@ -73,11 +76,21 @@ impl Beside {
     }
 }
 
+impl Beside {
+    /// Leaves it alone: it ends by itself, and is waited for then, which may be late where the service stands still.
+    pub(crate) fn leave(self) {
+        let left = std::thread::Builder::new().name("beside".to_owned()).spawn(move || while !self.wait(LEFT_LOOK) {});
+        if let Err(error) = left {
+            tracing::warn!(%error, "a command was killed, for nobody could wait for it");
+        }
+    }
+}
+
 impl Drop for Beside {
     fn drop(&mut self) {
         if !self.crun.ended() {
             self.begun.kill(&self.crun);
-            let _ = self.begun.child.wait();
         }
+        let _ = self.begun.child.wait();
     }
 }

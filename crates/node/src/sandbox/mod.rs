@@ -55,6 +55,7 @@ use husorden_base::Number;
 use husorden_kinds::{Reach, Role, Sandbox, Service, ServiceSight, ServiceState, Task, TaskName, TaskSight};
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
 pub use state::Streamed;
+pub(crate) use state::timespec;
 use state::{Key, Phase, Shared, TaskPhase};
 use std::collections::BTreeMap;
 use std::io;

@@ -2,6 +2,7 @@
 
 use crate::segment::window::Point;
 use husorden_base::SnapshotId;
+use husorden_kinds::Consistent;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct SnapshotInfo {
     /// Where its log stood; none where none is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<Point>,
+    /// What it is worth, where something ran that could have been asked to hold still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<Consistent>,
 }
 
 impl super::Volume {

@@ -4,8 +4,8 @@ use super::bound::{BOUND, Bound};
 use super::{Pool, QuotaMode, SnapshotInfo, VolumeError, Why, btrfs, owner, pool::destroy_subvolume};
 use crate::segment::Name;
 use husorden_base::{Bytes, Number, SnapshotId};
-use husorden_kinds::VolumeSight;
 use husorden_kinds::segments::REPLAY;
+use husorden_kinds::{Consistent, VolumeSight};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -298,7 +298,7 @@ impl Volume {
         let doing = || format!("taking snapshot {id} of solution {}", self.number);
         // Before the snapshot: a piece that is kept meanwhile is carried out once more, and none is missing.
         let point = self.point()?;
-        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label, spec, point };
+        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label, spec, point, consistent: None };
         let text = serde_json::to_vec(&info).expect("plain data has a JSON form");
         let snap = self.holder.join(SNAP);
         // The note comes first: the snapshot's own commit then carries both to the device, and a note alone is nothing.
@@ -314,6 +314,19 @@ impl Volume {
             })
             .map_err(VolumeError::io(doing()))?;
         self.pool.mend_groups();
+        Ok(info)
+    }
+
+    /// Notes of a snapshot what it turned out to be worth. A note that is lost on the way to the disk leaves the one before it.
+    ///
+    /// # Errors
+    /// When there is no such snapshot.
+    pub fn snapshot_is(&self, id: &SnapshotId, consistent: Consistent) -> Result<SnapshotInfo, VolumeError> {
+        let info = self.snapshot_info(id)?.ok_or(VolumeError::NoSnapshot(self.number, *id))?;
+        let info = SnapshotInfo { consistent: Some(consistent), ..info };
+        let text = serde_json::to_vec(&info).expect("plain data has a JSON form");
+        write_whole(&self.holder.join(SNAP).join(format!(".{id}.json")), &self.note(id), &text)
+            .map_err(VolumeError::io(format!("noting snapshot {id} of solution {}", self.number)))?;
         Ok(info)
     }
 
@@ -518,7 +531,7 @@ impl Volume {
     }
 
     /// The note of a snapshot that is whole; a note without its snapshot is none.
-    fn snapshot_info(&self, id: &SnapshotId) -> Result<Option<SnapshotInfo>, VolumeError> {
+    pub(crate) fn snapshot_info(&self, id: &SnapshotId) -> Result<Option<SnapshotInfo>, VolumeError> {
         if !self.there(&format!("{SNAP}/{id}"))? {
             return Ok(None);
         }

@@ -290,6 +290,17 @@ pub struct SolutionCreated {
     pub credentials: Vec<CredentialShown>,
 }
 
+/// A solution that was just changed, with what is shown once.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SolutionChanged {
+    /// The solution.
+    #[serde(flatten)]
+    pub solution: Solution,
+    /// Passwords that the change brought about, shown now and never again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<CredentialShown>,
+}
+
 /// A password, shown once.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CredentialShown {
@@ -359,6 +370,10 @@ pub struct Snapshot {
     /// When it was taken.
     #[schema(value_type = String)]
     pub taken: Timestamp,
+    /// What it is worth, where a system of its owner's ran on the disk: `filesystem` when the guest's agent had frozen its filesystems, `crash` when
+    /// it holds what a crash at that moment would have left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<String>,
 }
 
 /// An order for a snapshot.

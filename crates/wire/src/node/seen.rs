@@ -189,6 +189,9 @@ pub struct SnapshotSeen {
     /// Fields of the spec as they were with this data, where the wish was ahead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<Value>,
+    /// What it is worth, where something ran that could have been asked to hold still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistent: Option<husorden_kinds::Consistent>,
 }
 
 /// How far a measure is on a node.

@@ -1,6 +1,7 @@
 //! The whole house on real engines. Each module is one story, with an installation of its own.
 
 mod access;
+mod agent;
 mod attach;
 mod backup;
 mod care;
@@ -28,6 +29,7 @@ mod pooler;
 mod public;
 mod rebuild;
 mod refusals;
+mod rescue;
 mod served;
 mod server;
 mod site_log;

@@ -10,9 +10,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Time for a server whose image and runtime are built first.
-const BUILT: Duration = Duration::from_secs(400);
+pub(super) const BUILT: Duration = Duration::from_secs(400);
 /// Time for a guest to start or to power itself off, emulated on a machine that has other work.
-const BOOTED: Duration = Duration::from_secs(90);
+pub(super) const BOOTED: Duration = Duration::from_secs(90);
 /// Bytes of user data that there is room for.
 const USER_DATA: usize = 32 << 10;
 
@@ -78,15 +78,30 @@ fn refused(house: &House) {
 /// It starts by its own loader, on a disk that has grown, and reads its first settings.
 fn born(house: &House) -> Server<'_> {
     let user_data = "#".repeat(USER_DATA);
+    let server = made(house, &json!({ "user_data": user_data }));
+    server.said("The disk's own loader starts the system.", 1);
+    server.said("of web on a disk of 524288 sectors", 1);
+    server.said(&format!("tiny: user data of {USER_DATA} bytes"), 1);
+    let told = house.cli(Who::Account, &["solution", "log", "web"]).expect("it runs");
+    assert!(text(&told.stdout).contains("tiny: boot 1"), "{}{}", text(&told.stdout), text(&told.stderr));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.machine())).expect("it runs");
+    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(!line("Uid:").contains("\t0\t"), "{}", line("Uid:"));
+    assert!(line("CapEff:").ends_with("0000000000000000") && line("NoNewPrivs:").ends_with('1'), "{status}");
+    server
+}
+
+/// A tiny server called web, with a key and what else is asked for, when it has come up.
+pub(super) fn made<'a>(house: &'a House, more: &Value) -> Server<'a> {
     let key = house.home().join("key");
-    let made = Command::new("ssh-keygen")
+    let pair = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", "anna@shop.example", "-f"])
         .arg(&key)
         .status();
-    assert!(made.expect("ssh-keygen").success());
+    assert!(pair.expect("ssh-keygen").success());
     let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
-    let spec =
-        json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [public], "user_data": user_data });
+    let mut spec = json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [public] });
+    spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     let made = ask(house, "web", &spec);
     assert_eq!(made.status, 201, "{:?}", made.body);
     let one = &made.body["solution"];
@@ -98,15 +113,6 @@ fn born(house: &House) -> Server<'_> {
     };
     house.wait_state("web", "running", BUILT).expect("it is made");
     server.booted(1);
-    server.said("The disk's own loader starts the system.", 1);
-    server.said("of web on a disk of 524288 sectors", 1);
-    server.said(&format!("tiny: user data of {USER_DATA} bytes"), 1);
-    let told = house.cli(Who::Account, &["solution", "log", "web"]).expect("it runs");
-    assert!(text(&told.stdout).contains("tiny: boot 1"), "{}{}", text(&told.stdout), text(&told.stderr));
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.machine())).expect("it runs");
-    let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-    assert!(!line("Uid:").contains("\t0\t"), "{}", line("Uid:"));
-    assert!(line("CapEff:").ends_with("0000000000000000") && line("NoNewPrivs:").ends_with('1'), "{status}");
     server
 }
 
@@ -261,13 +267,13 @@ fn gone(server: &Server<'_>) {
 
 impl Server<'_> {
     /// All that its serial line said and that is kept.
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         let place =
             format!("/run/husorden/{}/pools/main/solutions/{}/live/log/serial.log", self.house.instance, self.number);
         std::fs::read_to_string(PathBuf::from(place)).unwrap_or_default()
     }
 
-    fn count(&self, words: &str) -> usize {
+    pub(super) fn count(&self, words: &str) -> usize {
         self.log().matches(words).count()
     }
 
@@ -279,7 +285,7 @@ impl Server<'_> {
         }
     }
 
-    fn said(&self, words: &str, times: usize) {
+    pub(super) fn said(&self, words: &str, times: usize) {
         self.until(words, BOOTED, || self.count(words) >= times);
     }
 
@@ -289,14 +295,14 @@ impl Server<'_> {
     }
 
     /// The process of the machine, beside the one that keeps it.
-    fn machine(&self) -> i32 {
+    pub(super) fn machine(&self) -> i32 {
         let is_machine = |pid: &i32| {
             std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("qemu-system"))
         };
         pids(self.house, self.number, "qemu").into_iter().find(is_machine).expect("the machine runs")
     }
 
-    fn change(&self, spec: &Value) {
+    pub(super) fn change(&self, spec: &Value) {
         let change = json!({ "spec": spec });
         let answer =
             self.house.api(Who::Account, "PATCH", "/v1/solutions/web", Some(&change)).expect("the API answers");
@@ -317,7 +323,7 @@ impl Server<'_> {
         if done.status.success() { Ok(said) } else { Err(format!("{said}{}", text(&done.stderr))) }
     }
 
-    fn order(&self, verb: &str) {
+    pub(super) fn order(&self, verb: &str) {
         let path = format!("/v1/solutions/web/{verb}");
         let answer = self.house.api(Who::Account, "POST", &path, None).expect("the API answers");
         assert!(matches!(answer.status, 200 | 202), "{:?}", answer.body);

@@ -1,5 +1,6 @@
 //! What is generated for a server: the machine's own words, and its first settings.
 
+use super::super::agent;
 use super::super::boot;
 use super::super::engine::{self, Processor};
 use super::super::package;
@@ -7,8 +8,10 @@ use super::super::plan;
 use super::super::screen;
 use super::super::spec::Spec;
 use super::{KEY, membership, order};
-use crate::{Network, Place, Service};
+use crate::server::Server;
+use crate::{Kind, Network, Place, Quiesce, Scheme, Service};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 #[test]
 fn the_machine_is_held_to_what_it_needs() {
@@ -40,7 +43,7 @@ fn the_machine_is_held_to_what_it_needs() {
 fn a_screen_is_a_file_of_the_sandbox_and_changes_nothing_else() {
     let order = order(&json!({"image": "tiny"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
-    let machine = engine::machine(&order, &spec, Processor::Emulated);
+    let machine = agent::without(engine::machine(&order, &spec, Processor::Emulated));
     let said = machine.sandbox.argv.join(" ");
     assert!(said.ends_with("-vnc unix:/tmp/screen.sock,share=ignore"), "{said}");
     let older = screen::without(machine.clone());
@@ -48,6 +51,64 @@ fn a_screen_is_a_file_of_the_sandbox_and_changes_nothing_else() {
     assert_eq!((&older.sandbox.binds, &older.sandbox.files), (&machine.sandbox.binds, &machine.sandbox.files));
     let console = screen::console();
     assert!(console.attach.iter().chain(&console.picture).any(|word| word.contains("/tmp/screen.sock")));
+}
+
+#[test]
+fn a_line_to_an_agent_is_a_file_of_the_sandbox_and_comes_last() {
+    let order = order(&json!({"image": "tiny"}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let machine = engine::machine(&order, &spec, Processor::Emulated);
+    let older = agent::without(machine.clone());
+    let (said, before) = (machine.sandbox.argv.join(" "), older.sandbox.argv.join(" "));
+    let line = said.strip_prefix(&before).expect("it comes last");
+    assert!(
+        line.contains("path=/tmp/agent.sock,server=on,wait=off") && line.contains("org.qemu.guest_agent.0"),
+        "{line}"
+    );
+    // Who stands beside the machine is the same as it was before there were agents, to the letter.
+    let keeper = &older.sandbox.files[engine::KEEPER];
+    let digest: String = Sha256::digest(keeper).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, "e51d29d27b26e0af634aaa26fc38cbe994bece35f2aea39c86294be9585d4732", "{keeper}");
+    assert!(machine.sandbox.files[engine::KEEPER].contains("guest-shutdown"));
+    assert_eq!(older.sandbox.binds, machine.sandbox.binds);
+
+    let asked = Server.quiesce(&order.spec).expect("a server can be asked");
+    assert_eq!(asked.role, engine::MACHINE);
+    for (words, last) in [(&asked.hold, "hold"), (&asked.let_go, "let-go")] {
+        assert_eq!((words.len(), words[3].as_str()), (4, last));
+        assert!(words[2].contains("/tmp/agent.sock"));
+    }
+    // What it says is what the node waits for.
+    for word in [Quiesce::HELD, Quiesce::LET_GO] {
+        assert!(asked.hold[2].contains(&format!("print \"{word}\\n\"")), "{word}");
+    }
+}
+
+#[test]
+fn a_rescue_has_a_log_in_whose_hash_is_in_its_settings_alone() {
+    let mut order = order(&json!({"image": "tiny", "keys": [KEY], "rescue": true}));
+    let logins = Server.credentials(&order.spec);
+    assert_eq!(logins.iter().map(|login| login.username.as_str()).collect::<Vec<_>>(), ["root"]);
+    assert!(logins[0].at_once && logins[0].scheme == Scheme::Sha512Crypt);
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let without = engine::seed_digest(&order, &spec);
+    let hash = "$6$saltstring$svn8UoSVapNtMuq1ukKS".to_owned();
+    let credential = crate::Credential { username: "root".to_owned(), hash: hash.clone(), generation: 1 };
+    order.credentials.insert("root".to_owned(), credential);
+    let task = engine::seed(&order, &spec);
+    assert!(task.stdin.split('\0').next().expect("three parts").ends_with(&format!("\nrescue-password: \"{hash}\"\n")));
+    assert_ne!(engine::seed_digest(&order, &spec), without, "another password is other settings");
+    let machine = engine::machine(&order, &spec, Processor::Emulated);
+    let seen = serde_json::to_string(&(&task.sandbox, &machine)).expect("JSON");
+    assert!(!seen.contains("saltstring"), "in no argument and no file but the settings");
+    order.credentials.get_mut("root").expect("it has one").hash.push('x');
+    let other = engine::machine(&order, &spec, Processor::Emulated);
+    assert_ne!(other.digest(), machine.digest(), "another one is read by a start");
+    // It ends with the rescue, also where a credential is left.
+    order.spec["rescue"] = json!(false);
+    assert!(Server.credentials(&order.spec).is_empty());
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    assert!(!engine::seed(&order, &spec).stdin.contains("rescue-password"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The plan from every small state, cut anywhere, and a check that this test can fail.
 
+use super::super::agent;
 use super::super::boot;
 use super::super::engine::{self, MACHINE, Processor};
 use super::super::plan;
@@ -72,7 +73,9 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let machine = |of| engine::machine(order, &spec, of);
     let [right, own] = [Processor::Emulated, Processor::Own].map(|of| machine(of).digest());
-    let older = screen::without(machine(Processor::Emulated)).digest();
+    let older = agent::without(machine(Processor::Emulated));
+    let oldest = screen::without(older.clone()).digest();
+    let older = older.digest();
     let service = |role: &str, digest: &str, state: ServiceState| {
         let runs = state == ServiceState::Running || state.is_ending();
         let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
@@ -84,6 +87,7 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
         BTreeMap::from([service(MACHINE, &right, ServiceState::Running)]),
         BTreeMap::from([service(MACHINE, &own, ServiceState::Running)]),
         BTreeMap::from([service(MACHINE, &older, ServiceState::Running)]),
+        BTreeMap::from([service(MACHINE, &oldest, ServiceState::Running)]),
         BTreeMap::from([
             service(MACHINE, "old", ServiceState::Running),
             service("alien", "alien", ServiceState::Stopping),
@@ -226,9 +230,9 @@ fn what_stands_still_is_left_as_it_is() {
     }
 }
 
-/// Who was started before there were screens goes on without one, and has one when it is next started.
+/// Who was started before there were screens, or lines to agents, goes on without, and has them when it is next started.
 #[test]
-fn nobody_is_turned_off_to_get_a_screen() {
+fn nobody_is_turned_off_to_get_a_screen_or_a_line_to_an_agent() {
     let order = order(&forms()[0]);
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let new = engine::machine(&order, &spec, Processor::Emulated);
@@ -245,8 +249,13 @@ fn nobody_is_turned_off_to_get_a_screen() {
         start.sight.services.get(MACHINE).is_some_and(|seen| seen.digest == "old") && start.sight.services.len() == 2
     };
     let all = starts(&order);
-    let older = screen::without(new.clone()).digest();
-    assert!(all.iter().filter(runs).all(|start| set(&older, start).is_none()));
+    let without_line = agent::without(new.clone());
+    let without_both = screen::without(without_line.clone());
+    assert_ne!(without_line.digest(), without_both.digest());
+    for older in [without_line.digest(), without_both.digest()] {
+        assert_ne!(older, new.digest());
+        assert!(all.iter().filter(runs).all(|start| set(&older, start).is_none()));
+    }
     assert!(all.iter().filter(runs).any(|start| set("another", start).is_some()), "who was set otherwise is set anew");
 }
 

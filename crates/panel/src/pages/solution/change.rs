@@ -85,9 +85,15 @@ pub(super) async fn change(ask: &Ask) -> Result<Reply, Refusal> {
         return Ok(Reply::see(settings(&one.name)).saying(ask.l.t("Intet var ændret.", "Nothing was changed.")));
     }
     let at = format!("/v1/solutions/{}", segment(&one.id));
-    match ask.api.patch::<api::Solution>(&at, &Value::Object(body), Some(ask.form.text("_generation"))).await {
-        Ok(changed) => Ok(Reply::see(settings(&changed.name))
-            .saying(ask.l.t("Gemt. Ændringen føres ud nu.", "Saved. The change is being carried out."))),
+    match ask.api.patch::<api::SolutionChanged>(&at, &Value::Object(body), Some(ask.form.text("_generation"))).await {
+        Ok(changed) => {
+            // A password that came with the change is shown now or never.
+            match changed.credentials.into_iter().find(|one| one.password.is_some()) {
+                Some(made) => Ok(danger::shown_of(ask, &changed.solution, made)),
+                None => Ok(Reply::see(settings(&changed.solution.name))
+                    .saying(ask.l.t("Gemt. Ændringen føres ud nu.", "Saved. The change is being carried out."))),
+            }
+        }
         Err(refusal) => show(ask, &one, &ask.form, &Wrong::of(ask, refusal)).await,
     }
 }

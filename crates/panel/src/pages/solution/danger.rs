@@ -197,13 +197,18 @@ pub(super) async fn credential(ask: &Ask) -> Result<Reply, Refusal> {
 /// A password that was just made, with how its login connects.
 pub(super) async fn shown(ask: &Ask, made: api::CredentialShown) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
+    Ok(shown_of(ask, &one, made))
+}
+
+/// The same, of a solution that was read.
+pub(super) fn shown_of(ask: &Ask, one: &api::Solution, made: api::CredentialShown) -> Reply {
     let l = ask.l;
     let title = l.t("Ny adgangskode", "New password");
-    let (back, login) = (logins(ask, &one), made.name.clone());
-    Ok(ask.sheet(title).narrow().show(html! {
+    let (back, login) = (logins(ask, one), made.name.clone());
+    ask.sheet(title).narrow().show(html! {
         (ui::head(Some((&back, &one.name)), title, "", html! {}))
         (shown_once(ask, &[made]))
         div class="row" { (ui::button(&back, "primary", None, l.t("Jeg har gemt den", "I have kept it"))) }
-        (connect::of(ask, &one, &login))
-    }))
+        (connect::of(ask, one, &login))
+    })
 }

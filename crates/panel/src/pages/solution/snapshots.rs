@@ -165,7 +165,10 @@ fn table(ask: &Ask, one: &api::Solution, snapshots: &[api::Snapshot], may: bool)
                     tr {
                         td { span class="main" { (name(ask, snapshot)) } }
                         td data-label=(l.t("Taget", "Taken")) { (ask.reader.ago(snapshot.taken)) }
-                        td data-label=(l.t("Tilstand", "State")) { (snapshot_state(ask, &snapshot.state)) }
+                        td data-label=(l.t("Tilstand", "State")) {
+                            (snapshot_state(ask, &snapshot.state))
+                            @if let Some(worth) = worth(ask, snapshot) { span class="soft small" { " " (worth) } }
+                        }
                         td class="end whole" {
                             @if may && snapshot.state == "ready" {
                                 span class="row" {
@@ -183,6 +186,15 @@ fn table(ask: &Ask, one: &api::Solution, snapshots: &[api::Snapshot], may: bool)
                 }
             }
         } }
+    }
+}
+
+/// What a snapshot of something that ran is worth.
+fn worth(ask: &Ask, snapshot: &api::Snapshot) -> Option<&'static str> {
+    let l = ask.l;
+    match snapshot.consistent.as_deref()? {
+        "filesystem" => Some(l.t("Filsystemer frosset", "Filesystems frozen")),
+        _ => Some(l.t("Som efter et nedbrud", "As after a crash")),
     }
 }
 

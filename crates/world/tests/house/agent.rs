@@ -1,0 +1,201 @@
+//! A guest's own agent: a guest that writes all the time is frozen for its snapshots, by the real agent; one that lies delays them and hurts
+//! nothing; a node that is killed in the middle leaves nothing frozen; and a guest that does not heed its power button is asked to go.
+
+use super::SOON;
+use super::database::own_address;
+use super::server::{BOOTED, Server, made};
+use husorden_world::{House, Who};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Longest that a guest which never answers delays a snapshot: a second, and what else a snapshot takes on a machine that has other work.
+const SILENT_MAX: Duration = Duration::from_secs(8);
+/// The same of one that begins to freeze and never says that it has, and then does not say that it has thawed.
+const STUCK_MAX: Duration = Duration::from_secs(20);
+/// What a guest that was left frozen takes to go on.
+const THAWED_MAX: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_guest_is_frozen_for_its_snapshots() {
+    let house = House::up("agent").expect("the house comes up");
+    let server = made(&house, &json!({ "allow": [{ "net": own_address(&house) }], "snapshot_room": "512 MiB" }));
+    server.said("tiny: an agent answers", 1);
+    server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
+    let machine = server.machine();
+    writes(&server);
+    frozen(&server);
+    lies(&server);
+    node_dies_while_it_is_frozen(&server);
+    assert_eq!(server.machine(), machine, "nobody was turned off");
+    asked_to_go(&server);
+}
+
+/// It writes on its disk without an end, and counts in its memory how often it did.
+fn writes(server: &Server<'_>) {
+    let write = "i=0; while :; do dd if=/dev/urandom of=/disk/noise bs=64k count=2 conv=fsync; date > /disk/now; i=$((i+1)); echo $i > /tmp/count; done";
+    server.ssh(&format!("setsid sh -c '{write}' < /dev/null > /dev/null 2>&1 & sleep 1")).expect("it is reached");
+    goes_on(server, BOOTED);
+}
+
+fn count(server: &Server<'_>) -> u64 {
+    server.ssh("cat /tmp/count").ok().and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// Something is written within a time.
+fn goes_on(server: &Server<'_>, limit: Duration) {
+    let before = count(server);
+    server.until("it writes", limit, || count(server) > before);
+}
+
+/// Takes a snapshot: what it is worth, and how long it took.
+fn snapshot(server: &Server<'_>) -> (String, Value, Duration) {
+    let began = Instant::now();
+    let path = "/v1/solutions/web/snapshots";
+    let taken = server.house.api(Who::Account, "POST", path, Some(&json!({}))).expect("the API answers");
+    assert_eq!(taken.status, 202, "{:?}", taken.body);
+    let order = server.house.wait_order(taken.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+    let took = began.elapsed();
+    assert_eq!(order["state"], "done", "{order}");
+    let id = order["snapshot"].as_str().expect("a snapshot").to_owned();
+    let mut worth = Value::Null;
+    server.until("it is told what it is worth", SOON, || {
+        let listed =
+            server.house.api(Who::Account, "GET", &format!("{path}?limit=100"), None).expect("the API answers");
+        let items = listed.body["items"].as_array().cloned().unwrap_or_default();
+        worth = items.iter().find(|one| one["id"] == id.as_str()).map_or(Value::Null, |one| one["consistent"].clone());
+        !worth.is_null()
+    });
+    eprintln!("a snapshot took {:.1} s and is worth {worth}", took.as_secs_f64());
+    (id, worth, took)
+}
+
+/// Where the disk of a snapshot lies, or the one that is written.
+fn disk(server: &Server<'_>, of: &str) -> PathBuf {
+    let solution =
+        format!("/run/husorden/{}/pools/main/solutions/{}/{of}/vm/disk.raw", server.house.instance, server.number);
+    PathBuf::from(solution)
+}
+
+/// Whether the filesystem that the guest writes on has a journal that must be carried out before it is whole.
+fn must_recover(disk: &Path) -> bool {
+    let disk = std::fs::File::open(disk).expect("a disk");
+    let read = |at: u64, length: usize| {
+        let mut bytes = vec![0; length];
+        disk.read_exact_at(&mut bytes, at).expect("it is as long as that");
+        bytes
+    };
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    // The table of partitions says where each begins; the superblock lies a kibibyte in.
+    let starts = read(1024, 128 * 128).chunks(128).map(|entry| number(&entry[32..40]) * 512).collect::<Vec<_>>();
+    let superblock = |start: &u64| read(start + 1024, 1024);
+    let is_root = |block: &Vec<u8>| number(&block[56..58]) == 0xef53 && block[120..136].starts_with(b"root\0");
+    let root = starts.iter().filter(|start| **start > 0).map(superblock).find(is_root).expect("the guest's own");
+    number(&root[96..100]) & 4 != 0
+}
+
+/// Frozen for its snapshots, it goes on afterwards; without an agent they are taken as before.
+fn frozen(server: &Server<'_>) {
+    for _ in 0..3 {
+        let (id, worth, _) = snapshot(server);
+        assert_eq!(worth, "filesystem");
+        assert!(!must_recover(&disk(server, &format!("snap/{id}"))), "nothing was on its way");
+        assert!(must_recover(&disk(server, "live")), "it is written on meanwhile");
+        goes_on(server, SOON);
+    }
+    let listed = server.house.cli(Who::Account, &["snapshot", "list", "web"]).expect("it runs");
+    assert!(husorden_world::text(&listed.stdout).contains("filesystem"), "{}", husorden_world::text(&listed.stdout));
+}
+
+/// Has something else than the agent at the guest's end of the line, and ends what was there.
+fn at_the_line(server: &Server<'_>, what: &str) {
+    let end = "kill $(cat /run/qemu-ga.pid) 2>/dev/null; kill -- -$(cat /run/liar) 2>/dev/null; sleep 1; rm -f /run/qemu-ga.pid";
+    server.ssh(end).expect("it is reached");
+    let begin = "setsid sh /tmp/liar < /dev/null > /dev/null 2>&1 & sleep 1";
+    let script =
+        format!("cat > /tmp/liar <<'END'\necho $$ > /run/liar\nPORT=$(ls /dev/vport*p1)\n{what}\nEND\n{begin}");
+    server.ssh(&script).expect("it is reached");
+}
+
+/// The agent again, with more words.
+fn agent(server: &Server<'_>, more: &str) {
+    at_the_line(server, &format!("exec qemu-ga -m virtio-serial -p $PORT -t /run -l /tmp/qemu-ga.log {more}"));
+}
+
+/// One that answers what marks the beginning of a talk as it should, and everything else in its own way.
+fn liar(answers: &str) -> String {
+    format!(
+        "exec 3<> $PORT\nwhile :; do\n read -r line <&3 || {{ usleep 50000; continue; }}\n \
+         id=$(echo \"$line\" | sed 's/[^0-9]//g')\n case $line in\n  \
+         *sync*) printf '\\377{{\"return\": %s}}\\n' $id >&3;;\n  {answers}\n esac\ndone"
+    )
+}
+
+fn lies(server: &Server<'_>) {
+    let thawed = "*status*) echo '{\"return\": \"thawed\"}' >&3;;\n";
+    let claims = format!("{thawed}  *freeze-freeze*) echo '{{\"return\": 1}}' >&3;;");
+    let flood =
+        "exec 3<> $PORT\nuntil read -r line <&3; do usleep 50000; done\nexec dd if=/dev/zero bs=1M count=100 >&3";
+    let liars = [
+        ("never answers", "exec sleep 10000 > $PORT".to_owned(), SILENT_MAX),
+        ("says nothing that it was asked", "exec yes '{\"return\": 1}' > $PORT".to_owned(), SILENT_MAX),
+        ("says a hundred megabytes when it is asked", flood.to_owned(), SILENT_MAX),
+        ("says a long line", liar("*) head -c 100000 /dev/zero | tr '\\0' x >&3; echo >&3;;"), SILENT_MAX),
+        ("freezes for ever", liar(thawed), STUCK_MAX),
+        ("says that it has frozen what it has not, and never that it thaws it", liar(&claims), STUCK_MAX),
+    ];
+    for (what, liar, limit) in liars {
+        at_the_line(server, &liar);
+        let (id, worth, took) = snapshot(server);
+        eprintln!("the agent {what}");
+        assert_eq!(worth, "crash", "{what}");
+        assert!(took < limit, "{what}: {took:?}");
+        assert!(disk(server, &format!("snap/{id}")).exists());
+        goes_on(server, SOON);
+    }
+    agent(server, "");
+    server.until("what was said by others is left behind", SOON, || snapshot(server).1 == "filesystem");
+}
+
+/// A node that is killed while the guest is frozen: the guest goes on.
+fn node_dies_while_it_is_frozen(server: &Server<'_>) {
+    server
+        .ssh("printf '#!/bin/sh\\necho \"hook: $1\" > /dev/console\\n[ $1 = thaw ] || sleep 2\\n' > /tmp/hook; chmod 755 /tmp/hook")
+        .expect("it is reached");
+    agent(server, "-F/tmp/hook");
+    goes_on(server, SOON);
+    let path = "/v1/solutions/web/snapshots";
+    let taken = server.house.api(Who::Account, "POST", path, Some(&json!({}))).expect("the API answers");
+    assert_eq!(taken.status, 202, "{:?}", taken.body);
+    // It is about to be frozen: the node stands still from here on, so that nobody thaws it until the node is dead.
+    server.said("hook: freeze", 1);
+    let node = Pid::from_raw(server.house.pid("node").expect("it runs"));
+    kill(node, Signal::SIGSTOP).expect("it stands still");
+    let mut last = count(server);
+    server.until("it is frozen", THAWED_MAX, || {
+        std::thread::sleep(Duration::from_millis(500));
+        std::mem::replace(&mut last, count(server)) == last
+    });
+    kill(node, Signal::SIGKILL).expect("it dies");
+    let began = Instant::now();
+    goes_on(server, THAWED_MAX);
+    eprintln!("thawed {:.1} s after the node was killed", began.elapsed().as_secs_f64());
+    server.house.wait_reborn("node", node.as_raw()).expect("it is back");
+    server.house.wait_state("web", "running", SOON).expect("it is known again");
+    server.house.wait_order(taken.body["id"].as_str().expect("an id"), BOOTED).expect("it ends");
+    assert_eq!(snapshot(server).1, "filesystem");
+}
+
+/// A guest that does not heed its power button is asked to go by its agent.
+fn asked_to_go(server: &Server<'_>) {
+    server.ssh("killall acpid").expect("it is reached");
+    let began = Instant::now();
+    server.order("stop");
+    server.house.wait_state("web", "stopped", BOOTED).expect("it is off");
+    server.said("tiny: the agent was asked to turn it off", 1);
+    assert_eq!(server.count("tiny: the power button was pressed"), 0);
+    assert!(began.elapsed() < Duration::from_secs(45), "nobody pulled the plug: {:?}", began.elapsed());
+}
