@@ -15,7 +15,7 @@ for library in libtomcrypt libtommath libcrypt libz libc libgmp libutil libudev 
         ram/lib/x86_64-linux-gnu/ 2>/dev/null || true
 done
 cp -L unpacked/usr/lib64/ld-linux-x86-64.so.2 ram/lib64/
-for module in virtio_blk virtio_net net_failover failover virtio-rng virtio_console button evdev cdrom isofs; do
+for module in virtio_blk virtio_net net_failover failover virtio-rng virtio_console button evdev cdrom isofs virtio_scsi sd_mod scsi_mod scsi_common; do
     find "unpacked/usr/lib/modules/$version" -name "$module.ko.xz" -exec cp {} "ram/lib/modules/$version/" \;
 done
 unxz ram/lib/modules/"$version"/*.xz

@@ -237,6 +237,7 @@ mod tests {
             public: husorden_kinds::Public::default(),
             rules: Vec::new(),
             names: Vec::new(),
+            image: None,
         }
     }
 

@@ -121,10 +121,22 @@ pub struct Entry {
     /// Whether each is a login too, with a password of its own.
     #[serde(default)]
     pub credential: bool,
+    /// What it is called where it is met, if that is another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<Met>,
     /// What is lost when one is taken away.
     pub loss: Vec<Text>,
     /// What stays then, or can be brought back.
     pub kept: Vec<Text>,
+}
+
+/// What entries are called where they are met: a path, say, that people copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Met {
+    /// What people call that.
+    pub title: Text,
+    /// What stands before an entry's name in it.
+    pub before: String,
 }
 
 /// A map from names that its owner chooses to entries of one shape.

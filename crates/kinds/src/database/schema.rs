@@ -196,6 +196,7 @@ fn database() -> Entry {
         title: Text::new("Database", "Database"),
         new: Text::new("Ny database", "New database"),
         credential: false,
+        met: None,
         loss: vec![
             Text::new(
                 "Databasen slettes med alle sine tabeller, og åbne forbindelser til den afbrydes.",
@@ -216,6 +217,7 @@ fn user() -> Entry {
         title: Text::new("Bruger", "User"),
         new: Text::new("Ny bruger", "New user"),
         credential: true,
+        met: None,
         loss: vec![Text::new(
             "Brugeren kan ikke længere logge ind, og åbne forbindelser afbrydes.",
             "The user can no longer log in, and open connections are cut.",

@@ -1,6 +1,7 @@
 //! Booting a guest to see whether it comes up, with nobody to talk to: the smallest one on the machine's own virtualisation, to learn what
 //! that is worth, and a disk that was restored, to prove its backup. Who boots them hears what the serial line says.
 
+use super::disks;
 use super::engine::{FIRMWARE, GENERATED, LOCKED, Processor, QEMU, folder, sandbox, words};
 use super::spec::{Firmware, Image};
 use crate::opening::{self, Look, Noting, Opening};
@@ -38,15 +39,12 @@ pub(super) fn virtualisation() -> Bind {
     Bind { from: Place::Virtualisation, to: "/dev/kvm".to_owned(), write: true }
 }
 
-/// What is noted when a backup is written: how large the disk is that comes back.
+/// What is noted when a backup is written: how large the disks are that come back.
 pub(crate) fn noting() -> Noting {
     let script = format!("{GENERATED}/note.sh");
     let mut sandbox = sandbox(Limits { memory: Bytes::mib(64), cpu_percent: 100, pids: 16, io: Io::BACKGROUND });
     sandbox.argv = words(&["/bin/sh", &script]);
-    sandbox.files.insert(
-        script,
-        "set -eu\nprintf 'count\\tdisk.bytes\\t%s\\nend\\n' \"$(stat -c %s /srv/vm/disk.raw)\"\n".to_owned(),
-    );
+    sandbox.files.insert(script, include_str!("files/note.sh").to_owned());
     Noting { around: Vec::new(), still: vec![opening::still(opening::task("disk", sandbox, 60))] }
 }
 
@@ -58,6 +56,8 @@ pub(crate) fn opening(firmware: Firmware, memory: Bytes) -> Opening {
         sandbox.argv.extend(words(&["-drive", "if=pflash,unit=1,format=raw,file=/srv/vm/vars.fd"]));
     }
     sandbox.argv.extend(disk("/srv/vm/disk.raw", "cache.direct=off"));
+    // A system that mounts its other disks waits for them.
+    disks::with(&mut sandbox, BOOTS);
     let look = Look {
         what: Text::new(
             "Startet fra sin egen disk uden net, indtil den beder om log ind",
@@ -68,6 +68,9 @@ pub(crate) fn opening(firmware: Firmware, memory: Bytes) -> Opening {
     };
     Opening { services: BTreeMap::new(), looks: vec![look] }
 }
+
+/// Words before those of the guest's machine.
+const BOOTS: usize = 3;
 
 /// A guest with a serial line, and without a network.
 fn booting(seconds: u32, processor: Processor, memory: Bytes) -> Sandbox {

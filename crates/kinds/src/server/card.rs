@@ -1,5 +1,6 @@
 //! What servers say of themselves on people's pages: the start that is offered, a server's card, and what comes of its machine.
 
+use super::disks;
 use super::plan;
 use super::spec::{IMAGES, Spec};
 use crate::Virtualisation;
@@ -40,7 +41,14 @@ pub(super) fn card(at: &Whereabouts, spec: &Spec) -> Vec<CardRow> {
         row(Text::new("Hukommelse", "Memory"), spec.memory.to_string()),
         row(Text::new("Disk", "Disk"), spec.disk.to_string()),
     ];
-    rows.into_iter().chain(private).collect()
+    let attached = spec.disks.iter().filter(|(_, disk)| disk.attached);
+    let more = attached.map(|(name, disk)| CardRow {
+        label: Text::new(format!("Disk {name} ({})", disk.size), format!("Disk {name} ({})", disk.size)),
+        value: disks::path(name),
+        link: None,
+        copy: true,
+    });
+    rows.into_iter().chain(more).chain(private).collect()
 }
 
 /// What its owner should not forget.

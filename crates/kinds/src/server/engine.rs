@@ -5,6 +5,7 @@
 
 use super::agent;
 use super::boot;
+use super::disks;
 use super::screen;
 use super::spec::{Firmware, Spec};
 use crate::network::Membership;
@@ -128,6 +129,7 @@ pub(super) fn machine(order: &Order, spec: &Spec, processor: Processor) -> Servi
         sandbox.binds.push(boot::virtualisation());
     }
     sandbox.files.insert(keeper, include_str!("files/machine.pl").to_owned());
+    disks::with(&mut sandbox, 0);
     Service {
         sandbox,
         reach: Reach::Own,
@@ -137,6 +139,17 @@ pub(super) fn machine(order: &Order, spec: &Spec, processor: Processor) -> Servi
         live: Live::default(),
         fill: BTreeMap::new(),
     }
+}
+
+/// What machines have been given since there were servers, the newest first, each with the way to the machine before it.
+const SINCE: [fn(Service) -> Service; 3] = [disks::without, agent::without, screen::without];
+
+/// A machine as it is started, and as it was started in earlier versions of the platform. One that runs as one of these goes on as it is.
+pub(super) fn ways(machine: Service) -> Vec<Service> {
+    SINCE.iter().fold(vec![machine], |mut ways, without| {
+        ways.extend(ways.last().cloned().map(without));
+        ways
+    })
 }
 
 /// QEMU's own words.
@@ -187,7 +200,7 @@ fn qemu(order: &Order, spec: &Spec, processor: Processor) -> Vec<String> {
     say("-mon", "chardev=control,mode=control".to_owned());
     say("-chardev", "socket,id=qmp,fd=3,server=on,wait=off".to_owned());
     say("-mon", "chardev=qmp,mode=control".to_owned());
-    // Last, in the order that they came in, so that everything else stands where it stood before there were any.
+    // What came later stands last, in the order that it came in, so that everything else stands where it stood before: screens, agents, then disks.
     argv.extend(screen::words());
     argv.extend(agent::words());
     argv
@@ -303,7 +316,7 @@ pub(super) fn proof() -> Task {
 }
 
 /// Where the machine is asked how it is.
-fn sockets() -> Bind {
+pub(super) fn sockets() -> Bind {
     Bind { from: Place::Sockets, to: "/run/s".to_owned(), write: false }
 }
 

@@ -14,7 +14,8 @@
 //!
 //! Invariants:
 //! - The disk is made anew only for another image or when it was rebuilt, which its owner asks for, and after a snapshot. It grows and never shrinks.
-//! - Nothing works on the disk while the machine runs.
+//! - Nothing works on the first disk while the machine runs. Disks beside it come, grow and go while it runs, by QEMU's own doing; a file
+//!   that QEMU has open is neither deleted nor cut, and one goes only when its owner took it off the list, after a snapshot.
 //! - The machine is a process of the solution's own uid without rights. Nothing of the host reads what a guest wrote: the disk is a raw
 //!   file, so that no header of it says anything to anybody.
 //! - It runs on the machine's own virtualisation where a boot has shown that to work, and is emulated elsewhere; which of the two changes
@@ -24,6 +25,7 @@
 mod agent;
 pub(crate) mod boot;
 pub(crate) mod card;
+mod disks;
 pub(crate) mod engine;
 mod figures;
 mod keys;
@@ -181,7 +183,10 @@ impl Kind for Server {
 
     fn destructive(&self, before: &Value, after: &Value) -> bool {
         match (stored(before), stored(after)) {
-            (Some(before), Some(after)) => before.image != after.image || before.rebuilt != after.rebuilt,
+            (Some(before), Some(after)) => {
+                let drops = before.disks.keys().any(|name| !after.disks.contains_key(name));
+                before.image != after.image || before.rebuilt != after.rebuilt || drops
+            }
             _ => true,
         }
     }

@@ -1,4 +1,4 @@
-//! A server as a package: its disk as it was at one moment, and the line that starts it elsewhere.
+//! A server as a package: its disks as they were at one moment, and the line that starts it elsewhere.
 
 use super::engine::{self, FIRMWARE, mark};
 use super::spec::{Firmware, Spec};
@@ -27,15 +27,24 @@ fn readme(spec: &Spec) -> String {
         Firmware::Bios => ("qemu-system-x86", String::new()),
     };
     let (cores, memory) = (spec.cores, spec.memory.0 >> 20);
+    let attached = spec.disks.iter().filter(|(_, disk)| disk.attached).map(|(name, _)| {
+        format!(
+            " \\\n      -drive file=disks/{name}.raw,format=raw,if=none,id=extra-{name} \\\n      \
+             -device scsi-hd,bus=scsi.0,drive=extra-{name},serial={name},device_id={name}"
+        )
+    });
+    let more: String = attached.collect();
+    let more = if more.is_empty() { more } else { format!(" \\\n      -device virtio-scsi-pci,id=scsi{more}") };
     format!(
         "## Server\n\nSom root: · As root:\n\n    apt-get install --yes {packages}\n    \
          cat disk.tar.gz.* | tar --extract --gzip --sparse\n    \
          qemu-system-x86_64 -machine q35 -accel kvm -accel tcg -cpu max -smp {cores} -m {memory}M -nographic{firmware} \\\n      \
-         -drive file=disk.raw,format=raw,if=virtio -drive file=seed.iso,format=raw,if=virtio,readonly=on \\\n      \
-         -nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:2222-:22\n\n\
-         Disken er, som den var i ét øjeblik, mens serveren kørte: den starter som efter en strømafbrydelse. Serielinjen er denne terminal. Adresserne inde i den \
+         -drive file=disk.raw,format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk,bootindex=1 \\\n      \
+         -drive file=seed.iso,format=raw,if=virtio,readonly=on \\\n      \
+         -nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:2222-:22{more}\n\n\
+         Diskene er, som de var i ét øjeblik, mens serveren kørte: den starter som efter en strømafbrydelse. Serielinjen er denne terminal. Adresserne inde i den \
          er dem, den havde her; giv den det nye steds.\n\n\
-         The disk is as it was at one moment while the server ran: it starts as after a loss of power. The serial line is this terminal. The addresses \
+         The disks are as they were at one moment while the server ran: it starts as after a loss of power. The serial line is this terminal. The addresses \
          in it are those that it had here; give it those of the new place.\n"
     )
 }

@@ -2,15 +2,15 @@
 //! runs, one at a time:
 //!
 //! ```text
-//! disk | grow → seed
+//! disk | grow → seed → disks
 //! ```
 //!
-//! The machine is powered off before anything works on its disk, and set when the disk is as wished.
+//! The machine is powered off before anything works on its first disk, and set when all is as wished. The disks beside the first are
+//! brought to it while it runs.
 
-use super::agent;
 use super::boot;
+use super::disks::{self, DISKS};
 use super::engine::{self, MACHINE, Processor, mark};
-use super::screen;
 use super::spec::Spec;
 use super::words;
 use crate::allow::Access;
@@ -132,7 +132,16 @@ fn due(order: &Order, spec: &Spec, sight: &Sight) -> Option<(Task, bool)> {
     }
     // One that runs has read its settings; one that does not starts on what is wished, so that a copy never starts as the other.
     let off = !sight.services.contains_key(MACHINE);
-    (marked(mark::SEED) != Some(engine::seed_digest(order, spec).as_str())).then(|| (engine::seed(order, spec), off))
+    if marked(mark::SEED) != Some(engine::seed_digest(order, spec).as_str()) {
+        return Some((engine::seed(order, spec), off));
+    }
+    let machine = machine(order, spec, sight);
+    // One that is to be turned off and on for another reason is asked when that is done: whether it has a place for disks is not known before.
+    let seen = sight.services.get(MACHINE).filter(|seen| !seen.leaves());
+    if disks::are(spec, marked(disks::MARK)) || seen.is_some_and(|seen| seen.digest != machine.digest()) {
+        return None;
+    }
+    Some((disks::bring(spec, !off && !has_no_place(&machine)), false))
 }
 
 /// Why no disk can be made from the image: the machine has none of the name, or its disk is larger than the one that is wished. What the
@@ -150,26 +159,20 @@ fn lacking(spec: &Spec, sight: &Sight) -> Option<Waiting> {
     }
 }
 
-/// What came to the machine while servers ran, the newest first: each takes its own away again, and gives the machine as it was before.
-const ADDED: [fn(Service) -> Service; 2] = [agent::without, screen::without];
-
-/// The machine, and as it was before each of what came to it. Nobody's server is turned off to get that.
-fn with_and_without(machine: Service) -> impl Iterator<Item = Service> {
-    let mut former = machine.clone();
-    std::iter::once(machine).chain(ADDED.into_iter().map(move |without| {
-        former = without(former.clone());
-        former.clone()
-    }))
-}
-
 /// The machine as it is to run: as it runs already, while that is one of the ways it may, and else on what the node offers.
 fn machine(order: &Order, spec: &Spec, sight: &Sight) -> Service {
     let offers = Processor::of(&sight.virtualisation);
     let offered = engine::machine(order, spec, offers);
     let Some(runs) = sight.services.get(MACHINE).map(|seen| seen.digest.as_str()) else { return offered };
     let other = (offers != Processor::Emulated).then(|| engine::machine(order, spec, Processor::Emulated));
-    let mut ways = std::iter::once(offered.clone()).chain(other).flat_map(with_and_without);
+    // Nobody's server is turned off to get what came later.
+    let mut ways = std::iter::once(offered.clone()).chain(other).flat_map(engine::ways);
     ways.find(|one| one.digest() == runs).unwrap_or(offered)
+}
+
+/// Whether a machine was started before there were disks beside the first.
+fn has_no_place(machine: &Service) -> bool {
+    disks::without(machine.clone()) == *machine
 }
 
 fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
@@ -179,6 +182,7 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     let due = live.then(|| due(order, spec, sight)).flatten();
     let off = !live || due.as_ref().is_some_and(|(_, off)| *off);
     let machine = machine(order, spec, sight);
+    let older = has_no_place(&machine);
     let port = port(order, spec);
 
     // Take-downs.
@@ -219,7 +223,8 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
         } else {
             let ready = built(&engine::runtime()) && (task.name != engine::DISK || built(spec.image.entry()));
             // A look must have shown that the machine is off.
-            let free = steps.is_empty() && (!*off || sight.services.is_empty());
+            let leaves = sight.services.values().any(ServiceSight::leaves);
+            let free = steps.is_empty() && (!*off || sight.services.is_empty()) && !(task.name == DISKS && leaves);
             if ready && free && seen.is_none() && lacking.is_none() {
                 steps.push(Step::Task { task: Box::new(task.clone()) });
             }
@@ -238,6 +243,10 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
             && !seen.is_some_and(ServiceSight::leaves)
         {
             steps.push(Step::Service { role: MACHINE.to_owned(), service: Box::new(machine) });
+        }
+        let lacks = due.is_none() && seen.is_some() && spec.disks.values().any(|disk| disk.attached);
+        if lacks && older && waiting.is_none() {
+            waiting = Some(Waiting::Trouble { text: words::no_place() });
         }
         if let Some(ServiceState::Failing { reason }) = seen.map(|seen| &seen.state) {
             waiting = Some(Waiting::Trouble { text: words::failing(reason) });

@@ -1,8 +1,6 @@
 //! When a server's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
 
-use super::agent;
 use super::engine::{self, Processor};
-use super::screen;
 use super::spec::Spec;
 use crate::{Order, RuntimeSight, Sight, Standing, Virtualisation, VolumeSight};
 
@@ -43,12 +41,19 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     if sight.virtualisation == Virtualisation::Untried && services.is_empty() {
         return Err("nobody knows what it is to run on".to_owned());
     }
-    // As it is started now, or as it was before there were lines to agents, or before there were screens.
+    let disks: Vec<String> = spec
+        .disks
+        .iter()
+        .map(|(name, disk)| format!("{name} {} {}", disk.size.0, if disk.attached { "in" } else { "out" }))
+        .collect();
+    same("the other disks", &marked("disks"), &disks.join(", ").as_str())?;
+    // As it is started now, or was in earlier versions.
     let runs = |of: Processor| {
         let machine = engine::machine(order, &spec, of);
-        let before_agents = agent::without(machine.clone());
-        let before_screens = screen::without(before_agents.clone());
-        [machine, before_agents, before_screens].iter().any(|one| services == [("qemu", one.digest().as_str())])
+        let attached = spec.disks.values().any(|disk| disk.attached);
+        // An earlier one has no place for other disks.
+        let ways = engine::ways(machine).into_iter().take(if attached { 1 } else { usize::MAX });
+        ways.map(|way| way.digest()).any(|digest| services == [("qemu", digest.as_str())])
     };
     let on_own = sight.virtualisation == Virtualisation::Boots && runs(Processor::Own);
     if !runs(Processor::Emulated) && !on_own {

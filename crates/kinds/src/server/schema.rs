@@ -3,18 +3,19 @@
 use super::spec::{
     CORES, DEBIAN, DISK, FIRMWARES, IMAGES, KEYS_MAX, MEMORY, REBUILT, RESTARTS, ROOM, USER_DATA_BYTES_MAX,
 };
-use super::{card, keys};
-use crate::schema::{IMAGES_OF_NODES, choice_with, field, named, number, order, size};
+use super::{card, disks, keys};
+use crate::schema::{IMAGES_OF_NODES, choice_with, field, named, number, order, places, size};
 use crate::{allow, network, public, window};
-use husorden_base::Bytes;
+use husorden_base::{Bytes, Text};
 use serde_json::{Value, json};
 
 /// The order in which people are asked.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "image",
     "cores",
     "memory",
     "disk",
+    "disks",
     "snapshot_room",
     "keys",
     "user_data",
@@ -49,7 +50,7 @@ fn rebuilt() -> Value {
 pub(super) fn schema() -> Value {
     let called = card::names();
     let mut room = size(&ROOM, Bytes::gib(5));
-    // Half of the disk, whatever its size, while nothing is said.
+    // Half of the disks, whatever their size, while nothing is said.
     room.as_object_mut().map(|room| room.remove("default"));
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -59,6 +60,7 @@ pub(super) fn schema() -> Value {
         "x-da": {"title": "Server", "description": "Sin egen virtuelle maskine, startet af sin egen disk, og nået med SSH kun fra nævnte adresser."},
         "additionalProperties": false,
         "required": [],
+        "x-places": places(&[("disks", Text::new("Diske", "Disks"))]),
         "properties": {
             "image": field(
                 named(&IMAGES.map(|(word, _)| word), &called, DEBIAN, IMAGES_OF_NODES),
@@ -81,10 +83,11 @@ pub(super) fn schema() -> Value {
                 ("Disk", "The disk that the server sees. It can grow, which turns the server off and on, and never shrink."),
                 ("Disk", "Den disk, serveren ser. Den kan vokse, hvad der slukker og tænder serveren, og aldrig blive mindre."),
             ),
+            "disks": disks::schema(),
             "snapshot_room": field(
                 room,
-                ("Room for snapshots", "What snapshots may hold beside the disk. Half of the disk when nothing is said."),
-                ("Plads til øjebliksbilleder", "Det, øjebliksbilleder må fylde ved siden af disken. Halvdelen af disken, når intet er sagt."),
+                ("Room for snapshots", "What snapshots may hold beside the disks. Half of the disks when nothing is said; the room of a disk that is deleted is added to it."),
+                ("Plads til øjebliksbilleder", "Det, øjebliksbilleder må fylde ved siden af diskene. Halvdelen af diskene, når intet er sagt; pladsen fra en disk, der slettes, lægges til."),
             ),
             "keys": field(
                 json!({"type": "array", "maxItems": KEYS_MAX, "default": [], "items": {"type": "string", "maxLength": keys::CHARS_MAX}}),

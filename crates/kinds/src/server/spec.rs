@@ -1,5 +1,6 @@
 //! The spec of a server: what a customer may ask for, read strictly from a form.
 
+use super::disks::{self, Disks};
 use super::keys;
 use crate::allow::{self, Entry};
 use crate::form::Form;
@@ -122,6 +123,9 @@ pub(crate) struct Spec {
     pub(super) cores: u32,
     pub(crate) memory: Bytes,
     pub(crate) disk: Bytes,
+    /// Disks beside the first.
+    #[serde(default)]
+    pub(super) disks: Disks,
     pub(super) snapshot_room: Bytes,
     pub(super) keys: Vec<String>,
     pub(super) user_data: String,
@@ -163,7 +167,22 @@ impl Spec {
 
     /// All that its volume may hold.
     pub(super) fn volume(&self) -> Bytes {
-        Bytes(self.disk.0 + self.snapshot_room.0 + OWN.0)
+        Bytes(self.disk.0 + disks::together(&self.disks).0 + self.snapshot_room.0 + OWN.0)
+    }
+
+    /// Room for snapshots where nobody chose any.
+    fn usual_room(disk: Bytes, disks: &Disks) -> Bytes {
+        Bytes((disk.0 + disks::together(disks).0) / 2).clamp(*ROOM.start(), *ROOM.end())
+    }
+
+    /// The room of before, where nobody asked for another: what was usual follows the disks upward, and what a disk held that is deleted now
+    /// lies in a snapshot.
+    fn room_after(&self, disk: Bytes, disks: &Disks) -> Bytes {
+        let was_usual = self.snapshot_room == Self::usual_room(self.disk, &self.disks);
+        let usual = if was_usual { Self::usual_room(disk, disks) } else { Bytes(0) };
+        let gone = self.disks.iter().filter(|(name, _)| !disks.contains_key(*name));
+        let gone: u64 = gone.map(|(_, disk)| disk.size.0).sum();
+        Bytes(self.snapshot_room.0 + gone).max(usual).min(*ROOM.end())
     }
 
     /// Reads a form. A field that the form does not name keeps its value from `before`, or takes its default.
@@ -176,8 +195,11 @@ impl Spec {
         let cores = form.number("cores", CORES, before.map_or(1, |spec| spec.cores));
         let memory = form.bytes("memory", MEMORY, before.map_or(Bytes::gib(1), |spec| spec.memory));
         let disk = form.bytes("disk", DISK, before.map_or(Bytes::gib(10), |spec| spec.disk));
-        let half = Bytes(disk.0 / 2).clamp(*ROOM.start(), *ROOM.end());
-        let snapshot_room = form.bytes("snapshot_room", ROOM, before.map_or(half, |spec| spec.snapshot_room));
+        let disks = disks::read(&mut form, before.map(|before| &before.disks));
+        let usual = Self::usual_room(disk, &disks);
+        let asked = form.bytes("snapshot_room", ROOM, before.map_or(usual, |spec| spec.snapshot_room));
+        let kept = before.filter(|before| before.snapshot_room == asked);
+        let snapshot_room = kept.map_or(asked, |before| before.room_after(disk, &disks));
         let keys = keys(&mut form, before);
         let user_data = user_data(&mut form, before);
         let firmware = form.choice("firmware", &FIRMWARES, before.map_or(Firmware::Bios, |spec| spec.firmware));
@@ -226,6 +248,7 @@ impl Spec {
             cores,
             memory,
             disk,
+            disks,
             snapshot_room,
             keys,
             user_data,

@@ -1,5 +1,6 @@
 //! What a server's owner is told while work runs or when something failed, in both languages.
 
+use super::disks::DISKS;
 use super::engine::{DISK, GROW};
 use crate::Waiting;
 use husorden_base::{Bytes, RuntimeName, Text};
@@ -96,6 +97,7 @@ pub(super) fn working(task: &str) -> Text {
     match task {
         DISK => Text::new("Disken laves af aftrykket.", "The disk is being made from the image."),
         GROW => Text::new("Disken gøres større.", "The disk is being made larger."),
+        DISKS => Text::new("De ekstra diske bringes på plads.", "The extra disks are being brought into place."),
         _ => Text::new("Serverens første indstillinger laves.", "The server's first settings are being made."),
     }
 }
@@ -106,11 +108,23 @@ pub(super) fn failed(task: &str, reason: &str) -> Text {
     let (da, en) = match task {
         DISK => ("Disken kunne ikke laves.", "The disk could not be made."),
         GROW => ("Disken kunne ikke gøres større.", "The disk could not be made larger."),
+        DISKS => (
+            "De ekstra diske kunne ikke bringes på plads; ingen data er rørt.",
+            "The extra disks could not be brought into place; no data was touched.",
+        ),
         _ => ("Serverens første indstillinger kunne ikke laves.", "The server's first settings could not be made."),
     };
     Text::new(
         format!("{da} Stop og start serveren for at prøve igen. Det sidste, der blev sagt: {reason}"),
         format!("{en} Stop and start the server to try again. The last words: {reason}"),
+    )
+}
+
+/// The machine was started before there were disks beside the first.
+pub(super) fn no_place() -> Text {
+    Text::new(
+        "Serveren blev startet, før der var ekstra diske, og kører videre uden. Stop og start den, så har den dem.",
+        "The server was started before there were extra disks, and runs on without them. Stop and start it, and it has them.",
     )
 }
 

@@ -21,7 +21,8 @@ const BUILT: Duration = Duration::from_secs(400);
 #[test]
 fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
     on_a_node(|node, heard| {
-        let form = json!({ "image": "tiny", "memory": "128 MiB", "disk": "128 MiB", "snapshot_room": "512 MiB" });
+        let mut form = json!({ "image": "tiny", "memory": "128 MiB", "disk": "128 MiB", "snapshot_room": "512 MiB" });
+        form["disks"] = json!({ "data": { "size": "32 MiB" }, "kept": { "size": "16 MiB", "attached": false } });
         let wish = serve(node, "server", &form);
         let log =
             || std::fs::read_to_string(node.volume(wish.number).folder("log").join("serial.log")).unwrap_or_default();
@@ -98,15 +99,24 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         wished("rescue", json!(true), 2);
         booted("of s7 on a disk of 131072 sectors", 1);
         assert!(log().contains("[vdb] 262144 512-byte logical blocks"), "its own disk is there: {}", log());
+        booted("[sda] 65536 512-byte logical blocks", 3);
         let wish = wished("rescue", json!(false), 3);
         booted("of s7 on a disk of 262144 sectors", 3);
 
-        // Its disk is opened by starting it.
+        // Its disks are opened by starting it.
         let (snapshot, noted) = back_up(node, &wish);
-        assert_eq!(noted.counts["disk.bytes"].least, 128 << 20);
+        for (what, mib) in [("disk.bytes", 128), ("disk.data.bytes", 32), ("disk.kept.bytes", 16)] {
+            assert_eq!(noted.counts[what].least, mib << 20, "{what}");
+        }
         let bench = put_back(node, &wish, &snapshot, &["vm", "log"]);
         let (passed, steps) = open(&bench, &noted);
         assert!(passed && steps.len() == 2, "{steps:?}");
+        // One of whose other disks a part is missing starts, and is found out.
+        let other = bench.volume().folder("vm").join("disks/data.raw");
+        let other = std::fs::OpenOptions::new().write(true).open(other).expect("it is there");
+        other.set_len(16 << 20).expect("it is cut");
+        let (passed, steps) = open(&bench, &noted);
+        assert!(!passed && steps.len() == 2 && steps[0].failed.is_none(), "{steps:?}");
         // One whose loader is gone starts nothing, and says so before its time is up.
         let disk = bench.volume().folder("vm").join("disk.raw");
         let disk = std::fs::OpenOptions::new().write(true).open(disk).expect("it is there");

@@ -156,7 +156,7 @@ pub(crate) fn fill(form: &mut Form, schema: &Value, value: &Value, at: &str) {
 }
 
 /// A value as people write it: a size with its unit, a text without quotes.
-fn written(schema: &Value, value: &Value) -> String {
+pub(crate) fn written(schema: &Value, value: &Value) -> String {
     let size = schema["type"].is_array() && schema["pattern"].is_string();
     match value {
         Value::String(text) => text.clone(),

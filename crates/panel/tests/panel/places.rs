@@ -6,6 +6,7 @@ use crate::house::House;
 use crate::people::owner;
 use serde_json::{Value, json};
 
+const DISKS: &str = "/solutions/box/places/disks";
 const PEOPLE: &str = "/solutions/shop/places/people";
 const PARAMETERS: &str = "/solutions/shop/places/parameters";
 
@@ -25,6 +26,44 @@ async fn send(client: &mut Client, page: &str, fields: &[(&str, &str)]) -> crate
     let fields: Vec<(&str, &str)> =
         [("_generation", seen.as_str())].into_iter().chain(fields.iter().copied()).collect();
     client.post(page, &form.token(), &fields).await
+}
+
+/// The disks of a server beside its first: made, grown, taken off and deleted by forms.
+#[tokio::test]
+async fn disks_of_a_server_are_made_changed_and_dropped_without_script() {
+    let house = House::hosting(&husorden_kinds::KINDS, |_| {}).await;
+    let router = panel(&house);
+    let mut client = owner(&house, &router, house.ours).await;
+    house.call("POST", "/v1/solutions", json!({ "kind": "server", "name": "box" })).await.is(201);
+    let disks = async || house.get("/v1/solutions/box").await["spec"]["disks"].clone();
+    client.get("/solutions/box").await.is(200).says(DISKS);
+    client.get(DISKS).await.is(200).says("New disk").says("None yet");
+
+    let add = format!("{DISKS}/disks");
+    client.get(&add).await.is(200).says("value=\"10 GiB\"").says("unmount it there first").says("a letter first");
+    let on = ("/entry/attached", "on");
+    let wrong = send(&mut client, &add, &[("/name", "Data"), ("/entry/size", "20 GiB"), on]).await.is(200);
+    wrong.says("href=\"#f-name\"").says("value=\"20 GiB\"");
+    let wrong = send(&mut client, &add, &[("/name", "data"), ("/entry/size", "0"), on]).await.is(200);
+    wrong.says("href=\"#f-entry-size\"");
+    assert_eq!(send(&mut client, &add, &[("/name", "data"), ("/entry/size", "20 GiB"), on]).await.leads(), DISKS);
+    assert_eq!(disks().await, json!({ "data": { "size": 20_u64 << 30, "attached": true } }));
+    let page = client.get(DISKS).await.is(200);
+    page.says("Copy /dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_data").says("20 GiB").says(">Yes<");
+    client.get("/solutions/box").await.is(200).says("/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_data");
+
+    let change = format!("{DISKS}/disks/data");
+    send(&mut client, &change, &[("/entry/size", "10 GiB"), on]).await.is(200).says("A disk can only grow");
+    assert_eq!(send(&mut client, &change, &[("/entry/size", "30 GiB")]).await.leads(), DISKS);
+    assert_eq!(disks().await, json!({ "data": { "size": 30_u64 << 30, "attached": false } }));
+    client.get(DISKS).await.is(200).says("30 GiB").says(">No<");
+
+    let drop = format!("{change}/drop");
+    client.get(&drop).await.is(200).says("Drop disk data?").says("We take a snapshot first").says("room for snapshots");
+    assert_eq!(send(&mut client, &drop, &[]).await.leads(), DISKS);
+    assert_eq!(disks().await, json!({}));
+    client.submit("/", "/choices", &[("language", "da"), ("then", "/")]).await;
+    client.get(DISKS).await.is(200).says("Ny disk").says("Ekstra diske");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::SOON;
 use super::database::own_address;
-use super::server::{BOOTED, Server, made};
+use super::server::{BOOTED, Server};
 use husorden_world::{House, Who};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -22,7 +22,7 @@ const THAWED_MAX: Duration = Duration::from_secs(10);
 #[test]
 fn a_guest_is_frozen_for_its_snapshots() {
     let house = House::up("agent").expect("the house comes up");
-    let server = made(&house, &json!({ "allow": [{ "net": own_address(&house) }], "snapshot_room": "512 MiB" }));
+    let server = Server::make(&house, &json!({ "allow": [{ "net": own_address(&house) }], "snapshot_room": "512 MiB" }));
     server.said("tiny: an agent answers", 1);
     server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
     let machine = server.machine();

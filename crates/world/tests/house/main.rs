@@ -11,6 +11,7 @@ mod console;
 mod copies;
 mod database;
 mod disk_image;
+mod disks;
 mod drivers;
 mod external;
 mod faults;

@@ -2,7 +2,7 @@
 
 use super::SOON;
 use super::database::own_address;
-use super::server::{BOOTED, Server, made};
+use super::server::{BOOTED, Server};
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ const SHIFT: u32 = 0xffe1;
 #[test]
 fn a_rescue_has_a_password_of_its_own() {
     let house = House::up("rescue").expect("the house comes up");
-    let server = made(&house, &json!({ "allow": [{ "net": own_address(&house) }] }));
+    let server = Server::make(&house, &json!({ "allow": [{ "net": own_address(&house) }] }));
     // Turned on in the API: the answer has the password, and nothing else that is asked has it.
     let first = turned(&house, true).expect("it is shown");
     server.said("of web on a disk of 131072 sectors", 1);

@@ -16,6 +16,7 @@ pub(super) const BOOTED: Duration = Duration::from_secs(90);
 /// Bytes of user data that there is room for.
 const USER_DATA: usize = 32 << 10;
 
+/// A server, called web where nobody says otherwise, of the smallest image.
 pub(super) struct Server<'a> {
     pub(super) house: &'a House,
     pub(super) id: String,
@@ -56,7 +57,7 @@ fn images(house: &House) {
     assert!(!none.status.success() && text(&none.stderr).contains("tiny"), "it names those there are");
 }
 
-fn ask(house: &House, name: &str, spec: &Value) -> husorden_world::Answer {
+pub(super) fn ask(house: &House, name: &str, spec: &Value) -> husorden_world::Answer {
     let body = json!({ "kind": "server", "name": name, "spec": spec });
     house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers")
 }
@@ -78,7 +79,7 @@ fn refused(house: &House) {
 /// It starts by its own loader, on a disk that has grown, and reads its first settings.
 fn born(house: &House) -> Server<'_> {
     let user_data = "#".repeat(USER_DATA);
-    let server = made(house, &json!({ "user_data": user_data }));
+    let server = Server::make(house, &json!({ "user_data": user_data }));
     server.said("The disk's own loader starts the system.", 1);
     server.said("of web on a disk of 524288 sectors", 1);
     server.said(&format!("tiny: user data of {USER_DATA} bytes"), 1);
@@ -88,31 +89,6 @@ fn born(house: &House) -> Server<'_> {
     let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     assert!(!line("Uid:").contains("\t0\t"), "{}", line("Uid:"));
     assert!(line("CapEff:").ends_with("0000000000000000") && line("NoNewPrivs:").ends_with('1'), "{status}");
-    server
-}
-
-/// A tiny server called web, with a key and what else is asked for, when it has come up.
-pub(super) fn made<'a>(house: &'a House, more: &Value) -> Server<'a> {
-    let key = house.home().join("key");
-    let pair = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "anna@shop.example", "-f"])
-        .arg(&key)
-        .status();
-    assert!(pair.expect("ssh-keygen").success());
-    let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
-    let mut spec = json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [public] });
-    spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    let made = ask(house, "web", &spec);
-    assert_eq!(made.status, 201, "{:?}", made.body);
-    let one = &made.body["solution"];
-    let server = Server {
-        house,
-        id: one["id"].as_str().expect("an id").to_owned(),
-        number: one["number"].as_u64().expect("a number"),
-        key,
-    };
-    house.wait_state("web", "running", BUILT).expect("it is made");
-    server.booted(1);
     server
 }
 
@@ -144,7 +120,7 @@ fn reached(server: &Server<'_>) {
 }
 
 /// A snapshot of a server that runs.
-fn snapshot(server: &Server<'_>) -> String {
+pub(super) fn snapshot(server: &Server<'_>) -> String {
     let path = "/v1/solutions/web/snapshots";
     let taken =
         server.house.api(Who::Account, "POST", path, Some(&json!({ "label": "first" }))).expect("the API answers");
@@ -195,11 +171,7 @@ fn off_and_on(server: &Server<'_>) {
 
 /// Back to the first snapshot: what was booted since has not been.
 fn restored(server: &Server<'_>, snapshot: &str) {
-    let path = format!("/v1/solutions/web/snapshots/{snapshot}/restore");
-    let order = server.house.api(Who::Account, "POST", &path, None).expect("the API answers");
-    assert_eq!(order.status, 202, "{:?}", order.body);
-    let order = server.house.wait_order(order.body["id"].as_str().expect("an id"), BOOTED).expect("it ends");
-    assert_eq!(order["state"], "done", "{order}");
+    server.ordered(&format!("/v1/solutions/web/snapshots/{snapshot}/restore"));
     // The log lies on the volume too, and went back with it.
     server.booted(2);
 }
@@ -219,6 +191,8 @@ fn grown(server: &Server<'_>) {
 /// As a package, made while it runs, and started by the commands on its page where nothing of the platform is.
 fn taken_along(server: &Server<'_>) {
     let machine = server.machine();
+    server.change(&json!({ "disks": { "data": { "size": "32 MiB" } } }));
+    server.house.wait_state("web", "running", SOON).expect("it is there");
     let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
     let file = folder.path().join("package.tar");
     let said = server.house.cli(Who::Account, &["solution", "package", "web", file.to_str().expect("a path")]);
@@ -230,9 +204,11 @@ fn taken_along(server: &Server<'_>) {
     let script = format!(
         "set -e\ncd /srv/x/solution-*\n{commands} < /dev/null > ../serial 2>&1 &\n\
          for second in $(seq {}); do grep -q 'tiny: boot 4 of web' ../serial && break; sleep 1; done\n\
-         kill %1; wait || true; cat ../serial; test $(stat -c %s disk.raw) = {}; du -k disk.raw\n",
+         kill %1; wait || true; cat ../serial; test $(stat -c %s disk.raw) = {}; \
+         test $(stat -c %s disks/data.raw) = {}; du -k disk.raw\n",
         BOOTED.as_secs(),
-        512 << 20
+        512 << 20,
+        32 << 20
     );
     let root = husorden_world::hand::runtime(server.house, "qemu").expect("its runtime");
     let program = ["timeout", "150", "/bin/bash", "-mc", &script];
@@ -243,6 +219,7 @@ fn taken_along(server: &Server<'_>) {
     let said = command.args(inner.get_args()).env("LC_ALL", "C.UTF-8").output().expect("it runs");
     let heard = text(&said.stdout);
     assert!(heard.contains("tiny: boot 4 of web"), "{script}\n{heard}\n{}", text(&said.stderr));
+    assert!(heard.contains("[sda] 65536 512-byte logical blocks"), "its other disk is there: {heard}");
     let used = heard.lines().last().and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     assert!(used.is_some_and(|kib| kib < 200 << 10), "its holes are holes: {heard}");
 }
@@ -265,7 +242,36 @@ fn gone(server: &Server<'_>) {
     server.house.wait_state("web", "deleted", SOON).expect("it is gone");
 }
 
-impl Server<'_> {
+impl<'a> Server<'a> {
+    /// Makes one and waits until it has booted.
+    pub(super) fn make(house: &'a House, more: &Value) -> Self {
+        let key = house.home().join("key");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "anna@shop.example", "-f"])
+            .arg(&key)
+            .status();
+        assert!(made.expect("ssh-keygen").success());
+        let public = std::fs::read_to_string(key.with_extension("pub")).expect("a key");
+        let mut spec = json!({ "image": "tiny", "memory": "128 MiB", "disk": "256 MiB", "keys": [public] });
+        spec.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let made = ask(house, "web", &spec);
+        assert_eq!(made.status, 201, "{:?}", made.body);
+        let one = &made.body["solution"];
+        let (id, number) = (one["id"].as_str().expect("an id").to_owned(), one["number"].as_u64().expect("a number"));
+        let server = Self { house, id, number, key };
+        house.wait_state("web", "running", BUILT).expect("it is made");
+        server.booted(1);
+        server
+    }
+
+    /// Has something be done by an order, and waits for its end.
+    pub(super) fn ordered(&self, path: &str) {
+        let order = self.house.api(Who::Account, "POST", path, None).expect("the API answers");
+        assert_eq!(order.status, 202, "{:?}", order.body);
+        let order = self.house.wait_order(order.body["id"].as_str().expect("an id"), BOOTED).expect("it ends");
+        assert_eq!(order["state"], "done", "{order}");
+    }
+
     /// All that its serial line said and that is kept.
     pub(super) fn log(&self) -> String {
         let place =
@@ -330,6 +336,6 @@ impl Server<'_> {
     }
 }
 
-fn nix_kill(pid: i32) {
+pub(super) fn nix_kill(pid: i32) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).expect("it runs");
 }

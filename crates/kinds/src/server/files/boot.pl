@@ -37,6 +37,7 @@ while (sysread $from, my $more, 4096) {
         waitpid $machine, 0;
         my $size = -s '/srv/vm/disk.raw';
         print "count\tdisk.bytes\t$size\n" if defined $size;
+        m{/([^/]+)\.raw$} and print "count\tdisk.$1.bytes\t", -s $_, "\n" for glob '/srv/vm/disks/*.raw';
         print "word\tserial\ta log-in\nend\n";
         exit 0;
     }

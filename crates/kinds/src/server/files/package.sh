@@ -1,4 +1,6 @@
-# The disk with its holes, what the firmware remembers, and the first settings.
+# The disks with their holes, what the firmware remembers, and the first settings.
 cd /srv/vm
-tar --create --file=- --sparse --format=gnu --numeric-owner --owner=0 --group=0 disk.raw vars.fd seed.iso | gzip --fast | stream disk.tar.gz
+set -- disk.raw vars.fd seed.iso
+for file in disks/*.raw; do [ ! -f "$file" ] || set -- "$@" "$file"; done
+tar --create --file=- --sparse --format=gnu --numeric-owner --owner=0 --group=0 "$@" | gzip --fast | stream disk.tar.gz
 cd /tmp

@@ -54,6 +54,22 @@ fn what_is_wrong_is_said_at_its_field() {
         (json!({"firmware": "uefi", "memory": "128 MiB", "image": "tiny"}), vec!["/memory"]),
         (json!({"restart": "sometimes"}), vec!["/restart"]),
         (json!({"kernel": "/vmlinuz"}), vec!["/kernel"]),
+        (json!({"disks": ["data"]}), vec!["/disks"]),
+        (json!({"disks": {"data": {"size": "0 MiB"}}}), vec!["/disks/data/size"]),
+        (json!({"disks": {"data": {"size": 16_777_217}}}), vec!["/disks/data/size"]),
+        (json!({"disks": {"data": {"size": "9000 TiB"}}}), vec!["/disks/data/size"]),
+        (json!({"disks": {"data": {"attached": "yes"}}}), vec!["/disks/data/attached"]),
+        (json!({"disks": {"data": {"mount": "/data"}}}), vec!["/disks/data/mount"]),
+        (json!({"disks": {"data": 20}}), vec!["/disks/data"]),
+        (json!({"disks": {"Data": {}}}), vec!["/disks/Data"]),
+        (json!({"disks": {"2nd": {}}}), vec!["/disks/2nd"]),
+        (json!({"disks": {"": {}}}), vec!["/disks/"]),
+        (json!({"disks": {"a/../b": {}}}), vec!["/disks/a~1..~1b"]),
+        (json!({"disks": {"a-name-of-21-letters-": {}}}), vec!["/disks/a-name-of-21-letters-"]),
+        (
+            json!({"disks": {"a": {}, "b": {}, "c": {}, "d": {}, "e": {}, "f": {}, "g": {}, "h": {}, "i": {}}}),
+            vec!["/disks"],
+        ),
     ] {
         assert_eq!(wrong(&form, None), pointers, "{form}");
     }
@@ -82,6 +98,45 @@ fn a_disk_grows_and_never_shrinks() {
     let again = Server.rebuilt(&before).expect("it has an image");
     let again = Server.parse(&again, Some(&before)).expect("it is rebuilt");
     assert!(Server.destructive(&before, &again) && again["image"] == before["image"], "{again}");
+}
+
+#[test]
+fn disks_beside_the_first_are_counted_with_their_snapshots() {
+    let form = |disks: Value| json!({"disks": disks});
+    let before = spec(&form(json!({"data": {"size": "20 GiB"}, "logs": {"size": "2 GiB", "attached": false}})));
+    assert_eq!(before["disks"]["data"]["attached"], true, "who wants a disk wants it attached");
+    // 10 GiB, 22 GiB beside them, and half of all.
+    assert_eq!(Server.volume(&before), Bytes(Bytes::gib(48).0 + Bytes::mib(32).0));
+    assert_eq!(Server.demand(&before).disk, Server.volume(&before));
+    let change = |before: &Value, disks: Value| {
+        let mut whole = before.clone();
+        whole["disks"] = disks;
+        Server.parse(&whole, Some(before))
+    };
+    let held = json!({"data": {"size": "20 GiB"}, "logs": {"size": "2 GiB"}});
+    let after = change(&before, held).expect("one is attached");
+    assert_eq!(Server.volume(&after), Server.volume(&before));
+    assert!(!Server.destructive(&before, &after));
+    let grown = change(&before, json!({"data": {"size": "40 GiB"}, "logs": {}})).expect("one grows");
+    assert_eq!(grown["disks"]["logs"], before["disks"]["logs"], "what is not said is as before");
+    assert_eq!(
+        Server.volume(&grown),
+        Bytes(Bytes::gib(78).0 + Bytes::mib(32).0),
+        "the room follows while nobody chose it"
+    );
+    assert!(!Server.destructive(&before, &grown));
+    let smaller = change(&before, json!({"data": {"size": "10 GiB"}, "logs": {}})).expect_err("it does not shrink");
+    assert_eq!(smaller[0].pointer, "/disks/data/size");
+    let without = change(&before, json!({"logs": {}})).expect("one is deleted");
+    assert!(Server.destructive(&before, &without), "a snapshot comes before it is deleted");
+    assert_eq!(Server.volume(&without), Server.volume(&before), "what it held lies in that");
+    let mut lower = without.clone();
+    lower["snapshot_room"] = json!("6 GiB");
+    let lower = Server.parse(&lower, Some(&without)).expect("the room is the owner's to choose");
+    assert_eq!(Server.volume(&lower), Bytes(Bytes::gib(18).0 + Bytes::mib(32).0));
+    let kept = Server.parse(&json!({"cores": 2}), Some(&before)).expect("a form that does not name them");
+    assert_eq!(kept["disks"], before["disks"]);
+    assert_eq!(Server.parse(&json!({"disks": null}), Some(&before)).expect("none")["disks"], json!({}));
 }
 
 #[test]

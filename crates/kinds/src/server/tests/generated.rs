@@ -2,6 +2,7 @@
 
 use super::super::agent;
 use super::super::boot;
+use super::super::disks;
 use super::super::engine::{self, Processor};
 use super::super::package;
 use super::super::plan;
@@ -45,9 +46,11 @@ fn a_screen_is_a_file_of_the_sandbox_and_changes_nothing_else() {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let machine = agent::without(engine::machine(&order, &spec, Processor::Emulated));
     let said = machine.sandbox.argv.join(" ");
-    assert!(said.ends_with("-vnc unix:/tmp/screen.sock,share=ignore"), "{said}");
+    assert!(said.ends_with("-vnc unix:/tmp/screen.sock,share=ignore -device virtio-scsi-pci,id=scsi"), "{said}");
+    let machine = disks::without(machine);
     let older = screen::without(machine.clone());
-    assert!(said.starts_with(&older.sandbox.argv.join(" ")) && !older.sandbox.argv.join(" ").contains("VGA"));
+    let (said, before) = (machine.sandbox.argv.join(" "), older.sandbox.argv.join(" "));
+    assert!(said.starts_with(&before) && said != before && !before.contains("VGA"));
     assert_eq!((&older.sandbox.binds, &older.sandbox.files), (&machine.sandbox.binds, &machine.sandbox.files));
     let console = screen::console();
     assert!(console.attach.iter().chain(&console.picture).any(|word| word.contains("/tmp/screen.sock")));
@@ -58,6 +61,7 @@ fn a_line_to_an_agent_is_a_file_of_the_sandbox_and_comes_last() {
     let order = order(&json!({"image": "tiny"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let machine = engine::machine(&order, &spec, Processor::Emulated);
+    let machine = disks::without(machine);
     let older = agent::without(machine.clone());
     let (said, before) = (machine.sandbox.argv.join(" "), older.sandbox.argv.join(" "));
     let line = said.strip_prefix(&before).expect("it comes last");
@@ -109,6 +113,47 @@ fn a_rescue_has_a_log_in_whose_hash_is_in_its_settings_alone() {
     assert!(Server.credentials(&order.spec).is_empty());
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     assert!(!engine::seed(&order, &spec).stdin.contains("rescue-password"));
+}
+
+#[test]
+fn disks_beside_the_first_are_no_words_of_the_machine() {
+    let machine = |form| {
+        let order = order(&form);
+        engine::machine(&order, &Spec::stored(&order.spec).expect("it was parsed"), Processor::Emulated)
+    };
+    let bare = machine(json!({"image": "tiny"}));
+    let more = machine(json!({"image": "tiny", "disks": {"data": {"size": "64 MiB"}}}));
+    assert_eq!(bare.digest(), more.digest(), "nothing is turned off for one");
+    assert!(
+        bare.sandbox.argv.join(" ").starts_with("/usr/bin/perl /run/conf/start.pl /usr/bin/perl /run/conf/machine.pl ")
+    );
+    let older = disks::without(bare.clone());
+    let said = older.sandbox.argv.join(" ");
+    assert!(!said.contains("scsi") && !said.contains("start.pl"), "{said}");
+    assert_eq!(older.sandbox.files.len() + 1, bare.sandbox.files.len());
+    assert_eq!(disks::without(older.clone()), older, "there is nothing more to take away");
+    assert_eq!(engine::ways(bare).len(), 4, "now, before there were disks, lines to agents, and screens");
+}
+
+#[test]
+fn disks_are_brought_by_a_task_that_knows_nothing_but_their_names() {
+    let disks = json!({"data": {"size": "64 MiB"}, "b-2": {"size": "16 MiB", "attached": false}});
+    let order = order(&json!({"image": "tiny", "disks": disks}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let task = disks::bring(&spec, true);
+    assert_eq!(task.stdin, "b-2 16777216 out\ndata 67108864 in\n");
+    assert_eq!(task.marks, [("disks".to_owned(), "b-2 16777216 out, data 67108864 in".to_owned())]);
+    assert_eq!((task.sandbox.network, task.sandbox.env["MACHINE"].as_str()), (Network::Nothing, "on"));
+    assert_eq!(disks::bring(&spec, false).sandbox.env["MACHINE"], "off");
+    let proof = boot::opening(spec.firmware, spec.memory).looks[0].task.sandbox.clone();
+    let said = proof.argv.join(" ");
+    assert!(said.contains("/boot.pl 540 /usr/bin/perl /run/conf/start.pl /usr/bin/qemu-system-x86_64 "), "{said}");
+    assert!(said.contains("virtio-scsi-pci,id=scsi") && proof.files.contains_key("/run/conf/start.pl"));
+    let page = package::task(&order, &spec, &[("disk".to_owned(), "1".to_owned())].into()).expect("a task").sandbox;
+    let page = &page.files["/run/conf/README.md"];
+    assert!(page.contains("-device virtio-blk-pci,drive=disk,bootindex=1 "), "no other is started from: {page}");
+    assert!(page.contains("-drive file=disks/data.raw,format=raw,if=none,id=extra-data"), "{page}");
+    assert!(page.contains("-device virtio-scsi-pci,id=scsi \\\n") && !page.contains("b-2"), "{page}");
 }
 
 #[test]

@@ -1,30 +1,30 @@
 //! The plan from every small state, cut anywhere, and a check that this test can fail.
 
-use super::super::agent;
 use super::super::boot;
+use super::super::disks;
 use super::super::engine::{self, MACHINE, Processor};
 use super::super::plan;
-use super::super::screen;
 use super::super::spec::Spec;
 use super::{KEY, membership, order};
 use crate::fake::ONLY_BUILD;
 use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, survives};
 use crate::server::Server;
 use crate::{
-    Aim, Kind, Order, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, Virtualisation, VolumeSight,
-    Waiting,
+    Aim, Kind, Order, RuntimeSight, Service, ServiceSight, ServiceState, Sight, Step, TaskSight, Virtualisation,
+    VolumeSight, Waiting,
 };
 use husorden_base::{Bytes, RuntimeName, Text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn forms() -> [Value; 5] {
+fn forms() -> [Value; 6] {
     [
         json!({}),
         json!({"rebuilt": 2}),
         json!({"rescue": true}),
         json!({"image": "tiny", "disk": "256 MiB", "keys": [KEY], "firmware": "uefi"}),
         json!({"image": "imported-1", "disk": "2 GiB"}),
+        json!({"image": "debian-12", "disks": {"data": {"size": "64 MiB"}, "old": {"size": "16 MiB", "attached": false}}}),
     ]
 }
 
@@ -57,7 +57,11 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
     };
     let image = spec.origin();
     let image = image.as_str();
-    vec![
+    let disks = disks::mark(&spec.disks);
+    let as_wished = marks(&[("disk", &size), ("image", image), ("seed", &seed), ("disks", &disks)]);
+    let otherwise = marks(&[("disk", &size), ("image", image), ("seed", &seed), ("disks", "gone 16777216 in")]);
+    let of_disks = [as_wished, otherwise].into_iter().filter(|_| !spec.disks.is_empty());
+    let others = [
         marks(&[]),
         // A task leaves its marks one after the other.
         marks(&[("disk", &size)]),
@@ -66,28 +70,28 @@ fn all_marks(order: &Order) -> Vec<BTreeMap<String, String>> {
         marks(&[("disk", "1024"), ("image", image), ("seed", "old")]),
         marks(&[("disk", "99999999999999"), ("image", "debian-12"), ("seed", &seed)]),
         marks(&[("disk", "much"), ("image", "windows"), ("seed", &seed)]),
-    ]
+    ];
+    others.into_iter().chain(of_disks).collect()
 }
 
 fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let machine = |of| engine::machine(order, &spec, of);
     let [right, own] = [Processor::Emulated, Processor::Own].map(|of| machine(of).digest());
-    let older = agent::without(machine(Processor::Emulated));
-    let oldest = screen::without(older.clone()).digest();
-    let older = older.digest();
+    let earliest = engine::ways(machine(Processor::Emulated)).last().map(Service::digest);
     let service = |role: &str, digest: &str, state: ServiceState| {
         let runs = state == ServiceState::Running || state.is_ending();
         let (digest, build) = (digest.to_owned(), runs.then(|| ONLY_BUILD.to_owned()));
         (role.to_owned(), ServiceSight { digest, state, runtime: engine::runtime(), build })
     };
     let failing = ServiceState::Failing { reason: "it does not start".to_owned() };
-    vec![
+    // One that has no place for the disks that are wished rests in trouble, and another test sees that.
+    let earliest = earliest.filter(|_| spec.disks.is_empty());
+    let earliest = earliest.map(|digest| BTreeMap::from([service(MACHINE, &digest, ServiceState::Running)]));
+    let now = [
         BTreeMap::new(),
         BTreeMap::from([service(MACHINE, &right, ServiceState::Running)]),
         BTreeMap::from([service(MACHINE, &own, ServiceState::Running)]),
-        BTreeMap::from([service(MACHINE, &older, ServiceState::Running)]),
-        BTreeMap::from([service(MACHINE, &oldest, ServiceState::Running)]),
         BTreeMap::from([
             service(MACHINE, "old", ServiceState::Running),
             service("alien", "alien", ServiceState::Stopping),
@@ -95,13 +99,14 @@ fn all_services(order: &Order) -> Vec<BTreeMap<String, ServiceSight>> {
         BTreeMap::from([service(MACHINE, &right, failing)]),
         // It was told to end, and takes its time.
         BTreeMap::from([service(MACHINE, "", ServiceState::Stopping)]),
-    ]
+    ];
+    now.into_iter().chain(earliest).collect()
 }
 
 fn all_tasks() -> Vec<BTreeMap<String, TaskSight>> {
     let failed =
         |name: &str| (name.to_owned(), TaskSight { digest: "old".to_owned(), failed: Some("it failed".to_owned()) });
-    vec![BTreeMap::new(), ["disk", "grow", "seed", "alien"].map(failed).into()]
+    vec![BTreeMap::new(), ["disk", "grow", "seed", "disks", "alien"].map(failed).into()]
 }
 
 /// What an imported image shows of itself: it is there, and nothing builds it.
@@ -185,7 +190,7 @@ fn the_aim_is_reached_from_every_small_state_cut_anywhere() {
 
 #[test]
 fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
-    let forgets: [Forgets; 14] = [
+    let forgets: [Forgets; 15] = [
         ("runtime", |step| matches!(step, Step::Runtime { .. })),
         ("volume-create", |step| matches!(step, Step::VolumeCreate { .. })),
         ("volume-limit", |step| matches!(step, Step::VolumeLimit { .. })),
@@ -200,6 +205,7 @@ fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
         ("disk", |step| is_task(step, engine::DISK)),
         ("grow", |step| is_task(step, engine::GROW)),
         ("seed", |step| is_task(step, engine::SEED)),
+        ("disks", |step| is_task(step, disks::DISKS)),
     ];
     let orders: Vec<Order> = forms().iter().flat_map(standings).collect();
     for (what, forgets) in forgets {
@@ -230,9 +236,9 @@ fn what_stands_still_is_left_as_it_is() {
     }
 }
 
-/// Who was started before there were screens, or lines to agents, goes on without, and has them when it is next started.
+/// Who was started before there were screens, lines to agents or other disks goes on without, and has them when it is next started.
 #[test]
-fn nobody_is_turned_off_to_get_a_screen_or_a_line_to_an_agent() {
+fn nobody_is_turned_off_to_get_what_came_later() {
     let order = order(&forms()[0]);
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let new = engine::machine(&order, &spec, Processor::Emulated);
@@ -249,11 +255,7 @@ fn nobody_is_turned_off_to_get_a_screen_or_a_line_to_an_agent() {
         start.sight.services.get(MACHINE).is_some_and(|seen| seen.digest == "old") && start.sight.services.len() == 2
     };
     let all = starts(&order);
-    let without_line = agent::without(new.clone());
-    let without_both = screen::without(without_line.clone());
-    assert_ne!(without_line.digest(), without_both.digest());
-    for older in [without_line.digest(), without_both.digest()] {
-        assert_ne!(older, new.digest());
+    for older in engine::ways(new.clone()).iter().map(Service::digest) {
         assert!(all.iter().filter(runs).all(|start| set(&older, start).is_none()));
     }
     assert!(all.iter().filter(runs).any(|start| set("another", start).is_some()), "who was set otherwise is set anew");
@@ -287,6 +289,71 @@ fn an_image_that_is_not_there_or_too_large_is_told_and_not_asked_for() {
     assert!(matches!(with(None, Some(RuntimeSight::Building)), Some(Waiting::Work { .. })));
 }
 
+/// A state in which nothing is left to do, with the machine running.
+fn settled(order: &Order) -> Sight {
+    let is_it = |start: &Start| {
+        start.sight.services.contains_key(MACHINE) && Server.plan(order, &start.sight) == crate::Plan::default()
+    };
+    starts(order).into_iter().find(is_it).expect("one of them is settled").sight
+}
+
+/// Disks come and go under a machine that runs, by one task and nothing else.
+#[test]
+fn disks_change_under_a_machine_that_runs() {
+    let mut sight = settled(&order(&json!({"image": "tiny"})));
+    for (disks, expected) in [
+        (json!({"data": {"size": "64 MiB"}}), "data 67108864 in\n"),
+        (
+            json!({"data": {"size": "128 MiB"}, "a": {"size": "16 MiB", "attached": false}}),
+            "a 16777216 out\ndata 134217728 in\n",
+        ),
+        (json!({}), ""),
+    ] {
+        let order = order(&json!({"image": "tiny", "disks": disks}));
+        sight.volume = live(Server.volume(&order.spec));
+        let steps = Server.plan(&order, &sight).steps;
+        let [Step::Task { task }] = &steps[..] else { panic!("one task: {steps:?}") };
+        assert_eq!((task.name.as_str(), task.stdin.as_str()), (disks::DISKS, expected));
+        assert_eq!(task.sandbox.env["MACHINE"], "on");
+        sight.marks.extend(task.marks.iter().cloned());
+        assert_eq!(Server.plan(&order, &sight), crate::Plan::default());
+    }
+}
+
+/// A machine that was started before there were such disks is left as it is, and its owner is told.
+#[test]
+fn a_machine_without_a_place_for_disks_goes_on_and_says_so() {
+    let bare = settled(&order(&json!({"image": "tiny"})));
+    let order = order(&json!({"image": "tiny", "disks": {"data": {"size": "64 MiB"}}}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    for older in engine::ways(engine::machine(&order, &spec, Processor::Emulated)).iter().skip(1) {
+        let mut sight = bare.clone();
+        sight.volume = live(Server.volume(&order.spec));
+        sight.services.get_mut(MACHINE).expect("it runs").digest = older.digest();
+        let steps = Server.plan(&order, &sight).steps;
+        let [Step::Task { task }] = &steps[..] else { panic!("one task: {steps:?}") };
+        assert_eq!(task.sandbox.env["MACHINE"], "off", "its file is made, and the machine is not asked");
+        sight.marks.extend(task.marks.iter().cloned());
+        let plan = Server.plan(&order, &sight);
+        assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+        assert!(matches!(plan.waiting, Some(Waiting::Trouble { text }) if text.en.contains("Stop and start it")));
+        assert!(Server.reached(&order, &sight).is_err());
+    }
+}
+
+/// A machine that is turned off and on for something else has its disks changed when that is done.
+#[test]
+fn disks_wait_for_a_machine_that_is_turned_off_and_on() {
+    let mut sight = settled(&order(&json!({"image": "tiny"})));
+    let order = order(&json!({"image": "tiny", "cores": 2, "disks": {"data": {"size": "64 MiB"}}}));
+    sight.volume = live(Server.volume(&order.spec));
+    let steps = Server.plan(&order, &sight).steps;
+    let [Step::Service { service, .. }] = &steps[..] else { panic!("the machine: {steps:?}") };
+    sight.services.get_mut(MACHINE).expect("it runs").digest = service.digest();
+    let steps = Server.plan(&order, &sight).steps;
+    assert!(matches!(&steps[..], [step] if is_task(step, disks::DISKS)), "{steps:?}");
+}
+
 #[test]
 fn nothing_works_on_the_disk_while_the_machine_runs() {
     let order = order(&forms()[0]);
@@ -310,10 +377,7 @@ fn a_task_that_fails_is_told_and_not_tried_over_and_over() {
 #[test]
 fn a_server_that_joins_a_network_is_turned_on_with_its_settings() {
     let mut order = order(&json!({"image": "tiny"}));
-    let settled = starts(&order).into_iter().find(|start| {
-        start.sight.services.contains_key(MACHINE) && Server.plan(&order, &start.sight) == crate::Plan::default()
-    });
-    let mut sight = settled.expect("one of them is settled").sight;
+    let mut sight = settled(&order);
     order.networks = vec![membership(12, "10.20.0.0/24", "10.20.0.5")];
     let spec = Spec::stored(&order.spec).expect("it was parsed");
     let steps = Server.plan(&order, &sight).steps;

@@ -10,7 +10,7 @@ use crate::say::Say;
 use crate::ui::form::{describes, errors_of, id};
 use crate::ui::icon::Icon;
 use crate::ui::places::{Entries, Place, entries, narrowed, places, settings};
-use crate::ui::spec::{ROOT, Shape, SpecForm, fill, named, patch, properties, read as read_spec, said, shape};
+use crate::ui::spec::{ROOT, Shape, SpecForm, fill, named, patch, properties, read as read_spec, said, shape, written};
 use crate::ui::{self, Tone, Wrong, form};
 use husorden_base::Refusal;
 use husorden_wire::api;
@@ -91,6 +91,7 @@ fn table(ask: &Ask, here: &Here, map: &Entries) -> Markup {
                 div class="table" { table class="stacks" {
                     thead { tr {
                         th scope="col" { (l.t("Navn", "Name")) }
+                        @if let Some(met) = &map.entry.met { th scope="col" { (met.title.get(l)) } }
                         @for (_, column) in &columns { th scope="col" { (said(l, column, "title")) } }
                         @for (other, ..) in &users { th scope="col" { (said(l, &other.schema, "title")) } }
                         th scope="col" class="end" { span class="unseen" { (l.t("Handlinger", "Actions")) } }
@@ -99,6 +100,9 @@ fn table(ask: &Ask, here: &Here, map: &Entries) -> Markup {
                         @for (name, value) in map.held(spec) {
                             tr {
                                 td { code class="main" { (name) } }
+                                @if let Some(met) = &map.entry.met {
+                                    td data-label=(met.title.get(l)) { (ui::copy(ask, &format!("{}{name}", met.before))) }
+                                }
                                 @for (field, column) in &columns { td data-label=(said(l, column, "title")) { (cell(ask, column, &value[field.as_str()])) } }
                                 @for (other, field, choice) in &users {
                                     td data-label=(said(l, &other.schema, "title")) { (chosen_by(ask, spec, other, field, choice, name)) }
@@ -149,7 +153,9 @@ fn cell(ask: &Ask, column: &Value, value: &Value) -> Markup {
         Shape::Choice | Shape::Flag | Shape::Number | Shape::Text | Shape::Object { .. } => match value {
             Value::String(text) => html! { (named(ask.l, column, text)) },
             Value::Null => html! { span class="faint" { "–" } },
-            other => html! { (other) },
+            Value::Bool(true) => html! { (ask.l.t("Ja", "Yes")) },
+            Value::Bool(false) => html! { (ask.l.t("Nej", "No")) },
+            other => html! { (written(column, other)) },
         },
     }
 }
