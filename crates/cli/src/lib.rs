@@ -4,6 +4,7 @@
 //! of kinds, so that a new kind needs no new command.
 
 mod account;
+mod agreement;
 pub mod api;
 mod attachment;
 mod backup;
@@ -76,6 +77,9 @@ pub enum Command {
     /// Licences of operating systems, in pools, and who has one (staff)
     #[command(subcommand)]
     Licence(licence::Verb),
+    /// What is closed to all and opened to one solution, such as port 25 out
+    #[command(subcommand)]
+    Agreement(agreement::Verb),
     /// Passwords of a solution
     #[command(subcommand)]
     Credential(credential::Verb),
@@ -161,6 +165,7 @@ pub fn run(globals: &Globals, command: Command) -> ExitCode {
         Command::Proposal(verb) => verb.run(&context),
         Command::Firewall(verb) => verb.run(&context),
         Command::Licence(verb) => verb.run(&context),
+        Command::Agreement(verb) => verb.run(&context),
         Command::Credential(verb) => verb.run(&context),
         Command::Order(verb) => verb.run(&context),
         Command::Event(verb) => verb.run(&context),

@@ -184,6 +184,7 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         return column;
     }
     match column {
+        "a week" => "om ugen",
         "access" => "adgang",
         "act" => "handling",
         "address" => "adresse",
@@ -234,9 +235,11 @@ fn heading(column: &'static str, language: Language) -> &'static str {
         "postings" => "linjer",
         "price" => "pris",
         "published" => "udgivet",
+        "purpose" => "formål",
         "quantity" => "antal",
         "renews" => "fornys",
         "sold" => "sælges",
+        "subject" => "emne",
         "solutions" => "løsninger",
         "text" => "tekst",
         "until" => "til",

@@ -340,6 +340,7 @@ fn migrator() -> Migrator {
         one(88, "mail topics", include_str!("../migrations/0088_mail_topics.sql")),
         one(89, "withdrawn", include_str!("../migrations/0089_withdrawn.sql")),
         one(90, "strays", include_str!("../migrations/0090_strays.sql")),
+        one(93, "agreements", include_str!("../migrations/0093_agreements.sql")),
         one(94, "disk images", include_str!("../migrations/0094_disk_images.sql")),
         one(95, "licences", include_str!("../migrations/0095_licences.sql")),
     ])

@@ -145,6 +145,12 @@ async fn carry_out(app: &App, one: &Job) -> Result<(), JobError> {
                 job::end_measure(system, id).await?;
             }
         }
+        "agreement-end" => {
+            let id = one.subject.get("agreement").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
+            if let Some(id) = id {
+                crate::store::agreement::lapse(system, id).await?;
+            }
+        }
         "measure-watch" => {
             let id = one.subject.get("measure").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
             // Failing brings it back, later each time, so that the alarm is repeated and not forgotten.

@@ -16,6 +16,7 @@ pub mod platform;
 pub mod routes;
 
 mod account;
+mod agreement;
 mod alarm;
 mod answer;
 mod app;

@@ -233,6 +233,7 @@ mod tests {
             now: at(1010),
             case_number: None,
             closed: None,
+            image: None,
             backups: None,
             public: husorden_kinds::Public::default(),
             rules: Vec::new(),

@@ -173,6 +173,12 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
                 format!("No name leads back from {} of {name} any more", word("address")),
             ),
         },
+        "agreement.asked" => both(
+            format!("{name}: der er spurgt om port 25 ud, {} beskeder om ugen", number("per_week")),
+            format!("{name}: port 25 out was asked for, {} messages a week", number("per_week")),
+        ),
+        "agreement.decided" => agreement_decided(data),
+        "agreement.ended" => agreement_ended(data),
         "access.allowed" => both(
             format!("{} må nu forbinde til {name}", word("net")),
             format!("{} may connect to {name} now", word("net")),
@@ -359,6 +365,49 @@ pub(crate) fn event(kind: &str, data: &Value) -> Text {
         "token.created" => both(format!("Tokenet {name} er lavet"), format!("The token {name} was made")),
         "token.revoked" => both(format!("Tokenet {name} er tilbagekaldt"), format!("The token {name} was revoked")),
         other => Text::new(other, other),
+    }
+}
+
+/// What staff said to a request for an agreement; why, its page says.
+fn agreement_decided(data: &Value) -> Text {
+    let word = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (name, until) = (word("name"), word("until").split('T').next().unwrap_or_default());
+    match (data.get("agree").and_then(Value::as_bool), until) {
+        (Some(true), "") => Text::new(
+            format!("{name}: port 25 ud er åben efter aftale"),
+            format!("{name}: port 25 out is open by agreement"),
+        ),
+        (Some(true), until) => Text::new(
+            format!("{name}: port 25 ud er åben efter aftale til {until}"),
+            format!("{name}: port 25 out is open by agreement until {until}"),
+        ),
+        _ => Text::new(format!("{name}: der er sagt nej til port 25 ud"), format!("{name}: port 25 out was refused")),
+    }
+}
+
+/// Why an agreement is over, or was never made.
+fn agreement_ended(data: &Value) -> Text {
+    let word = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let name = word("name");
+    if data.get("agreed").and_then(Value::as_bool) != Some(true) {
+        return Text::new(
+            format!("{name}: anmodningen om port 25 ud er trukket tilbage"),
+            format!("{name}: the request for port 25 out was withdrawn"),
+        );
+    }
+    match word("why") {
+        "time" => Text::new(
+            format!("{name}: aftalen om port 25 ud er udløbet, og porten er lukket"),
+            format!("{name}: the agreement on port 25 out has run out, and the port is closed"),
+        ),
+        "staff" => Text::new(
+            format!("{name}: aftalen om port 25 ud er sluttet af os, og porten er lukket"),
+            format!("{name}: the agreement on port 25 out was ended by us, and the port is closed"),
+        ),
+        _ => Text::new(
+            format!("{name}: aftalen om port 25 ud er slut, og porten er lukket"),
+            format!("{name}: the agreement on port 25 out is over, and the port is closed"),
+        ),
     }
 }
 

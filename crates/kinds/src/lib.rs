@@ -22,6 +22,7 @@ pub mod form;
 mod harness;
 pub mod hole;
 pub mod host;
+pub mod mail_out;
 mod mariadb;
 pub mod network;
 pub mod opening;
@@ -51,6 +52,7 @@ pub use console::Console;
 pub use finding::{Finding, Severity};
 pub use firewall::{Passage, Rule};
 pub use host::{Halt, Host, Trouble};
+pub use mail_out::MailOut;
 pub use network::{Membership, NetworkNumber};
 pub use opening::{Look, Noting, Opening, Said};
 pub use order::{Aim, Credential, Login, Order, Standing};
@@ -172,6 +174,11 @@ pub trait Kind: Sync {
 
     /// Whether a solution is reached by its own name and a port, beside the edge.
     fn host(&self) -> bool {
+        false
+    }
+
+    /// Whether an agreement may open its way to TCP port 25 outside.
+    fn mails_out(&self) -> bool {
         false
     }
 

@@ -2,6 +2,7 @@
 
 use crate::attach::{Guest, Used};
 use crate::firewall::Rule;
+use crate::mail_out::MailOut;
 use crate::network::Membership;
 use crate::public::Public;
 use crate::scheme::Scheme;
@@ -69,6 +70,9 @@ pub struct Order {
     /// The rules that hold at them.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Its leave to reach TCP port 25 outside, where an agreement gives it one.
+    #[serde(default)]
+    pub mail_out: Option<MailOut>,
     /// Where it finds what its spec attaches; none also while there is nothing of that name to be used.
     #[serde(skip)]
     pub uses: Option<Used>,

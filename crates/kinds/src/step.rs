@@ -2,6 +2,7 @@
 
 use crate::builds::Move;
 use crate::firewall::Passage;
+use crate::mail_out::MailOut;
 use crate::network::Membership;
 use crate::sandbox::{Role, Service, Task, TaskName, digest};
 use husorden_base::site::{Handler, Standing};
@@ -123,8 +124,11 @@ pub struct Port {
     /// TCP ports of other solutions of the node that it may connect to. Whether they let it in, their own ports say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<Way>,
-    /// Outbound traffic is let through by NAT; port 25 never is, nor are private and platform addresses.
+    /// Outbound traffic is let through by NAT; private and platform addresses never are reached, and TCP port 25 only with `mail_out`.
     pub outbound: bool,
+    /// Of outbound traffic TCP port 25 is let through too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_out: Option<MailOut>,
     /// Public addresses that are the solution's own besides its internal ones: single ones of IPv4, nets of IPv6.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub public: Vec<IpNet>,

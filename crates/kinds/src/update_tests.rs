@@ -78,6 +78,7 @@ fn order(kind: &dyn Kind, form: &Value) -> Order {
         networks: Vec::new(),
         public: crate::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -1,10 +1,11 @@
-//! What the node does by itself about who may connect: entries of allow-lists that end are cut, and who was refused is told.
+//! What the node does by itself about who may connect: entries of allow-lists that end are cut, as is the leave to reach port 25, and who was
+//! refused is told.
 //!
 //! It has a thread of its own, so that neither waits for a port that is being made. Nothing here depends on control: an entry
 //! ends with control dead, and refusals that cannot be told are added up, so many and no more.
 
 use crate::Node;
-use crate::port::Knock;
+use crate::port::{Ended, Knock};
 use husorden_base::SolutionId;
 use husorden_wire::node::{FromNode, REFUSED_MAX, Refused};
 use ipnet::IpNet;
@@ -57,10 +58,13 @@ fn end(node: &Node) {
     let ended = node.ports.end(|number, ended| {
         any = true;
         let solution = node.register.owner(number);
-        for allow in ended {
-            let detail = json!({ "net": allow.net, "port": allow.port, "until": allow.until });
-            if let Err(error) = node.register.witness("access.end", solution, detail) {
-                warn!(%number, %error, "no line of evidence of an entry that ended");
+        for (until, one) in ended {
+            let (act, detail) = match one {
+                Ended::Allow { port, net } => ("access.end", json!({ "net": net, "port": port, "until": until })),
+                Ended::MailOut => ("mail-out.end", json!({ "until": until })),
+            };
+            if let Err(error) = node.register.witness(act, solution, detail) {
+                warn!(%number, %error, "no line of evidence of what ended by the clock");
             }
         }
     });

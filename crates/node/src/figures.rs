@@ -59,6 +59,7 @@ fn round(node: &Node, readings: &mut Readings) {
         if let Some(port) = counters.get(&number) {
             now.insert("received".to_owned(), port.received.bytes as f64);
             now.insert("sent".to_owned(), port.sent.bytes as f64);
+            now.insert("mail-refused".to_owned(), port.mail.packets as f64);
         }
         let Some(kind) = kind(&wish.kind) else { continue };
         let mut all = figure::common();

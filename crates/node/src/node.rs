@@ -132,6 +132,7 @@ impl Node {
             networks: wish.networks.clone(),
             public: wish.public,
             rules: wish.rules.clone(),
+            mail_out: wish.mail_out,
             uses: attachments::uses(self, wish),
             guests: attachments::guests(self, wish),
             still: held.as_ref().is_some_and(|held| stands_still(wish, held)),

@@ -82,6 +82,7 @@ impl Trial {
         (of == Nobody::Trial.number() && self.under_way.load(Ordering::Relaxed)).then(|| Wish {
             public: husorden_kinds::Public::default(),
             rules: Vec::new(),
+            mail_out: None,
             solution: SolutionId(uuid::Uuid::nil()),
             number: Nobody::Trial.number(),
             account: AccountId(uuid::Uuid::nil()),

@@ -1,6 +1,7 @@
 //! Handlers: thin. Each reads the request, calls a verb or a statement, and answers.
 
 pub(crate) mod accounts;
+pub(crate) mod agreements;
 pub(crate) mod archive;
 pub(crate) mod backups;
 pub(crate) mod cases;

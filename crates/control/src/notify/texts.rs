@@ -397,7 +397,7 @@ pub(crate) fn draft(asked: &Asked, secret: Option<&Secret>, places: &Places) -> 
 /// The page that an event is seen on.
 fn page(kind: &str, solution: &str) -> String {
     match kind.split('.').next().unwrap_or_default() {
-        "solution" | "credential" | "wish" if !solution.is_empty() => format!("/solutions/{solution}"),
+        "solution" | "credential" | "wish" | "agreement" if !solution.is_empty() => format!("/solutions/{solution}"),
         "measure" | "complaint" => "/decisions".to_owned(),
         "subscription" | "payment" => "/billing".to_owned(),
         "member" => "/members".to_owned(),

@@ -4,9 +4,9 @@ use super::Stage::{Code, Enrol, Open};
 use super::{ANYBODY, Route, account, both, delete, get, patch, post, put, staff};
 use crate::http::identity::{account as own_account, members, persons, rescues as rescue, sessions, staff as desk};
 use crate::http::{
-    accounts, archive, backups, cases, console, erasures, events, evidence, figures, firewalls, flow, grants, journal,
-    licences, mails, me, money, networks, notify, orders, proposals, rules, solutions, strays, targets, tokens,
-    updates,
+    accounts, agreements, archive, backups, cases, console, erasures, events, evidence, figures, firewalls, flow,
+    grants, journal, licences, mails, me, money, networks, notify, orders, proposals, rules, solutions, strays,
+    targets, tokens, updates,
 };
 use husorden_wire::api::{self, Capability as Can};
 
@@ -22,6 +22,7 @@ pub fn table() -> Vec<Route> {
         saved(),
         firewalls(),
         licences(),
+        agreed(),
         accounts(),
         identity(),
         rescues(),
@@ -182,6 +183,26 @@ fn firewalls() -> Vec<Route> {
             firewalls::zone,
         )
         .gives_bytes(),
+    ]
+}
+
+#[rustfmt::skip]
+fn agreed() -> Vec<Route> {
+    use api::{Agreement, AgreementAsk, AgreementDecide, AgreementEnd};
+    vec![
+        get("/v1/solutions/{solution}/agreements", both(Can::Read), "What a solution has agreements on, or has asked for, newest first", agreements::of_solution)
+            .gives_page::<Agreement>(),
+        post("/v1/solutions/{solution}/agreements", both(Can::SolutionChange), "Ask that TCP port 25 out is opened to a server, with the number of messages a week that are expected; staff decide", agreements::ask)
+            .takes::<AgreementAsk>().gives::<Agreement>().status(201),
+        get("/v1/agreements", both(Can::Read), "List agreements, oldest first; an account sees its own. state is asked, agreed, refused or ended", agreements::list)
+            .gives_page::<Agreement>().asks(&["after", "limit", "state", "account"]),
+        get("/v1/agreements/{agreement}", both(Can::Read), "Show an agreement", agreements::get).gives::<Agreement>(),
+        post("/v1/agreements/{agreement}/decide", staff(Can::CaseDecide), "Say yes or no to what was asked for; a yes is in force within a pass, and may end by itself", agreements::decide)
+            .takes::<AgreementDecide>().gives::<Agreement>(),
+        post("/v1/agreements/{agreement}/end", staff(Can::CaseDecide), "End what was agreed, and say why; connections to port 25 are cut", agreements::end)
+            .takes::<AgreementEnd>().gives::<Agreement>(),
+        delete("/v1/agreements/{agreement}", both(Can::SolutionChange), "Withdraw what was asked for, or end what was agreed; connections to port 25 are cut", agreements::withdraw)
+            .gives::<Agreement>(),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod address;
+pub(crate) mod agreement;
 pub(crate) mod alarm;
 pub(crate) mod backup;
 pub(crate) mod case;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "tests")]
 
 mod access;
+mod agreements;
 mod api;
 mod attachments;
 mod backups;

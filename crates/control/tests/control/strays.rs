@@ -22,6 +22,7 @@ fn wish(account: AccountId, number: u32, name: &str, spec: Value) -> Wish {
         from: None,
         public: husorden_kinds::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         from_backup: None,
         retain_until: None,
         epoch: 1,

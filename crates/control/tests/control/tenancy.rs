@@ -67,6 +67,11 @@ fn form(route: &Route, house: &House) -> Option<Value> {
         ("POST", "/v1/firewalls") => json!({ "name": "fresh" }),
         ("PATCH", "/v1/firewalls/{firewall}") => json!({ "rules": [{ "protocol": "icmp", "from": ["192.0.2.7"] }] }),
         ("PUT", "/v1/solutions/{solution}/reverse-names") => json!({ "address": "192.0.2.7", "name": "fresh.example" }),
+        ("POST", "/v1/solutions/{solution}/agreements") => {
+            json!({ "per_week": 200, "purpose": "Receipts to customers." })
+        }
+        ("POST", "/v1/agreements/{agreement}/decide") => json!({ "agree": true }),
+        ("POST", "/v1/agreements/{agreement}/end") => json!({ "reason": "It was looked at again." }),
         ("POST", "/v1/webhooks") => json!({ "label": "x", "url": "https://hooks.fresh.example/" }),
         ("PATCH", "/v1/webhooks/{webhook}") => json!({ "label": "y" }),
         ("POST", "/v1/rules/acceptance") => json!({ "version": version }),

@@ -55,6 +55,10 @@ impl Kind for Tiny {
         names.iter().filter_map(Value::as_str).map(|name| ("domain", name.to_owned())).collect()
     }
 
+    fn mails_out(&self) -> bool {
+        true
+    }
+
     fn accepts(&self) -> &'static [Protocol] {
         &[Protocol::Mysql, Protocol::Postgresql]
     }

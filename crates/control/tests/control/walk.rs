@@ -117,7 +117,10 @@ pub async fn things(house: &House) -> Things {
     let firewall = json!({ "name": format!("walked-{MARK}"), "labels": { MARK: MARK },
         "rules": [{ "protocol": "tcp", "ports": "443", "from": ["192.0.2.0/24"], "note": marked("rule") }] });
     let firewall = house.call("POST", "/v1/firewalls", firewall).await.is(201);
+    let asked = json!({ "per_week": 200, "purpose": marked("receipts") });
+    let agreement = house.call("POST", &format!("/v1/solutions/{id}/agreements"), asked).await.is(201);
     Things(vec![
+        ("agreement", text(&agreement["id"])),
         ("firewall", text(&firewall["id"])),
         ("solution", id),
         ("snapshot", text(&order["snapshot"])),

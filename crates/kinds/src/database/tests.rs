@@ -30,6 +30,7 @@ fn order(form: &Value) -> Order {
         networks: Vec::new(),
         public: crate::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -28,6 +28,7 @@ fn order() -> Order {
         networks: Vec::new(),
         public: crate::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         uses: None,
         guests: Vec::new(),
         closed: None,

@@ -1,4 +1,4 @@
-//! What is measured of a guest from outside it: what its disk reads and writes, as the machine counts it.
+//! What is measured of a guest from outside it: what its disk reads and writes, as the machine counts it, and what its port refuses.
 
 use super::engine::MACHINE;
 use crate::figure::{Figure, Gauge, Reading, Unit};
@@ -10,6 +10,12 @@ pub(super) fn figures() -> Vec<Figure> {
     vec![
         figure("disk-read", "Læst fra disken pr. sekund", "Read from the disk a second"),
         figure("disk-written", "Skrevet til disken pr. sekund", "Written to the disk a second"),
+        Figure {
+            name: "mail-refused",
+            title: Text::new("Afviste forsøg på at nå port 25", "Refused attempts to reach port 25"),
+            unit: Unit::Count,
+            reading: Reading::Level,
+        },
     ]
 }
 

@@ -148,6 +148,10 @@ impl Kind for Server {
         true
     }
 
+    fn mails_out(&self) -> bool {
+        true
+    }
+
     fn stands_still(&self) -> bool {
         true
     }

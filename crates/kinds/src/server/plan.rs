@@ -66,6 +66,7 @@ pub(super) fn port(order: &Order, spec: &Spec) -> Port {
         networks: order.networks.clone(),
         public: order.public.nets(),
         passages: passages(order),
+        mail_out: order.mail_out,
         ..Port::default()
     }
 }

@@ -82,9 +82,32 @@ pub(crate) fn forget_inward(
     number: Number,
     allowed: impl Fn(Inward) -> bool,
 ) -> Result<(), Errno> {
-    let question = Message::new(GET, 0, &[0, 0, 0, 0])
-        .with(MARK, &(mark(number) | INWARD).to_be_bytes())
-        .with(MARK_MASK, &u32::MAX.to_be_bytes());
+    let ends =
+        |original: &[u8], reply: Option<&[u8]>| !reply.and_then(|reply| inward(original, reply)).is_some_and(&allowed);
+    forget_those(socket, (mark(number) | INWARD, u32::MAX), ends)
+}
+
+/// TCP's port of mail servers.
+const MAIL: u16 = 25;
+
+/// Forgets connections to TCP port 25 that were opened from these addresses. One to a neighbour's public address has the neighbour's mark, so
+/// that they are known by who opened them.
+pub(crate) fn forget_mail(socket: &mut Socket, own: impl Fn(IpAddr) -> bool) -> Result<(), Errno> {
+    let ends = |original: &[u8], _: Option<&[u8]>| {
+        let opened = Tuple::read(original);
+        opened.is_some_and(|one| one.protocol == Some(Protocol::Tcp) && one.to.1 == MAIL && own(one.from.0))
+    };
+    forget_those(socket, (OURS, !(INWARD | (INWARD - 1))), ends)
+}
+
+/// Forgets those connections of a mark (and its mask) that are to end, each told by its first tuple and the one of its answers.
+fn forget_those(
+    socket: &mut Socket,
+    (mark, mask): (u32, u32),
+    ends: impl Fn(&[u8], Option<&[u8]>) -> bool,
+) -> Result<(), Errno> {
+    let question =
+        Message::new(GET, 0, &[0, 0, 0, 0]).with(MARK, &mark.to_be_bytes()).with(MARK_MASK, &mask.to_be_bytes());
     let mut deletions = Vec::new();
     for body in socket.list(&question)? {
         let Some((head, attributes)) = body.split_first_chunk::<4>() else {
@@ -93,8 +116,7 @@ pub(crate) fn forget_inward(
         let Some(original) = attribute(attributes, ORIGINAL) else {
             continue;
         };
-        let reply = attribute(attributes, REPLY);
-        if reply.and_then(|reply| inward(original, reply)).is_some_and(&allowed) {
+        if !ends(original, attribute(attributes, REPLY)) {
             continue;
         }
         let mut message = Message::new(DELETE, 0, &[head[0], 0, 0, 0]).with(ORIGINAL | NESTED, original);

@@ -19,6 +19,7 @@ pub(crate) enum Set {
     Nets6,
     Marks,
     Outbound,
+    MailOut,
     Ways,
     Allow4,
     Allow6,
@@ -42,13 +43,14 @@ pub(crate) enum Set {
 }
 
 /// The sets whose elements are set by us; the kernel fills the others.
-pub(super) const SETS: [Set; 24] = [
+pub(super) const SETS: [Set; 25] = [
     Set::Closed,
     Set::Own4,
     Set::Own6,
     Set::Nets6,
     Set::Marks,
     Set::Outbound,
+    Set::MailOut,
     Set::Ways,
     Set::Allow4,
     Set::Allow6,
@@ -82,6 +84,7 @@ impl Set {
             Self::Nets6 => "nets6",
             Self::Marks => "marks",
             Self::Outbound => "outbound",
+            Self::MailOut => "mail-out",
             Self::Ways => "ways",
             Self::Allow4 => "allow4",
             Self::Allow6 => "allow6",
@@ -287,6 +290,9 @@ pub(crate) fn elements(number: Number, port: &Port, now: Timestamp) -> BTreeSet<
     if port.outbound {
         found.insert(Element::of(Set::Outbound, number));
     }
+    if port.mail_out.is_some_and(|leave| leave.lasts(now)) {
+        found.insert(Element::of(Set::MailOut, number));
+    }
     found.extend(port.ways.iter().map(|way| Element::way(number, *way)));
     for door in &port.doors {
         found.insert(Element::listed(number, door.inner));
@@ -309,7 +315,7 @@ pub(crate) fn elements(number: Number, port: &Port, now: Timestamp) -> BTreeSet<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use husorden_kinds::Allow;
+    use husorden_kinds::{Allow, MailOut};
 
     fn number(number: u32) -> Number {
         Number::new(number).expect("a number")
@@ -355,6 +361,17 @@ mod tests {
         };
         assert_eq!(allowed(999), [(vec![192, 0, 2, 0], Some(vec![192, 0, 2, 255]))]);
         assert_eq!(allowed(1_000), [(vec![192, 0, 2, 7], Some(vec![192, 0, 2, 7]))]);
+    }
+
+    #[test]
+    fn port_25_is_open_up_to_the_end_of_the_leave() {
+        let until = Timestamp::from_second(1_000).expect("a time");
+        let at = |port: &Port, second| count(port, Timestamp::from_second(second).expect("a time"), Set::MailOut);
+        let port = |mail_out| Port { outbound: true, mail_out, ..Port::default() };
+        assert_eq!(at(&port(None), 999), 0, "closed without a leave");
+        let leave = port(Some(MailOut { until: Some(until) }));
+        assert_eq!((at(&leave, 999), at(&leave, 1_000)), (1, 0));
+        assert_eq!(at(&port(Some(MailOut::default())), 1_000_000), 1);
     }
 
     #[test]

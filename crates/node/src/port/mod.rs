@@ -45,11 +45,12 @@ pub use error::Error;
 pub use knocks::Knock;
 pub use table::Count;
 pub use types::{Counters, LinkName, Standing, Uplink};
+pub use wished::Ended;
 
 use crate::Ground;
 use conntrack::Opened;
 use husorden_base::Number;
-use husorden_kinds::{Allow, Port};
+use husorden_kinds::Port;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use knocks::Knocks;
@@ -249,11 +250,12 @@ impl Ports {
         Ok(())
     }
 
-    /// Sees to entries that have ended: nobody comes in by them any more, and whoever did is cut. Each is told once.
+    /// Sees to what has ended by the clock: nobody comes in by such an entry any more, port 25 is reached no more without leave, and whoever came
+    /// or went by it is cut. Each is told once.
     ///
     /// # Errors
     /// When the kernel refuses; what is left is seen to the next time.
-    pub fn end(&self, mut tell: impl FnMut(Number, &[Allow])) -> Result<(), Error> {
+    pub fn end(&self, mut tell: impl FnMut(Number, &[(Timestamp, Ended)])) -> Result<(), Error> {
         let mut machine = self.machine();
         let now = Timestamp::now();
         for (number, ended) in machine.wished.due(now) {

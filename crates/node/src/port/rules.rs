@@ -139,6 +139,13 @@ impl Rules {
         if narrowed.contains(&Set::Outbound) {
             self.forget(number, Opened::Outward)?;
         }
+        if narrowed.contains(&Set::MailOut) {
+            let public = port.map(|port| port.public.clone()).unwrap_or_default();
+            let internal = [IpAddr::from(number.ipv4()), number.ipv6().into()];
+            let own = |at: IpAddr| internal.contains(&at) || public.iter().any(|net| net.contains(&at));
+            conntrack::forget_mail(&mut self.table.socket, own)
+                .map_err(Error::kernel(|| format!("cutting what {number} sends to port 25")))?;
+        }
         if NARROWING.iter().any(|set| narrowed.contains(set)) {
             let nothing = Port::default();
             let port = port.unwrap_or(&nothing);

@@ -4,11 +4,13 @@
 
 mod access;
 mod guests;
+mod mail;
 mod networks;
 mod public;
 mod ways;
 
 use super::*;
+use husorden_kinds::Allow;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::{DOOR_MIN, DOORS_MAX, Error, parse_number};
 use husorden_base::Number;
+use husorden_kinds::Port;
 use husorden_kinds::firewall::PASSAGES_MAX;
-use husorden_kinds::{Allow, Port};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,22 @@ pub(super) struct Wished {
     doors: BTreeMap<u16, Number>,
     /// Who has a public address or net.
     public: BTreeMap<IpNet, Number>,
-    /// Entries by their end, the next one first.
-    ends: BTreeSet<(Timestamp, Number, u16, IpNet)>,
+    /// What ends by the clock, the next one first.
+    ends: BTreeSet<(Timestamp, Number, Ended)>,
+}
+
+/// What of a port ends by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ended {
+    /// An entry of a list of who may connect.
+    Allow {
+        /// To which TCP port.
+        port: u16,
+        /// From where.
+        net: IpNet,
+    },
+    /// The leave to reach TCP port 25 outside.
+    MailOut,
 }
 
 impl Wished {
@@ -129,25 +143,25 @@ impl Wished {
         *self = Self::default();
     }
 
-    /// Entries that have ended and are still to be seen to. Costs nothing while there are none.
-    pub(super) fn due(&self, now: Timestamp) -> BTreeMap<Number, Vec<Allow>> {
-        let mut due: BTreeMap<Number, Vec<Allow>> = BTreeMap::new();
-        for (until, number, port, net) in self.ends.iter().take_while(|(until, ..)| *until <= now) {
-            due.entry(*number).or_default().push(Allow { port: *port, net: *net, until: Some(*until) });
+    /// What has ended, each with its end, and is still to be seen to. Costs nothing while there is nothing.
+    pub(super) fn due(&self, now: Timestamp) -> BTreeMap<Number, Vec<(Timestamp, Ended)>> {
+        let mut due: BTreeMap<Number, Vec<(Timestamp, Ended)>> = BTreeMap::new();
+        for (until, number, ended) in self.ends.iter().take_while(|(until, ..)| *until <= now) {
+            due.entry(*number).or_default().push((*until, *ended));
         }
         due
     }
 
-    /// These entries of a port have been seen to.
-    pub(super) fn done(&mut self, number: Number, ended: &[Allow]) {
-        for allow in ended {
-            if let Some(until) = allow.until {
-                self.ends.remove(&(until, number, allow.port, allow.net));
-            }
+    /// This has been seen to.
+    pub(super) fn done(&mut self, number: Number, ended: &[(Timestamp, Ended)]) {
+        for (until, one) in ended {
+            self.ends.remove(&(*until, number, *one));
         }
     }
 }
 
-fn ends(number: Number, port: &Port) -> impl Iterator<Item = (Timestamp, Number, u16, IpNet)> {
-    port.allow.iter().filter_map(move |allow| Some((allow.until?, number, allow.port, allow.net)))
+fn ends(number: Number, port: &Port) -> impl Iterator<Item = (Timestamp, Number, Ended)> {
+    let entry = |allow: &husorden_kinds::Allow| Some((allow.until?, Ended::Allow { port: allow.port, net: allow.net }));
+    let leave = port.mail_out.and_then(|leave| Some((leave.until?, Ended::MailOut)));
+    port.allow.iter().filter_map(entry).chain(leave).map(move |(until, ended)| (until, number, ended))
 }

@@ -222,6 +222,7 @@ pub(crate) fn wish(about: &About) -> Wish {
     Wish {
         public: husorden_kinds::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         solution: about.solution,
         number: super::number(),
         account: AccountId(uuid::Uuid::nil()),

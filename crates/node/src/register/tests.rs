@@ -18,6 +18,7 @@ fn wish(number: u32, generation: u64) -> Wish {
         from: None,
         public: husorden_kinds::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         from_backup: None,
         retain_until: None,
         epoch: 1,

@@ -141,6 +141,7 @@ pub(crate) fn wish(number: u32) -> Wish {
         from: None,
         public: husorden_kinds::Public::default(),
         rules: Vec::new(),
+        mail_out: None,
         from_backup: None,
         retain_until: None,
         epoch: 1,

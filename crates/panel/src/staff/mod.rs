@@ -1,6 +1,7 @@
 //! The staff's pages. A page is an `async fn(&Ask) -> Result<Reply, Refusal>` and a line in the table here.
 
 mod accounts;
+mod agreements;
 mod case;
 mod cases;
 mod complaints;
@@ -54,6 +55,10 @@ pub(crate) fn table() -> Vec<Page> {
         get("/rescues/{rescue}", Session, rescues::show),
         post("/rescues/{rescue}", Session, rescues::check),
         get("/complaints", Session, complaints::list),
+        get("/agreements", Session, agreements::list),
+        get("/agreements/{agreement}", Session, agreements::show),
+        post("/agreements/{agreement}/decide", Session, agreements::decide),
+        post("/agreements/{agreement}/end", Session, agreements::end),
         get("/cases", Session, cases::list),
         get("/cases/open", Session, cases::open_page),
         post("/cases/open", Session, cases::open),
@@ -84,6 +89,7 @@ pub(crate) fn navigation() -> Vec<Group> {
             vec![
                 entry(Icon::Scale, "/cases", "Sager", "Cases"),
                 entry(Icon::Bell, "/complaints", "Klager", "Complaints"),
+                entry(Icon::Receipt, "/agreements", "Aftaler", "Agreements"),
             ],
         ),
         (

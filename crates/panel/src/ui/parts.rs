@@ -216,6 +216,8 @@ fn event_tone(kind: &str) -> Tone {
     match kind.rsplit('.').next().unwrap_or_default() {
         // A proof that only ended was not carried out.
         "ended" if kind == "proof.ended" => Tone::Bad,
+        // An answer may be a yes or a no, and an end is neither good nor bad.
+        "decided" | "ended" if kind.starts_with("agreement.") => Tone::Plain,
         "settled" | "done" | "passed" | "lifted" | "ended" | "undone" => Tone::Good,
         "trouble" | "failed" | "refused" | "in-force" | "decided" | "taken" | "buried" | "broken" => Tone::Bad,
         "queued" | "created" | "changed" | "started" => Tone::Busy,

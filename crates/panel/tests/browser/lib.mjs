@@ -14,8 +14,12 @@ const folder = process.env.SCREENS;
 
 export const widths = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
 
+// However many browsers a script opens, there is one bridge.
+let led = false;
+
 export async function open() {
-  if (process.env.BRIDGE) {
+  if (process.env.BRIDGE && !led) {
+    led = true;
     const server = await lead({ host: "127.0.0.1", port: Number(new URL(panel).port) }, { path: process.env.BRIDGE });
     server.unref();
   }

@@ -18,6 +18,7 @@ mod visitors;
 mod waiting;
 
 mod access;
+mod agreements;
 mod attachment;
 mod client;
 mod dumps;

@@ -1,6 +1,7 @@
 //! Types of the public API (`/v1`). Times are RFC 3339 in UTC; sizes are bytes; ids are UUIDs.
 
 mod access;
+mod agreement;
 mod backup;
 mod capability;
 mod case;
@@ -22,6 +23,7 @@ mod target_round;
 mod update;
 
 pub use access::{Grant, GrantCreate, Me, Scope, Token, TokenCreate};
+pub use agreement::*;
 pub use backup::*;
 pub use capability::{Capabilities, Capability, Role, StaffRole, roles_with};
 pub use case::*;

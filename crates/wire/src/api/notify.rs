@@ -164,8 +164,8 @@ impl Topic {
     pub fn about(self) -> Text {
         let (da, en) = match self {
             Self::Decisions => (
-                "Når der træffes eller ophæves en foranstaltning, og når der klages eller svares på en klage.",
-                "When a measure is decided or lifted, and when there is a complaint or an answer to one.",
+                "Når der træffes eller ophæves en foranstaltning, når der klages eller svares på en klage, og når en aftale besvares eller slutter.",
+                "When a measure is decided or lifted, when there is a complaint or an answer to one, and when an agreement is decided on or ends.",
             ),
             Self::Access => (
                 "Når personale lukkes ind eller handler på kontoen, og når der laves eller lukkes tokens og webhooks.",

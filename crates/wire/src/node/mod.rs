@@ -26,7 +26,7 @@ use husorden_base::{
     AccountId, BackupId, MeasureId, Name, Number, OrderId, ProofId, QuestionId, Refusal, RuntimeName, SnapshotId,
     SolutionId, Text,
 };
-use husorden_kinds::{Aim, Credential, Membership, Public, Rule};
+use husorden_kinds::{Aim, Credential, MailOut, Membership, Public, Rule};
 use husorden_rules::Measure;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,9 @@ pub struct Wish {
     /// The rules that hold at them, of all firewalls that hold for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Its leave to reach TCP port 25 outside, where an agreement gives it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_out: Option<MailOut>,
     /// What its volume is made from, when it is made; none for an empty one.
     #[serde(default)]
     pub from: Option<Origin>,

@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod agreement;
 mod attach;
 mod backup;
 mod care;

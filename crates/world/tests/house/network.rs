@@ -57,7 +57,7 @@ impl Net {
     }
 
     /// Moves the calling thread, and what it starts later, into the namespace.
-    fn enter(path: &str) {
+    pub(super) fn enter(path: &str) {
         let file = File::open(path).expect("the namespace");
         setns(file, CloneFlags::CLONE_NEWNET).expect("entering it");
     }

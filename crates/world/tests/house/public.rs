@@ -2,6 +2,7 @@
 //! nothing else, named, and given up. The machine and the world are network namespaces that the test makes.
 
 use super::SOON;
+use super::agreement;
 use super::network::Net;
 use super::panel::{Desk, missing};
 use husorden_world::{House, Who, text};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 const MADE: Duration = Duration::from_secs(400);
 /// The machine's address towards the world, and the world's own.
 const MACHINE: [&str; 2] = ["192.0.2.2", "2001:db8:77::2"];
-const WORLD: [&str; 2] = ["192.0.2.1", "2001:db8:77::1"];
+pub(super) const WORLD: [&str; 2] = ["192.0.2.1", "2001:db8:77::1"];
 /// What the operator hands out: IPv4 in the uplink's own net, IPv6 routed to the machine.
 const POOLS: &str = "public_ipv4 = [\"192.0.2.65\"]\npublic_ipv6 = [\"2001:db8:100::/64\"]";
 const FOUR: &str = "192.0.2.65";
@@ -95,8 +96,12 @@ fn story(house: &House, world: &Net, looks: bool) {
     by_rule(house, world, &key);
     named(house);
     if looks {
-        Desk::open(house).run("firewalls.mjs", &[("SOLUTION", "web"), ("AXE", "yes")]);
+        let mut desk = Desk::open(house);
+        desk.run("firewalls.mjs", &[("SOLUTION", "web"), ("AXE", "yes")]);
+        desk.run("agreements.mjs", &[("SOLUTION", "web"), ("AXE", "yes")]);
+        cli(house, &["agreement", "end", &agreement::agreed(house), "--yes"]);
     }
+    agreement::opens_port_25(house, world, |command| ssh(world, &key, FOUR, command));
     given_up(house, world);
 }
 
@@ -199,7 +204,7 @@ fn change(house: &House, spec: &Value) {
     assert_eq!(said.status, 200, "{:?}", said.body);
 }
 
-fn cli(house: &House, words: &[&str]) -> String {
+pub(super) fn cli(house: &House, words: &[&str]) -> String {
     let done = house.cli(Who::Account, words).expect("it runs");
     assert!(done.status.success(), "{words:?}: {}{}", text(&done.stdout), text(&done.stderr));
     text(&done.stdout)
@@ -225,7 +230,7 @@ fn ssh(world: &Net, key: &Path, address: &str, command: &str) -> Result<String, 
     if done.status.success() { Ok(said) } else { Err(format!("{said}{}", text(&done.stderr))) }
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + SOON + SOON;
     while !holds() {
         assert!(Instant::now() < end, "{what}: not in time");

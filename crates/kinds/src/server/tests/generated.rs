@@ -186,6 +186,21 @@ fn a_machine_has_a_card_in_each_of_its_networks_and_its_guest_is_told() {
 }
 
 #[test]
+fn leave_to_reach_port_25_is_the_ports_and_nothing_else_changes_by_it() {
+    let mut order = order(&json!({"image": "tiny"}));
+    let spec = Spec::stored(&order.spec).expect("it was parsed");
+    let closed = plan::port(&order, &spec);
+    let machine = engine::machine(&order, &spec, Processor::Emulated);
+    let told = serde_json::to_string(&closed).expect("it is written");
+    assert!(!told.contains("mail_out"), "a port without leave is told from others as before: {told}");
+    order.mail_out = Some(crate::MailOut::default());
+    let open = plan::port(&order, &spec);
+    assert_eq!(open.mail_out, order.mail_out);
+    assert_ne!(open.digest(), closed.digest());
+    assert_eq!(engine::machine(&order, &spec, Processor::Emulated).digest(), machine.digest(), "nobody is turned off");
+}
+
+#[test]
 fn only_who_runs_on_the_machines_own_virtualisation_has_its_device() {
     let order = order(&json!({"image": "tiny"}));
     let spec = Spec::stored(&order.spec).expect("it was parsed");

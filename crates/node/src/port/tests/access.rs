@@ -15,7 +15,13 @@ fn until(net: &str, time: Duration) -> Allow {
 /// What ended until now.
 fn ended(ports: &Ports) -> Vec<(Number, IpNet)> {
     let mut told = Vec::new();
-    ports.end(|number, ended| told.extend(ended.iter().map(|allow| (number, allow.net)))).unwrap();
+    let mut tell = |number, ended: &[(Timestamp, Ended)]| {
+        for (_, one) in ended {
+            let Ended::Allow { net, .. } = one else { panic!("an entry of a list ends here") };
+            told.push((number, *net));
+        }
+    };
+    ports.end(&mut tell).unwrap();
     told
 }
 

@@ -16,7 +16,7 @@ const TWO4: &str = "192.0.2.66";
 const ONE6: &str = "2001:db8:0:7::1";
 const TWO6: &str = "2001:db8:0:8::1";
 
-fn public(four: &str, six: &str, rules: Value) -> Port {
+pub(super) fn public(four: &str, six: &str, rules: Value) -> Port {
     let net6 = IpNet::new(address(six), 64).unwrap().trunc();
     let rules = firewall::read(&rules).unwrap();
     Port { public: vec![address(four).into(), net6], passages: firewall::passages(&rules), tap: true, ..outbound() }
@@ -33,7 +33,7 @@ fn open() -> Value {
 }
 
 /// A guest with public addresses that the outside knows the way to.
-fn known(house: &House, ports: &Ports, number: Number, port: &Port) -> String {
+pub(super) fn known(house: &House, ports: &Ports, number: Number, port: &Port) -> String {
     ports.set(number, port).unwrap();
     ports.ensure(number).unwrap();
     let name = guest(house, number);

@@ -18,6 +18,7 @@ mod moment;
 mod place;
 #[cfg(test)]
 mod played;
+pub(crate) mod port_25;
 mod power;
 mod schedule;
 mod shapes;
@@ -65,6 +66,9 @@ pub(crate) fn table() -> Vec<Page> {
         post("/solutions/{solution}/access/open", Session, access::open),
         post("/solutions/{solution}/access/close", Session, access::close),
         post("/solutions/{solution}/names", Session, addresses::save),
+        post("/solutions/{solution}/port-25", Session, port_25::ask_for),
+        get("/solutions/{solution}/port-25/{agreement}/end", Session, port_25::end_page),
+        post("/solutions/{solution}/port-25/{agreement}/end", Session, port_25::end),
         get("/solutions/{solution}/dump", Session, dumps::get),
         get("/solutions/{solution}/package", Session, dumps::package),
         get("/solutions/{solution}/dumps", Session, dumps::show),
@@ -130,6 +134,10 @@ async fn show(ask: &Ask) -> Result<Reply, Refusal> {
 async fn page(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Result<Reply, Refusal> {
     let events = recent(ask, one, EVENTS_FEW).await?;
     let access = access::summary(ask, one).await?;
+    // What is wrong is said in the form that was sent.
+    let fine = Wrong::none(ask);
+    let (of_names, of_port) = if port_25::sent(ask) { (&fine, wrong) } else { (wrong, &fine) };
+    let port_25 = port_25::card(ask, one, of_port).await?;
     let l = ask.l;
     Ok(frame(
         ask,
@@ -139,10 +147,11 @@ async fn page(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Result<Reply, Re
                 div class="stack" {
                     (ui::card(l.t("Adresser og adgang", "Addresses and access"), html! {}, card(ask, one)))
                     (images::card(ask, one))
-                    (addresses::card(ask, one, wrong))
+                    (addresses::card(ask, one, of_names))
                     (connect::card(ask, one))
                     (console::card(ask, one))
                     (access)
+                    (port_25)
                     section class="card" id="usage" data-live {
                         div class="title" { h2 { (l.t("Plads", "Disk")) } a class="small" href={ (path(one)) "/figures" } { (l.t("Se kurver", "See the curves")) } }
                         div class="body" { (usage(ask, one)) }
