@@ -233,7 +233,6 @@ mod tests {
             now: at(1010),
             case_number: None,
             closed: None,
-            image: None,
             backups: None,
             public: husorden_kinds::Public::default(),
             rules: Vec::new(),

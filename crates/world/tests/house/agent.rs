@@ -22,7 +22,8 @@ const THAWED_MAX: Duration = Duration::from_secs(10);
 #[test]
 fn a_guest_is_frozen_for_its_snapshots() {
     let house = House::up("agent").expect("the house comes up");
-    let server = Server::make(&house, &json!({ "allow": [{ "net": own_address(&house) }], "snapshot_room": "512 MiB" }));
+    let server =
+        Server::make(&house, &json!({ "allow": [{ "net": own_address(&house) }], "snapshot_room": "512 MiB" }));
     server.said("tiny: an agent answers", 1);
     server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
     let machine = server.machine();

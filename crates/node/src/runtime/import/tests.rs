@@ -28,7 +28,7 @@ fn ask(name: &str, source: &str) -> ImportAsk {
         source: source.to_owned(),
         sha256: None,
         title: Text::new("Prøve", "Test"),
-        licence: Licence { by: "Nobody".to_owned(), terms: Text::new("Ingen", "None") },
+        licence: Licence { by: "Nobody".to_owned(), terms: Text::new("Ingen", "None"), pool: None },
         system: System::Other,
         firmware: Some(Firmware::Uefi),
     }
