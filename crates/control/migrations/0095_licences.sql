@@ -38,10 +38,12 @@ $$;
 -- The pool that licences of an image come from; none where it needs none.
 create function licence_pool_of(p_account uuid, p_image text) returns text
 language sql stable security definer set search_path = public, pg_temp as $$
-    select coalesce(
+    select case when images_known() ? p_image then images_known()->p_image->>'licence_pool' else coalesce(
         (select u.pool from licence_use u join solution i on i.id = u.solution
           where i.account = p_account and i.kind = 'disk-image' and 'own-' || i.number = p_image),
-        images_known()->p_image->>'licence_pool')
+        -- An image that is gone from every node, or was buried, is known by who is made from it.
+        (select u.pool from licence_use u join solution s on s.id = u.solution
+          where s.account = p_account and image_of(s) = p_image limit 1)) end
 $$;
 
 -- Whoever changes a spec, and however, the uses follow.
@@ -53,20 +55,20 @@ begin
         delete from licence_use where solution = new.id;
         return null;
     end if;
-    -- What it was made from once may be gone from every node; its licence is not.
     if tg_op = 'UPDATE' then
-        if image_of(old) is not distinct from image_of(new) then return null; end if;
+        if (image_of(old), old.hold_for) is not distinct from (image_of(new), new.hold_for) then return null; end if;
     end if;
     p := licence_pool_of(new.account, image_of(new));
-    if p is null then
+    -- A change that waits for an order may come to nothing: what was there before keeps its licence until the order has ended.
+    if p is null and new.hold_for is null then
         delete from licence_use where solution = new.id;
-    else
+    elsif p is not null then
         insert into licence_use (solution, account, pool, seat) values (new.id, new.account, p, new.kind <> 'disk-image')
             on conflict (solution) do update set pool = excluded.pool, since = now() where licence_use.pool <> excluded.pool;
     end if;
     return null;
 end $$;
-create trigger licence_follow after insert or update of spec, deleted on solution for each row
+create trigger licence_follow after insert or update of spec, hold_for, deleted on solution for each row
     when (new.kind in ('server', 'disk-image')) execute function licence_follow();
 
 -- Whether a solution of the bound account may be made from an image: the pool, its seats, and those that others have. Nobody else asks for one of

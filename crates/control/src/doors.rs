@@ -343,5 +343,6 @@ fn migrator() -> Migrator {
         one(93, "agreements", include_str!("../migrations/0093_agreements.sql")),
         one(94, "disk images", include_str!("../migrations/0094_disk_images.sql")),
         one(95, "licences", include_str!("../migrations/0095_licences.sql")),
+        one(96, "released", include_str!("../migrations/0096_released.sql")),
     ])
 }

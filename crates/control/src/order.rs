@@ -193,6 +193,15 @@ pub(crate) async fn rouse(app: &App, caller: &Caller, text: &str, verb: Verb) ->
         )
         .into());
     }
+    if verb == Verb::Reset && app.kind(&row.kind).is_some_and(|kind| !kind.runs()) {
+        return Err(Refusal::new(
+            "nothing-runs",
+            409,
+            Text::new("Der kører intet af den", "Nothing of it runs"),
+            Text::new("Der er ingen strøm at tage.", "There is no power to take."),
+        )
+        .into());
+    }
     end(app, caller, tx, &row, Asked::just(verb)).await
 }
 

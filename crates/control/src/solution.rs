@@ -19,7 +19,7 @@ use crate::passphrase;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
-use crate::{disk_image, firewall, licence, public, state, store};
+use crate::{firewall, licence, own_image, public, state, store, undo};
 use husorden_base::{AccountId, FieldError, OrderId, Refusal, SolutionId, Text};
 use husorden_kinds::{Aim, Credential, Kind, Login, allow};
 use husorden_rules::Access;
@@ -95,7 +95,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         wrong.push(field);
     }
     if let (None, Some(of)) = (&form.from, kind.made_of()) {
-        return Err(disk_image::begins_at(of).into());
+        return Err(own_image::begins_at(of).into());
     }
     let mut form_spec = if form.spec.is_null() { json!({}) } else { form.spec };
     let account = caller.account_for(app, form.account.as_deref()).await?;
@@ -110,7 +110,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     }
     attachment::named(&mut tx, &mut form_spec).await?;
     network::named(&mut tx, &mut form_spec).await?;
-    let image = disk_image::named(app, &mut tx, kind, &mut form_spec).await?;
+    let image = own_image::named(app, &mut tx, kind, &mut form_spec).await?;
     let mut spec = match &source {
         Some(source) => parse(kind, &merge(&source.spec, &form_spec), Some(&source.spec), wrong)?,
         None => parse(kind, &form_spec, None, wrong)?,
@@ -138,7 +138,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
     // A copy lies where what it was copied from lies, and what is made from an image where that does.
     let beside = source.as_ref().map(|source| &source.row.node).or(image.as_ref().map(|image| &image.node));
     let node = beside.map_or(app.config().default_node.as_str(), String::as_str);
-    disk_image::check(&mut tx, kind, node, source.as_ref().map(|source| &source.spec), &spec).await?;
+    own_image::check(&mut tx, kind, node, source.as_ref().map(|source| &source.spec), &spec).await?;
     network::settle(caller, &mut tx, (id, node), None, &mut spec).await?;
     let new = NewSolution {
         id,
@@ -202,7 +202,7 @@ pub(crate) async fn change(
     if let Some(patch) = &mut form.spec {
         attachment::named(&mut tx, patch).await?;
         network::named(&mut tx, patch).await?;
-        disk_image::named(app, &mut tx, kind, patch).await?;
+        own_image::named(app, &mut tx, kind, patch).await?;
         // What has not come true can be taken back: the change is one of the spec as the data has it.
         let held = row.seen.as_ref().map_or_else(|| before.spec.clone(), |seen| kind.held(&before.spec, &seen.marks));
         row.spec = parse(kind, &merge(&before.spec, patch), Some(&held), wrong)?;
@@ -211,19 +211,27 @@ pub(crate) async fn change(
     }
     if row.spec != before.spec {
         network::settle(caller, &mut tx, (row.id, &row.node), Some(&before.spec), &mut row.spec).await?;
-        disk_image::check(&mut tx, kind, &row.node, Some(&before.spec), &row.spec).await?;
+        own_image::check(&mut tx, kind, &row.node, Some(&before.spec), &row.spec).await?;
         licence::check(&mut tx, kind, row.id, Some(&before.spec), &row.spec).await?;
         let specs = (Some(&before.spec), &row.spec);
         attachment::check(app, caller, &mut tx, (kind, &row.node), specs).await?;
         attachment::keeps(app, &mut tx, &before, (&before.spec, Some(&row.spec))).await?;
         store::solution::count_to_create(tx.conn(), row.account).await?;
         quota::check(app, tx.conn(), row.account, row.id, kind.name(), &row.spec).await?;
-        if kind.destructive(&before.spec, &row.spec) && row.has_volume() && row.hold_for.is_none() {
+        let destroys = kind.destructive(&before.spec, &row.spec) && row.has_volume();
+        if let (true, Some(order)) = (destroys, row.hold_for) {
+            // The snapshot that a change waits for holds for the next one too; what is being brought back stands in none yet.
+            let waits = store::order::get(tx.conn(), order.0).await?;
+            if waits.is_some_and(|order| matches!(order.verb.as_str(), "restore" | "backup-restore")) {
+                undo::refuse_waiting(&row)?;
+            }
+        }
+        if destroys && row.hold_for.is_none() {
             hold = Some(order::snapshot_before_change(&mut tx, &before, &mut trail).await?);
         }
         let held = hold.is_some() || before.hold_for.is_some();
         claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
-        shown = logins(&mut row, kind).await?;
+        shown = logins(&mut row, kind, &before.spec).await?;
     }
     for (name, password) in &form.passwords {
         let pointer = format!("/passwords/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -576,12 +584,23 @@ fn unseen(shown: &[api::CredentialShown]) -> Vec<api::CredentialShown> {
 
 /// Brings the credentials in line with the spec: the passwords that are shown for it. Any other new user has a password that nobody knows, until
 /// one is asked for.
-async fn logins(row: &mut SolutionRow, kind: &'static dyn Kind) -> Result<Vec<api::CredentialShown>, Fault> {
+async fn logins(
+    row: &mut SolutionRow,
+    kind: &'static dyn Kind,
+    before: &Value,
+) -> Result<Vec<api::CredentialShown>, Fault> {
     let mut shown = Vec::new();
-    let wanted = kind.credentials(&row.spec);
+    let (wanted, had) = (kind.credentials(&row.spec), kind.credentials(before));
     row.credentials.retain(|name, _| wanted.iter().any(|login| login.name == *name));
     for Login { name, username, scheme, at_once } in wanted {
-        if let Entry::Vacant(place) = row.credentials.entry(name.clone()) {
+        // What begins with this change has a new one, whatever was left of an earlier time; what has begun without one goes on so.
+        let begins = !had.iter().any(|login| login.name == name);
+        if at_once && begins {
+            row.credentials.remove(&name);
+        }
+        if let Entry::Vacant(place) = row.credentials.entry(name.clone())
+            && (begins || !at_once)
+        {
             let (password, hash) = passphrase::make(scheme).await?;
             place.insert(Credential { username: username.clone(), hash, generation: newer() });
             if at_once {

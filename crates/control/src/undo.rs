@@ -6,6 +6,7 @@ use crate::caller::{Caller, Trail};
 use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::form::IfMatch;
+use crate::licence;
 use crate::order::{self, Asked};
 use crate::solution;
 use crate::store;
@@ -13,7 +14,7 @@ use crate::store::order::OrderRow;
 use crate::store::snapshot::SnapshotRow;
 use crate::store::solution::SolutionRow;
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
-use husorden_kinds::{Aim, allow, network, public};
+use husorden_kinds::{Aim, Login, allow, network, public};
 use husorden_wire::node::Verb;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ pub(crate) async fn restore(
     let order =
         order::queue(tx, &row, Asked { snapshot: Some(snapshot.id), undoes, ..Asked::just(verb) }, trail).await?;
     if let Some(back) = back {
-        goes_back(app, tx, &back, order.id).await?;
+        goes_back(app, tx, &row.spec, back, order.id).await?;
     }
     Ok(order)
 }
@@ -111,12 +112,25 @@ pub(crate) fn with_spec(row: &SolutionRow, spec: &Value) -> Option<SolutionRow> 
     (spec != row.spec).then(|| SolutionRow { spec, ..row.clone() })
 }
 
-/// Has the wish go back to that when an order is done.
-pub(crate) async fn goes_back(app: &App, tx: &mut TenantTx, back: &SolutionRow, order: OrderId) -> Result<(), Fault> {
+/// Has the wish go back to that when an order is done, from the spec that it has now.
+pub(crate) async fn goes_back(
+    app: &App,
+    tx: &mut TenantTx,
+    now: &Value,
+    mut back: SolutionRow,
+    order: OrderId,
+) -> Result<(), Fault> {
     if let Some(kind) = app.kind(&back.kind) {
+        licence::check(tx, kind, back.id, Some(now), &back.spec).await?;
         solution::claim(tx, kind, back.id, back.account, &back.spec, true).await?;
+        // A password that was made for something that ends with this is none for when it begins anew.
+        let wanted = kind.credentials(&back.spec);
+        let ends = |login: &Login| login.at_once && !wanted.iter().any(|one| one.name == login.name);
+        for login in kind.credentials(now).into_iter().filter(ends) {
+            back.credentials.remove(&login.name);
+        }
     }
-    store::solution::save(tx.conn(), back, Some(order)).await?;
+    store::solution::save(tx.conn(), &back, Some(order)).await?;
     Ok(())
 }
 

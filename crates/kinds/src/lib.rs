@@ -12,7 +12,7 @@ pub mod attach;
 pub mod builds;
 pub mod console;
 mod database;
-pub mod disk_image;
+mod disk_image;
 pub mod fake;
 pub mod figure;
 pub mod finding;
@@ -27,6 +27,7 @@ mod mariadb;
 pub mod network;
 pub mod opening;
 pub mod order;
+pub mod own_image;
 mod package;
 pub mod page;
 pub mod pass;
@@ -146,6 +147,11 @@ pub trait Kind: Sync {
     /// The disk that it gives others of its account to be made from: the folder of its volume that holds it, and how large it is.
     fn gives_disk(&self, _marks: &BTreeMap<String, String>) -> Option<(&'static str, Bytes)> {
         None
+    }
+
+    /// Whether anything runs of it; what is kept alone has no power to take.
+    fn runs(&self) -> bool {
+        true
     }
 
     /// By what name others of its account are made from it; none for a kind that gives no disk.

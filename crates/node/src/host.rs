@@ -114,7 +114,7 @@ impl Host for Walls<'_> {
         let making = self.wish.from_backup.as_ref().and_then(|_| self.node.makings.waiting(self.wish.solution));
         // What ends something goes on, whatever the spec.
         let serves = || self.wish.aim == Aim::Run && self.must_be_free("").is_ok();
-        let awaits = || self.node.register.awaits_spec(self.wish).then(awaiting);
+        let awaits = || self.node.register.awaits_release(self.wish).then(awaiting);
         making.or_else(|| if serves() { awaits() } else { None })
     }
 

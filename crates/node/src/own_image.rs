@@ -2,7 +2,7 @@
 
 use crate::Node;
 use husorden_base::{Bytes, RuntimeName};
-use husorden_kinds::{Aim, VolumeSight, disk_image, kind};
+use husorden_kinds::{Aim, VolumeSight, kind, own_image};
 use husorden_wire::node::Wish;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// The folder that holds the disk and the disk's size, for who wishes to be made from it. None where that is nobody's image, another
 /// account's, one that a measure holds, or one that is not finished or is on its way out.
 pub(crate) fn of(node: &Node, wish: &Wish, name: &RuntimeName) -> Option<(PathBuf, Bytes)> {
-    let number = disk_image::number_of(name)?;
+    let number = own_image::number_of(name)?;
     let image = node.register.wish(node.register.owner(number)?)?;
     let held = node.register.held(image.solution, image.account, Timestamp::now()).is_some();
     if image.account != wish.account || image.aim != Aim::Run || held {

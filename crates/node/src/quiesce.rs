@@ -58,12 +58,16 @@ pub(crate) fn snapshot(
     let taken = volume.snapshot_with(id, why, label, spec);
     let kept = held.is_some_and(|held| held.end(node, wish, &asked));
     let consistent = if kept { Consistent::Filesystem } else { Consistent::Crash };
-    taken?;
+    let taken = taken?;
     let detail = json!({ "snapshot": id, "consistent": consistent });
     if let Err(error) = node.register.witness("snapshot.consistent", Some(wish.solution), detail) {
         warn!(number = %wish.number, %error, "no line of evidence of what a snapshot is worth");
     }
-    volume.snapshot_is(id, consistent)
+    // A snapshot is one whether or not it can say what it is worth.
+    Ok(volume.snapshot_is(id, consistent).unwrap_or_else(|error| {
+        warn!(number = %wish.number, error = causes(&error), "what a snapshot is worth could not be noted");
+        taken
+    }))
 }
 
 /// A service that holds still while this lives.
@@ -89,6 +93,7 @@ impl Held {
         }
         debug!(number = %wish.number, "nobody holds still for a snapshot");
         held.leave();
+        Self::let_go(node, wish, asked);
         None
     }
 

@@ -445,35 +445,35 @@ impl Register {
         held.chain(memory.gone.values().map(|(epoch, _)| *epoch)).max().unwrap_or(0)
     }
 
-    /// Notes that a spec other than this wish's belongs to the data from now on, and is on its way; or that this is not so after all.
+    /// Notes that an order brings data back which another spec belongs to, before it does; or that it came to nothing.
     ///
     /// # Errors
     /// When it can't be written.
-    pub(crate) fn await_spec(&self, wish: &Wish, awaits: bool) -> Result<(), Error> {
-        let (key, print) = (awaiting(wish), print_of(&wish.spec));
+    pub(crate) fn await_release(&self, solution: SolutionId, order: Option<OrderId>) -> Result<(), Error> {
+        let key = awaiting(solution);
         let _turn = self.turns.take();
         self.write(Durability::Immediate, |transaction| {
             let mut table = transaction.open_table(META).map_err(store)?;
-            if awaits { table.insert(key.as_str(), print) } else { table.remove(key.as_str()) }.map_err(store)?;
+            match order {
+                Some(order) => table.insert(key.as_str(), age(order)),
+                None => table.remove(key.as_str()),
+            }
+            .map_err(store)?;
             Ok(())
         })?;
         let mut memory = self.memory();
-        if awaits {
-            memory.meta.insert(key, print)
-        } else {
-            memory.meta.remove(&key)
+        match order {
+            Some(order) => memory.meta.insert(key, age(order)),
+            None => memory.meta.remove(&key),
         };
         Ok(())
     }
 
-    /// Whether a wish is the one that says nothing of the data any more. The first with another spec is that which was awaited.
-    pub(crate) fn awaits_spec(&self, wish: &Wish) -> bool {
-        let noted = self.memory().meta.get(&awaiting(wish)).copied();
-        let awaits = noted == Some(print_of(&wish.spec));
-        if noted.is_some()
-            && !awaits
-            && let Err(error) = self.await_spec(wish, false)
-        {
+    /// Whether a wish is still the one from before the data that was brought back: its spec says nothing of that.
+    pub(crate) fn awaits_release(&self, wish: &Wish) -> bool {
+        let Some(noted) = self.memory().meta.get(&awaiting(wish.solution)).copied() else { return false };
+        let awaits = wish.released.map_or(0, age) < noted;
+        if !awaits && let Err(error) = self.await_release(wish.solution, None) {
             tracing::warn!(%error, "that a spec has come could not be written down");
         }
         awaits
@@ -495,15 +495,14 @@ impl Register {
     }
 }
 
-/// Where it is noted that a spec is awaited.
-fn awaiting(wish: &Wish) -> String {
-    format!("awaits {}", wish.solution)
+/// Where it is noted that the release of a spec is awaited.
+fn awaiting(solution: SolutionId) -> String {
+    format!("awaits {solution}")
 }
 
-/// What tells specs apart.
-fn print_of(spec: &serde_json::Value) -> u64 {
-    let digest = ring::digest::digest(&ring::digest::SHA256, spec.to_string().as_bytes());
-    digest.as_ref().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+/// What grows from order to order: their ids begin with their time.
+fn age(order: OrderId) -> u64 {
+    u64::try_from(order.0.as_u128() >> 64).unwrap_or(u64::MAX)
 }
 
 /// Whether a wish is to be taken, beside what is held of the solution, how it went if it is gone, and whose the number is.

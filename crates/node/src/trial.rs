@@ -95,6 +95,7 @@ impl Trial {
             from: None,
             from_backup: None,
             retain_until: None,
+            released: None,
             epoch: 0,
             generation: 0,
         })

@@ -240,13 +240,9 @@ fn carry_out(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Verb
     witnessed(node, wish.solution, order, verb, || {
         let follows =
             matches!(verb, Verb::Restore { spec_follows: true, .. } | Verb::BackupRestore { spec_follows: true, .. });
-        if follows {
-            // Before anything is done: who dies in between finds it.
-            node.register.await_spec(wish, true).map_err(|error| ours(&error))?;
-        }
         let result = act(node, wish, order, verb);
         if follows && result.is_err() {
-            node.register.await_spec(wish, false).map_err(|error| ours(&error))?;
+            node.register.await_release(wish.solution, None).map_err(|error| ours(&error))?;
         }
         if lane == Lane::Work {
             // A restore begins another line of the log.
@@ -303,12 +299,17 @@ fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Opt
         Verb::SnapshotDelete { snapshot } => {
             volume.snapshot_delete(snapshot).map(done).map_err(|error| crate::host::refused(&error))
         }
-        Verb::Restore { snapshot, before, .. } => node
-            .quiet(wish.number, || {
+        Verb::Restore { snapshot, before, spec_follows } => {
+            if *spec_follows {
+                // Before anything is done: who dies in between finds it.
+                node.register.await_release(wish.solution, Some(order)).map_err(|error| ours(&error))?;
+            }
+            let back = || {
                 quiesce::snapshot(node, wish, before, Why::Before { what: "restore".to_owned() })?;
                 volume.restore(snapshot, before)
-            })
-            .map(done),
+            };
+            node.quiet(wish.number, back).map(done)
+        }
         Verb::Unpack { format, into, bytes, before } => {
             quiesce::snapshot(node, wish, before, Why::Before { what: "unpack".to_owned() })
                 .map_err(|error| crate::host::refused(&error))
@@ -322,9 +323,10 @@ fn act(node: &Arc<Node>, wish: &Wish, order: OrderId, verb: &Verb) -> Result<Opt
         }
         Verb::BackUp { backup: id, repository } => backup::back_up(node, wish, order, *id, repository)
             .map(|written| Some(Box::new(Outcome::BackedUp(Box::new(written))))),
-        Verb::BackupRestore { repository, copy, what, before, hole, .. } => {
-            let hole = hole.as_deref();
-            backup::restore(node, wish, order, &Return { repository, copy, what, before, hole }).map(done)
+        Verb::BackupRestore { repository, copy, what, before, hole, spec_follows } => {
+            let (hole, spec_follows) = (hole.as_deref(), *spec_follows);
+            let back = Return { repository, copy, what, before, hole, spec_follows };
+            backup::restore(node, wish, order, &back).map(done)
         }
         Verb::BackupRead { repository, copy, what } => {
             backup::read(node, wish, order, repository, (copy, what)).map(done)

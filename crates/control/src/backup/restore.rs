@@ -40,7 +40,7 @@ pub(crate) async fn restore(
     let mut trail = Trail::default();
     let order = order::queue(&mut tx, &row, asked, &mut trail).await?;
     if let Some(back) = back {
-        undo::goes_back(app, &mut tx, &back, order.id).await?;
+        undo::goes_back(app, &mut tx, &row.spec, back, order.id).await?;
     }
     let shown = api::BackupRestoring { order: order::shown(&order, caller.language), before: before.to_string() };
     let answer = Answer::accepted(shown).at(format!("/v1/orders/{}", order.id));

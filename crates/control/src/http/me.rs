@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use husorden_base::{Refusal, Text};
-use husorden_kinds::{Aim, disk_image, schema};
+use husorden_kinds::{Aim, own_image, schema};
 use husorden_wire::api;
 use husorden_wire::node::ImageHealth;
 use std::collections::BTreeMap;
@@ -29,10 +29,10 @@ pub(crate) async fn kinds(State(app): State<App>, caller: Caller) -> Result<Answ
     let mut images: BTreeMap<String, Text> = images.into_iter().map(|(name, image)| (name, called(&image))).collect();
     if !caller.is_staff() {
         let mut tx = caller.read(&app).await?;
-        for image in store::disk_image::list(tx.conn()).await?.into_iter().filter(|image| image.aim == Aim::Run) {
+        for image in store::own_image::list(tx.conn()).await?.into_iter().filter(|image| image.aim == Aim::Run) {
             let (name, disk) = (&image.name, image.disk);
             let called = Text::new(format!("{name} (fra {disk})"), format!("{name} (from {disk})"));
-            images.insert(disk_image::image_name(image.number).to_string(), called);
+            images.insert(own_image::name(image.number).to_string(), called);
         }
     }
     let items: Vec<api::Kind> = app

@@ -280,6 +280,15 @@ async fn a_password_that_comes_with_a_change_is_shown_once_to_who_made_it() {
     house.call("POST", "/v1/solutions/web/credentials/root", Value::Null).await.refused(404, "not-found");
     let second = turn(true).await.is(200);
     assert!(second["credentials"][0]["password"].as_str().is_some_and(|second| second != password));
+    // A rescue that was begun before there were such passwords goes on without one, whatever else is changed.
+    house.sql("update solution set credentials = '{}' where name = 'web'").await;
+    let listed = json!({ "spec": { "allow": [{ "net": "192.0.2.7" }] } });
+    assert!(house.call("PATCH", "/v1/solutions/web", listed).await.is(200).get("credentials").is_none());
+    assert!(house.exists("select from solution where credentials = '{}' and name = 'web'").await);
+    // One that is left of an earlier time is none for the next.
+    house.sql("update solution set spec = spec || '{\"rescue\": false}', credentials = '{\"root\": {\"username\": \"root\", \"hash\": \"old\", \"generation\": 1}}'").await;
+    assert!(turn(true).await.is(200)["credentials"][0]["password"].is_string());
+    assert!(!house.exists("select from solution where credentials->'root'->>'hash' = 'old'").await);
     house.running.stop().await;
 }
 

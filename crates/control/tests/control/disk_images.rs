@@ -41,6 +41,8 @@ async fn an_image_is_its_accounts_own_and_servers_name_it_as_people_do() {
     let changed = house.call("PATCH", "/v1/solutions/golden", patch).await.refused(422, "invalid-fields");
     assert_eq!(pointer(&changed), "/spec/disk");
 
+    house.call("POST", "/v1/solutions/golden/reset", Value::Null).await.refused(409, "nothing-runs");
+
     // By its name, by its id, and as it is kept.
     let word = format!("own-{number}");
     let id = golden["id"].as_str().expect("an id");

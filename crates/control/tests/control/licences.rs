@@ -137,6 +137,9 @@ async fn a_copy_and_what_is_made_from_a_disk_image_have_seats_of_their_own() {
     assert_eq!(uses(&house).await, ["one", "two"]);
     refused(&house, server("three", "golden")).await;
     let copy = json!({ "kind": "server", "name": "copy", "from": { "solution": "two" } });
+    refused(&house, copy.clone()).await;
+    // An image that was buried is known by who was made from it.
+    house.sql("update solution set deleted = now(), aim = 'gone', retain_until = now() where name = 'golden'").await;
     refused(&house, copy).await;
     let kept = house.staff("DELETE", "/v1/licences/paid", Value::Null).await.refused(409, "licences-in-use");
     assert!(kept["refusal"]["detail"]["en"].as_str().is_some_and(|text| text.contains("2 servers")), "{kept}");

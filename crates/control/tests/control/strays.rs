@@ -25,6 +25,7 @@ fn wish(account: AccountId, number: u32, name: &str, spec: Value) -> Wish {
         mail_out: None,
         from_backup: None,
         retain_until: None,
+        released: None,
         epoch: 1,
         generation: 5,
     }

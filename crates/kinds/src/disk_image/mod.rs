@@ -25,35 +25,13 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use crate::own_image;
 use crate::server::{boot, engine};
 use crate::{CardRow, Demand, Kind, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Whereabouts};
 use husorden_base::{Bytes, FieldError, Number, RuntimeName, Text};
 use serde_json::Value;
 use spec::Spec;
 use std::collections::BTreeMap;
-
-/// What the name of an image begins with that is the account's own; its number follows.
-const OWN: &str = "own-";
-
-/// By what name servers are made from the disk image with this number.
-#[must_use]
-pub fn image_name(number: Number) -> RuntimeName {
-    format!("{OWN}{number}").parse().expect("letters, a hyphen and digits")
-}
-
-/// The number of the disk image that a name of an image leads to; none for names of the catalogue and of what was imported.
-#[must_use]
-pub fn number_of(name: &RuntimeName) -> Option<Number> {
-    let digits = name.as_str().strip_prefix(OWN)?;
-    let number = digits.parse().ok().and_then(Number::new)?;
-    (image_name(number) == *name).then_some(number)
-}
-
-/// Whether a name is kept for disk images of accounts, and nothing else may have it.
-#[must_use]
-pub fn is_reserved(name: &RuntimeName) -> bool {
-    name.as_str().starts_with(OWN)
-}
 
 /// The kind `disk-image`.
 pub(crate) struct DiskImage;
@@ -85,8 +63,12 @@ impl Kind for DiskImage {
         Some(serde_json::to_value(spec).expect("a spec is plain data"))
     }
 
+    fn runs(&self) -> bool {
+        false
+    }
+
     fn image_name(&self, number: Number) -> Option<RuntimeName> {
-        Some(image_name(number))
+        Some(own_image::name(number))
     }
 
     fn gives_disk(&self, marks: &BTreeMap<String, String>) -> Option<(&'static str, Bytes)> {

@@ -1,8 +1,9 @@
 //! Tests of the disk image: its names, its spec, and the plan from every small state.
 
+use super::DiskImage;
 use super::plan::{self, KEPT};
-use super::{DiskImage, image_name, is_reserved, number_of};
 use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, survives};
+use crate::own_image::{self, is_reserved, number_of};
 use crate::server::{Server, engine};
 use crate::{
     Aim, Kind, Order, Place, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, Virtualisation,
@@ -165,7 +166,7 @@ fn a_disk_is_given_when_it_is_kept_and_its_size_is_known() {
 fn a_name_leads_to_one_number() {
     let number = Number::new(17).expect("a number");
     let name = |text: &str| text.parse::<RuntimeName>().expect("a name");
-    assert_eq!((image_name(number).as_str(), number_of(&name("own-17"))), ("own-17", Some(number)));
+    assert_eq!((own_image::name(number).as_str(), number_of(&name("own-17"))), ("own-17", Some(number)));
     for other in ["own-017", "own-0", "own-", "own-x", "own-17.1", "debian-13", "owned-17"] {
         assert_eq!(number_of(&name(other)), None, "{other}");
     }

@@ -14,8 +14,8 @@ use super::engine::{self, MACHINE, Processor, mark};
 use super::spec::Spec;
 use super::words;
 use crate::allow::Access;
-use crate::disk_image;
 use crate::firewall;
+use crate::own_image;
 use crate::{
     Door, Order, Passage, Plan, Port, RuntimeSight, Service, ServiceSight, ServiceState, Sight, Standing, Step, Task,
     Virtualisation, VolumeSight, Waiting,
@@ -155,7 +155,7 @@ fn lacking(spec: &Spec, sight: &Sight) -> Option<Waiting> {
         }
         (Some(_), _) | (None, Some(RuntimeSight::Building)) => None,
         (None, _) if spec.image.is_catalogued() => None,
-        (None, _) if disk_image::is_reserved(name) => Some(Waiting::Trouble { text: words::no_own_image() }),
+        (None, _) if own_image::is_reserved(name) => Some(Waiting::Trouble { text: words::no_own_image() }),
         (None, _) => Some(Waiting::Trouble { text: words::no_image(name) }),
     }
 }

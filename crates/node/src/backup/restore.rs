@@ -31,6 +31,8 @@ pub(crate) struct Return<'a> {
     pub(crate) before: &'a SnapshotId,
     /// The file that somebody came in by.
     pub(crate) hole: Option<&'a str>,
+    /// Another spec belongs to it, and follows.
+    pub(crate) spec_follows: bool,
 }
 
 /// Puts it back. Whoever calls this has the solution for themselves.
@@ -81,6 +83,10 @@ fn everything(node: &Arc<Node>, wish: &Wish, order: OrderId, back: &Return<'_>) 
     let taken = filled.and_then(|hole| {
         let mut marks = found.about.marks.clone();
         marks.extend(hole.map(|mark| (MARK.to_owned(), mark)));
+        if back.spec_follows {
+            // Before anything is swapped: who dies in between finds it.
+            node.register.await_release(wish.solution, Some(order)).map_err(|error| crate::verbs::ours(&error))?;
+        }
         node.quiet(wish.number, || {
             // One that an earlier try took and did not need is older than what is there now.
             volume.snapshot_delete(back.before)?;

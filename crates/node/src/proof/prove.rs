@@ -235,6 +235,7 @@ pub(crate) fn wish(about: &About) -> Wish {
         from: None,
         from_backup: None,
         retain_until: None,
+        released: None,
         epoch: 0,
         generation: 0,
     }

@@ -21,6 +21,7 @@ fn wish(number: u32, generation: u64) -> Wish {
         mail_out: None,
         from_backup: None,
         retain_until: None,
+        released: None,
         epoch: 1,
         generation,
     }
@@ -131,24 +132,27 @@ fn generations_for_the_edge_only_grow() {
 }
 
 #[test]
-fn a_spec_is_awaited_over_a_death_until_another_comes() {
+fn the_spec_of_what_was_brought_back_is_awaited_over_a_death() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("register");
+    let order = |seconds: u64| OrderId(uuid::Uuid::from_u128(u128::from(seconds) << 80));
     let held = wish(1, 1);
     {
         let register = Register::open(&path).expect("it opens");
-        assert!(!register.awaits_spec(&held));
-        register.await_spec(&held, true).expect("noted");
+        assert!(!register.awaits_release(&held));
+        register.await_release(held.solution, Some(order(7))).expect("noted");
     }
     let register = Register::open(&path).expect("it opens again");
-    assert!(register.awaits_spec(&held));
-    // Another wish with the same spec is not what was waited for; of another solution nothing was noted.
-    assert!(register.awaits_spec(&wish(1, 2)) && !register.awaits_spec(&wish(2, 1)));
-    let follows = Wish { spec: serde_json::json!({ "cores": 2 }), ..wish(1, 3) };
-    assert!(!register.awaits_spec(&follows));
-    // It has come; a change back to what was held before is a change like any other.
-    assert!(!register.awaits_spec(&wish(1, 4)));
-    register.await_spec(&held, true).expect("noted");
-    register.await_spec(&held, false).expect("what was to come back did not");
-    assert!(!register.awaits_spec(&held));
+    assert!(register.awaits_release(&held));
+    // Neither a change of who may connect, nor what an earlier order released, is the spec that was waited for; another solution waits for nothing.
+    let changed = Wish { spec: serde_json::json!({ "allow": [] }), released: Some(order(6)), ..wish(1, 2) };
+    assert!(register.awaits_release(&changed) && !register.awaits_release(&wish(2, 1)));
+    // It may say the same as the one before.
+    assert!(!register.awaits_release(&Wish { released: Some(order(7)), ..wish(1, 3) }));
+    assert!(!register.awaits_release(&wish(1, 4)), "it has come");
+    register.await_release(held.solution, Some(order(8))).expect("noted");
+    assert!(!register.awaits_release(&Wish { released: Some(order(9)), ..wish(1, 5) }), "a later one says as much");
+    register.await_release(held.solution, Some(order(10))).expect("noted");
+    register.await_release(held.solution, None).expect("it came to nothing");
+    assert!(!register.awaits_release(&held));
 }

@@ -181,7 +181,8 @@ fn one_database_comes_back(asked: &Asked<'_>, source: &Wish, repository: &Reposi
     let before = SnapshotId::new();
     let back = |part: &str| {
         let what = Returning::Part { part: part.to_owned() };
-        let back = Return { repository, copy: &backed.copy, what: &what, before: &before, hole: None };
+        let back =
+            Return { repository, copy: &backed.copy, what: &what, before: &before, hole: None, spec_follows: false };
         restore(node, source, OrderId::new(), &back)
     };
     assert_eq!(back("nothing").expect_err("there is none").code, "no-such-part");

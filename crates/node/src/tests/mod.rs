@@ -144,6 +144,7 @@ pub(crate) fn wish(number: u32) -> Wish {
         mail_out: None,
         from_backup: None,
         retain_until: None,
+        released: None,
         epoch: 1,
         generation: 1,
     }

@@ -72,7 +72,7 @@ pub(crate) async fn page(ask: &Ask) -> Result<Reply, Refusal> {
     fill(&mut typed, &kind.schema(), &offer.spec, ROOT);
     typed.set("offer", offer.name);
     // Who comes from an image of theirs has chosen it.
-    if kind.image(&offer.spec).is_some() && !ask.query.text("image").is_empty() {
+    if kind.schema()["properties"]["image"].is_object() && !ask.query.text("image").is_empty() {
         typed.set("/spec/image", ask.query.text("image"));
     }
     typed.set("_key", Secret::generate(KEY_CHARS).reveal());

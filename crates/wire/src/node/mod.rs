@@ -80,6 +80,9 @@ pub struct Wish {
     /// With [`Aim::Gone`]: until when what is retained stays.
     #[serde(default)]
     pub retain_until: Option<Timestamp>,
+    /// The order whose end the spec waited for last: with that, or a later one, it belongs to what [`Verb::Restore`] brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<OrderId>,
     /// Grows when a restored control takes over; an older epoch is refused.
     pub epoch: u64,
     /// Grows with each change of the wish within an epoch.

@@ -2,7 +2,9 @@
 set -eu
 cd /srv/vm
 [ -f disk.raw ] || { echo "the server had no disk yet" >&2; exit 1; }
+# First, while nothing that goes counts against the volume's size yet.
+chmod 755 .
+chmod 644 disk.raw
+[ ! -f vars.fd ] || chmod 644 vars.fd
 find . -mindepth 1 -maxdepth 1 ! -name disk.raw ! -name vars.fd -exec rm -rf {} +
 find /srv/log -mindepth 1 -delete
-find . -mindepth 1 -exec chmod 644 {} +
-chmod 755 .

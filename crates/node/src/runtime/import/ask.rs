@@ -4,7 +4,7 @@ use super::super::image::{Architecture, Licence, System};
 use super::disk::Format;
 use super::{ImportRecipe, disk, fetch, words};
 use husorden_base::{Bytes, Refusal, RuntimeName, Text};
-use husorden_kinds::disk_image;
+use husorden_kinds::own_image;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::Path;
@@ -146,7 +146,7 @@ fn name(text: &str) -> Result<RuntimeName, Refusal> {
             ),
         )
     })?;
-    if disk_image::is_reserved(&name) {
+    if own_image::is_reserved(&name) {
         let text = Text::new(
             "Sådan hedder kundernes egne diskaftryk. Vælg et andet navn.",
             "Disk images of customers are called so. Choose another name.",

