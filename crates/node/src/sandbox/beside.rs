@@ -1,6 +1,7 @@
 //! A command beside a service that runs, whose streams are somebody else's for as long as both last. It does not keep the service, and goes on
 //! where a measure lets the service go on.
 
+use super::child::bury_command;
 use super::command::Begun;
 use super::process::Process;
 use super::state::{Phase, Slot, timespec};
@@ -92,5 +93,8 @@ impl Drop for Beside {
             self.begun.kill(&self.crun);
         }
         let _ = self.begun.child.wait();
+        if let Some(inside) = self.begun.inside() {
+            bury_command(inside);
+        }
     }
 }

@@ -123,11 +123,17 @@ struct Files {
 impl Begun {
     /// Ends it. The command is a child of crun; when it dies, crun ends with it.
     pub(crate) fn kill(&self, crun: &Process) {
-        let inside = fs::read_to_string(&self.files.pid).ok().and_then(|text| text.trim().parse().ok());
-        match inside.and_then(|pid| Process::hold(pid).ok()) {
+        match self.inside().and_then(|pid| Process::hold(pid).ok()) {
             Some(inside) => inside.kill(),
             None => crun.kill(),
         }
+    }
+}
+
+impl Begun {
+    /// The process id of the command itself, as soon as the tool has said it.
+    pub(crate) fn inside(&self) -> Option<u32> {
+        fs::read_to_string(&self.files.pid).ok().and_then(|text| text.trim().parse().ok())
     }
 }
 
