@@ -101,14 +101,14 @@ pub(crate) async fn ask(app: &App, caller: &Caller, text: &str, form: AgreementA
     }
     let agreement = rows::get(tx.conn(), id).await?.ok_or(sqlx::Error::RowNotFound)?;
     let details = json!({ "per_week": per_week, "purpose": purpose });
-    let trail = left(&agreement, "agreement.ask", details, Awaits::Nothing).with(
+    let trail = left(
         &agreement,
-        "agreement.asked",
-        json!({ "per_week": per_week }),
+        ("agreement.ask", details, Awaits::Nothing),
+        ("agreement.asked", json!({ "per_week": per_week })),
     );
     let version = agreement.version;
     let answer = Answer::created(agreement.shown()).tagged(version).at(format!("/v1/agreements/{id}"));
-    trail.0.finish(app, caller, tx, answer).await
+    trail.finish(app, caller, tx, answer).await
 }
 
 /// Staff say yes or no.
@@ -151,9 +151,9 @@ pub(crate) async fn decide(
     };
     let details = json!({ "agree": form.agree, "reason": reason, "until": form.until });
     let told = json!({ "agree": form.agree, "until": form.until });
-    let trail = left(&row, "agreement.decide", details, awaits).with(&row, "agreement.decided", told);
+    let trail = left(&row, ("agreement.decide", details, awaits), ("agreement.decided", told));
     let row = rows::get(tx.conn(), id).await?.ok_or(sqlx::Error::RowNotFound)?;
-    trail.0.finish_staff(app, caller, tx, tagged(row)).await
+    trail.finish_staff(app, caller, tx, tagged(row)).await
 }
 
 /// The account withdraws what it asked for, or ends what was agreed.
@@ -169,13 +169,13 @@ pub(crate) async fn withdraw(app: &App, caller: &Caller, text: &str, if_match: &
         Awaits::Nothing
     };
     let why = if agreed { "ended" } else { "withdrawn" };
-    let trail = left(&row, "agreement.end", json!({ "why": why }), awaits).with(
+    let trail = left(
         &row,
-        "agreement.ended",
-        json!({ "agreed": agreed, "why": "account" }),
+        ("agreement.end", json!({ "why": why }), awaits),
+        ("agreement.ended", json!({ "agreed": agreed, "why": "account" })),
     );
     let row = rows::get(tx.conn(), found.id).await?.ok_or(sqlx::Error::RowNotFound)?;
-    trail.0.finish(app, caller, tx, tagged(row)).await
+    trail.finish(app, caller, tx, tagged(row)).await
 }
 
 /// Staff end what was agreed, and say why.
@@ -201,13 +201,13 @@ pub(crate) async fn end(
     }
     rows::end_with(tx.conn(), id, &caller.signature(), &reason).await?;
     let generation = store::solution::get(tx.conn(), row.solution).await?.generation;
-    let trail = left(&row, "agreement.end", json!({ "reason": reason }), Awaits::Generation(generation)).with(
+    let trail = left(
         &row,
-        "agreement.ended",
-        json!({ "agreed": true, "why": "staff" }),
+        ("agreement.end", json!({ "reason": reason }), Awaits::Generation(generation)),
+        ("agreement.ended", json!({ "agreed": true, "why": "staff" })),
     );
     let row = rows::get(tx.conn(), id).await?.ok_or(sqlx::Error::RowNotFound)?;
-    trail.0.finish_staff(app, caller, tx, tagged(row)).await
+    trail.finish_staff(app, caller, tx, tagged(row)).await
 }
 
 /// Refuses what is over; whether it is agreed, and not only asked.
@@ -300,30 +300,28 @@ fn decided_already() -> Refusal {
     )
 }
 
-/// What a change of an agreement leaves behind.
-struct Left(Trail);
-
-fn left(row: &AgreementRow, act: &'static str, mut details: Value, awaits: Awaits) -> Left {
-    details["agreement"] = json!(row.id);
-    details["subject"] = json!(row.subject);
+/// What a change of an agreement leaves behind: a line of evidence that waits for something, and an event.
+fn left(
+    row: &AgreementRow,
+    (act, details, awaits): (&'static str, Value, Awaits),
+    (kind, data): (&'static str, Value),
+) -> Trail {
+    let with = |mut fields: Value| {
+        fields["agreement"] = json!(row.id);
+        fields["subject"] = json!(row.subject);
+        fields
+    };
     let mut trail = Trail::default();
     trail.evidence(NewEvidence {
         act,
         account: Some(row.account),
         solution: Some(row.solution),
-        before: details,
+        before: with(details),
         awaits,
         visible_from: None,
     });
-    Left(trail)
-}
-
-impl Left {
-    fn with(mut self, row: &AgreementRow, kind: &'static str, mut data: Value) -> Self {
-        data["name"] = json!(row.solution_name);
-        data["subject"] = json!(row.subject);
-        data["agreement"] = json!(row.id);
-        self.0.event(solution::event(row.account, row.solution, kind, data));
-        self
-    }
+    let mut data = with(data);
+    data["name"] = json!(row.solution_name);
+    trail.event(solution::event(row.account, row.solution, kind, data));
+    trail
 }

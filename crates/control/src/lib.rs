@@ -39,6 +39,7 @@ mod identity;
 mod jobs;
 mod journal;
 mod licence;
+mod login;
 mod merge;
 mod metrics;
 mod money;

@@ -15,19 +15,17 @@ use crate::merge::merge;
 use crate::money::quota;
 use crate::network;
 use crate::order;
-use crate::passphrase;
 use crate::store::event::NewEvent;
 use crate::store::evidence::{Awaits, NewEvidence};
 use crate::store::solution::{NewSolution, SolutionRow, SolutionView};
-use crate::{firewall, licence, own_image, public, state, store, undo};
+use crate::{firewall, licence, login, own_image, public, state, store, undo};
 use husorden_base::{AccountId, FieldError, OrderId, Refusal, SolutionId, Text};
-use husorden_kinds::{Aim, Credential, Kind, Login, allow};
+use husorden_kinds::{Aim, Kind, allow};
 use husorden_rules::Access;
 use husorden_wire::api;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 const LABELS_MAX: usize = 32;
 const LABEL_CHARS_MAX: usize = 63;
@@ -115,7 +113,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         Some(source) => parse(kind, &merge(&source.spec, &form_spec), Some(&source.spec), wrong)?,
         None => parse(kind, &form_spec, None, wrong)?,
     };
-    let (mut credentials, shown) = credentials(kind.credentials(&spec)).await?;
+    let (mut credentials, shown) = login::credentials(kind.credentials(&spec)).await?;
     let mut trail = Trail::default();
     let made = match &source {
         Some(source) => {
@@ -171,7 +169,7 @@ pub(crate) async fn create(app: &App, caller: &Caller, form: api::SolutionCreate
         visible_from: None,
     });
     trail.event(event(account, id, "solution.created", json!({ "name": form.name })));
-    let kept = api::SolutionCreated { solution: solution.clone(), credentials: unseen(&shown) };
+    let kept = api::SolutionCreated { solution: solution.clone(), credentials: login::unseen(&shown) };
     let answer = Answer::created(api::SolutionCreated { solution, credentials: shown })
         .keeping(kept)
         .tagged(1)
@@ -231,7 +229,7 @@ pub(crate) async fn change(
         }
         let held = hold.is_some() || before.hold_for.is_some();
         claim(&mut tx, kind, row.id, row.account, &row.spec, held).await?;
-        shown = logins(&mut row, kind, &before.spec).await?;
+        shown = login::logins(&mut row, kind, &before.spec).await?;
     }
     for (name, password) in &form.passwords {
         let pointer = format!("/passwords/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -239,12 +237,12 @@ pub(crate) async fn change(
         let login = login.ok_or_else(|| {
             Refusal::field(&pointer, Text::new("Der er ingen bruger med det navn.", "There is no login of that name."))
         })?;
-        let hash = chosen(app, &row, &login, &pointer, password).await?;
-        renew(&mut row, &login, hash);
+        let hash = login::chosen(app, &row, &login, &pointer, password).await?;
+        login::renew(&mut row, &login, hash);
         // Whoever chose one is not shown another.
         shown.retain(|one: &api::CredentialShown| one.name != *name);
         // Whether it was carried out is told by the line of the change itself.
-        password_changed(&mut trail, &row, name, Awaits::Nothing);
+        login::password_changed(&mut trail, &row, name, Awaits::Nothing);
     }
     acknowledged(&mut trail, (row.account, row.id), &before.spec, &row.spec);
     row.name = form.name.unwrap_or(row.name);
@@ -257,11 +255,11 @@ pub(crate) async fn change(
         "to": { "name": row.name, "spec": row.spec, "labels": row.labels, "protected": row.protected },
     });
     for one in &shown {
-        password_changed(&mut trail, &row, &one.name, Awaits::Nothing);
+        login::password_changed(&mut trail, &row, &one.name, Awaits::Nothing);
     }
     let how = ("solution.change", "solution.changed", details);
     let (solution, generation) = write(app, caller, &mut tx, &row, hold, &mut trail, how).await?;
-    let kept = api::SolutionChanged { solution: solution.clone(), credentials: unseen(&shown) };
+    let kept = api::SolutionChanged { solution: solution.clone(), credentials: login::unseen(&shown) };
     let answer = Answer::ok(api::SolutionChanged { solution, credentials: shown }).keeping(kept).tagged(generation);
     trail.finish(app, caller, tx, answer).await
 }
@@ -312,71 +310,6 @@ pub(crate) async fn delete(app: &App, caller: &Caller, text: &str, if_match: &If
     row.retain_until = Some(until);
     let details = json!({ "until": until });
     save(app, caller, tx, &row, None, Trail::default(), "solution.delete", "solution.deleted", details).await
-}
-
-/// A new password for a credential: made at random and shown once, or the one that is asked for.
-pub(crate) async fn credential(
-    app: &App,
-    caller: &Caller,
-    text: &str,
-    name: &str,
-    form: api::CredentialForm,
-) -> Result<Answer, Fault> {
-    let (mut tx, mut row) = open(app, caller, text, &IfMatch::default()).await?;
-    order::refuse_gone(&row)?;
-    let login =
-        app.kind(&row.kind).and_then(|kind| kind.credentials(&row.spec).into_iter().find(|one| one.name == name));
-    let login = login.ok_or_else(|| Refusal::not_found(name))?;
-    let (password, hash) = match &form.password {
-        None => passphrase::make(login.scheme).await.map(|(password, hash)| (Some(password), hash))?,
-        Some(password) => (None, chosen(app, &row, &login, "/password", password).await?),
-    };
-    renew(&mut row, &login, hash);
-    let shown = api::CredentialShown {
-        name: login.name,
-        username: login.username,
-        password: password.map(|password| password.reveal().to_owned()),
-    };
-    let generation = store::solution::save(tx.conn(), &row, None).await?;
-    let mut trail = Trail::default();
-    password_changed(&mut trail, &row, name, Awaits::Generation(generation));
-    let kept = api::CredentialShown { password: None, ..shown.clone() };
-    let answer = Answer::ok(shown).keeping(kept).tagged(generation);
-    trail.finish(app, caller, tx, answer).await
-}
-
-/// The hash of a password that somebody chose for a login, judged at its field.
-async fn chosen(app: &App, row: &SolutionRow, login: &Login, pointer: &str, password: &str) -> Result<String, Fault> {
-    passphrase::chosen(app, pointer, password, &[&row.name, &login.username], login.scheme).await
-}
-
-/// Puts a new hash in the place of the one there is; a spec that was brought back may name a login that has none.
-fn renew(row: &mut SolutionRow, login: &Login, hash: String) {
-    let credential = row.credentials.entry(login.name.clone()).or_insert_with(|| Credential {
-        username: login.username.clone(),
-        hash: String::new(),
-        generation: newer(),
-    });
-    credential.hash = hash;
-    credential.generation += 1;
-}
-
-/// A generation for a login of which there may have been one before: this one is newer, whatever that was.
-fn newer() -> u64 {
-    u64::try_from(Timestamp::now().as_second()).unwrap_or(1)
-}
-
-fn password_changed(trail: &mut Trail, row: &SolutionRow, name: &str, awaits: Awaits) {
-    trail.evidence(NewEvidence {
-        act: "credential.change",
-        account: Some(row.account),
-        solution: Some(row.id),
-        before: json!({ "credential": name }),
-        awaits,
-        visible_from: None,
-    });
-    let data = json!({ "name": row.name, "credential": name });
-    trail.event(event(row.account, row.id, "credential.changed", data));
 }
 
 /// The end of each verb that writes a new wish.
@@ -565,50 +498,6 @@ pub(crate) fn check_labels(labels: &BTreeMap<String, String>) -> Vec<FieldError>
         }
     }
     wrong
-}
-
-async fn credentials(wanted: Vec<Login>) -> Result<(BTreeMap<String, Credential>, Vec<api::CredentialShown>), Fault> {
-    let (mut kept, mut shown) = (BTreeMap::new(), Vec::new());
-    for Login { name, username, scheme, .. } in wanted {
-        let (password, hash) = passphrase::make(scheme).await?;
-        kept.insert(name.clone(), Credential { username: username.clone(), hash, generation: 1 });
-        shown.push(api::CredentialShown { name, username, password: Some(password.reveal().to_owned()) });
-    }
-    Ok((kept, shown))
-}
-
-/// The same without the passwords, for whoever asks again.
-fn unseen(shown: &[api::CredentialShown]) -> Vec<api::CredentialShown> {
-    shown.iter().cloned().map(|one| api::CredentialShown { password: None, ..one }).collect()
-}
-
-/// Brings the credentials in line with the spec: the passwords that are shown for it. Any other new user has a password that nobody knows, until
-/// one is asked for.
-async fn logins(
-    row: &mut SolutionRow,
-    kind: &'static dyn Kind,
-    before: &Value,
-) -> Result<Vec<api::CredentialShown>, Fault> {
-    let mut shown = Vec::new();
-    let (wanted, had) = (kind.credentials(&row.spec), kind.credentials(before));
-    row.credentials.retain(|name, _| wanted.iter().any(|login| login.name == *name));
-    for Login { name, username, scheme, at_once } in wanted {
-        // What begins with this change has a new one, whatever was left of an earlier time; what has begun without one goes on so.
-        let begins = !had.iter().any(|login| login.name == name);
-        if at_once && begins {
-            row.credentials.remove(&name);
-        }
-        if let Entry::Vacant(place) = row.credentials.entry(name.clone())
-            && (begins || !at_once)
-        {
-            let (password, hash) = passphrase::make(scheme).await?;
-            place.insert(Credential { username: username.clone(), hash, generation: newer() });
-            if at_once {
-                shown.push(api::CredentialShown { name, username, password: Some(password.reveal().to_owned()) });
-            }
-        }
-    }
-    Ok(shown)
 }
 
 pub(crate) fn no_kind(app: &App, name: &str) -> Refusal {

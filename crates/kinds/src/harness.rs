@@ -8,15 +8,37 @@
 
 use crate::fake::Fake;
 use crate::{
-    Aim, Halt, Host, Kind, Order, Outcome, Plan, ServiceState, Sight, Step, TaskName, Trouble, VolumeSight, Waiting,
-    pass, update,
+    Aim, Halt, Host, Kind, Order, Outcome, Plan, Public, ServiceState, Sight, Step, TaskName, Trouble, VolumeSight,
+    Waiting, pass, segments, update,
 };
-use husorden_base::{Bytes, FieldError, SnapshotId, Text};
+use husorden_base::{Bytes, FieldError, Number, SnapshotId, SolutionId, Text};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Times that long work may end before a walk counts as one that never rests.
 const WAITS_MAX: usize = 24;
+
+/// A solution that is to run, with this spec and nothing else said of it.
+pub(crate) fn order(spec: Value) -> Order {
+    Order {
+        solution: SolutionId(uuid::Uuid::nil()),
+        number: Number::new(7).expect("7 is a number"),
+        aim: Aim::Run,
+        spec,
+        credentials: BTreeMap::new(),
+        networks: Vec::new(),
+        public: Public::default(),
+        rules: Vec::new(),
+        mail_out: None,
+        uses: None,
+        guests: Vec::new(),
+        closed: None,
+        still: false,
+        expired: false,
+        window: false,
+        log_s: segments::usual_s(),
+    }
+}
 
 /// A state to start from.
 #[derive(Clone, Debug)]

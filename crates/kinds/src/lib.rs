@@ -73,7 +73,7 @@ pub use step::{Allow, Door, Plan, Port, Route, Step, Waiting, Way};
 pub use virtualisation::Virtualisation;
 pub use window::Window;
 
-use husorden_base::{Bytes, FieldError, Number, RuntimeName, Text};
+use husorden_base::{Bytes, FieldError, RuntimeName, Text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -152,11 +152,6 @@ pub trait Kind: Sync {
     /// Whether anything runs of it; what is kept alone has no power to take.
     fn runs(&self) -> bool {
         true
-    }
-
-    /// By what name others of its account are made from it; none for a kind that gives no disk.
-    fn image_name(&self, _number: Number) -> Option<RuntimeName> {
-        None
     }
 
     /// What is wrong with the name of a solution, where the kind asks for more than a name has to be.

@@ -2,9 +2,10 @@
 
 use crate::builds::{End, Stage};
 use crate::fake::{Fake, ONLY_BUILD};
+use crate::harness;
 use crate::harness::{Start, Tally, crashes, survives_on};
 use crate::{Aim, Credential, Halt, Host, KINDS, Kind, Order, Outcome, Sight, Step, Trouble, Waiting, pass};
-use husorden_base::{Number, SolutionId, Text};
+use husorden_base::{SolutionId, Text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -69,24 +70,8 @@ fn order(kind: &dyn Kind, form: &Value) -> Order {
         let hash = "$2y$10$abcdefghijklmnopqrstuuWXYZ0123456789abcdefghijklmnopqrs".to_owned();
         (login.name, Credential { username: login.username, hash, generation: 1 })
     });
-    Order {
-        solution: SolutionId(uuid::Uuid::from_u128(77)),
-        number: Number::new(7).expect("7"),
-        aim: Aim::Run,
-        credentials: credentials.collect(),
-        spec,
-        networks: Vec::new(),
-        public: crate::Public::default(),
-        rules: Vec::new(),
-        mail_out: None,
-        uses: None,
-        guests: Vec::new(),
-        closed: None,
-        still: false,
-        expired: false,
-        window: true,
-        log_s: crate::segments::usual_s(),
-    }
+    let solution = SolutionId(uuid::Uuid::from_u128(77));
+    Order { solution, credentials: credentials.collect(), window: true, ..harness::order(spec) }
 }
 
 /// A solution that stands as wished, with its services running on the build that it began with.

@@ -113,9 +113,8 @@ impl Host for Walls<'_> {
     fn busy(&mut self) -> Option<Waiting> {
         let making = self.wish.from_backup.as_ref().and_then(|_| self.node.makings.waiting(self.wish.solution));
         // What ends something goes on, whatever the spec.
-        let serves = || self.wish.aim == Aim::Run && self.must_be_free("").is_ok();
-        let awaits = || self.node.register.awaits_release(self.wish).then(awaiting);
-        making.or_else(|| if serves() { awaits() } else { None })
+        let serves = || self.wish.aim == Aim::Run && !self.is_held();
+        making.or_else(|| (self.node.register.awaits_release(self.wish) && serves()).then(awaiting))
     }
 
     fn apply(&mut self, step: &Step) -> Result<(), Halt> {
@@ -294,10 +293,13 @@ impl Walls<'_> {
         Ok(())
     }
 
+    fn is_held(&self) -> bool {
+        self.node.register.held(self.wish.solution, self.wish.account, jiff::Timestamp::now()).is_some()
+    }
+
     /// Second line behind the plan: nothing starts on what a measure holds.
     fn must_be_free(&self, what: &str) -> Result<(), Trouble> {
-        let now = jiff::Timestamp::now();
-        if self.node.register.held(self.wish.solution, self.wish.account, now).is_some() {
+        if self.is_held() {
             return Err(Trouble::ours(format!("{what} was planned on a solution that a measure holds")));
         }
         Ok(())

@@ -86,6 +86,7 @@ impl Held {
         };
         let pipes = io::pipe().and_then(|stdin| Ok((stdin, io::pipe()?)));
         let ((stdin, hold), (said, stdout)) = pipes.map_err(|error| failed(&error)).ok()?;
+        let began = Instant::now();
         let beside = node.sandboxes.beside(wish.number, &asked.role, &asked.hold, [stdin.into(), stdout.into()]);
         let mut held = Self { beside: beside.map_err(|error| failed(&error)).ok()?, hold: Some(hold), said };
         if held.hear(HOLD_MAX).as_deref() == Some(Quiesce::HELD) {
@@ -93,7 +94,10 @@ impl Held {
         }
         debug!(number = %wish.number, "nobody holds still for a snapshot");
         held.leave();
-        Self::let_go(node, wish, asked);
+        if began.elapsed() >= HOLD_MAX {
+            // It may hold still yet; who says in time that there is nobody to ask lets go by itself.
+            Self::let_go(node, wish, asked);
+        }
         None
     }
 

@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::fault::Fault;
 use crate::form::{Ask, Form, IfMatch};
 use crate::store::solution::{Filter, SolutionView};
-use crate::{rebuild, solution, state, store, undo};
+use crate::{login, rebuild, solution, state, store, undo};
 use axum::extract::{Path, State};
 use husorden_base::{Refusal, Text};
 use husorden_kinds::Aim;
@@ -171,5 +171,5 @@ pub(crate) async fn credential(
     Path((text, name)): Path<(String, String)>,
     Form(form): Form<api::CredentialForm>,
 ) -> Result<Answer, Fault> {
-    solution::credential(&app, &caller, &text, &name, form).await
+    login::credential(&app, &caller, &text, &name, form).await
 }

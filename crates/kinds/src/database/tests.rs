@@ -6,8 +6,9 @@ mod openings;
 mod states;
 
 use super::Database;
+use crate::harness;
 use crate::{Credential, Kind, Order};
-use husorden_base::{Number, SolutionId};
+use husorden_base::SolutionId;
 use serde_json::Value;
 
 /// A spec from a form that holds.
@@ -21,22 +22,6 @@ fn order(form: &Value) -> Order {
         let hash = "SCRAM-SHA-256$4096:c2FsdA==$a:b".to_owned();
         (login.name, Credential { username: login.username, hash, generation: 3 })
     });
-    Order {
-        solution: SolutionId(uuid::Uuid::from_u128(77)),
-        number: Number::new(7).expect("7 is a number"),
-        aim: crate::Aim::Run,
-        credentials: credentials.collect(),
-        spec,
-        networks: Vec::new(),
-        public: crate::Public::default(),
-        rules: Vec::new(),
-        mail_out: None,
-        uses: None,
-        guests: Vec::new(),
-        closed: None,
-        still: false,
-        expired: false,
-        window: false,
-        log_s: crate::segments::usual_s(),
-    }
+    let solution = SolutionId(uuid::Uuid::from_u128(77));
+    Order { solution, credentials: credentials.collect(), ..harness::order(spec) }
 }

@@ -25,10 +25,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::own_image;
 use crate::server::{boot, engine};
 use crate::{CardRow, Demand, Kind, Login, Noting, Offer, Opening, Order, Plan, Probe, Sight, Whereabouts};
-use husorden_base::{Bytes, FieldError, Number, RuntimeName, Text};
+use husorden_base::{Bytes, FieldError, Text};
 use serde_json::Value;
 use spec::Spec;
 use std::collections::BTreeMap;
@@ -65,10 +64,6 @@ impl Kind for DiskImage {
 
     fn runs(&self) -> bool {
         false
-    }
-
-    fn image_name(&self, number: Number) -> Option<RuntimeName> {
-        Some(own_image::name(number))
     }
 
     fn gives_disk(&self, marks: &BTreeMap<String, String>) -> Option<(&'static str, Bytes)> {

@@ -2,6 +2,7 @@
 
 use super::DiskImage;
 use super::plan::{self, KEPT};
+use crate::harness;
 use crate::harness::{Hidden, Lacks, Start, arrives, live, rests_in_trouble, survives};
 use crate::own_image::{self, is_reserved, number_of};
 use crate::server::{Server, engine};
@@ -9,7 +10,7 @@ use crate::{
     Aim, Kind, Order, Place, RuntimeSight, ServiceSight, ServiceState, Sight, Step, TaskSight, Virtualisation,
     VolumeSight,
 };
-use husorden_base::{Bytes, Number, RuntimeName, SolutionId};
+use husorden_base::{Bytes, Number, RuntimeName};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -20,24 +21,7 @@ fn spec() -> Value {
 }
 
 fn order() -> Order {
-    Order {
-        solution: SolutionId(uuid::Uuid::nil()),
-        number: Number::new(7).expect("7 is a number"),
-        aim: Aim::Run,
-        spec: spec(),
-        credentials: BTreeMap::new(),
-        networks: Vec::new(),
-        public: crate::Public::default(),
-        rules: Vec::new(),
-        mail_out: None,
-        uses: None,
-        guests: Vec::new(),
-        closed: None,
-        still: false,
-        expired: false,
-        window: false,
-        log_s: crate::segments::usual_s(),
-    }
+    harness::order(spec())
 }
 
 fn standings() -> Vec<Order> {

@@ -5,10 +5,9 @@ mod generated;
 mod states;
 
 use super::Server;
-use crate::{Aim, Kind, Membership, NetworkNumber, Order};
-use husorden_base::{Number, SolutionId};
+use crate::harness;
+use crate::{Kind, Membership, NetworkNumber, Order};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// A public key of a pair that is nobody's.
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAswVXqfxOkOM1h9osfsETZbgKXK7xQ5XoOozfIXPGGG anna@shop.example";
@@ -19,24 +18,7 @@ fn spec(form: &Value) -> Value {
 }
 
 fn order(form: &Value) -> Order {
-    Order {
-        solution: SolutionId(uuid::Uuid::nil()),
-        number: Number::new(7).expect("7 is a number"),
-        aim: Aim::Run,
-        spec: spec(form),
-        credentials: BTreeMap::new(),
-        networks: Vec::new(),
-        public: crate::Public::default(),
-        rules: Vec::new(),
-        mail_out: None,
-        uses: None,
-        guests: Vec::new(),
-        closed: None,
-        still: false,
-        expired: false,
-        window: false,
-        log_s: crate::segments::usual_s(),
-    }
+    harness::order(spec(form))
 }
 
 /// What a server has in a network of this number.

@@ -8,8 +8,8 @@ mod settings;
 mod states;
 
 use super::Website;
+use crate::harness;
 use crate::{Credential, Kind, Order};
-use husorden_base::{Number, SolutionId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -32,24 +32,7 @@ fn order(form: &Value) -> Order {
             (login.name, credential)
         })
         .collect();
-    Order {
-        solution: SolutionId(uuid::Uuid::nil()),
-        number: Number::new(7).expect("7 is a number"),
-        aim: crate::Aim::Run,
-        spec,
-        credentials,
-        networks: Vec::new(),
-        public: crate::Public::default(),
-        rules: Vec::new(),
-        mail_out: None,
-        uses: None,
-        guests: Vec::new(),
-        closed: None,
-        still: false,
-        expired: false,
-        window: false,
-        log_s: crate::segments::usual_s(),
-    }
+    Order { credentials, ..harness::order(spec) }
 }
 
 fn wordpress() -> Value {

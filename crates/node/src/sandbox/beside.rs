@@ -1,7 +1,6 @@
 //! A command beside a service that runs, whose streams are somebody else's for as long as both last. It does not keep the service, and goes on
 //! where a measure lets the service go on.
 
-use super::child::bury_command;
 use super::command::Begun;
 use super::process::Process;
 use super::state::{Phase, Slot, timespec};
@@ -9,8 +8,11 @@ use super::{SandboxError, Sandboxes, key};
 use husorden_base::Number;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 /// What is kept of its last words.
@@ -46,10 +48,31 @@ impl Sandboxes {
             let slot = state.services.get(&key).filter(running);
             slot.map(|slot| slot.service.sandbox.clone()).ok_or_else(|| SandboxError::NotRunning(key.1.clone()))?
         };
-        let begun = self.shared.begin_command(&key, &sandbox, argv, (stdin.into(), stdout.into()))?;
-        let crun = Process::hold(begun.child.id())
-            .map_err(|source| SandboxError::Machine { what: "holding a command", source })?;
-        Ok(Beside { begun, crun })
+        let (tell, told) = mpsc::channel();
+        let (shared, argv) = (Arc::clone(&self.shared), argv.to_vec());
+        // The tool dies with the thread that started it, and would leave the command to nobody; whoever asked may be done sooner. So it has a
+        // thread of its own, which lasts as long.
+        let start = move || {
+            let started =
+                shared.begin_command(&key, &sandbox, &argv, (stdin.into(), stdout.into())).and_then(|begun| {
+                    let holding = |source| SandboxError::Machine { what: "holding a command", source };
+                    let crun = Process::hold(begun.child.id()).map_err(holding)?;
+                    let ended = crun.fd().as_fd().try_clone_to_owned().map_err(holding)?;
+                    Ok((Beside { begun, crun }, ended))
+                });
+            let (started, ended) = match started {
+                Ok((beside, ended)) => (Ok(beside), Some(ended)),
+                Err(error) => (Err(error), None),
+            };
+            if tell.send(started).is_ok()
+                && let Some(ended) = ended
+            {
+                while poll(&mut [PollFd::new(&ended, PollFlags::IN)], None) == Err(Errno::INTR) {}
+            }
+        };
+        let lost = |source| SandboxError::Machine { what: "starting a command", source };
+        thread::Builder::new().name("beside".to_owned()).spawn(start).map_err(lost)?;
+        told.recv().map_err(|gone| lost(io::Error::other(gone)))?
     }
 }
 
@@ -66,7 +89,7 @@ impl Beside {
     /// # Errors
     /// When it was lost.
     pub(crate) fn end(mut self) -> io::Result<Option<String>> {
-        let status = self.begun.child.wait()?;
+        let status = self.begun.wait()?;
         let mut said = Vec::new();
         if let (_, Some(stderr)) = self.begun.child.streams() {
             // What it left behind may hold the other end open, and is not waited for.
@@ -80,7 +103,7 @@ impl Beside {
 impl Beside {
     /// Leaves it alone: it ends by itself, and is waited for then, which may be late where the service stands still.
     pub(crate) fn leave(self) {
-        let left = std::thread::Builder::new().name("beside".to_owned()).spawn(move || while !self.wait(LEFT_LOOK) {});
+        let left = thread::Builder::new().name("beside".to_owned()).spawn(move || while !self.wait(LEFT_LOOK) {});
         if let Err(error) = left {
             tracing::warn!(%error, "a command was killed, for nobody could wait for it");
         }
@@ -92,9 +115,6 @@ impl Drop for Beside {
         if !self.crun.ended() {
             self.begun.kill(&self.crun);
         }
-        let _ = self.begun.child.wait();
-        if let Some(inside) = self.begun.inside() {
-            bury_command(inside);
-        }
+        let _ = self.begun.wait();
     }
 }

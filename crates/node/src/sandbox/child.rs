@@ -151,15 +151,9 @@ pub(crate) fn bury(session: Option<u32>, cgroup: &str) {
     collect(|pid, stat| stat.name.starts_with(TOOL) || Some(stat.session) == session || inside(pid));
 }
 
-/// Collects what a command left dead whose tool was gone before it: as long as nobody does, the sandbox it was in can't end.
-pub(crate) fn bury_command(pid: u32) {
-    let deadline = Instant::now() + LEAVE_MAX;
-    let me = getpid().as_raw_nonzero().get().cast_unsigned();
-    // Of another process of that number, or one that the tool still waits for, nothing is touched.
-    while Stat::read(pid).is_some_and(|stat| stat.parent == me) && Instant::now() < deadline {
-        collect(|one, _| one == pid);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// Collects what a tool that failed left dead, by the session that it led.
+pub(crate) fn bury_session(session: u32) {
+    collect(|_, stat| stat.session == session);
 }
 
 /// Collects dead children that nobody here waits for and that are wanted; children of other kinds are left to who waits for

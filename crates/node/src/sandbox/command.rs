@@ -1,7 +1,7 @@
 //! Commands run inside a sandbox that runs.
 
 use super::cgroup::CgroupError;
-use super::child::Direct;
+use super::child::{Direct, bury_session};
 use super::crun::CrunError;
 use super::process::Process;
 use super::state::{Key, Phase, Shared, State, Which, timespec};
@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -123,17 +123,21 @@ struct Files {
 impl Begun {
     /// Ends it. The command is a child of crun; when it dies, crun ends with it.
     pub(crate) fn kill(&self, crun: &Process) {
-        match self.inside().and_then(|pid| Process::hold(pid).ok()) {
+        let inside = fs::read_to_string(&self.files.pid).ok().and_then(|text| text.trim().parse().ok());
+        match inside.and_then(|pid| Process::hold(pid).ok()) {
             Some(inside) => inside.kill(),
             None => crun.kill(),
         }
     }
-}
 
-impl Begun {
-    /// The process id of the command itself, as soon as the tool has said it.
-    pub(crate) fn inside(&self) -> Option<u32> {
-        fs::read_to_string(&self.files.pid).ok().and_then(|text| text.trim().parse().ok())
+    /// Waits for crun's end. Where that failed, the process that it was about to put into the sandbox may be dead and nobody's, and the sandbox
+    /// could not end before it is collected.
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait()?;
+        if !status.success() {
+            bury_session(self.child.id());
+        }
+        Ok(status)
     }
 }
 
@@ -188,7 +192,7 @@ fn attend(mut begun: Begun, command: &Command) -> io::Result<Done> {
         timed_out = true;
         begun.kill(&crun);
     }
-    let status = begun.child.wait()?;
+    let status = begun.wait()?;
     let [stdout, stderr] = kept;
     let code = status.code().filter(|_| !timed_out && status.signal().is_none());
     Ok(Done { code, stdout, stderr, cut, timed_out })

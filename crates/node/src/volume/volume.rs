@@ -1,11 +1,11 @@
 //! One solution's volume: its verbs. Each may be called again after a death at any point.
 
 use super::bound::{BOUND, Bound};
-use super::{Pool, QuotaMode, SnapshotInfo, VolumeError, Why, btrfs, owner, pool::destroy_subvolume};
+use super::{Pool, QuotaMode, VolumeError, Why, btrfs, owner, pool::destroy_subvolume};
 use crate::segment::Name;
 use husorden_base::{Bytes, Number, SnapshotId};
+use husorden_kinds::VolumeSight;
 use husorden_kinds::segments::REPLAY;
-use husorden_kinds::{Consistent, VolumeSight};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -272,93 +272,6 @@ impl Volume {
             .map_err(VolumeError::io(format!("measuring solution {}", self.number)))
     }
 
-    /// Takes a snapshot of the live part. Calling it again with the same id gives the first one.
-    ///
-    /// # Errors
-    /// When there is no live part.
-    pub fn snapshot(&self, id: &SnapshotId, why: Why, label: Option<String>) -> Result<SnapshotInfo, VolumeError> {
-        self.snapshot_with(id, why, label, None)
-    }
-
-    /// As [`Volume::snapshot`], with fields of the spec that belong to this data.
-    ///
-    /// # Errors
-    /// As [`Volume::snapshot`].
-    pub fn snapshot_with(
-        &self,
-        id: &SnapshotId,
-        why: Why,
-        label: Option<String>,
-        spec: Option<serde_json::Value>,
-    ) -> Result<SnapshotInfo, VolumeError> {
-        if let Some(info) = self.snapshot_info(id)? {
-            return Ok(info);
-        }
-        self.must_live()?;
-        let doing = || format!("taking snapshot {id} of solution {}", self.number);
-        // Before the snapshot: a piece that is kept meanwhile is carried out once more, and none is missing.
-        let point = self.point()?;
-        let info = SnapshotInfo { id: *id, taken_at: Timestamp::now(), why, label, spec, point, consistent: None };
-        let text = serde_json::to_vec(&info).expect("plain data has a JSON form");
-        let snap = self.holder.join(SNAP);
-        // The note comes first: the snapshot's own commit then carries both to the device, and a note alone is nothing.
-        write_whole(&snap.join(format!(".{id}.json")), &self.note(id), &text)
-            .and_then(|()| {
-                btrfs::snapshot(
-                    open_folder(&snap)?,
-                    &id.to_string(),
-                    open_folder(&self.holder.join(LIVE))?,
-                    true,
-                    self.group(),
-                )
-            })
-            .map_err(VolumeError::io(doing()))?;
-        self.pool.mend_groups();
-        Ok(info)
-    }
-
-    /// Notes of a snapshot what it turned out to be worth. A note that is lost on the way to the disk leaves the one before it.
-    ///
-    /// # Errors
-    /// When there is no such snapshot.
-    pub fn snapshot_is(&self, id: &SnapshotId, consistent: Consistent) -> Result<SnapshotInfo, VolumeError> {
-        let info = self.snapshot_info(id)?.ok_or(VolumeError::NoSnapshot(self.number, *id))?;
-        let info = SnapshotInfo { consistent: Some(consistent), ..info };
-        let text = serde_json::to_vec(&info).expect("plain data has a JSON form");
-        write_whole(&self.holder.join(SNAP).join(format!(".{id}.json")), &self.note(id), &text)
-            .map_err(VolumeError::io(format!("noting snapshot {id} of solution {}", self.number)))?;
-        Ok(info)
-    }
-
-    /// All snapshots, the oldest first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn snapshots(&self) -> Result<Vec<SnapshotInfo>, VolumeError> {
-        let mut found = Vec::new();
-        for name in self.snap_entries()? {
-            if let Some(id) = name.strip_suffix(".json").and_then(|id| id.parse().ok())
-                && let Some(info) = self.snapshot_info(&id)?
-            {
-                found.push(info);
-            }
-        }
-        found.sort_by_key(|info| (info.taken_at, info.id));
-        Ok(found)
-    }
-
-    /// Deletes a snapshot; one that is gone is fine. The kernel frees its space in the background.
-    ///
-    /// # Errors
-    /// When it is what brings a retained volume back.
-    pub fn snapshot_delete(&self, id: &SnapshotId) -> Result<(), VolumeError> {
-        if self.retained()?.as_ref() == Some(id) && !self.there(LIVE)? {
-            return Err(VolumeError::Strange(format!("snapshot {id} is all that is left of solution {}", self.number)));
-        }
-        destroy_subvolume(&self.pool.top(), &self.snapshot_path(id))?;
-        remove_file(&self.note(id)).map_err(VolumeError::io(format!("deleting snapshot {id}")))
-    }
-
     /// Puts the live part back to what a snapshot holds. What the live part held is gone: whoever calls this takes the
     /// snapshot `before` of it first, and stops what runs on it. The live part says which `before` it was restored after, so
     /// that the same restore called again after a death does not undo what was written since.
@@ -503,7 +416,7 @@ impl Volume {
         if self.there(LIVE)? { Ok(()) } else { Err(VolumeError::Absent(self.number)) }
     }
 
-    fn retained(&self) -> Result<Option<SnapshotId>, VolumeError> {
+    pub(super) fn retained(&self) -> Result<Option<SnapshotId>, VolumeError> {
         let doing = || format!("reading what solution {} retained", self.number);
         match fs::read_to_string(self.holder.join(RETAINED)) {
             Ok(text) => text
@@ -513,44 +426,6 @@ impl Volume {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(VolumeError::io(doing())(error)),
         }
-    }
-
-    pub(super) fn snapshot_path(&self, id: &SnapshotId) -> PathBuf {
-        self.holder.join(SNAP).join(id.to_string())
-    }
-
-    fn note(&self, id: &SnapshotId) -> PathBuf {
-        self.holder.join(SNAP).join(format!("{id}.json"))
-    }
-
-    pub(super) fn open_snapshot(&self, id: &SnapshotId) -> Result<File, VolumeError> {
-        match self.snapshot_info(id)? {
-            None => Err(VolumeError::NoSnapshot(self.number, *id)),
-            Some(_) => open_folder(&self.snapshot_path(id)).map_err(VolumeError::io(format!("opening snapshot {id}"))),
-        }
-    }
-
-    /// The note of a snapshot that is whole; a note without its snapshot is none.
-    pub(crate) fn snapshot_info(&self, id: &SnapshotId) -> Result<Option<SnapshotInfo>, VolumeError> {
-        if !self.there(&format!("{SNAP}/{id}"))? {
-            return Ok(None);
-        }
-        let doing = || format!("reading the note of snapshot {id}");
-        match fs::read(self.note(id)) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| VolumeError::io(doing())(error.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(VolumeError::io(doing())(error)),
-        }
-    }
-
-    fn snap_entries(&self) -> Result<Vec<String>, VolumeError> {
-        let path = self.holder.join(SNAP);
-        match fs::read_dir(&path) {
-            Ok(entries) => entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-        .map_err(VolumeError::io(format!("listing {}", path.display())))
     }
 }
 
@@ -593,7 +468,7 @@ pub(super) fn write_whole(fresh: &Path, last: &Path, bytes: &[u8]) -> io::Result
     fs::rename(fresh, last)
 }
 
-fn remove_file(path: &Path) -> io::Result<()> {
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

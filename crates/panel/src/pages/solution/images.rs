@@ -9,7 +9,7 @@ use crate::say::Say;
 use crate::ui::icon::Icon;
 use crate::ui::{self, Confirm, Field, Tone, Wrong};
 use husorden_base::{Number, Refusal, Secret};
-use husorden_kinds::Kind;
+use husorden_kinds::{Kind, own_image};
 use husorden_wire::api;
 use maud::{Markup, html};
 use serde_json::json;
@@ -22,9 +22,9 @@ pub(super) fn made_of(ask: &Ask, one: &api::Solution) -> Option<&'static dyn Kin
 /// On the page of an image: the way to a new solution that is made from it.
 pub(super) fn card(ask: &Ask, one: &api::Solution) -> Markup {
     let l = ask.l;
-    let own = kind(ask, one).ok();
-    let image = own.and_then(|kind| kind.image_name(Number::new(one.number)?));
-    let (Some(image), Some(of)) = (image, own.and_then(Kind::made_of)) else { return html! {} };
+    let of = kind(ask, one).ok().and_then(Kind::made_of);
+    let (Some(of), Some(number)) = (of, Number::new(one.number)) else { return html! {} };
+    let image = own_image::name(number);
     ui::card(
         l.t("Brug aftrykket", "Use the image"),
         html! {},
