@@ -11,12 +11,15 @@ mod rates;
 use anyhow::{Context, Result, ensure};
 use husorden_world::{House, text};
 
+/// Figures that are measured together, in a house of their own.
+type Bench = fn() -> Result<()>;
+
 /// A bench asks faster than any caller may.
 const LIMITS: &str = "[api.limits]\nrequests_per_second_max = 100000\nrequests_burst_max = 100000\n";
 
 fn main() -> Result<()> {
     let pattern = std::env::args().nth(1).unwrap_or_else(|| "*".to_owned());
-    let benches: [(&str, fn() -> Result<()>); 4] = [
+    let benches: [(&str, Bench); 4] = [
         ("server.create_ssh", create::one_by_one),
         ("server.create_ten", create::ten_at_once),
         ("server.snapshot_pause", pause::snapshots),
