@@ -100,9 +100,12 @@ fn the_aim_is_reached_from_every_small_state_cut_anywhere() {
     assert!(states > 200, "{states} states");
 }
 
+/// A way to forget steps, with its name.
+type Forgets = (&'static str, fn(&Step) -> bool);
+
 #[test]
 fn a_plan_that_forgets_any_kind_of_step_is_found_out() {
-    let forgets: [(&str, fn(&Step) -> bool); 10] = [
+    let forgets: [Forgets; 10] = [
         ("runtime", |step| matches!(step, Step::Runtime { .. })),
         ("volume-create", |step| matches!(step, Step::VolumeCreate { .. })),
         ("volume-limit", |step| matches!(step, Step::VolumeLimit { .. })),

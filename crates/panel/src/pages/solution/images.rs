@@ -113,7 +113,7 @@ pub(super) async fn make(ask: &Ask) -> Result<Reply, Refusal> {
     let body = json!({
         "kind": kind.name(),
         "name": ask.form.text("/name"),
-        "from": { "solution": segment(&one.id), "snapshot": ask.param("snapshot") },
+        "from": { "solution": one.id, "snapshot": ask.param("snapshot") },
     });
     let made: Result<api::SolutionCreated, Refusal> =
         ask.api.post_once("/v1/solutions", &body, ask.form.text("_key")).await;
