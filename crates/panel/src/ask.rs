@@ -227,6 +227,16 @@ impl Reply {
         self
     }
 
+    /// To whoever listens to a stream and would be led to another page: there is nothing more, and it is not asked for again (HTML, server-sent
+    /// events: 204).
+    pub(crate) fn or_no_stream(mut self) -> Self {
+        if matches!(self.body, Said::See(_)) {
+            self.status = StatusCode::NO_CONTENT;
+            self.body = Said::Raw(Response::new(Body::empty()));
+        }
+        self
+    }
+
     /// The answer as it leaves.
     pub(crate) fn into_response(self) -> Response {
         let mut response = match self.body {

@@ -157,6 +157,9 @@ impl Desk {
         };
         let is_page = parts.method == Method::GET;
         let mut reply = reply.unwrap_or_else(|refusal| refused(&ask, &refusal));
+        if parts.headers.get(header::ACCEPT).is_some_and(|accept| accept == "text/event-stream") {
+            reply = reply.or_no_stream();
+        }
         if fresh && is_page && page.is_some() {
             reply = reply.cookie(cookie::set(cookie::VISIT, &visit, Stay::Browser));
         }

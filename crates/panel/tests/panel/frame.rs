@@ -135,6 +135,18 @@ async fn a_redirect_leads_nowhere_else() {
     house.running.stop().await;
 }
 
+/// Whose session has ended while a page was open is led to the log-in by the next page; the stream of the open one just ends.
+#[tokio::test]
+async fn a_stream_without_a_session_is_not_asked_for_again() {
+    let house = House::new().await;
+    let router = panel(&house);
+    let mut client = Client::new(&router, HOST);
+    let stream = http::Request::get("/live").header("host", HOST).header("accept", "text/event-stream");
+    client.send(stream, String::new()).await.is(204);
+    assert_eq!(client.get("/live").await.leads(), "/log-in?then=%2Flive");
+    house.running.stop().await;
+}
+
 #[tokio::test]
 async fn script_in_any_field_stays_text() {
     let house = House::new().await;

@@ -2,7 +2,6 @@
 
 use super::shapes::{kind, path, read};
 use super::snapshots::{name, named};
-use crate::api::segment;
 use crate::ask::{Ask, Reply, no_page};
 use crate::pages::create::{KEY_CHARS, after};
 use crate::say::Say;
