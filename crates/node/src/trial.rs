@@ -1,5 +1,5 @@
 //! Whether the machine's own virtualisation boots a guest: found out by booting one, in a sandbox as a uid that is nobody's, and remembered for
-//! as long as the kernel is the same.
+//! as long as the kernel is the same; beside the builds also for other installations of the machine.
 //!
 //! ```text
 //! untried ──what the trial needs is built──▶ under way ──▶ boots | fails
@@ -43,6 +43,13 @@ pub(crate) struct Found {
     pub(crate) at: Timestamp,
 }
 
+impl Found {
+    /// Whether it need not be found out again with that build: what booted once on this kernel boots, and what did not may with another.
+    fn holds(&self, build: &str) -> bool {
+        self.verdict == Virtualisation::Boots || self.build == build
+    }
+}
+
 /// What is known of this machine's virtualisation.
 pub(crate) struct Trial {
     path: PathBuf,
@@ -50,15 +57,28 @@ pub(crate) struct Trial {
     under_way: AtomicBool,
 }
 
+/// Where it is kept, in a folder of the installation and in one of the machine.
+const FILE: &str = "virtualisation.json";
+
 /// Where it is kept below the home of an installation.
 fn path(home: &Path) -> PathBuf {
-    home.join("node").join("virtualisation.json")
+    home.join("node").join(FILE)
 }
 
 /// What was found out on this kernel; for who looks at a machine from beside its node.
 pub(crate) fn known(home: &Path) -> Option<Found> {
-    let found: Found = serde_json::from_slice(&fs::read(path(home)).ok()?).ok()?;
+    read(&path(home))
+}
+
+fn read(path: &Path) -> Option<Found> {
+    let found: Found = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     (found.kernel == kernel()).then_some(found)
+}
+
+fn keep(path: &Path, found: &Found) -> std::io::Result<()> {
+    let fresh = path.with_extension(format!("{}.new", std::process::id()));
+    fs::write(&fresh, serde_json::to_vec(found)?)?;
+    fs::rename(&fresh, path)
 }
 
 fn kernel() -> String {
@@ -99,12 +119,6 @@ impl Trial {
             epoch: 0,
             generation: 0,
         })
-    }
-
-    fn keep(&self, found: &Found) -> std::io::Result<()> {
-        let fresh = self.path.with_extension("new");
-        fs::write(&fresh, serde_json::to_vec(found)?)?;
-        fs::rename(&fresh, &self.path)
     }
 }
 
@@ -148,8 +162,7 @@ pub(crate) fn consider(node: &Arc<Node>) {
     }
     let build = node.runtimes.shelf().remove(&task.sandbox.runtime).and_then(|builds| builds.into_iter().next());
     let build = build.unwrap_or_default();
-    // What booted once on this kernel boots; what did not may with another build.
-    let due = node.trial.found().is_none_or(|found| found.verdict != Virtualisation::Boots && found.build != build);
+    let due = node.trial.found().is_none_or(|found| !found.holds(&build));
     if !due || node.trial.under_way.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -165,12 +178,34 @@ pub(crate) fn consider(node: &Arc<Node>) {
     }
 }
 
+/// Finds it out, or takes over what another installation of this machine has, and writes it down.
 fn carry_out(node: &Arc<Node>, task: &Task, build: String) {
     // One that a node left which died is ended first.
     let _ = node.sandboxes.task_forget(Nobody::Trial.number(), &task.name);
+    let of_the_machine = node.config.ground.cache.join(FILE);
+    let found = match read(&of_the_machine).filter(|found| found.holds(&build)) {
+        Some(found) => found,
+        None => match carried_out(node, task) {
+            None => return,
+            Some(verdict) => Found { kernel: kernel(), build, verdict, at: Timestamp::now() },
+        },
+    };
+    if let Err(error) = node.register.witness("machine.virtualisation", None, json!({ "found": found })) {
+        warn!(%error, "no line of evidence of a trial");
+    }
+    for path in [&node.trial.path, &of_the_machine] {
+        if let Err(error) = keep(path, &found) {
+            warn!(%error, path = %path.display(), "what a trial showed could not be kept; it is tried again after the next start");
+        }
+    }
+    *node.trial.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+}
+
+/// What it shows; nothing where the node ends meanwhile.
+fn carried_out(node: &Arc<Node>, task: &Task) -> Option<Virtualisation> {
     let verdict = match look(node, Nobody::Trial.number(), task, || node.ending().then_some(())) {
         Ok(_) => Virtualisation::Boots,
-        Err(Mute::Stopped(())) => return,
+        Err(Mute::Stopped(())) => return None,
         Err(Mute::Failed(words)) => {
             let words = crate::causes::last_words(&words, WORDS_CHARS_MAX);
             let reason = Text::new(format!("Prøven sagde: {words}"), format!("The trial said: {words}"));
@@ -178,12 +213,5 @@ fn carry_out(node: &Arc<Node>, task: &Task, build: String) {
         }
     };
     info!(?verdict, "the machine's virtualisation was tried");
-    let found = Found { kernel: kernel(), build, verdict, at: Timestamp::now() };
-    if let Err(error) = node.register.witness("machine.virtualisation", None, json!({ "found": found })) {
-        warn!(%error, "no line of evidence of a trial");
-    }
-    if let Err(error) = node.trial.keep(&found) {
-        warn!(%error, "what a trial showed could not be kept; it is tried again after the next start");
-    }
-    *node.trial.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+    Some(verdict)
 }

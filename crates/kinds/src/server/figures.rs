@@ -1,4 +1,4 @@
-//! What is measured of a guest from outside it: what its disk reads and writes, as the machine counts it, and what its port refuses.
+//! What is measured of a guest from outside it: what its disks read and write, as the machine counts it, and what its port refuses.
 
 use super::engine::MACHINE;
 use crate::figure::{Figure, Gauge, Reading, Unit};
@@ -8,8 +8,8 @@ use husorden_base::Text;
 pub(super) fn figures() -> Vec<Figure> {
     let figure = |name, da, en| Figure { name, title: Text::new(da, en), unit: Unit::Bytes, reading: Reading::Rate };
     vec![
-        figure("disk-read", "Læst fra disken pr. sekund", "Read from the disk a second"),
-        figure("disk-written", "Skrevet til disken pr. sekund", "Written to the disk a second"),
+        figure("disk-read", "Læst fra diskene pr. sekund", "Read from its disks a second"),
+        figure("disk-written", "Skrevet til diskene pr. sekund", "Written to its disks a second"),
         Figure {
             name: "mail-refused",
             title: Text::new("Afviste forsøg på at nå port 25", "Refused attempts to reach port 25"),

@@ -55,17 +55,28 @@ sub ask {
     }
 }
 
+# A connection, without waiting for one: where nobody takes them the queue of those who wait is full at some time.
+sub connects {
+    socket $line, AF_UNIX, SOCK_STREAM, 0 or die "a socket: $!\n";
+    my $flags = fcntl $line, F_GETFL, 0 or die "a socket: $!\n";
+    fcntl $line, F_SETFL, $flags | O_NONBLOCK or die "a socket: $!\n";
+    my $there = connect $line, pack_sockaddr_un($socket);
+    fcntl $line, F_SETFL, $flags or die "a socket: $!\n";
+    return $there;
+}
+
 # Whether there is a machine to speak to. One that powered itself off leaves a socket at which nobody answers, and has no disk open.
 sub meets {
     ($line, $heard) = (undef, '');
     return 0 if $ENV{MACHINE} eq 'off';
     my $end = time + $off_s;
-    socket $line, AF_UNIX, SOCK_STREAM, 0 or die "a socket: $!\n";
-    my $there = connect $line, pack_sockaddr_un($socket);
+    my $there = 0;
     while (1) {
+        $there ||= connects();
         last if $there && defined hear(1);
         if (time >= $end && !held("$vm/disk.raw")) { $line = undef; return 0 }
-        die "the machine does not answer\n" if time >= $until || !$there;
+        die "the machine does not answer\n" if time >= $until;
+        select undef, undef, undef, $often_s unless $there;
     }
     ask('qmp_capabilities');
     return 1;

@@ -8,6 +8,8 @@ my $file = "/tmp/picture.$$.png";
 END { unlink $file if defined $file }
 $SIG{ALRM} = sub { die "the machine does not answer\n" };
 alarm 8;
+# One that powered itself off leaves a socket at which nobody answers.
+grep { my $name; open $name, '<', $_ and (<$name> // '') =~ /^qemu-system/ } glob '/proc/[0-9]*/comm' or die "the machine is off\n";
 socket my $line, AF_UNIX, SOCK_STREAM, 0 or die "$!\n";
 connect $line, pack_sockaddr_un('/run/s/qemu.sock') or die "the machine: $!\n";
 syswrite $line, "{\"execute\": \"qmp_capabilities\"}\n"
