@@ -17,7 +17,7 @@ HOST := crun btrfs-progs nftables conntrack iproute2 mmdebstrap zstd $(POSTGRESQ
 TEST := $(HOST) restic age libfaketime openssh-client openssh-server openssh-sftp-server rclone openssl libfcgi-bin chromium nodejs mariadb-client-core python3-psycopg2 python3-pymysql
 BENCH := $(TEST) borgbackup wrk nginx-light apache2-utils php-fpm
 
-.PHONY: up down test bench faults clean packages-host packages-test packages-bench
+.PHONY: up down test bench faults debian clean packages-host packages-test packages-bench
 
 ## up: install what is missing, build, look at the machine, start the platform with a demo site
 up: packages-host
@@ -62,6 +62,12 @@ packages-test: PACKAGES = $(TEST)
 ## faults: seeded harms to backup repositories, and by which look each is found
 faults: packages-test
 	$(CARGO) test --quiet -p husorden-backup --test backup -- --exact corrupt::three_hundred_harms_are_found --nocapture
+
+## debian: a Debian server from its first boot to the proof of its backup, which takes long where guests are emulated
+debian: packages-test
+	$(CARGO) build --workspace --quiet
+	$(CARGO) test --quiet --workspace --test house -- --exact --ignored --nocapture \
+	  debian::a_debian_server_from_its_first_boot_to_the_proof_of_its_backup
 
 packages-bench: PACKAGES = $(BENCH)
 packages-host packages-test packages-bench:

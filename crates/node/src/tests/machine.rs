@@ -60,6 +60,8 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         let said = husorden_kinds::figure::read(&String::from_utf8_lossy(&said.stdout));
         assert!(said["disk-read"] > 1e6 && said["disk-written"] > 0.0, "{said:?}");
 
+        kept_in(node, &wish);
+
         // A measure that lets it stand still: no step is taken, nothing of it acts, and lifted it goes on where it was.
         measures::start(node).expect("bailiffs");
         let mut held = measure(&wish);
@@ -129,6 +131,34 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         wished("rebuilt", json!(1), 4);
         booted("tiny: boot 1 of", 2);
     });
+}
+
+/// Who broke out of the machine would be where this probe is: it meets no file, socket or address of anybody else.
+fn kept_in(node: &crate::Node, wish: &Wish) {
+    for words in ["link set lo up", "addr add 192.0.2.1/32 dev lo"] {
+        assert!(std::process::Command::new("ip").args(words.split(' ')).status().expect("ip runs").success());
+    }
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("somebody listens on the node");
+    let port = listener.local_addr().expect("a port").port();
+    let abstracted =
+        <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name("husorden-probed")
+            .expect("a name");
+    let _named = std::os::unix::net::UnixListener::bind_addr(&abstracted).expect("and on a name of no folder");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    let folder = tempfile::Builder::new().permissions(open).tempdir_in("/var/tmp").expect("a folder of the machine");
+    let file = folder.path().join("everybodys");
+    std::fs::write(&file, "read by whoever sees it").expect("a file");
+    let command = crate::sandbox::Command {
+        argv: ["/usr/bin/perl", "-", &port.to_string(), file.to_str().expect("a path")].map(str::to_owned).to_vec(),
+        stdin: include_str!("probe.pl").to_owned(),
+        limit: Duration::from_secs(30),
+        output_bytes_max: 4 << 10,
+    };
+    let said = node.sandboxes.ask(wish.number, "qemu", &command).expect("it is asked");
+    let (said, failed) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    let expected = "own socket: yes\nabstract socket: no\n127.0.0.1: no\n192.0.2.1: no\n169.254.1.2: no\nfile: no\n\
+        written: /dev/shm /run /srv/log /srv/vm /srv/vm/disks /tmp\nothers' processes: 0\nraw socket: no\nnamespace: no\n";
+    assert_eq!((&*said, &*failed), (expected, ""));
 }
 
 /// A node with engines, and who hears what it says from the beginning.

@@ -35,9 +35,9 @@ fn a_guest_is_frozen_for_its_snapshots() {
     asked_to_go(&server);
 }
 
-/// It writes on its disk without an end, and counts in its memory how often it did.
+/// It writes on its disk again and again, and counts in its memory how often it did.
 fn writes(server: &Server<'_>) {
-    let write = "i=0; while :; do dd if=/dev/urandom of=/disk/noise bs=64k count=2 conv=fsync; date > /disk/now; i=$((i+1)); echo $i > /tmp/count; done";
+    let write = "i=0; while :; do dd if=/dev/urandom of=/disk/noise bs=64k count=2 conv=fsync; date > /disk/now; i=$((i+1)); echo $i > /tmp/count; usleep 100000; done";
     server.ssh(&format!("setsid sh -c '{write}' < /dev/null > /dev/null 2>&1 & sleep 1")).expect("it is reached");
     goes_on(server, BOOTED);
 }
@@ -75,27 +75,36 @@ fn snapshot(server: &Server<'_>) -> (String, Value, Duration) {
 }
 
 /// Where the disk of a snapshot lies, or the one that is written.
-fn disk(server: &Server<'_>, of: &str) -> PathBuf {
+pub(super) fn disk(server: &Server<'_>, of: &str) -> PathBuf {
     let solution =
         format!("/run/husorden/{}/pools/main/solutions/{}/{of}/vm/disk.raw", server.house.instance, server.number);
     PathBuf::from(solution)
 }
 
-/// Whether the filesystem that the guest writes on has a journal that must be carried out before it is whole.
-fn must_recover(disk: &Path) -> bool {
+/// The filesystem that a guest of the smallest image writes on: where it begins on the disk, in bytes, and its superblock.
+pub(super) fn root(disk: &Path) -> (u64, Vec<u8>) {
     let disk = std::fs::File::open(disk).expect("a disk");
     let read = |at: u64, length: usize| {
         let mut bytes = vec![0; length];
         disk.read_exact_at(&mut bytes, at).expect("it is as long as that");
         bytes
     };
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     // The table of partitions says where each begins; the superblock lies a kibibyte in.
     let starts = read(1024, 128 * 128).chunks(128).map(|entry| number(&entry[32..40]) * 512).collect::<Vec<_>>();
-    let superblock = |start: &u64| read(start + 1024, 1024);
-    let is_root = |block: &Vec<u8>| number(&block[56..58]) == 0xef53 && block[120..136].starts_with(b"root\0");
-    let root = starts.iter().filter(|start| **start > 0).map(superblock).find(is_root).expect("the guest's own");
-    number(&root[96..100]) & 4 != 0
+    let each = starts.into_iter().filter(|start| *start > 0).map(|start| (start, read(start + 1024, 1024)));
+    let is_root =
+        |(_, block): &(u64, Vec<u8>)| number(&block[56..58]) == 0xef53 && block[120..136].starts_with(b"root\0");
+    each.into_iter().find(is_root).expect("the guest's own")
+}
+
+/// As the processor has it: the lowest byte comes first.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// Whether it has a journal that must be carried out before it is whole.
+fn must_recover(disk: &Path) -> bool {
+    number(&root(disk).1[96..100]) & 4 != 0
 }
 
 /// Frozen for its snapshots, it goes on afterwards; without an agent they are taken as before.

@@ -126,14 +126,16 @@ fn found(folder: &Path, name: &str) -> Option<PathBuf> {
     text(&output.stdout).lines().next().map(PathBuf::from)
 }
 
+/// How the last reading of the pool went, or how far it is.
+pub(super) fn scrub(house: &House) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(found(house.home(), "main.scrub.json")?).ok()?).ok()
+}
+
 /// The pool is read against its checksums, by the clock and by hand.
 fn the_pool_is_read(house: &House) {
     let end = Instant::now() + SOON;
-    let scrub = || -> Option<Value> {
-        serde_json::from_slice(&std::fs::read(found(house.home(), "main.scrub.json")?).ok()?).ok()
-    };
     let first = loop {
-        match scrub() {
+        match scrub(house) {
             Some(scrub) if scrub["ended"].is_string() => break scrub,
             other => assert!(Instant::now() < end, "the pool is not read: {other:?}"),
         }

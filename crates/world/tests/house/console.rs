@@ -67,6 +67,9 @@ fn a_browser_types_a_log_in() {
     let ends: Vec<_> = lines("console.close").iter().map(|line| line["before"]["why"].clone()).collect();
     assert!(ends.contains(&json!("logged-out")) && ends.contains(&json!("left")), "{ends:?}");
 
+    // There is a server: the pages of images that are made of one.
+    desk.run("images.mjs", &[("SOLUTION", "web"), ("AXE", "yes")]);
+
     // Off there is nothing to be seen, and that is said.
     let stopped = house.api(Who::Account, "POST", "/v1/solutions/web/stop", None).expect("the API answers");
     assert_eq!(stopped.status, 200, "{:?}", stopped.body);

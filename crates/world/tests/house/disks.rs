@@ -9,12 +9,13 @@ use std::path::PathBuf;
 
 #[test]
 fn disks_come_and_go_under_a_server_that_runs() {
-    let house = House::bare("disks", "").expect("the house comes up");
+    let house = House::bare("disks", "care = { measure_s = 5 }").expect("the house comes up");
     let server = Server::make(&house, &json!({ "allow": [{ "net": own_address(&house) }] }));
     server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
     refused(&server);
     let machine = server.machine();
     put_in(&server);
+    counted(&server);
     grown(&server);
     taken_out(&server);
     node_dies(&server);
@@ -63,6 +64,20 @@ fn put_in(server: &Server<'_>) {
     assert!(text(&listed.stdout).contains("data"), "{}", text(&listed.stdout));
     let again = ["server", "disk", "create", "web", "data"];
     assert!(!server.house.cli(Who::Account, &again).expect("it runs").status.success(), "there is one of the name");
+}
+
+/// What is written to it is in the server's curves.
+fn counted(server: &Server<'_>) {
+    server.ssh("dd if=/dev/zero of=/mnt/much bs=1M count=32 conv=fsync && rm /mnt/much").expect("it takes a file");
+    server.until("it is counted", BOOTED, || {
+        let path = "/v1/solutions/web/figures?hours=1";
+        let curves = server.house.api(Who::Account, "GET", path, None).expect("the API answers").body;
+        let curves = curves["items"].as_array().expect("curves");
+        let written = curves.iter().find(|curve| curve["name"] == "disk-written").expect("there is one of it");
+        // A point is the mean of up to a minute, in which the first disk has next to nothing to do.
+        let points = written["points"].as_array().expect("points");
+        points.iter().any(|point| point["value"].as_f64().is_some_and(|bytes_s| bytes_s > 400_000.0))
+    });
 }
 
 /// While it is in use.
@@ -163,9 +178,10 @@ fn changed_while_off(server: &Server<'_>) {
     settled(server);
     server.order("stop");
     server.house.wait_state("web", "stopped", BOOTED).expect("it is off");
-    server.change(&json!({ "disks": { "more": { "size": "48 MiB" } } }));
+    server.change(&json!({ "disks": { "more": { "size": "48 MiB" } }, "firmware": "uefi", "memory": "256 MiB" }));
     server.order("start");
     server.until("it is on", BOOTED, || sectors(server, "more") == Some(98_304));
+    assert!(server.ssh("test -d /sys/firmware/efi").is_ok(), "the same disk starts by the other firmware");
     assert!(device(server, "logs").is_none());
     assert_eq!(mounted(server, "data"), "one");
 }

@@ -11,6 +11,7 @@ mod commands;
 mod console;
 mod copies;
 mod database;
+mod debian;
 mod disk_image;
 mod disks;
 mod drivers;
@@ -37,6 +38,7 @@ mod server;
 mod site_log;
 mod story;
 mod suspension;
+mod unruly;
 mod updates;
 mod vault;
 

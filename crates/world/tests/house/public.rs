@@ -18,8 +18,8 @@ const MACHINE: [&str; 2] = ["192.0.2.2", "2001:db8:77::2"];
 pub(super) const WORLD: [&str; 2] = ["192.0.2.1", "2001:db8:77::1"];
 /// What the operator hands out: IPv4 in the uplink's own net, IPv6 routed to the machine.
 const POOLS: &str = "public_ipv4 = [\"192.0.2.65\"]\npublic_ipv6 = [\"2001:db8:100::/64\"]";
-const FOUR: &str = "192.0.2.65";
-const SIX: &str = "2001:db8:100::1";
+pub(super) const FOUR: &str = "192.0.2.65";
+pub(super) const SIX: &str = "2001:db8:100::1";
 
 #[test]
 fn a_server_is_met_at_its_own_addresses_by_whom_its_rules_let_in() {
@@ -32,6 +32,12 @@ fn a_server_is_met_at_its_own_addresses_by_whom_its_rules_let_in() {
     let built = house.run(&["image", "build", "tiny", "-o", "json"]).expect("it runs");
     assert!(built.status.success(), "{}{}", text(&built.stdout), text(&built.stderr));
     none_to_be_had(&house);
+    in_a_world(&mut house, |house, world| story(house, world, looks));
+}
+
+/// Sets a house into a machine of its own that hands out public addresses, and that a world of its own reaches. What must be fetched is fetched
+/// before, for that machine reaches nobody else.
+pub(super) fn in_a_world(house: &mut House, story: impl FnOnce(&House, &Net) + Send) {
     house.down().expect("it is taken down");
     let settings = house.home().join("husorden.toml");
     let before = std::fs::read_to_string(&settings).expect("its settings");
@@ -58,7 +64,7 @@ fn a_server_is_met_at_its_own_addresses_by_whom_its_rules_let_in() {
         let inside = scope.spawn(move || {
             machine.enter_here();
             house.start().expect("the house comes up in another network");
-            story(&house, world, looks);
+            story(house, world);
             let down = house.down().expect("it is taken down");
             assert!(down.status.success(), "{}{}", text(&down.stdout), text(&down.stderr));
         });
@@ -211,7 +217,7 @@ pub(super) fn cli(house: &House, words: &[&str]) -> String {
 }
 
 /// From the world, with the key.
-fn ssh(world: &Net, key: &Path, address: &str, command: &str) -> Result<String, String> {
+pub(super) fn ssh(world: &Net, key: &Path, address: &str, command: &str) -> Result<String, String> {
     let net = format!("--net={}", world.path());
     let mut ssh = Command::new("nsenter");
     ssh.args([&net, "timeout", "20", "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8"]);
