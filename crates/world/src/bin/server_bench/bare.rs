@@ -107,7 +107,9 @@ impl Kit {
         let mut words: Vec<String> = Vec::new();
         let mut rest = self.words.iter();
         while let Some(word) = rest.next() {
-            if LINES.contains(&word.as_str()) {
+            // Who answers on a line goes with the line.
+            let ends = word == "-device" && rest.as_slice().first().is_some_and(|device| device.contains(",chardev="));
+            if ends || LINES.contains(&word.as_str()) {
                 rest.next();
             } else {
                 words.push(word.replace("/srv/vm", INSIDE));
