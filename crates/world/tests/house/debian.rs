@@ -18,7 +18,7 @@ write_files:
   - path: /etc/motd
     content: made by cloud-init
 runcmd:
-  - echo ran > /root/ran
+  - echo ran > /srv/ran
 ";
 
 struct Server<'a> {
@@ -141,7 +141,7 @@ fn inside(server: &Server<'_>) {
     });
     eprintln!("cloud-init said at first {cloud:?}");
     assert_eq!(server.says("hostname"), "web");
-    assert_eq!(server.says("cat /etc/motd /root/ran"), "made by cloud-init\nran");
+    assert_eq!(server.says("cat /etc/motd /srv/ran"), "made by cloud-init\nran");
     assert!(server.says("cat /proc/cmdline").contains("BOOT_IMAGE="), "a loader started it");
     let mib = server.says("df --output=size -BM / | tail -1").trim_end_matches('M').parse::<u32>();
     assert!(mib.is_ok_and(|mib| mib > 2_600), "its filesystem is as large as its disk");
@@ -160,7 +160,7 @@ fn inside(server: &Server<'_>) {
 
 /// Its own agent freezes it for a snapshot.
 fn frozen(server: &Server<'_>) -> String {
-    server.says("echo kept > /root/kept");
+    server.says("echo kept > /srv/kept");
     let path = "/v1/solutions/web/snapshots";
     let taken = server.ended(&server.ask("POST", path, Some(&json!({ "label": "first" })), 202));
     let id = taken["snapshot"].as_str().expect("a snapshot").to_owned();
@@ -177,24 +177,24 @@ fn frozen(server: &Server<'_>) -> String {
 
 /// What was written before it, without a word to sync it, and nothing later.
 fn restored(server: &Server<'_>, snapshot: &str) {
-    server.says("echo later | tee /root/later > /root/kept; sync");
+    server.says("echo later | tee /srv/later > /srv/kept; sync");
     let boot = server.boot().expect("it is reached");
     server.ended(&server.ask("POST", &format!("/v1/solutions/web/snapshots/{snapshot}/restore"), None, 202));
     server.booted_after(&boot);
-    assert_eq!(server.says("cat /root/kept; ls /root/later 2>/dev/null || echo none"), "kept\nnone");
+    assert_eq!(server.says("cat /srv/kept; ls /srv/later 2>/dev/null || echo none"), "kept\nnone");
 }
 
 /// Anew from its image, with user data that nobody can read: its keys are none of that. And back.
 fn rebuilt(server: &Server<'_>) {
     let boot = server.boot().expect("it is reached");
-    let broken = json!({ "spec": { "user_data": "#cloud-config\nruncmd: [echo ran > /root/ran\n  - : {" } });
+    let broken = json!({ "spec": { "user_data": "#cloud-config\nruncmd: [echo ran > /srv/ran\n  - : {" } });
     server.ask("PATCH", "/v1/solutions/web", Some(&broken), 200);
     cli(server.house, &["solution", "rebuild", "web", "--yes"]);
     let boot = server.booted_after(&boot);
-    assert!(server.ssh("cat /root/kept").is_err() && server.ssh("cat /root/ran").is_err(), "it is another disk");
+    assert!(server.ssh("cat /srv/kept").is_err() && server.ssh("cat /srv/ran").is_err(), "it is another disk");
     server.ended(&server.ask("POST", "/v1/solutions/web/undo", None, 202));
     server.booted_after(&boot);
-    assert_eq!(server.says("cat /root/kept"), "kept");
+    assert_eq!(server.says("cat /srv/kept"), "kept");
 }
 
 fn proven(server: &Server<'_>) {
@@ -221,8 +221,7 @@ fn proven(server: &Server<'_>) {
 fn rescued(server: &Server<'_>) {
     let change = json!({ "spec": { "rescue": true } });
     server.ask("PATCH", "/v1/solutions/web", Some(&change), 200);
-    let kept =
-        "cat /disk/root/kept 2>/dev/null || { mkdir -p /mnt; mount -o ro /dev/vdb1 /mnt && cat /mnt/root/kept; }";
+    let kept = "cat /disk/srv/kept 2>/dev/null || { mkdir -p /mnt; mount -o ro /dev/vdb1 /mnt && cat /mnt/srv/kept; }";
     server.until("its rescue is reached", BOOTED, || {
         server.ssh("test -e /etc/debian_version").is_err() && server.ssh(kept).as_deref() == Ok("kept")
     });
