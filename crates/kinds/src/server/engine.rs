@@ -292,7 +292,7 @@ fn private(member: &Membership, at: u32) -> String {
         "  - type: physical\n    name: eth{at}\n    mac_address: \"{}\"\n    subnets:\n\
         \x20     - type: static\n        address: \"{}/{}\"\n\
         \x20     - type: static6\n        address: \"{}/128\"\n        routes:\n\
-        \x20         - network: \"{}\"\n            netmask: {}\n            gateway: \"{}\"\n",
+        \x20         - network: \"{}\"\n            netmask: \"{}\"\n            gateway: \"{}\"\n",
         member.number.mac_text(),
         member.address,
         member.range.prefix_len(),

@@ -176,7 +176,7 @@ fn a_machine_has_a_card_in_each_of_its_networks_and_its_guest_is_told() {
     }
     let settings = engine::seed(&order, &spec).stdin;
     for expected in [
-        "name: eth1\n    mac_address: \"02:48:77:00:00:0c\"\n    subnets:\n      - type: static\n        address: \"10.20.0.5/24\"\n      - type: static6\n        address: \"fd00::12:0:0:a14:5/128\"\n        routes:\n          - network: \"fd00:0:0:12::\"\n            netmask: 64\n            gateway: \"fe80::2\"\n",
+        "name: eth1\n    mac_address: \"02:48:77:00:00:0c\"\n    subnets:\n      - type: static\n        address: \"10.20.0.5/24\"\n      - type: static6\n        address: \"fd00::12:0:0:a14:5/128\"\n        routes:\n          - network: \"fd00:0:0:12::\"\n            netmask: \"64\"\n            gateway: \"fe80::2\"\n",
         "name: eth2\n    mac_address: \"02:48:77:00:00:03\"",
     ] {
         assert!(settings.contains(expected), "{expected} is not in {settings}");
