@@ -135,13 +135,11 @@ fn reached(server: &Server<'_>) {
 
 /// It started by its own loader, its disk has grown, and its first settings are carried out.
 fn inside(server: &Server<'_>) {
-    let cloud = server.ssh("timeout 15 cloud-init status --wait");
     server.until("cloud-init is done", BOOTED, || {
         server.ssh("cloud-init status").is_ok_and(|said| said == "status: done")
     });
-    eprintln!("cloud-init said at first {cloud:?}");
     assert_eq!(server.says("hostname"), "web");
-    assert_eq!(server.says("cat /etc/motd /srv/ran"), "made by cloud-init\nran");
+    assert_eq!(server.says("cat /etc/motd; echo; cat /srv/ran"), "made by cloud-init\nran");
     assert!(server.says("cat /proc/cmdline").contains("BOOT_IMAGE="), "a loader started it");
     let mib = server.says("df --output=size -BM / | tail -1").trim_end_matches('M').parse::<u32>();
     assert!(mib.is_ok_and(|mib| mib > 2_600), "its filesystem is as large as its disk");
@@ -150,7 +148,6 @@ fn inside(server: &Server<'_>) {
         assert!(addresses.contains(address), "{address}: {addresses}");
     }
     assert_eq!(server.says("systemctl is-system-running || systemctl --failed --plain --no-legend"), "running");
-    assert_eq!(server.says("ping -c 1 -W 5 10.60.0.1 > /dev/null && echo answered"), "answered");
     let file = server.house.home().join("screen.png");
     cli(server.house, &["solution", "screenshot", "web", "--out", &file.to_string_lossy()]);
     if let Some(folder) = std::env::var_os("SCREENS") {
