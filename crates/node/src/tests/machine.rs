@@ -144,6 +144,8 @@ fn kept_in(node: &crate::Node, wish: &Wish) {
         <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name("husorden-probed")
             .expect("a name");
     let _named = std::os::unix::net::UnixListener::bind_addr(&abstracted).expect("and on a name of no folder");
+    std::net::TcpStream::connect(("192.0.2.1", port)).expect("who is on the node meets the one");
+    std::os::unix::net::UnixStream::connect_addr(&abstracted).expect("and the other");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     let folder = tempfile::Builder::new().permissions(open).tempdir_in("/var/tmp").expect("a folder of the machine");
     let file = folder.path().join("everybodys");
