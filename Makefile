@@ -63,10 +63,11 @@ packages-test: PACKAGES = $(TEST)
 faults: packages-test
 	$(CARGO) test --quiet -p husorden-backup --test backup -- --exact corrupt::three_hundred_harms_are_found --nocapture
 
-## debian: a Debian server from its first boot to the proof of its backup, which takes long where guests are emulated
+## debian: a Debian server from its first boot to the proof of its backup, which takes long where guests are emulated; IMAGE=debian-12 for another
+IMAGE ?= debian-13
 debian: packages-test
 	$(CARGO) build --workspace --quiet
-	$(CARGO) test --quiet --workspace --test house -- --exact --ignored --nocapture \
+	IMAGE=$(IMAGE) $(CARGO) test --quiet --workspace --test house -- --exact --ignored --nocapture \
 	  debian::a_debian_server_from_its_first_boot_to_the_proof_of_its_backup
 
 packages-bench: PACKAGES = $(BENCH)

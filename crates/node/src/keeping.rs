@@ -175,12 +175,12 @@ impl Log {
         let other = |error: &dyn std::error::Error| io::Error::other(crate::causes::causes(error));
         let Some(line) = volume.line().map_err(|error| other(&error))? else { return Ok(None) };
         let running = node.sandboxes.pid(wish.number, &segments.role).is_some();
-        // First the log, then what is kept of it: what is written in between is found the next time.
+        // First the time, then the log, then what is kept of it: what is written in between is found the next time.
+        let now = Timestamp::now();
         let sign = state(volume, &segments)?;
         let waits = waits(volume, &segments)?;
         let noted = noted(&line.folder).unwrap_or_default();
         let pieces = segment::list(&line.folder)?;
-        let now = Timestamp::now();
 
         let last = pieces.iter().rev().find_map(|piece| Some(piece.times?.1));
         let last = last.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH).min(now);

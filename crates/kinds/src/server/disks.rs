@@ -256,3 +256,8 @@ pub(super) fn without(mut machine: Service) -> Service {
     }
     machine
 }
+
+/// Whether a machine has a place for such disks: one that was started before there were any has not.
+pub(super) fn have_a_place(machine: &Service) -> bool {
+    machine.sandbox.files.contains_key(&starter().0)
+}

@@ -142,7 +142,7 @@ fn due(order: &Order, spec: &Spec, sight: &Sight) -> Option<(Task, bool)> {
     if disks::are(spec, marked(disks::MARK)) || seen.is_some_and(|seen| seen.digest != machine.digest()) {
         return None;
     }
-    Some((disks::bring(spec, !off && !has_no_place(&machine)), false))
+    Some((disks::bring(spec, !off && disks::have_a_place(&machine)), false))
 }
 
 /// Why no disk can be made from the image: the machine has none of the name, or its disk is larger than the one that is wished. What the
@@ -171,11 +171,6 @@ fn machine(order: &Order, spec: &Spec, sight: &Sight) -> Service {
     ways.find(|one| one.digest() == runs).unwrap_or(offered)
 }
 
-/// Whether a machine was started before there were disks beside the first.
-fn has_no_place(machine: &Service) -> bool {
-    disks::without(machine.clone()) == *machine
-}
-
 fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     let mut steps = Vec::new();
     let mut waiting = ending(sight);
@@ -183,7 +178,7 @@ fn run(order: &Order, spec: &Spec, sight: &Sight) -> Plan {
     let due = live.then(|| due(order, spec, sight)).flatten();
     let off = !live || due.as_ref().is_some_and(|(_, off)| *off);
     let machine = machine(order, spec, sight);
-    let older = has_no_place(&machine);
+    let older = !disks::have_a_place(&machine);
     let port = port(order, spec);
 
     // Take-downs.

@@ -1,5 +1,6 @@
 //! When a server's aim is reached, stated apart from the plan: a list of what must be seen, with no thought of how it came about.
 
+use super::disks;
 use super::engine::{self, Processor};
 use super::spec::Spec;
 use crate::{Order, RuntimeSight, Sight, Standing, Virtualisation, VolumeSight};
@@ -51,8 +52,7 @@ pub(super) fn reached(order: &Order, sight: &Sight) -> Result<(), String> {
     let runs = |of: Processor| {
         let machine = engine::machine(order, &spec, of);
         let attached = spec.disks.values().any(|disk| disk.attached);
-        // An earlier one has no place for other disks.
-        let ways = engine::ways(machine).into_iter().take(if attached { 1 } else { usize::MAX });
+        let ways = engine::ways(machine).into_iter().filter(|way| !attached || disks::have_a_place(way));
         ways.map(|way| way.digest()).any(|digest| services == [("qemu", digest.as_str())])
     };
     let on_own = sight.virtualisation == Virtualisation::Boots && runs(Processor::Own);

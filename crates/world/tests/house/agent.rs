@@ -2,6 +2,7 @@
 //! nothing; a node that is killed in the middle leaves nothing frozen; and a guest that does not heed its power button is asked to go.
 
 use super::SOON;
+use super::care::an_hour_passes;
 use super::database::own_address;
 use super::server::{BOOTED, Server};
 use husorden_world::{House, Who};
@@ -29,6 +30,7 @@ fn a_guest_is_frozen_for_its_snapshots() {
     let machine = server.machine();
     writes(&server);
     frozen(&server);
+    on_its_schedule(&server);
     lies(&server);
     node_dies_while_it_is_frozen(&server);
     assert_eq!(server.machine(), machine, "nobody was turned off");
@@ -118,6 +120,29 @@ fn frozen(server: &Server<'_>) {
     }
     let listed = server.house.cli(Who::Account, &["snapshot", "list", "web"]).expect("it runs");
     assert!(husorden_world::text(&listed.stdout).contains("filesystem"), "{}", husorden_world::text(&listed.stdout));
+}
+
+/// So it is for those that come by themselves, and it goes on afterwards.
+fn on_its_schedule(server: &Server<'_>) {
+    let api = |method: &str, path: &str, body: Option<&Value>| {
+        let path = format!("/v1/solutions/web/{path}");
+        server.house.api(Who::Account, method, &path, body).expect("the API answers")
+    };
+    let set = |every: &str| api("PUT", "snapshot-schedule", Some(&json!({ "every": every, "keep": 1 }))).status;
+    assert_eq!(set("hourly"), 200);
+    an_hour_passes(server.house);
+    let mut on_schedule = Value::Null;
+    server.until("one comes", SOON, || {
+        let listed = api("GET", "snapshots?limit=100", None);
+        let items = listed.body["items"].as_array().cloned().unwrap_or_default();
+        on_schedule = items.into_iter().find(|one| one["before"] == "schedule").unwrap_or_default();
+        !on_schedule["consistent"].is_null()
+    });
+    assert_eq!(on_schedule["consistent"], "filesystem", "{on_schedule}");
+    let id = on_schedule["id"].as_str().expect("an id");
+    assert!(!must_recover(&disk(server, &format!("snap/{id}"))), "nothing was on its way");
+    assert_eq!(set("off"), 200);
+    goes_on(server, SOON);
 }
 
 /// Has something else than the agent at the guest's end of the line, and ends what was there.

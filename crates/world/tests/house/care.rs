@@ -58,10 +58,7 @@ fn snapshots_come_and_go(house: &House) {
     assert!(set.body["next"].is_string(), "{:?}", set.body);
     let mut before = String::new();
     for round in 1..=3 {
-        // An hour passes.
-        house
-            .sql("update snapshot_schedule set due = now() where every <> 'off'; update job set due = now() where kind = 'snapshot-schedule';")
-            .expect("the database answers");
+        an_hour_passes(house);
         let end = Instant::now() + SOON;
         let newest = loop {
             assert_eq!(house.get("blog.demo-sites.test", "/", &[]).expect("curl runs").status, 200, "served meanwhile");
@@ -83,6 +80,12 @@ fn snapshots_come_and_go(house: &House) {
         assert!(before.is_empty() || !snap.join(&before).exists(), "the one before it went");
         before = newest;
     }
+}
+
+/// Whatever is on a schedule of snapshots is due.
+pub(super) fn an_hour_passes(house: &House) {
+    let due = "update snapshot_schedule set due = now() where every <> 'off'; update job set due = now() where kind = 'snapshot-schedule';";
+    house.sql(due).expect("the database answers");
 }
 
 /// The certificate that the edge shows for a name.

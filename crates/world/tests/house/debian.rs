@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// Which Debian, where a variable of this name says nothing: `make debian IMAGE=debian-12` sets it.
+const IMAGE: &str = "debian-13";
+
 /// Time for a boot, emulated on a machine that has other work, until SSH answers.
 const BOOTED: Duration = Duration::from_secs(600);
 
@@ -32,12 +35,13 @@ struct Server<'a> {
 #[ignore = "each boot of a Debian guest takes minutes where it is emulated: make debian"]
 fn a_debian_server_from_its_first_boot_to_the_proof_of_its_backup() {
     let mut house = House::bare("debian", "").expect("the house comes up");
-    for image in ["debian-13", "tiny"] {
+    let debian = std::env::var("IMAGE").unwrap_or_else(|_| IMAGE.to_owned());
+    for image in [debian.as_str(), "tiny"] {
         let built = house.run(&["image", "build", image]).expect("it runs");
         assert!(built.status.success(), "{}{}", text(&built.stdout), text(&built.stderr));
     }
     in_a_world(&mut house, |house, world| {
-        let server = Server::make(house, world);
+        let server = Server::make(house, world, &debian);
         reached(&server);
         inside(&server);
         let snapshot = frozen(&server);
@@ -49,14 +53,14 @@ fn a_debian_server_from_its_first_boot_to_the_proof_of_its_backup() {
 }
 
 impl<'a> Server<'a> {
-    fn make(house: &'a House, world: &'a Net) -> Self {
+    fn make(house: &'a House, world: &'a Net, image: &str) -> Self {
         let server = Self { house, world, key: house.home().join("key"), began: Instant::now() };
         let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&server.key).status();
         assert!(made.expect("ssh-keygen").success());
         let public = std::fs::read_to_string(server.key.with_extension("pub")).expect("a key");
         cli(house, &["network", "create", "backend", "--range", "10.60.0.0/24"]);
         let body = json!({ "kind": "server", "name": "web", "spec": {
-            "image": "debian-13", "cores": 2, "memory": "1 GiB", "disk": "3 GiB", "keys": [public], "user_data": USER_DATA,
+            "image": image, "cores": 2, "memory": "1 GiB", "disk": "3 GiB", "keys": [public], "user_data": USER_DATA,
             "public_ipv4": true, "public_ipv6": true, "networks": ["backend"] } });
         server.until("the node has told of its addresses", SOON, || {
             let said = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");

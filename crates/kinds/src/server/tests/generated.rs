@@ -10,7 +10,7 @@ use super::super::screen;
 use super::super::spec::Spec;
 use super::{KEY, membership, order};
 use crate::server::Server;
-use crate::{Kind, Network, Place, Quiesce, Scheme, Service};
+use crate::{Io, Kind, Network, Place, Quiesce, Scheme, Service};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -33,7 +33,15 @@ fn the_machine_is_held_to_what_it_needs() {
     ] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
-    assert_eq!((machine.sandbox.limits.pids, machine.sandbox.limits.cpu_percent), (256, 200));
+    assert_eq!(
+        (machine.sandbox.limits.pids, machine.sandbox.limits.cpu_percent),
+        (256, 300),
+        "one processor beside its own"
+    );
+    // One that runs within the limits that there were before goes on.
+    let before = &engine::ways(machine.clone())[1].sandbox;
+    assert_eq!((before.limits.cpu_percent, before.limits.io), (200, Io::default()));
+    assert_eq!(before.argv, machine.sandbox.argv);
     assert!(machine.sandbox.limits.memory > spec.memory, "more than the guest sees");
     assert_eq!((machine.sandbox.network, machine.idle_stop_s), (Network::Tap, Service::STAYS));
     let own = |place: &Place| matches!(place, Place::Folder(_) | Place::Sockets);
@@ -132,7 +140,9 @@ fn disks_beside_the_first_are_no_words_of_the_machine() {
     assert!(!said.contains("scsi") && !said.contains("start.pl"), "{said}");
     assert_eq!(older.sandbox.files.len() + 1, bare.sandbox.files.len());
     assert_eq!(disks::without(older.clone()), older, "there is nothing more to take away");
-    assert_eq!(engine::ways(bare).len(), 4, "now, before there were disks, lines to agents, and screens");
+    let ways: Vec<_> = engine::ways(bare).iter().map(disks::have_a_place).collect();
+    let said = "now, with narrower limits, and before there were disks, lines to agents, and screens";
+    assert_eq!(ways, [true, true, false, false, false], "{said}");
 }
 
 #[test]

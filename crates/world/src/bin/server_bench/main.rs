@@ -5,6 +5,7 @@
 mod bare;
 mod create;
 mod guest;
+mod kept;
 mod pause;
 mod rates;
 
@@ -19,10 +20,11 @@ const LIMITS: &str = "[api.limits]\nrequests_per_second_max = 100000\nrequests_b
 
 fn main() -> Result<()> {
     let pattern = std::env::args().nth(1).unwrap_or_else(|| "*".to_owned());
-    let benches: [(&str, Bench); 4] = [
+    let benches: [(&str, Bench); 5] = [
         ("server.create_ssh", create::one_by_one),
         ("server.create_ten", create::ten_at_once),
         ("server.snapshot_pause", pause::snapshots),
+        ("server.disk_kept", kept::kept),
         // Last, for it leaves the machine's network.
         ("server.rates", rates::rates),
     ];
