@@ -11,14 +11,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-const ROUNDS: usize = 5;
-const DISK_MIB: u64 = 256;
+const ROUNDS: usize = 3;
+const DISK_MIB: u64 = 512;
 /// Each is some pages anywhere on the disk, and a flush.
-const SYNCS: u64 = 500;
+const SYNCS: u64 = 2000;
 const PAGES: u64 = 8;
 const PAGE: u64 = 4096;
 /// So that most of what is written was shared a moment ago, as on a disk with a schedule.
-const SNAPSHOT_EACH: u64 = 100;
+const SNAPSHOT_EACH: u64 = 200;
 
 pub(crate) fn kept() -> Result<()> {
     let house = &House::bare("srvbench", crate::LIMITS)?;
