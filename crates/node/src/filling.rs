@@ -1,7 +1,7 @@
-//! Volumes that fill: services that can be told are told before the disk refuses, and again when there is room.
+//! Volumes that fill: services that can be told are told before the disk refuses, and again when there is room; owners are told of all.
 //!
-//! Who writes there is looked at before it could have taken half of what is left at the rate its sandbox is bound to. What sleeps
-//! takes nothing; a pass looks at it, and a start finds what was seen last.
+//! Who can be told is looked at before it could have taken half of what is left at the rate its sandbox is bound to, and whatever else
+//! runs a few times a minute. What sleeps takes nothing; a pass looks at it, and a start finds what was seen last.
 
 use crate::Node;
 use husorden_base::Number;
@@ -12,6 +12,8 @@ use tracing::{info, warn};
 
 /// Time between two looks at whose turn it is.
 const LOOK: Duration = Duration::from_millis(200);
+/// Time between two looks at what nobody can be told of but its owner.
+const UNTOLD: Duration = Duration::from_secs(5);
 /// Time to the next look at what could not be seen.
 const BLIND: Duration = Duration::from_secs(2);
 
@@ -24,15 +26,17 @@ pub(crate) fn start(node: &Arc<Node>) -> std::io::Result<()> {
     std::thread::Builder::new().name("filling".to_owned()).spawn(move || {
         let mut seen: BTreeMap<Number, (Instant, u64)> = BTreeMap::new();
         while !node.ending() {
-            let told = node.sandboxes.told_of_filling();
-            seen.retain(|number, _| told.contains(number));
-            for number in told {
+            let writers = node.sandboxes.writers();
+            seen.retain(|number, _| writers.contains_key(number));
+            for (number, told) in writers {
                 let (due, before) = seen.get(&number).copied().unwrap_or_else(|| (Instant::now(), 0));
                 if due <= Instant::now() {
                     let (pause, step) = node.tell_of_filling(number).unwrap_or((BLIND, before));
                     if step > before {
                         node.report_filling(number);
                     }
+                    // Nobody stops writing for being told: only its owner waits for it.
+                    let pause = if told { pause } else { UNTOLD };
                     seen.insert(number, (Instant::now() + pause, step));
                 }
             }

@@ -4,7 +4,7 @@ use super::state::{Key, Phase, Shared, Which};
 use super::{Command, Sandboxes, causes};
 use husorden_base::Number;
 use husorden_kinds::Fill;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest time such a command may take; it is run again at the next look.
@@ -31,19 +31,22 @@ impl Sandboxes {
         self.shared.tell_of_filling(number);
     }
 
-    /// Solutions of which something runs that can be told how full its volume is.
+    /// Solutions of which something runs, and whether any of that can be told how full its volume is.
     #[must_use]
-    pub fn told_of_filling(&self) -> BTreeSet<Number> {
-        self.shared.told_of_filling()
+    pub fn writers(&self) -> BTreeMap<Number, bool> {
+        self.shared.writers()
     }
 }
 
 impl Shared {
-    /// Solutions of which something runs that can be told.
-    fn told_of_filling(&self) -> BTreeSet<Number> {
+    /// Solutions of which something runs, and whether any of that can be told.
+    fn writers(&self) -> BTreeMap<Number, bool> {
         let state = self.lock();
-        let told = state.services.iter().filter(|(_, slot)| !slot.service.fill.is_empty() && slot.running().is_some());
-        told.map(|((number, _), _)| *number).collect()
+        let mut writers = BTreeMap::new();
+        for ((number, _), slot) in state.services.iter().filter(|(_, slot)| slot.running().is_some()) {
+            *writers.entry(*number).or_default() |= !slot.service.fill.is_empty();
+        }
+        writers
     }
 
     /// Tells what runs and has not been told. Where somebody goes on writing, it is done over and over.
