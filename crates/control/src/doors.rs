@@ -344,5 +344,6 @@ fn migrator() -> Migrator {
         one(94, "disk images", include_str!("../migrations/0094_disk_images.sql")),
         one(95, "licences", include_str!("../migrations/0095_licences.sql")),
         one(96, "released", include_str!("../migrations/0096_released.sql")),
+        one(97, "logs told", include_str!("../migrations/0097_logs_told.sql")),
     ])
 }

@@ -11,7 +11,7 @@ use husorden_kinds::hole::{self, Hole};
 use husorden_kinds::{Aim, Finding, Waiting, firewall};
 use husorden_wire::api;
 use husorden_wire::node::{Seen, SeenState};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// After how many seconds of silence the state of a node's solutions is unknown.
@@ -106,8 +106,15 @@ pub(crate) fn finding(finding: &Finding, language: Language) -> api::Finding {
     }
 }
 
-/// Longest time from a write to a log until its node, which looks every few seconds, has told of it.
-pub(crate) const UNSEEN: SignedDuration = SignedDuration::from_secs(10);
+/// Longest time from a write to a log until a node of the release before, which does not say up to when what it told holds, has told of it.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Up to when all that was written is kept, where its node said last that everything is. Of what was written since its node looked nobody has
+/// said anything yet.
+pub(crate) fn told(view: &SolutionView) -> Timestamp {
+    let reported = || view.seen.as_ref().map(|seen| seen.at - UNSEEN);
+    view.told.or_else(reported).unwrap_or(Timestamp::UNIX_EPOCH).min(view.now)
+}
 
 /// Which seconds of it can be had again.
 fn window(view: &SolutionView) -> Option<api::LogWindow> {
@@ -116,8 +123,7 @@ fn window(view: &SolutionView) -> Option<api::LogWindow> {
     // What a node says of now holds for when it was last heard.
     let fresh = view.now.duration_since(heard) <= SignedDuration::from_secs(SILENCE_S_MAX);
     let known = if fresh { view.now } else { heard };
-    // Of what was written since its last look the node has not said anything yet.
-    let to = log.to.unwrap_or(known - UNSEEN).max(log.from);
+    let to = log.to.unwrap_or_else(|| told(view)).max(log.from);
     let behind = view.now.duration_since(log.to.unwrap_or(known)).as_secs();
     let span = |(from, to): &(jiff::Timestamp, jiff::Timestamp)| api::TimeSpan { from: *from, to: *to };
     Some(api::LogWindow {
@@ -187,7 +193,6 @@ pub(crate) const fn aim_word(aim: Aim) -> &'static str {
 mod tests {
     use super::*;
     use husorden_base::{AccountId, Number, SolutionId};
-    use jiff::Timestamp;
 
     fn view() -> SolutionView {
         let at = |second| Timestamp::from_second(second).expect("a second");
@@ -230,6 +235,7 @@ mod tests {
             created: at(900),
             changed: at(950),
             heard: Some(at(1000)),
+            told: None,
             now: at(1010),
             case_number: None,
             closed: None,

@@ -4,6 +4,8 @@
 //! The node looks at names, sizes and times; what stands in a log is read in the solution's own sandbox alone. Who is at rest and kept is not
 //! looked at again until something of it runs.
 
+mod told;
+
 use crate::Node;
 use crate::away;
 use crate::sandbox::{Command, Streamed};
@@ -13,7 +15,7 @@ use crate::segment::{self, Name};
 use crate::volume::{Line, SnapshotInfo, Volume, Why, open_folder};
 use husorden_base::{SnapshotId, SolutionId, Text};
 use husorden_kinds::{Fill, Keeping as Who, Segments, Sign, Trouble, kind};
-use husorden_wire::node::{LogSeen, Origin, Wish};
+use husorden_wire::node::{LogSeen, LogsTold, Origin, Wish};
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{Dir, Mode, OFlags, ResolveFlags, openat2};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +25,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use told::Told;
 use tracing::{debug, info, warn};
 
 /// Looks at a log in the time between two times that its server is asked to end what is open.
 const LOOKS: u32 = 8;
-/// Longest time between two looks: control says that what was written shows itself within ten seconds.
+/// Longest time between two looks.
 const LOOK_MAX: Duration = Duration::from_secs(4);
 /// Longest time that this may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -62,10 +65,21 @@ struct Known {
     seen: Option<LogSeen>,
 }
 
+impl Known {
+    /// It could not be looked at: of what was written since the last look nobody knows.
+    fn unseen(&mut self) {
+        self.all = false;
+        if let Some(seen) = &mut self.seen {
+            seen.to.get_or_insert(self.to);
+        }
+    }
+}
+
 /// What is known of all logs.
 #[derive(Default)]
 pub(crate) struct Keeping {
     known: Mutex<BTreeMap<SolutionId, Known>>,
+    told: Mutex<Told>,
     at_work: Mutex<BTreeSet<SolutionId>>,
     count: AtomicUsize,
 }
@@ -73,6 +87,10 @@ pub(crate) struct Keeping {
 impl Keeping {
     fn known(&self) -> MutexGuard<'_, BTreeMap<SolutionId, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn at_work(&self) -> MutexGuard<'_, BTreeSet<SolutionId>> {
@@ -108,6 +126,7 @@ fn keep(node: &Node) -> Duration {
 
 /// Looks at all that runs, and at what has ended and is not kept.
 fn round(node: &Arc<Node>, more: Vec<SolutionId>) {
+    let began = Timestamp::now();
     let running = node.sandboxes.occupied().into_iter().filter_map(|number| node.register.owner(number));
     let unsettled: Vec<SolutionId> =
         node.keeping.known().iter().filter(|(_, known)| !known.settled).map(|(solution, _)| *solution).collect();
@@ -117,16 +136,14 @@ fn round(node: &Arc<Node>, more: Vec<SolutionId>) {
             node.keeping.known().remove(&solution);
             continue;
         };
-        let before = node.keeping.known().get(&solution).and_then(|known| known.seen.clone());
-        let before = (before, node.away.seen(solution));
         let Some(log) = Log::look(node, &wish) else { continue };
-        if (&log.seen, node.away.seen(solution)) != (&before.0, before.1) {
-            node.keeper.wake(solution);
-        }
         away::begin(node, &wish, &log.line, &log.pieces);
         if let Some(work) = log.due(node, &wish) {
             begin(node, wish, log, work);
         }
+    }
+    if !node.ending() {
+        node.keeping.told().looked(began);
     }
 }
 
@@ -156,18 +173,33 @@ struct Log {
 }
 
 impl Log {
-    /// Looks, and keeps what was seen. None where no log is kept, or it cannot be seen.
+    /// Looks, keeps what was seen, and has a pass tell it where that is something else than before. None where no log is kept, or it
+    /// cannot be seen.
     fn look(node: &Node, wish: &Wish) -> Option<Self> {
-        let volume = node.volume(wish.number);
-        let marks = volume.marks().ok()?;
-        let segments = kind(&wish.kind)?.segments(&node.order(wish), &marks)?;
-        let looked = Self::read(node, wish, &volume, segments);
-        match looked {
-            Ok(log) => log,
-            Err(error) => {
-                debug!(number = %wish.number, error = %error, "a log could not be looked at");
-                None
+        let solution = wish.solution;
+        let seen =
+            || (node.keeping.known().get(&solution).and_then(|known| known.seen.clone()), node.away.seen(solution));
+        let before = seen();
+        let log = Self::try_look(node, wish).unwrap_or_else(|error| {
+            debug!(number = %wish.number, %error, "a log could not be looked at");
+            if let Some(known) = node.keeping.known().get_mut(&solution) {
+                known.unseen();
             }
+            None
+        });
+        if seen() != before {
+            node.keeping.told().changed(solution);
+            node.keeper.wake(solution);
+        }
+        log
+    }
+
+    fn try_look(node: &Node, wish: &Wish) -> io::Result<Option<Self>> {
+        let volume = node.volume(wish.number);
+        let marks = volume.marks().map_err(|error| io::Error::other(crate::causes::causes(&error)))?;
+        match kind(&wish.kind).and_then(|kind| kind.segments(&node.order(wish), &marks)) {
+            Some(segments) => Self::read(node, wish, &volume, segments),
+            None => Ok(None),
         }
     }
 
@@ -439,6 +471,21 @@ impl Node {
             return known.seen.clone();
         }
         Log::look(self, wish)?.seen
+    }
+
+    /// The last of what is seen so far of logs, for [`Self::logs_told_of`].
+    pub(crate) fn logs_turn(&self) -> u64 {
+        self.keeping.told().turn()
+    }
+
+    /// What was seen of a solution's log up to a turn is told, or is no news.
+    pub(crate) fn logs_told_of(&self, solution: SolutionId, turn: u64) {
+        self.keeping.told().told(solution, turn);
+    }
+
+    /// Up to when what is told of logs holds.
+    pub(crate) fn logs_told(&self) -> Option<LogsTold> {
+        self.keeping.told().said()
     }
 
     /// Forgets what was known of a solution's log: another line begins, or it goes.

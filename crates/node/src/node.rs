@@ -243,6 +243,7 @@ impl Node {
         if let Some(sight) = sight {
             self.holes.heard(wish.solution, sight.marks.get(husorden_kinds::hole::MARK));
         }
+        let turn = self.logs_turn();
         let seen = Seen {
             solution: wish.solution,
             report: 0,
@@ -265,6 +266,7 @@ impl Node {
         if let Some(seen) = self.reports.news(seen) {
             self.voice.say(&FromNode::Seen(Box::new(seen)));
         }
+        self.logs_told_of(wish.solution, turn);
     }
 
     /// What the edge has open with a site's service. The edge counts by site, and one service of a site is the edge's.
@@ -394,6 +396,7 @@ impl Node {
             edge_generation: self.routes.applied(),
             certificate_ends: self.routes.first_end(),
             pools: self.config.pools.clone(),
+            logs: self.logs_told(),
         }
     }
 

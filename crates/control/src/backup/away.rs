@@ -1,6 +1,6 @@
 //! Which seconds of a solution can be had from where its backups lie: from a backup that the log there goes on from, to what has arrived. Pure.
 
-use crate::state::UNSEEN;
+use crate::state::told;
 use crate::store::solution::SolutionView;
 use husorden_base::{BackupId, Language, TargetId, Text};
 use husorden_kinds::{Finding, Severity};
@@ -55,17 +55,16 @@ pub(crate) fn window(view: &SolutionView) -> Option<Window<'_>> {
     let heard = view.heard.unwrap_or(view.now).min(view.now);
     let fresh = view.now.duration_since(heard) <= SignedDuration::from_secs(SILENCE_S_MAX);
     // What a node says of now holds for when it was last heard.
-    of(away, &view.backups.as_ref()?.bases, if fresh { view.now } else { heard })
+    of(away, &view.backups.as_ref()?.bases, if fresh { view.now } else { heard }, told(view))
 }
 
-fn of<'a>(away: &'a LogAway, bases: &'a [Base], now: Timestamp) -> Option<Window<'a>> {
+fn of<'a>(away: &'a LogAway, bases: &'a [Base], now: Timestamp, told: Timestamp) -> Option<Window<'a>> {
     let fits = |base: &&Base| {
         base.target == away.target && base.line == away.line && (away.first..=away.next).contains(&base.next)
     };
     let bases: Vec<&Base> = bases.iter().filter(fits).collect();
     let from = bases.iter().map(|base| base.from()).min()?;
-    // Of what was written since its last look the node has not said anything yet.
-    let to = away.to.unwrap_or(now - UNSEEN).max(from);
+    let to = away.to.unwrap_or(told).max(from);
     Some(Window { from, to, known: away.to.unwrap_or(now), away, bases })
 }
 
@@ -130,7 +129,7 @@ mod tests {
         };
         let check = |bases: &[Base], to, expected: Option<(i64, i64)>| {
             let away = away(to);
-            let found = of(&away, bases, time(9_000));
+            let found = of(&away, bases, time(9_000), time(8_990));
             assert_eq!(found.map(|window| (window.from.as_second(), window.to.as_second())), expected, "{bases:?}");
         };
         check(&[], None, None);
@@ -140,7 +139,7 @@ mod tests {
         check(&[base(1, 600, 2, 20)], Some(500), Some((603, 603)));
         let bases = [base(1, 100, 2, 10), base(1, 200, 2, 15), base(1, 300, 1, 16)];
         let there = away(None);
-        let window = of(&there, &bases, time(9_000)).expect("a window");
+        let window = of(&there, &bases, time(9_000), time(8_990)).expect("a window");
         let begins = |at| window.base(time(at)).map(|base| base.next);
         assert_eq!((begins(102), begins(103), begins(202), begins(400)), (None, Some(10), Some(10), Some(15)));
     }

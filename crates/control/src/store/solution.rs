@@ -38,6 +38,8 @@ pub(crate) struct SolutionView {
     pub(crate) created: Timestamp,
     pub(crate) changed: Timestamp,
     pub(crate) heard: Option<Timestamp>,
+    /// Up to when what its node told of its log holds.
+    pub(crate) told: Option<Timestamp>,
     pub(crate) now: Timestamp,
     pub(crate) case_number: Option<String>,
     pub(crate) closed: Option<bool>,

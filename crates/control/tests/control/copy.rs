@@ -1,11 +1,12 @@
 //! Solutions made from others: what is told to the node, and what is refused.
 
 use crate::house::House;
-use crate::node::{Node, snapshot};
+use crate::node::{Node, snapshot, until};
 use husorden_base::SnapshotId;
-use husorden_wire::node::{LogBase, LogSeen, SeenState, Verb, VerbState, VolumeUsage};
-use jiff::Timestamp;
+use husorden_wire::node::{LogBase, LogSeen, LogsTold, SeenState, Verb, VerbState, VolumeUsage};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_copy_is_made_of_a_snapshot_that_is_chosen_or_taken_now() {
@@ -90,6 +91,27 @@ async fn a_time_is_had_within_what_the_node_says_and_from_the_newest_base_before
         let answer = ask(wrong).await;
         assert!([400, 422].contains(&answer.status.as_u16()), "{wrong}: {}", answer.status);
     }
+    // Where all is kept, it is up to what its node has told of logs at all; of news that are not told it says so.
+    let all = LogSeen { to: None, from: time("2020-01-31T12:00:00Z"), ..log.clone() };
+    node.seen(&first, SeenState::Settled, |seen| seen.log = Some(all.clone())).await;
+    for (untold, to) in [(None, "2020-01-31T16:00:00Z"), (Some("2020-01-31T15:00:00Z"), "2020-01-31T15:00:00Z")] {
+        let untold = untold.map(|holds| (first.solution, time(holds))).into_iter().collect();
+        let logs = LogsTold { to: time("2020-01-31T16:00:00Z"), untold };
+        node.health(|health| health.logs = Some(logs)).await;
+        // A node that has just begun has nothing to say of it, and what was said holds.
+        node.health(|_| {}).await;
+        until("it is told", async || (house.get("/v1/solutions/shop").await["log"]["to"] == to).then_some(())).await;
+    }
+    node.health(|health| health.logs = Some(LogsTold { to: Timestamp::MAX, untold: BTreeMap::new() })).await;
+    until("nothing is kept of what is to come", async || {
+        let (log, now) = (house.get("/v1/solutions/shop").await["log"]["to"].clone(), Timestamp::now());
+        let to = log.as_str().unwrap().parse::<Timestamp>().unwrap();
+        assert!(to <= now, "{to}");
+        (to.duration_until(now) < SignedDuration::from_secs(60)).then_some(())
+    })
+    .await;
+    node.seen(&first, SeenState::Settled, |seen| seen.log = Some(log.clone())).await;
+
     ask("2030-01-31T16:00:00Z").await.is(201);
     let origin = node.wish().await.from.expect("it is told");
     assert_eq!((origin.snapshot, origin.at), (id(2), Some(time("2030-01-31T16:00:00Z"))));

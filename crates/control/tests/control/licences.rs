@@ -3,10 +3,7 @@
 use crate::house::House;
 use crate::node::{Node, until};
 use husorden_base::{Bytes, Text};
-use husorden_kinds::public::Pools;
-use husorden_wire::node::{
-    FromNode, Health, ImageHealth, PoolHealth, RuntimeHealth, SeenState, VerbState, VolumeUsage,
-};
+use husorden_wire::node::{ImageHealth, RuntimeHealth, SeenState, VerbState, VolumeUsage};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -29,17 +26,8 @@ async fn house() -> (House, Node) {
             licence_pool: pool.map(|pool| pool.parse().expect("a name")),
         }),
     };
-    let health = Health {
-        runtimes: vec![image("paid-1", Some("paid")), image("free-1", None)],
-        pool: PoolHealth::default(),
-        sandboxes: 0,
-        strays: Vec::new(),
-        edge_generation: None,
-        certificate_ends: None,
-        unwished: Vec::new(),
-        pools: Pools::default(),
-    };
-    node.say(&FromNode::Health(Box::new(health))).await;
+    let images = vec![image("paid-1", Some("paid")), image("free-1", None)];
+    node.health(|health| health.runtimes = images).await;
     until("the node has told", async || house.exists("select from node where health <> '{}'").await.then_some(()))
         .await;
     (house, node)

@@ -3,7 +3,7 @@
 use husorden_base::{OrderId, SnapshotId, SolutionId};
 use husorden_rules::Measure;
 use husorden_wire::node::{
-    FromNode, MeasureState, Seen, SeenState, SnapshotSeen, ToNode, VERSION, Verb, VerbState, VolumeUsage, Wish,
+    FromNode, Health, MeasureState, Seen, SeenState, SnapshotSeen, ToNode, VERSION, Verb, VerbState, VolumeUsage, Wish,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -49,6 +49,13 @@ impl Node {
 
     pub async fn say(&mut self, line: &FromNode) {
         self.say_text(&serde_json::to_string(line).unwrap()).await;
+    }
+
+    /// Says how it is: as one on which nothing is, but for these changes.
+    pub async fn health(&mut self, change: impl FnOnce(&mut Health)) {
+        let mut health = Health::default();
+        change(&mut health);
+        self.say(&FromNode::Health(Box::new(health))).await;
     }
 
     pub async fn say_text(&mut self, text: &str) {

@@ -3,7 +3,7 @@
 use crate::house::House;
 use crate::node::{Node, until};
 use husorden_kinds::public::Pools;
-use husorden_wire::node::{FromNode, Health, PoolHealth, SeenState, Verb, Wish};
+use husorden_wire::node::{SeenState, Verb, Wish};
 use serde_json::{Value, json};
 
 /// A control that hosts what the product does, and a node of it that was given these addresses.
@@ -14,17 +14,7 @@ async fn house(ipv4: &[&str], ipv6: &[&str]) -> (House, Node) {
         ipv4: ipv4.iter().map(|net| net.parse().unwrap()).collect(),
         ipv6: ipv6.iter().map(|net| net.parse().unwrap()).collect(),
     };
-    let health = Health {
-        runtimes: Vec::new(),
-        pool: PoolHealth::default(),
-        sandboxes: 0,
-        strays: Vec::new(),
-        edge_generation: None,
-        certificate_ends: None,
-        unwished: Vec::new(),
-        pools,
-    };
-    node.say(&FromNode::Health(Box::new(health))).await;
+    node.health(|health| health.pools = pools).await;
     until("the node has told", async || house.exists("select from node where health <> '{}'").await.then_some(()))
         .await;
     (house, node)

@@ -4,7 +4,7 @@ use crate::house::{House, Said};
 use crate::node::{Node, until};
 use husorden_base::{AccountId, SolutionId};
 use husorden_kinds::Aim;
-use husorden_wire::node::{FromNode, Health, PoolHealth, Question, Stray, ToNode, Wish};
+use husorden_wire::node::{FromNode, Question, Stray, ToNode, Wish};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -39,17 +39,7 @@ async fn told(node: &mut Node, wishes: &[&Wish]) {
         name: wish.name.to_string(),
         kind: wish.kind.clone(),
     });
-    let health = Health {
-        runtimes: Vec::new(),
-        pool: PoolHealth::default(),
-        sandboxes: 0,
-        strays: Vec::new(),
-        unwished: unwished.collect(),
-        edge_generation: None,
-        certificate_ends: None,
-        pools: husorden_kinds::public::Pools::default(),
-    };
-    node.say(&FromNode::Health(Box::new(health))).await;
+    node.health(|health| health.unwished = unwished.collect()).await;
 }
 
 /// Staff take it over, and the node says what it is asked.

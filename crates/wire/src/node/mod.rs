@@ -17,9 +17,9 @@ pub use backup::{
     Reading, Repository, Returning, Secrets, Unlocked, WhatLies,
 };
 pub use seen::{
-    BuildHealth, EvidenceLine, Health, ImageHealth, LogAway, LogBase, LogSeen, MeasureSeen, MeasureState, Outside,
-    PoolHealth, REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen, Stray,
-    VolumeUsage,
+    BuildHealth, EvidenceLine, Health, ImageHealth, LogAway, LogBase, LogSeen, LogsTold, MeasureSeen, MeasureState,
+    Outside, PoolHealth, REFUSED_MAX, Refused, RuntimeHealth, SAMPLES_MAX, Sample, Seen, SeenState, SnapshotSeen,
+    Stray, VolumeUsage,
 };
 
 use husorden_base::{

@@ -260,7 +260,7 @@ pub struct EvidenceLine {
 }
 
 /// How a node is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Runtimes and apps with state, build and size.
     pub runtimes: Vec<RuntimeHealth>,
@@ -281,6 +281,19 @@ pub struct Health {
     /// The public addresses that it was given to hand out.
     #[serde(default, skip_serializing_if = "Pools::is_empty")]
     pub pools: Pools,
+    /// Up to when what was told of logs holds; none where no round of looks has ended yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<LogsTold>,
+}
+
+/// Up to when what was told of logs holds: of one of which all is kept, all that was written up to then is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogsTold {
+    /// When the last round of looks began.
+    pub to: Timestamp,
+    /// Solutions with news that are not told yet, and up to when what was told before holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub untold: BTreeMap<SolutionId, Timestamp>,
 }
 
 /// A solution that a node holds and control did not name.

@@ -20,7 +20,7 @@ fn a_rescue_has_a_password_of_its_own() {
     // Turned on in the API: the answer has the password, and nothing else that is asked has it.
     let first = turned(&house, true).expect("it is shown");
     server.said("of web on a disk of 131072 sectors", 1);
-    server.said("syslogd started", 2);
+    server.said_in_boot(2, "syslogd started");
     let again = house.api(Who::Account, "GET", "/v1/solutions/web", None).expect("the API answers");
     assert!(!again.body.to_string().contains(&first), "it is shown once");
     assert_eq!(turned(&house, true), None, "it was on already");
@@ -46,7 +46,7 @@ fn a_rescue_has_a_password_of_its_own() {
     let second = second.unwrap_or_else(|| panic!("no password: {told}")).to_owned();
     assert_ne!(first, second);
     server.said("of web on a disk of 131072 sectors", 2);
-    server.said("syslogd started", 4);
+    server.said_in_boot(4, "syslogd started");
     let mut keys = Keys::of(&server);
     keys.log_in(&first);
     server.said("invalid password for 'root' on 'tty1'", 2);

@@ -295,6 +295,14 @@ impl<'a> Server<'a> {
         self.until(words, BOOTED, || self.count(words) >= times);
     }
 
+    /// Waits for words of its boot of that number, by the count on its disk: one before it may have ended before it said them.
+    pub(super) fn said_in_boot(&self, number: u32, words: &str) {
+        self.until(words, BOOTED, || {
+            let log = self.log();
+            log.split(&format!("tiny: boot {number} of")).nth(1).is_some_and(|since| since.contains(words))
+        });
+    }
+
     /// Waits until it has been booted so often, by the count on its disk.
     pub(super) fn booted(&self, times: u32) {
         self.said(&format!("tiny: boot {times} of"), 1);
