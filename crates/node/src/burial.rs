@@ -25,6 +25,7 @@ impl Node {
         self.register.attached_to(wish.solution).iter().for_each(|by| self.keeper.wake(by.solution));
         self.reports.forget(wish.solution);
         self.forget_log(wish.solution);
+        self.logs_told_of(wish.solution, self.logs_turn());
         self.away.forget(wish.solution);
         self.certificates.forget(wish.number);
         // Only what is empty: a socket that is still there is somebody's.

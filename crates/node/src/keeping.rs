@@ -491,6 +491,7 @@ impl Node {
     /// Forgets what was known of a solution's log: another line begins, or it goes.
     pub(crate) fn forget_log(&self, solution: SolutionId) {
         self.keeping.known().remove(&solution);
+        self.keeping.told().changed(solution);
     }
 
     /// Looks at a log now: something else is to be told of it.

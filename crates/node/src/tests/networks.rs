@@ -34,6 +34,17 @@ fn guest(node: &std::sync::Arc<Node>, number: u32, key: &Path, membership: Membe
     settle(node, Wish { kind: "server".to_owned(), spec, networks: vec![membership], ..wish(number) })
 }
 
+/// What a guest said on its serial line, and what the kernel knows of its port.
+fn said(node: &Node, of: &Wish) -> String {
+    let log = std::fs::read_to_string(node.volume(of.number).folder("log").join("serial.log")).unwrap_or_default();
+    let enter = format!("--net={}", netns::path(&node.config.ground.netns(of.number)).display());
+    let ask = |words: &str| {
+        let said = Command::new("nsenter").arg(&enter).args(words.split(' ')).output().expect("nsenter runs");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    format!("{log}\n{}{}{}", ask("ip -s addr"), ask("ip neigh"), ask("nft list ruleset"))
+}
+
 /// Carries a command out in a guest, as root by SSH over its own address.
 fn ssh(of: &Wish, key: &Path, command: &str) -> Result<String, String> {
     let mut ssh = Command::new("timeout");
@@ -63,7 +74,7 @@ fn guests_of_one_network_speak_and_those_of_another_hear_nothing() {
         for wish in [&one, &two, &far] {
             let end = Instant::now() + BOOTED;
             while let Err(error) = ssh(wish, &key, "true") {
-                assert!(Instant::now() < end, "{}: {error}", wish.number);
+                assert!(Instant::now() < end, "{}: {error}\n{}", wish.number, said(node, wish));
                 std::thread::sleep(Duration::from_millis(500));
             }
         }
