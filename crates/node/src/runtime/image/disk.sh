@@ -30,7 +30,8 @@ start=$esp, size=$((esp_kib * 2)), type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, na
 start=$root, size=$((end - root)), type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=root
 TABLE
 
-# The loader itself knows the simplest words only; what it goes by lies beside it.
+# The loader itself knows the simplest words only; what it goes by lies beside it. The kernel is told not to try out its timer: it counts ticks
+# over milliseconds, and in a machine that is emulated on a busy host it may get none in that time and panic. With virtualisation it does not try.
 cat > early.cfg <<'CFG'
 serial --unit=0 --speed=115200
 terminal_input serial console
@@ -45,7 +46,7 @@ if [ -f ($root)/boot/grub/grub.cfg ]; then
     configfile ($root)/boot/grub/grub.cfg
 fi
 set timeout=0
-linux ($root)/vmlinuz root=LABEL=root ro console=tty0 console=ttyS0,115200
+linux ($root)/vmlinuz root=LABEL=root ro no_timer_check console=tty0 console=ttyS0,115200
 initrd ($root)/initrd.img
 boot
 CFG
