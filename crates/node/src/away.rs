@@ -90,6 +90,8 @@ struct Known {
     note: Note,
     /// Everything up to here is there; none where that is now.
     to: Option<Timestamp>,
+    /// When it was last looked at and nothing that is kept was missing there.
+    looked: Timestamp,
     /// Something is kept that is not there.
     unsent: bool,
     held: Option<Arc<Held>>,
@@ -117,13 +119,13 @@ impl Away {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in how far a log is kept (`to`, none for all of it), and says whether something of it waits to be sent.
+    /// Takes in how far a log was kept (`to`, none for all of it) when it was looked at, and says whether something of it waits to be sent.
     pub(crate) fn look(
         &self,
         solution: SolutionId,
         volume: &Volume,
         (line, newest): (u64, u64),
-        to: Option<Timestamp>,
+        (now, to): (Timestamp, Option<Timestamp>),
     ) -> bool {
         let mut all = self.known();
         let known = all.entry(solution).or_insert_with(|| {
@@ -133,6 +135,7 @@ impl Away {
             Known {
                 note,
                 to,
+                looked: now,
                 unsent: false,
                 held: None,
                 next: Instant::now(),
@@ -146,10 +149,10 @@ impl Away {
             // What lies there is of a line that goes on no more, such as from before a restore.
             known.to = Timestamp::from_millisecond(known.note.last_ms).ok();
         } else if !known.unsent {
-            (known.to, known.trouble) = (to, None);
+            (known.to, known.looked, known.trouble) = (to, now, None);
         } else if known.to.is_none() {
-            // Until the last look everything was there.
-            known.to = Some(Timestamp::now());
+            // At the last look everything was there; what waits now was written after it.
+            known.to = Some(known.looked);
         }
         let stale = |held: &Arc<Held>| held.since.elapsed() > HELD || held.used.elapsed() > IDLE;
         if known.held.as_ref().is_some_and(stale) {

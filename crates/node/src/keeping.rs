@@ -252,7 +252,7 @@ impl Log {
             (known.newest, known.looked) = (newest, now);
         }
         let to = (!known.all).then_some(known.to);
-        let unsent = node.away.look(wish.solution, volume, (line.number, newest), to);
+        let unsent = node.away.look(wish.solution, volume, (line.number, newest), (now, to));
         known.settled = known.all && !running && !unsent;
         let bases = bases(volume)?;
         let ours = bases.iter().any(|base| base.ours);
