@@ -103,6 +103,22 @@ struct Known {
     refused: bool,
 }
 
+impl Known {
+    /// Takes in what is kept: its line and newest piece, and how far, when it was looked at.
+    fn look(&mut self, (line, newest): (u64, u64), now: Timestamp, to: Option<Timestamp>) {
+        self.unsent = self.note.last_of(line) < newest;
+        if self.note.line != line {
+            // What lies there is of a line that goes on no more, such as from before a restore.
+            self.to = Timestamp::from_millisecond(self.note.last_ms).ok();
+        } else if !self.unsent {
+            (self.to, self.looked, self.trouble) = (to, now, None);
+        } else if self.to.is_none() {
+            // At the last look everything was there; what waits now was written after it.
+            self.to = Some(self.looked);
+        }
+    }
+}
+
 /// What is known of all logs.
 #[derive(Default)]
 pub(crate) struct Away {
@@ -144,16 +160,7 @@ impl Away {
                 refused: false,
             }
         });
-        known.unsent = known.note.last_of(line) < newest;
-        if known.note.line != line {
-            // What lies there is of a line that goes on no more, such as from before a restore.
-            known.to = Timestamp::from_millisecond(known.note.last_ms).ok();
-        } else if !known.unsent {
-            (known.to, known.looked, known.trouble) = (to, now, None);
-        } else if known.to.is_none() {
-            // At the last look everything was there; what waits now was written after it.
-            known.to = Some(known.looked);
-        }
+        known.look((line, newest), now, to);
         let stale = |held: &Arc<Held>| held.since.elapsed() > HELD || held.used.elapsed() > IDLE;
         if known.held.as_ref().is_some_and(stale) {
             known.held = None;
@@ -334,5 +341,35 @@ mod tests {
             assert_eq!((note.first, note.last, note.line), (expected.0, expected.1, line));
         }
         assert_eq!((note.last_of(2), note.last_of(3)), (3, 0));
+    }
+
+    #[test]
+    fn what_ended_between_two_looks_was_there_up_to_the_first_of_them() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let note = Note { line: 1, last: 7, ..Note::default() };
+        let mut known = Known {
+            note,
+            to: None,
+            looked: at(0),
+            unsent: false,
+            held: None,
+            next: Instant::now(),
+            failed: 0,
+            trouble: None,
+            refused: false,
+        };
+        known.look((1, 7), at(10), None);
+        assert_eq!((known.unsent, known.to), (false, None), "all of it is there");
+        known.look((1, 8), at(20), None);
+        assert_eq!(
+            (known.unsent, known.to),
+            (true, Some(at(10))),
+            "of what was written since nobody has sent anything"
+        );
+        known.look((1, 9), at(30), None);
+        assert_eq!(known.to, Some(at(10)));
+        known.note.last = 9;
+        known.look((1, 9), at(40), Some(at(35)));
+        assert_eq!((known.unsent, known.to), (false, Some(at(35))), "as far as it is kept");
     }
 }
