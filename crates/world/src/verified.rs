@@ -22,7 +22,7 @@ pub fn website(house: &House) -> Result<()> {
     let body = json!({ "kind": "website", "name": "verified", "spec": spec });
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body))?;
     let id = made.body["solution"]["id"].as_str().with_context(|| format!("no site: {:?}", made.body))?.to_owned();
-    house.wait_state("verified", "running", Duration::from_secs(60))?;
+    house.wait_state("verified", "running")?;
     let mut times = Vec::new();
     for _ in 0..SAMPLES {
         let case = json!({ "solution": id, "clause": "network.attack", "facts": WHY });

@@ -31,7 +31,7 @@ fn serve(path: &Path) -> Server {
         .stderr(Stdio::null())
         .spawn()
         .expect("rclone is installed");
-    for _ in 0..100 {
+    for _ in 0..6_000 {
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
             break;
         }

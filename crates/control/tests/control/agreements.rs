@@ -111,7 +111,7 @@ async fn decided_once(house: &House, id: &str) {
 async fn an_agreement_ends_by_the_clock_and_with_its_solution() {
     let (house, mut node, _) = house().await;
     let id = asked(&house).await;
-    decided(&house, &id, json!({ "agree": true, "until": Timestamp::now() + SignedDuration::from_secs(2) })).await;
+    decided(&house, &id, json!({ "agree": true, "until": Timestamp::now() + SignedDuration::from_secs(6) })).await;
     assert!(node.wish().await.mail_out.is_some());
     let path = format!("/v1/agreements/{id}");
     let ended = until("it is over", async || Some(house.get(&path).await).filter(|one| one["state"] == "ended")).await;

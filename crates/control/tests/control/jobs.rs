@@ -44,7 +44,7 @@ async fn a_measure_ends_by_itself() {
     let house = House::new().await;
     let (mut node, _) = Node::hello(&house.config.node_socket).await;
     let solution = house.create("shop", json!({})).await;
-    let ends = Timestamp::now() + SignedDuration::from_millis(1500);
+    let ends = Timestamp::now() + SignedDuration::from_secs(5);
     house.decide(json!({ "of": "solution", "id": solution["id"] }), json!({ "ends": ends })).await;
     let first = node.measure().await;
     assert!(first.ends.is_some() && first.lifted.is_none());

@@ -55,7 +55,7 @@ async fn renewed(owner: &mut PgConnection) {
             .fetch_one(&mut *owner)
             .await
             .unwrap();
-    for _ in 0..300 {
+    for _ in 0..6_000 {
         let is: Option<String> = sqlx::query_scalar(
             "select due::text from job where kind = 'renew-subscriptions' and due > now() and last_error is null",
         )

@@ -16,7 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 pub use crate::waiting::until;
 
 /// No answer in this time is a failure; on a busy machine it is never reached by a control that works.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Node {
     lines: Lines<BufReader<OwnedReadHalf>>,

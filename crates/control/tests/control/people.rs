@@ -173,7 +173,7 @@ impl House {
 
     /// The same, when there are as many: what a mail is sent for may happen beside the answer.
     pub async fn awaited_mails(&self, to: &str, template: &str, count: usize) -> Vec<String> {
-        for _ in 0..500 {
+        for _ in 0..30_000 {
             let mails = self.mails(to, template).await;
             if mails.len() >= count {
                 return mails.into_iter().map(|mail| mail.1.expect("a secret").reveal().to_owned()).collect();

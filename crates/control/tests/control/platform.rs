@@ -70,7 +70,7 @@ async fn names_in(copy: &Recovered) -> Vec<String> {
 
 /// Waits until a segment was copied whole.
 async fn copied(log: &Path, segment: &str) {
-    let (whole, end) = (log.join(segment), Instant::now() + Duration::from_secs(30));
+    let (whole, end) = (log.join(segment), Instant::now() + Duration::from_secs(300));
     while !whole.exists() {
         assert!(Instant::now() < end, "{} comes", whole.display());
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -21,7 +21,7 @@ async fn events_are_streamed_from_where_the_reader_was() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut lines = BufReader::new(stream).lines();
     let mut next = async || loop {
-        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line())
+        let line = tokio::time::timeout(Duration::from_secs(300), lines.next_line())
             .await
             .expect("an event")
             .unwrap()

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::client::TlsStream;
 
 /// Long enough for a machine that is busy with other things; nothing waits this long when all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))

@@ -2,7 +2,7 @@
 //! of the second before, with nothing of the source left; stock restic and the documented commands read it; what is spoilt or missing is told.
 
 use super::proof::{inside, serve, settle};
-use super::{on_a_node_with_engines, wish};
+use super::{PATIENCE, on_a_node_with_engines, wish};
 use crate::Node;
 use crate::backup::job::{VOLUME, Work};
 use crate::backup::{Errand, Return, back_up, folders, restore, run};
@@ -26,9 +26,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The longest that a change may wait to lie at the target, with what this machine is slow.
-const THERE: Duration = Duration::from_secs(90);
 
 fn repository(target: &Path, wish: &Wish, ending: &str) -> Repository {
     Repository {
@@ -70,7 +67,7 @@ impl Asked<'_> {
     fn sql(&self, wish: &Wish, sql: &str) {
         let number = wish.number;
         self.node.sandboxes.wake(number).expect("it wakes");
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + PATIENCE;
         while self.node.sandboxes.pid(number, "db").is_none() {
             assert!(Instant::now() < end, "it runs");
             std::thread::sleep(Duration::from_millis(50));
@@ -104,7 +101,7 @@ impl Asked<'_> {
 }
 
 fn arrived(node: &Node, wish: &Wish, at: Timestamp) -> LogAway {
-    let end = Instant::now() + THERE;
+    let end = Instant::now() + PATIENCE;
     loop {
         let seen = node.away.seen(wish.solution);
         if let Some(seen) = seen.clone().filter(|seen| seen.to.is_none_or(|to| to >= at)) {
@@ -246,7 +243,7 @@ fn what_is_spoilt_is_told(
             work,
             binds,
             into: None,
-            limit: Duration::from_secs(60),
+            limit: PATIENCE,
             stop: &|| None,
         };
         run(node, errand, &mut |_, _| ()).map(drop)

@@ -2,7 +2,7 @@
 //! log-in, and the guest tells of it on its serial line; how many may come, and what measures leave of it.
 
 use super::proof::serve;
-use super::{Heard, measure, until};
+use super::{Heard, PATIENCE, measure, until};
 use crate::console::{View, attach};
 use crate::{Node, measures};
 use husorden_base::QuestionId;
@@ -16,8 +16,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time for a guest to come up, emulated beside everything else, and to answer.
-const BOOTED: Duration = Duration::from_secs(90);
 /// What BIOS and the console of a Linux show: text of 80 by 25 characters.
 const TEXT: (u16, u16) = (720, 400);
 /// Keys by their places, as the first PCs numbered them.
@@ -38,7 +36,7 @@ impl Control<'_> {
         attach(self.node, question, self.wish.solution, view);
         loop {
             let (stream, _) = self.ear.accept().expect("the node attaches");
-            stream.set_read_timeout(Some(BOOTED)).expect("a time");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a time");
             let mut reader = BufReader::new(stream);
             let mut first = String::new();
             reader.read_line(&mut first).expect("a first line");
@@ -54,7 +52,7 @@ impl Control<'_> {
     fn refused(&self) -> NoScreen {
         let question = QuestionId::new();
         attach(self.node, question, self.wish.solution, View::Console);
-        let end = Instant::now() + BOOTED;
+        let end = Instant::now() + PATIENCE;
         loop {
             let answer = self.heard.all().into_iter().find_map(|line| match line {
                 FromNode::Answer { question: of, text } if of == question => Some(text),
@@ -89,7 +87,7 @@ impl Control<'_> {
         held.access = access;
         (held.fates.console, held.fates.work) = (console, work);
         measures::take(self.node, held.clone()).expect("it is kept");
-        assert!(measures::wait(self.node, held.id, Duration::from_secs(10)) || work != Fate::Cut);
+        assert!(measures::wait(self.node, held.id, PATIENCE) || work != Fate::Cut);
         held
     }
 
@@ -192,7 +190,7 @@ fn a_viewer_types_at_the_guests_screen() {
         let ear = UnixListener::bind(&node.config.control_socket).expect("control listens");
         let control = Control { node, wish, ear, heard: &heard };
         let said = |words: &str| {
-            let end = Instant::now() + BOOTED;
+            let end = Instant::now() + PATIENCE;
             while !control.serial().contains(words) {
                 assert!(Instant::now() < end, "{words}: {}", control.serial());
                 std::thread::sleep(Duration::from_millis(50));
@@ -208,7 +206,7 @@ fn a_viewer_types_at_the_guests_screen() {
         assert_eq!(of, (u32::from(TEXT.0), u32::from(TEXT.1)));
 
         // A name and a password that is none; the guest has the last word.
-        let end = Instant::now() + BOOTED;
+        let end = Instant::now() + PATIENCE;
         while !control.serial().contains("invalid password for 'root' on 'tty1'") {
             assert!(Instant::now() < end, "the guest reads what is typed: {}", control.serial());
             viewer.press(&ROOT);

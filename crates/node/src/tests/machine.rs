@@ -2,7 +2,7 @@
 //! a backup of it is proven by starting it.
 
 use super::proof::{back_up, open, put_back, serve};
-use super::{Heard, measure, until};
+use super::{Heard, PATIENCE, measure, until};
 use crate::{keeper, measures, trial};
 use husorden_base::RuntimeName;
 use husorden_kinds::{Outcome, RuntimeSight, Virtualisation, Waiting, kind};
@@ -13,11 +13,6 @@ use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Time for a guest to come up, emulated beside everything else.
-const BOOTED: Duration = Duration::from_secs(90);
-/// Time for what nobody on this machine has built before.
-const BUILT: Duration = Duration::from_secs(400);
-
 #[test]
 fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
     on_a_node(|node, heard| {
@@ -27,7 +22,7 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         let log =
             || std::fs::read_to_string(node.volume(wish.number).folder("log").join("serial.log")).unwrap_or_default();
         let booted = |words: &str, times: usize| {
-            let end = Instant::now() + BOOTED;
+            let end = Instant::now() + PATIENCE;
             while log().matches(words).count() < times {
                 assert!(Instant::now() < end, "{words}: {}", log());
                 std::thread::sleep(Duration::from_millis(50));
@@ -53,7 +48,7 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
         let command = crate::sandbox::Command {
             argv: gauge.argv,
             stdin: gauge.stdin,
-            limit: Duration::from_secs(10),
+            limit: PATIENCE,
             output_bytes_max: 1 << 10,
         };
         let said = node.sandboxes.ask(wish.number, &gauge.role, &command).expect("it is asked");
@@ -91,7 +86,7 @@ fn a_guest_is_tried_stands_still_is_reset_made_anew_and_proven() {
             spec[field] = value;
             let wish = Wish { spec, generation, ..wish.clone() };
             node.register.take_wish(wish.clone()).expect("it is taken");
-            let end = Instant::now() + BOOTED;
+            let end = Instant::now() + PATIENCE;
             while !matches!(keeper::round(node, &wish, kind("server").expect("a kind")).1, Outcome::Settled(_)) {
                 assert!(Instant::now() < end, "it comes to what is wished");
                 std::thread::sleep(Duration::from_millis(50));
@@ -153,7 +148,7 @@ fn kept_in(node: &crate::Node, wish: &Wish) {
     let command = crate::sandbox::Command {
         argv: ["/usr/bin/perl", "-", &port.to_string(), file.to_str().expect("a path")].map(str::to_owned).to_vec(),
         stdin: include_str!("probe.pl").to_owned(),
-        limit: Duration::from_secs(30),
+        limit: PATIENCE,
         output_bytes_max: 4 << 10,
     };
     let said = node.sandboxes.ask(wish.number, "qemu", &command).expect("it is asked");
@@ -186,7 +181,7 @@ fn a_server_is_made_from_an_imported_disk() {
 
         for needed in [name("tiny"), name("image-import")] {
             node.runtimes.ensure(&needed).expect("it is asked for");
-            let end = Instant::now() + BUILT;
+            let end = Instant::now() + PATIENCE;
             while node.runtimes.status(&needed) != RuntimeSight::Ready {
                 assert!(Instant::now() < end, "{needed}: {:?}", node.runtimes.status(&needed));
                 std::thread::sleep(Duration::from_millis(100));
@@ -243,7 +238,7 @@ fn a_server_is_made_from_an_imported_disk() {
         let wish = super::proof::settle(node, wish);
         let log =
             || std::fs::read_to_string(node.volume(wish.number).folder("log").join("serial.log")).unwrap_or_default();
-        let end = Instant::now() + BOOTED;
+        let end = Instant::now() + PATIENCE;
         while !(log().contains("The disk's own loader starts the system.") && log().contains("tiny: boot 1 of")) {
             assert!(Instant::now() < end, "{}", log());
             std::thread::sleep(Duration::from_millis(50));

@@ -3,7 +3,7 @@
 
 use super::capture::Capture;
 use super::proof::settle;
-use super::wish;
+use super::{PATIENCE, wish};
 use crate::Node;
 use crate::port::netns;
 use husorden_kinds::{Membership, NetworkNumber, kind};
@@ -13,8 +13,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Time for three guests to come up, emulated beside everything else.
-const BOOTED: Duration = Duration::from_secs(240);
 /// What one guest says to another.
 const MARK: &str = "zq-one-says";
 
@@ -45,10 +43,12 @@ fn said(node: &Node, of: &Wish) -> String {
     format!("{log}\n{}{}{}", ask("ip -s addr"), ask("ip neigh"), ask("nft list ruleset"))
 }
 
-/// Carries a command out in a guest, as root by SSH over its own address.
+/// Carries a command out in a guest that is reached, as root by SSH over its own address.
 fn ssh(of: &Wish, key: &Path, command: &str) -> Result<String, String> {
     let mut ssh = Command::new("timeout");
-    ssh.args(["40", "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "IdentitiesOnly=yes"]);
+    ssh.args(["600", "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes"]);
+    // Emulated beside everything else it takes a while to greet.
+    ssh.args(["-o", "ConnectTimeout=60", "-o", "ConnectionAttempts=10"]);
     ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"]).arg(key);
     let done = ssh.args([&format!("root@{}", of.number.ipv4()), command]).output().expect("ssh runs");
     let said = String::from_utf8_lossy(&done.stdout).trim().to_owned();
@@ -72,7 +72,7 @@ fn guests_of_one_network_speak_and_those_of_another_hear_nothing() {
         // Its network is another account's.
         let far = guest(node, 9, &key, membership(2, 3));
         for wish in [&one, &two, &far] {
-            let end = Instant::now() + BOOTED;
+            let end = Instant::now() + PATIENCE;
             while let Err(error) = ssh(wish, &key, "true") {
                 assert!(Instant::now() < end, "{}: {error}\n{}", wish.number, said(node, wish));
                 std::thread::sleep(Duration::from_millis(500));
@@ -88,8 +88,8 @@ fn guests_of_one_network_speak_and_those_of_another_hear_nothing() {
         std::thread::scope(|scope| {
             let listens = scope.spawn(|| ssh(&two, &key, "nc -l -p 7000 </dev/null"));
             // Until it listens there is nobody to speak to.
-            let end = Instant::now() + Duration::from_secs(30);
-            let say = format!("echo {MARK} | nc -w 5 10.20.0.3 7000");
+            let end = Instant::now() + PATIENCE;
+            let say = format!("echo {MARK} | nc -w 60 10.20.0.3 7000");
             while let Err(error) = ssh(&one, &key, &say) {
                 assert!(Instant::now() < end, "{error}");
             }
@@ -100,14 +100,14 @@ fn guests_of_one_network_speak_and_those_of_another_hear_nothing() {
         for (place, other) in others.iter().enumerate() {
             assert_eq!(other.holding(MARK.as_bytes()), 0, "captured at {place}");
         }
-        ssh(&one, &key, "ping -c 2 -W 10 fd00:0:0:1::a14:3").expect("in IPv6 too");
+        ssh(&one, &key, "ping -c 2 -W 60 fd00:0:0:1::a14:3").expect("in IPv6 too");
         assert!(ssh(&far, &key, "ping -c 2 -W 2 10.20.0.2").is_err(), "nobody of its network has that address");
         assert!(ssh(&one, &key, "ping -c 1 -W 2 -I eth1 192.0.2.1").is_err(), "no way out");
 
         // One that takes another's address is heard by nobody.
         ssh(&one, &key, "ip addr add 10.20.0.9/24 dev eth1").expect("it is reached");
         assert!(ssh(&one, &key, "ping -c 2 -W 2 -I 10.20.0.9 10.20.0.3").is_err());
-        ssh(&one, &key, "ping -c 2 -W 10 10.20.0.3").expect("as itself it is");
+        ssh(&one, &key, "ping -c 2 -W 60 10.20.0.3").expect("as itself it is");
 
         assert_eq!(netns::list(&format!("hus-{}-net-", node.config.ground.instance)).expect("names").len(), 2);
         assert_eq!(crate::sweep::find(node).expect("it is swept").odd, Vec::new());

@@ -1,7 +1,7 @@
 //! Proofs on real engines: what was noted while a solution served is found again on a copy of its snapshot, and each way of being otherwise
 //! fails and says which.
 
-use super::{on_a_node_with_engines, wish};
+use super::{PATIENCE, on_a_node_with_engines, until, wish};
 use crate::backup::job::{ABOUT, Came, VOLUME, Work};
 use crate::backup::{About, Errand, folders, run};
 use crate::proof::{self, Asked, Bench};
@@ -18,9 +18,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A runtime that must be unpacked first takes its time on a machine that does other things too.
-const SETTLES: Duration = Duration::from_secs(100);
-
 /// A solution that serves.
 pub(super) fn serve(node: &Arc<Node>, named: &str, form: &Value) -> Wish {
     let kind = kind(named).expect("there is such a kind");
@@ -32,7 +29,7 @@ pub(super) fn serve(node: &Arc<Node>, named: &str, form: &Value) -> Wish {
 pub(super) fn settle(node: &Arc<Node>, wish: Wish) -> Wish {
     let kind = kind(&wish.kind).expect("there is such a kind");
     node.register.take_wish(wish.clone()).expect("it is taken");
-    let until = Instant::now() + SETTLES;
+    let until = Instant::now() + PATIENCE;
     loop {
         crate::trial::consider(node);
         let (_, outcome) = keeper::round(node, &wish, kind);
@@ -44,15 +41,25 @@ pub(super) fn settle(node: &Arc<Node>, wish: Wish) -> Wish {
     }
 }
 
-/// Carries something out beside a service.
-pub(super) fn inside(node: &Node, number: husorden_base::Number, role: &str, argv: &[&str], stdin: &str) {
-    let command = Inside {
+/// Waits until a database answers.
+fn awake(node: &Node, number: husorden_base::Number, argv: &[&str], stdin: &str) {
+    until("it answers", || {
+        node.sandboxes.exec(number, "db", &beside(argv, stdin)).is_ok_and(|done| done.code == Some(0))
+    });
+}
+
+fn beside(argv: &[&str], stdin: &str) -> Inside {
+    Inside {
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
         stdin: stdin.to_owned(),
-        limit: Duration::from_secs(60),
+        limit: PATIENCE,
         output_bytes_max: 64 << 10,
-    };
-    let done = node.sandboxes.exec(number, role, &command).expect("it runs");
+    }
+}
+
+/// Carries something out beside a service.
+pub(super) fn inside(node: &Node, number: husorden_base::Number, role: &str, argv: &[&str], stdin: &str) {
+    let done = node.sandboxes.exec(number, role, &beside(argv, stdin)).expect("it runs");
     assert_eq!(done.code, Some(0), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
@@ -128,7 +135,7 @@ fn written(node: &Arc<Node>, wish: &Wish, snapshot: &SnapshotId, noted: &Opened)
         work,
         binds: folders(&from, &names, VOLUME, false),
         into: None,
-        limit: Duration::from_secs(120),
+        limit: PATIENCE,
         stop: &|| None,
     };
     let Came::Written { copy, .. } = run(node, errand, &mut |_, _| ()).expect("it is written") else {
@@ -182,7 +189,7 @@ fn a_postgresql_is_proven_and_a_dropped_table_is_found() {
         let sql = "\\c app\nCREATE TABLE orders AS SELECT n, repeat('x', 100) AS text FROM generate_series(1, 20000) AS n;\n\
             CREATE INDEX ON orders (n);\nCREATE TABLE \"odd\tname\" (n int);\nCREATE UNLOGGED TABLE passing AS SELECT 1;\nCHECKPOINT;\n\
             INSERT INTO orders SELECT 0, 'after the checkpoint';\n";
-        std::thread::sleep(Duration::from_secs(1));
+        awake(node, wish.number, &ask, "SELECT 1;\n");
         inside(node, wish.number, "db", &ask, sql);
         let (snapshot, noted) = back_up(node, &wish);
         assert_eq!(noted.counts["app.public.orders"], exactly(20_001));
@@ -274,7 +281,7 @@ fn a_mariadb_is_proven_and_a_dropped_table_is_found() {
         let wish = serve(node, "database", &form);
         let client = ["/usr/bin/mariadb", "--no-defaults", "--socket=/run/husorden/db.sock", "--user=site"];
         node.sandboxes.wake(wish.number).expect("it wakes");
-        std::thread::sleep(Duration::from_secs(2));
+        awake(node, wish.number, &client, "SELECT 1;\n");
         let sql = "CREATE TABLE shop.orders (n INT PRIMARY KEY, text VARCHAR(100)) ENGINE=InnoDB;\n\
             INSERT INTO shop.orders SELECT seq, REPEAT('x', 90) FROM shop_seq;\n";
         let sql = sql.replace("shop_seq", "(WITH RECURSIVE s AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM s WHERE seq < 900) SELECT seq FROM s) AS s");

@@ -8,17 +8,16 @@ const base = `/solutions/${process.env.SOLUTION}`;
 const home = `${base}/backups`;
 const { FOLDER: folder, FILE: file, CAME: came } = process.env;
 const { at, end } = await tour("backups", home);
-const LONG = { timeout: 150_000 };
 const ready = (page) => page.locator("#backups tbody tr:not(.past)");
 
 await at("desktop", "light", "en", async (page, shot) => {
-  await ready(page).first().waitFor(LONG);
+  await ready(page).first().waitFor();
   const before = await ready(page).count();
   await shot("before");
   // One now: it is seen under way, and comes to the list by itself.
   await page.getByRole("button", { name: "Back up now" }).click();
   await page.locator(".toast").waitFor();
-  await page.waitForFunction((count) => document.querySelectorAll("#backups tbody tr:not(.past)").length > count, before, LONG);
+  await page.waitForFunction((count) => document.querySelectorAll("#backups tbody tr:not(.past)").length > count, before);
   await shot("list");
 
   // What changed since the one before: a file that came is found, and nothing is put back of what was not there.
@@ -26,7 +25,7 @@ await at("desktop", "light", "en", async (page, shot) => {
   await page.waitForLoadState();
   await shot("one");
   await page.getByRole("link", { name: "What changed" }).click();
-  await page.locator("#changes").waitFor(LONG);
+  await page.locator("#changes").waitFor();
   check(await page.locator("#changes tr", { hasText: came }).count(), `${came} has come`);
   await shot("changes");
   await page.locator("#changes .chips a", { hasText: "Changed" }).click();
@@ -35,17 +34,17 @@ await at("desktop", "light", "en", async (page, shot) => {
 
   // The tree, down to the file and back up; the file's versions; a version is a file on the reader's machine.
   await page.getByRole("link", { name: "Files", exact: true }).click();
-  await page.locator("#tree").waitFor(LONG);
+  await page.locator("#tree").waitFor();
   await shot("tree");
   for (const part of folder.split("/")) {
     await page.locator("#tree td a.main", { hasText: part }).first().click();
-    await page.locator("#tree .trail [aria-current]", { hasText: part }).waitFor(LONG);
+    await page.locator("#tree .trail [aria-current]", { hasText: part }).waitFor();
   }
   await shot("folder");
   await page.locator("#tree td a.main", { hasText: file }).click();
-  await page.locator("#versions").waitFor(LONG);
+  await page.locator("#versions").waitFor();
   await shot("versions");
-  const [got] = await Promise.all([page.waitForEvent("download", LONG), page.getByRole("link", { name: /^Get: / }).last().click()]);
+  const [got] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /^Get: / }).last().click()]);
   check(got.suggestedFilename() === file, `the file is called ${got.suggestedFilename()}`);
   check(readFileSync(await got.path(), "utf8").includes("first"), "it is the oldest version");
 
@@ -54,13 +53,13 @@ await at("desktop", "light", "en", async (page, shot) => {
   await page.locator("dialog[open]").waitFor();
   await shot("restore-file");
   await page.locator("dialog button.danger").click();
-  await page.getByText("The restore is done").waitFor(LONG);
+  await page.getByText("The restore is done").waitFor();
   await shot("restored");
   await page.getByRole("link", { name: "Undo the restore" }).click();
   await page.locator("dialog[open]").waitFor();
   await page.locator("dialog button.danger").click();
   await page.waitForURL(/snapshots/);
-  await page.locator("#orders:empty, #orders:not(:has(progress))").waitFor({ ...LONG, state: "attached" });
+  await page.locator("#orders:empty, #orders:not(:has(progress))").waitFor({ state: "attached" });
 
   // All of it: each choice says what it does.
   await page.goto(panel + home);
@@ -117,11 +116,11 @@ await at("phone", "light", "da", async (page, shot) => {
   await page.waitForLoadState();
   await shot("one");
   await page.getByRole("link", { name: "Filer", exact: true }).click();
-  await page.locator("#tree").waitFor(LONG);
+  await page.locator("#tree").waitFor();
   await shot("tree");
   await page.goBack();
   await page.getByRole("link", { name: "Hvad er ændret" }).click();
-  await page.locator("#changes").waitFor(LONG);
+  await page.locator("#changes").waitFor();
   await shot("changes");
   await page.goto(`${panel}${home}`);
   await ready(page).first().getByRole("link", { name: "Gendan" }).click();

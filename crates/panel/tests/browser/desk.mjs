@@ -8,7 +8,6 @@ const words = {
   en: { login: "Log in", start: "Continue", solutions: "Solutions", accept: "We accept the house rules", seen: "Seen from outside: closed", lifted: "Lifted" },
   da: { login: "Log ind", start: "Fortsæt", solutions: "Løsninger", accept: "Vi godkender husordenen", seen: "Set udefra: lukket", lifted: "Ophævet" },
 };
-const slow = 60_000;
 const why = "The site asks visitors for the password of their bank.";
 const facts = "A copy of a bank's log-in page lies under /secure/. <script>alert(1)</script>";
 
@@ -47,8 +46,8 @@ async function story(browser, at, home) {
   await desk.shot("sure");
   await desk.locator("button[name='_sure']").click();
   // The page follows the measure by itself: it says "seen from outside" only when a stranger's network has met it.
-  await desk.getByText(desk.say.seen).first().waitFor({ timeout: slow });
-  await desk.waitForFunction((word) => [...document.querySelectorAll("li, .step, p")].some((one) => one.textContent.includes(word) && /\d\d[:.]\d\d/.test(one.textContent)), desk.say.seen, { timeout: slow });
+  await desk.getByText(desk.say.seen).first().waitFor();
+  await desk.waitForFunction((word) => [...document.querySelectorAll("li, .step, p")].some((one) => one.textContent.includes(word) && /\d\d[:.]\d\d/.test(one.textContent)), desk.say.seen);
   await desk.shot("in-force");
 
   await own.goto(`${panel}/decisions`);
@@ -68,10 +67,10 @@ async function story(browser, at, home) {
   await desk.shot("answer");
   await desk.locator("main form[method='post'] button[class*='primary'], main form[method='post'] button.fill").last().click();
   await desk.waitForURL(at_case);
-  await desk.locator(".badge", { hasText: desk.say.lifted }).first().waitFor({ timeout: slow });
+  await desk.locator(".badge", { hasText: desk.say.lifted }).first().waitFor();
   await desk.shot("lifted");
   await own.reload();
-  await own.locator(".badge", { hasText: own.say.lifted }).first().waitFor({ timeout: slow });
+  await own.locator(".badge", { hasText: own.say.lifted }).first().waitFor();
   await own.getByText("We open the site.").first().waitFor();
   await own.shot("answered");
   for (const { context } of [officer, holder]) {

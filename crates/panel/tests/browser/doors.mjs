@@ -13,7 +13,7 @@ const words = {
 /** The newest link in the mails to somebody. A mail that is just being laid has another ending until it is whole. */
 async function link(to, part) {
   const folder = process.env.MAIL;
-  for (let tries = 0; tries < 60; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const found = readdirSync(folder).filter((name) => name.endsWith(".eml")).sort().reverse().map((name) => readFileSync(join(folder, name), "utf8").replace(/=\r?\n/g, "").replace(/=3D/g, "="))
       .filter((text) => text.includes(to)).map((text) => text.match(new RegExp(`https://[^\\s"<>]*/${part}/[^\\s"<>]+`))?.[0]).find(Boolean);
     if (found) return found;
@@ -29,7 +29,6 @@ async function customer(browser, language, width, state) {
   // The owner's own language is English; who chooses another at the switch is answered in that.
   await context.addCookies([{ name: "__Host-language", value: language, url: panel, secure: true, sameSite: "Lax" }]);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
   const { OWNER_EMAIL: email, OWNER_PASSWORD: password } = process.env;
 
   await logIn(page, panel, email, "a password that is not it", say);
@@ -80,7 +79,6 @@ async function customer(browser, language, width, state) {
   await page.locator(".toast", { hasText: say.sent }).waitFor();
   const invited = await visitor(browser, { width, language });
   const theirs = await invited.newPage();
-  theirs.setDefaultTimeout(20_000);
   await theirs.goto(await link(reader, "invitation"));
   await picture(theirs, `doors-invitation-${width}-light-${language}`);
   await theirs.locator("[name='/name']").fill("Reader");
@@ -125,7 +123,6 @@ async function customer(browser, language, width, state) {
 async function atTheDesk(browser) {
   const context = await visitor(browser, {});
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
   another();
   await logIn(page, staff, process.env.STAFF_EMAIL, process.env.STAFF_PASSWORD, words.en);
   await page.locator("[name='/code']").waitFor();

@@ -18,11 +18,11 @@ await at("desktop", "light", "en", async (page, shot) => {
   await shot("wrong");
   await choose(page, "notes.sql", "CREATE TABLE notes (n int, said text); INSERT INTO notes VALUES (1, 'by the panel');");
   await page.getByRole("button", { name: "Load" }).click();
-  await page.locator("#loaded", { hasText: "was loaded" }).waitFor({ timeout: 60_000 });
+  await page.locator("#loaded", { hasText: "was loaded" }).waitFor();
   await shot("loaded");
   await choose(page, "bad.sql", "CREATE TABLE half (n int);\nSELECT nonsense FROM nowhere;\n");
   await page.getByRole("button", { name: "Load" }).click();
-  await page.locator("#loaded .wrong", { hasText: "nowhere" }).waitFor({ timeout: 60_000 });
+  await page.locator("#loaded .wrong", { hasText: "nowhere" }).waitFor();
   await shot("refused");
   await choose(page, "other.sql", "SELECT 1;");
   await page.locator("#loaded .wrong").waitFor({ state: "hidden" });
@@ -41,9 +41,9 @@ await at("phone", "dark", "da", async (page, shot, context) => {
   await page.getByRole("button", { name: "Læs ind" }).click();
   await page.waitForFunction(() => document.querySelector("[data-sending] progress")?.value > 20);
   await shot("sending");
-  await page.locator("#loaded progress, #loaded .said").first().waitFor({ timeout: 60_000 });
+  await page.locator("#loaded progress, #loaded .said").first().waitFor();
   await shot("loading");
-  await page.locator("#loaded", { hasText: "er læst ind" }).waitFor({ timeout: 120_000 });
+  await page.locator("#loaded", { hasText: "er læst ind" }).waitFor();
   await shot("loaded");
   // Without script.
   const plain = await context.browser().newContext({ javaScriptEnabled: false, ignoreHTTPSErrors: true, locale: "da-DK" });

@@ -7,7 +7,6 @@ const words = {
   en: { create: "New solution", make: "Make the solution", ready: "Open the solution", take: "Take now", restore: "Restore", undo: "Undo the newest change", undone: "It is undone", remove: "Delete the solution", bring: "Undo the deletion", out: "Log out", login: "Log in", accept: "We accept the house rules", running: "Running" },
   da: { create: "Ny løsning", make: "Opret løsningen", ready: "Åbn løsningen", take: "Tag nu", restore: "Gendan", undo: "Fortryd den seneste ændring", undone: "Det er fortrudt", remove: "Slet løsningen", bring: "Fortryd sletningen", out: "Log ud", login: "Log ind", accept: "Vi godkender husordenen", running: "I drift" },
 };
-const slow = 240_000;
 
 async function story(browser, language, width) {
   const say = words[language];
@@ -36,7 +35,7 @@ async function story(browser, language, width) {
   check(password.length >= 12, "a password is shown");
   await shot("once");
   // The page follows the work by itself; nobody loads it again.
-  await page.getByRole("link", { name: say.ready }).waitFor({ timeout: slow });
+  await page.getByRole("link", { name: say.ready }).waitFor();
   check((await page.locator(".secret code").last().textContent()).trim() === password, "the password stays while the page follows");
   await shot("ready");
   await page.getByRole("link", { name: say.ready }).click();
@@ -46,25 +45,25 @@ async function story(browser, language, width) {
   await page.locator("[name='/label']").fill("before the theme");
   await page.getByRole("button", { name: say.take }).click();
   const row = page.locator("#snapshots tr", { hasText: "before the theme" });
-  await row.locator(".badge.good").waitFor({ timeout: slow });
+  await row.locator(".badge.good").waitFor();
   await row.getByRole("link", { name: say.restore }).click();
   await page.locator("dialog[open]").waitFor();
   await shot("dialog");
   await page.locator("dialog button.danger").click();
   const before = page.locator("#snapshots tr .badge.good");
-  await page.waitForFunction(() => document.querySelectorAll("#snapshots tbody tr .badge.good").length >= 2 && !document.querySelector("#orders progress"), null, { timeout: slow });
+  await page.waitForFunction(() => document.querySelectorAll("#snapshots tbody tr .badge.good").length >= 2 && !document.querySelector("#orders progress"));
   check((await before.count()) >= 2, "a snapshot was taken before the restore");
   await page.getByRole("link", { name: say.undo }).click();
   await page.locator("dialog[open] button.danger").click();
   await page.locator(".toast", { hasText: say.undone }).waitFor();
-  await page.waitForFunction(() => !document.querySelector("#orders progress"), null, { timeout: slow });
+  await page.waitForFunction(() => !document.querySelector("#orders progress"));
 
   await page.goto(`${panel}/solutions/${name}/delete`);
   await page.getByRole("button", { name: say.remove }).click();
   await page.getByRole("button", { name: say.bring }).waitFor();
   await shot("deleted");
   await page.getByRole("button", { name: say.bring }).click();
-  await page.locator("#state .badge", { hasText: say.running }).waitFor({ timeout: slow });
+  await page.locator("#state .badge", { hasText: say.running }).waitFor();
 
   // Log-out: the cookie is gone, and the back button shows nothing.
   await page.locator("header details.menu").last().locator("summary").click();

@@ -42,6 +42,8 @@ export async function visitor(browser, { width = "desktop", scheme = "light", la
     bypassCSP: process.env.AXE === "yes",
     permissions: [],
   });
+  // It bounds what hangs and measures nothing: beside everything else that runs at once, a page may take its time.
+  context.setDefaultTimeout(300_000);
   context.faults = [];
   context.on("page", (page) => {
     page.on("pageerror", (error) => context.faults.push(`${page.url()}: ${error.message}`));

@@ -60,7 +60,6 @@ export async function enter(browser, origin, { email, password, secret }, langua
   const context = await visitor(browser, { width, language });
   await context.addCookies([{ name: "__Host-language", value: language, url: origin, secure: true, sameSite: "Lax" }]);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
   await logIn(page, origin, email, password, say);
   if (secret) await giveCode(page, secret, say);
   await page.locator("header details.menu").last().waitFor();

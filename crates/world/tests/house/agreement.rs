@@ -2,7 +2,8 @@
 //! clock with control dead, with live connections cut each time. The guest is a real one, and the mail server stands in the world outside.
 
 use super::network::Net;
-use super::public::{WORLD, cli, until};
+use super::public::{WORLD, cli};
+use super::until;
 use husorden_world::{House, Who, text};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
@@ -56,12 +57,12 @@ fn agree(house: &House, more: &[&str]) -> String {
 pub(super) fn opens_port_25(house: &House, world: &Net, guest: impl Fn(&str) -> Result<String, String>) {
     serve(world);
     let meets = |address: &str, port: u16| {
-        let said = guest(&format!("timeout 4 nc {address} {port} </dev/null 2>/dev/null | head -n 1"));
+        let said = guest(&format!("timeout 8 nc {address} {port} </dev/null 2>/dev/null | head -n 1"));
         said.is_ok_and(|said| said.contains("220 mail.example"))
     };
     for address in WORLD {
         assert!(!meets(address, 25), "closed without an agreement");
-        assert!(meets(address, 2525), "another port is as it was");
+        until("another port is as it was", || meets(address, 2525));
     }
     // A request opens nothing, and a refusal neither.
     cli(house, &["agreement", "ask", "web", "--per-week", "2000", "--purpose", "Receipts to customers."]);
@@ -77,11 +78,11 @@ pub(super) fn opens_port_25(house: &House, world: &Net, guest: impl Fn(&str) -> 
     }
     assert!(guest("timeout 4 nc 10.9.9.9 25 </dev/null").is_err(), "what nobody reaches is not reached");
     // A connection that stands is cut when the account ends it, and one to another port is not.
-    let hold = |port: u16| {
+    let hold = |port: u16, over: &dyn Fn() -> bool| {
         let command =
             format!("rm -f /tmp/held-{port}; (sleep 600 | nc {} {port} >/tmp/held-{port}) >/dev/null 2>&1 &", WORLD[0]);
         guest(&command).expect("it is started");
-        until("it is greeted", || guest(&format!("grep -c 220 /tmp/held-{port}")).is_ok());
+        until("it is greeted", || over() || guest(&format!("grep -c 220 /tmp/held-{port}")).is_ok());
     };
     // The pipe's first end sleeps on, so that what tells is whether more arrives.
     let grows = |port: u16| {
@@ -90,27 +91,36 @@ pub(super) fn opens_port_25(house: &House, world: &Net, guest: impl Fn(&str) -> 
         std::thread::sleep(Duration::from_secs(1));
         count() != before
     };
-    hold(25);
-    hold(2525);
+    hold(25, &|| false);
+    hold(2525, &|| false);
     cli(house, &["agreement", "end", &id, "--yes"]);
     until("it is cut", || !grows(25));
-    assert!(grows(2525), "what goes elsewhere goes on");
+    until("what goes elsewhere goes on", || grows(2525));
     assert!(!meets(WORLD[0], 25));
 
-    // With an end: control is dead, and the node closes on time.
-    let id = agree(house, &["--until", "60s"]);
-    let one: Value = serde_json::from_str(&cli(house, &["agreement", "show", &id, "-o", "json"])).expect("JSON");
-    let end: jiff::Timestamp = one["until"].as_str().and_then(|at| at.parse().ok()).expect("an end");
-    until("it is open", || meets(WORLD[0], 25));
-    hold(25);
-    assert!(jiff::Timestamp::now() < end, "the machine is too slow for this test");
+    // With an end: control is dead, and the node closes by itself. Where there is much other work it takes longer to get there before the end.
     let pid = nix::unistd::Pid::from_raw(house.pid("control").expect("it runs"));
-    kill(pid, Signal::SIGSTOP).expect("it is stopped");
+    let (id, end) = (6..10)
+        .find_map(|round| {
+            let id = agree(house, &["--until", &format!("{}s", 1 << round)]);
+            let one: Value =
+                serde_json::from_str(&cli(house, &["agreement", "show", &id, "-o", "json"])).expect("JSON");
+            let end: jiff::Timestamp = one["until"].as_str().and_then(|at| at.parse().ok()).expect("an end");
+            let over = || jiff::Timestamp::now() > end;
+            until("it is open", || over() || meets(WORLD[0], 25));
+            hold(25, &over);
+            kill(pid, Signal::SIGSTOP).expect("it is stopped");
+            if !over() {
+                return Some((id, end));
+            }
+            kill(pid, Signal::SIGCONT).expect("it goes on");
+            until("it has ended", || agreed(house).is_empty());
+            None
+        })
+        .expect("in time");
     until("its time is over", || jiff::Timestamp::now() > end);
-    std::thread::sleep(Duration::from_secs(2));
-    let closed = (!meets(WORLD[0], 25), !grows(25));
+    until("closed and cut by the node alone", || !meets(WORLD[0], 25) && !grows(25));
     kill(pid, Signal::SIGCONT).expect("it goes on");
-    assert_eq!(closed, (true, true), "closed and cut by the node alone");
     let read = |path: &str| house.api(Who::Account, "GET", path, None).expect("the API answers").body;
     until("control has written it down", || read(&format!("/v1/agreements/{id}"))["state"] == json!("ended"));
     until("and so has the node", || {

@@ -1,14 +1,12 @@
 //! A WordPress moves from its own database to an attached instance and back, with what was written in between; and whatever goes or
 //! dies on either side, the other stands as it is wished.
 
-use super::{SITE, SOON, eventually, pids, site, upload};
-use husorden_world::{Answer, House, Who, text};
+use super::{eventually, pids, site, upload};
+use husorden_world::{Answer, House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const DOMAIN: &str = "shop.demo-sites.test";
-/// Time for a move with its snapshot.
-const MOVED: Duration = Duration::from_secs(120);
 
 /// Writes a post where one is named, and tells where the site's data lies and what it holds.
 const TOLD: &[u8] = b"<?php
@@ -46,7 +44,7 @@ fn a_wordpress_moves_to_an_attached_instance_and_back() {
     let instance = json!({ "kind": "database", "name": "data", "spec": { "engine": "mariadb-11.8",
         "databases": { "app": {}, "again": {} }, "users": { "app": { "grants": { "app": "owner" } } } } });
     assert_eq!(ask(&house, "POST", "/v1/solutions", Some(instance)).status, 201);
-    house.wait_state("data", "running", SITE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("data", "running").unwrap_or_else(|error| panic!("{error}"));
 
     assert_eq!(told(&house, "?post=first")["posts"], json!(["Hello world!", "first"]), "before");
     let secret = there(&house);
@@ -97,12 +95,12 @@ fn a_php_page_asks_an_attached_postgresql() {
     upload(&house, "other", &[("again.php", AGAIN)]);
     let instance = json!({ "kind": "database", "name": "data", "spec": { "engine": "postgresql-17", "databases": { "app": {}, "other": {} } } });
     assert_eq!(ask(&house, "POST", "/v1/solutions", Some(instance)).status, 201);
-    house.wait_state("data", "running", SITE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("data", "running").unwrap_or_else(|error| panic!("{error}"));
 
     command(&house, &["attachment", "create", "page", "data"]);
     // The site is told at once; the instance lets it in a moment later.
     let asked = |say: &str| -> Value {
-        let end = Instant::now() + SOON;
+        let end = Instant::now() + PATIENCE;
         loop {
             let page = house.get(DOMAIN, &format!("/asks.php?say={say}"), &[]).expect("curl runs");
             match serde_json::from_str(&page.body) {
@@ -133,14 +131,14 @@ fn a_php_page_asks_an_attached_postgresql() {
     assert_eq!((again(DOMAIN), again("other.demo-sites.test")), ("open".to_owned(), "refused".to_owned()));
     // Asleep, it is woken by the site, and killed it comes back.
     let order = ask(&house, "POST", "/v1/solutions/data/sleep", None);
-    house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it sleeps");
+    house.wait_order(order.body["id"].as_str().expect("an id")).expect("it sleeps");
     assert_eq!(asked("second")["said"], json!(["first", "second"]));
 
     let off = house.cli(Who::Account, &["attachment", "delete", "page"]).expect("the command line runs");
     assert!(off.status.success(), "{}", text(&off.stderr));
-    house.wait_state("data", "running", SOON).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("data", "running").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(house.get(DOMAIN, "/asks.php?say=third", &[]).expect("curl runs").body, "none");
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     while again(DOMAIN) != "refused" {
         assert!(Instant::now() < end, "the way is still there");
         std::thread::sleep(Duration::from_millis(200));
@@ -178,7 +176,7 @@ fn told(house: &House, query: &str) -> Value {
 fn command(house: &House, words: &[&str]) {
     let done = house.cli(Who::Account, words).expect("the command line runs");
     assert!(done.status.success(), "{words:?}: {}{}", text(&done.stdout), text(&done.stderr));
-    house.wait_state(words[2], "running", MOVED).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state(words[2], "running").unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn number(house: &House, name: &str) -> u64 {
@@ -261,13 +259,13 @@ fn deaths_and_measures(house: &House) {
     assert_eq!(told(house, "")["posts"], json!(["Hello world!", "first", "second"]));
     let one = ask(house, "GET", "/v1/solutions/data", None).body;
     let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
-    house.wait_state("data", "closed", SOON).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("data", "closed").unwrap_or_else(|error| panic!("{error}"));
     eventually(house, DOMAIN, "/", 500);
     let path = format!("/v1/measures/{}/lift", measure["id"].as_str().expect("an id"));
     let reasons = json!({ "reasons": "The machine was cleaned and the password changed." });
     let lifted = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
-    house.wait_state("data", "running", SOON).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("data", "running").unwrap_or_else(|error| panic!("{error}"));
     eventually(house, DOMAIN, "/", 200);
 }
 
@@ -279,7 +277,7 @@ fn and_back(house: &House) {
     assert_eq!(house.get(DOMAIN, "/", &[]).expect("curl runs").status, 200);
     command(house, &["attachment", "delete", "shop"]);
     assert_eq!(house.get(DOMAIN, "/read.php", &[]).expect("curl runs").body, "none");
-    house.wait_state("data", "running", SOON).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("data", "running").unwrap_or_else(|error| panic!("{error}"));
     // Nothing of the other side is left: what the site once had would lead nowhere, and the instance may go.
     let people = ask(house, "GET", "/v1/solutions/data", None).body;
     assert!(!people.to_string().contains("attached-"), "{people}");
@@ -290,7 +288,7 @@ fn killed_on_the_way(house: &House) {
     let attach = json!({ "solution": "data", "database": "app", "holds": true });
     let full = ask(house, "PATCH", "/v1/solutions/shop", Some(json!({ "spec": { "attach": attach } })));
     assert_eq!(full.status, 200, "{:?}", full.body);
-    let until = Instant::now() + MOVED;
+    let until = Instant::now() + PATIENCE;
     loop {
         let one = ask(house, "GET", "/v1/solutions/shop", None).body;
         if one["message"].as_str().is_some_and(|why| why.contains("not empty")) {
@@ -302,7 +300,7 @@ fn killed_on_the_way(house: &House) {
     assert_eq!(told(house, "")["posts"].as_array().map(Vec::len), Some(4), "it goes on as it was");
     let back = json!({ "spec": { "attach": { "holds": false } } });
     assert_eq!(ask(house, "PATCH", "/v1/solutions/shop", Some(back)).status, 200);
-    house.wait_state("shop", "running", MOVED).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("shop", "running").unwrap_or_else(|error| panic!("{error}"));
     let attach = json!({ "solution": "data", "database": "again", "holds": true });
     assert_eq!(ask(house, "PATCH", "/v1/solutions/shop", Some(json!({ "spec": { "attach": attach } }))).status, 200);
     for pause in [700, 1500] {
@@ -310,7 +308,7 @@ fn killed_on_the_way(house: &House) {
         let old = house.kill("node").expect("it is killed");
         house.wait_reborn("node", old).expect("it comes back");
     }
-    house.wait_state("shop", "running", MOVED).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("shop", "running").unwrap_or_else(|error| panic!("{error}"));
     let said = told(house, "?post=fourth");
     assert!(said["host"].as_str().expect("a host").starts_with("100.64."), "{said}");
     assert_eq!(said["posts"], json!(["Hello world!", "first", "second", "third", "fourth"]));
@@ -320,8 +318,8 @@ fn killed_on_the_way(house: &House) {
 fn undone(house: &House) {
     let order = ask(house, "POST", "/v1/solutions/shop/undo", None);
     assert_eq!(order.status, 202, "{:?}", order.body);
-    house.wait_order(order.body["id"].as_str().expect("an id"), MOVED).expect("it is undone");
-    house.wait_state("shop", "running", MOVED).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_order(order.body["id"].as_str().expect("an id")).expect("it is undone");
+    house.wait_state("shop", "running").unwrap_or_else(|error| panic!("{error}"));
     let said = told(house, "");
     assert_eq!((&said["user"], &said["posts"]), (&json!("site"), &json!(["Hello world!", "first", "second", "third"])));
     eventually(house, DOMAIN, "/", 200);

@@ -4,15 +4,12 @@
 
 use super::database::{Client, create, own_address, wait_running};
 use super::site_log::{ASK, ask as sql};
-use super::{SITE, SOON, eventually, site, upload};
-use husorden_world::{House, Who, text};
+use super::{eventually, site, until, upload};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-/// Longest a backup or a restore may take here.
-const DONE: Duration = Duration::from_secs(180);
 
 fn ask(house: &House, method: &str, path: &str, body: Option<&Value>, status: u16) -> Value {
     let answer = house.api(Who::Account, method, path, body).expect("the API answers");
@@ -31,7 +28,7 @@ fn ordered(house: &House, name: &str) -> Value {
 
 fn ended(house: &House, name: &str, backup: &Value) -> Value {
     let path = format!("/v1/solutions/{name}/backups/{}", backup["id"].as_str().expect("an id"));
-    let end = Instant::now() + DONE;
+    let end = Instant::now() + PATIENCE;
     loop {
         let one = get(house, &path);
         if one["state"] != "writing" {
@@ -52,13 +49,13 @@ fn backed_up(house: &House, name: &str) -> String {
 fn restored(house: &House, name: &str, backup: &str, what: &Value) {
     let path = format!("/v1/solutions/{name}/backups/{backup}/restore");
     let order = ask(house, "POST", &path, Some(what), 202);
-    let done = house.wait_order(order["order"]["id"].as_str().expect("an id"), DONE).expect("it ends");
+    let done = house.wait_order(order["order"]["id"].as_str().expect("an id")).expect("it ends");
     assert_eq!(done["state"], "done", "{done}");
 }
 
 fn undone(house: &House, name: &str) {
     let order = ask(house, "POST", &format!("/v1/solutions/{name}/undo"), None, 202);
-    assert_eq!(house.wait_order(order["id"].as_str().expect("an id"), SOON).expect("it ends")["state"], "done");
+    assert_eq!(house.wait_order(order["id"].as_str().expect("an id")).expect("it ends")["state"], "done");
 }
 
 /// What is read of a backup, as it comes.
@@ -102,14 +99,6 @@ impl Restic {
         assert!(said.status.success(), "{}", text(&said.stderr));
         let list: Value = serde_json::from_slice(&said.stdout).expect("JSON");
         list.as_array().expect("a list").len()
-    }
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + DONE;
-    while !holds() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(300));
     }
 }
 
@@ -186,7 +175,7 @@ fn a_proof_needs_nothing_of_the_node(house: &House) {
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
     };
     stand("-STOP");
-    let end = Instant::now() + DONE;
+    let end = Instant::now() + PATIENCE;
     let proof = loop {
         let proofs = house.api(Who::Staff, "GET", "/v1/solutions/beside/proofs", None).expect("the API answers").body;
         let of_it = proofs["items"].as_array().expect("a list").iter().find(|proof| proof["backup"] == backup.as_str());
@@ -398,7 +387,7 @@ fn what_is_erased_opens_with_nothing(house: &House, paper: &Path) {
     let restic = Restic::of(house, paper, &solution);
     assert!(restic.snapshots() > 0);
     ask(house, "DELETE", "/v1/solutions/big", None, 200);
-    let end = Instant::now() + SITE;
+    let end = Instant::now() + PATIENCE;
     let receipt = loop {
         let lines = get(house, "/v1/evidence?limit=200&act=backup.key-destroyed");
         let found = lines["items"]

@@ -1,8 +1,8 @@
 //! What comes round by itself, with the house's clocks made short: snapshots on a schedule, the end of a retention, certificates near their end,
 //! the reading of the pool; and sites that serve on while control is away for longer than anything waits for it.
 
-use super::{SITE, SOON, eventually, site};
-use husorden_world::{House, Who, text};
+use super::{eventually, site};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,7 @@ fn what_comes_round_comes_round_also_while_control_is_away() {
         std::thread::sleep(Duration::from_millis(500));
     }
     nix::sys::signal::kill(control, nix::sys::signal::Signal::SIGCONT).expect("it goes on");
-    house.wait_state("short", "running", SOON).expect("control hears of it again");
+    house.wait_state("short", "running").expect("control hears of it again");
     a_retention_ends(&house, &made, &spec);
 }
 
@@ -51,7 +51,7 @@ fn snapshots_come_and_go(house: &House) {
     };
     let made = api("POST", "/v1/solutions/blog/snapshots", json!({ "label": "mine" }));
     assert_eq!(made.status, 202, "{:?}", made.body);
-    let made = house.wait_order(made.body["id"].as_str().expect("an id"), SOON).expect("it is taken");
+    let made = house.wait_order(made.body["id"].as_str().expect("an id")).expect("it is taken");
     let mine = made["snapshot"].as_str().expect("a snapshot");
     let set = api("PUT", "/v1/solutions/blog/snapshot-schedule", json!({ "every": "hourly", "keep": 1 }));
     assert_eq!(set.status, 200, "{:?}", set.body);
@@ -59,7 +59,7 @@ fn snapshots_come_and_go(house: &House) {
     let mut before = String::new();
     for round in 1..=3 {
         an_hour_passes(house);
-        let end = Instant::now() + SOON;
+        let end = Instant::now() + PATIENCE;
         let newest = loop {
             assert_eq!(house.get("blog.demo-sites.test", "/", &[]).expect("curl runs").status, 200, "served meanwhile");
             let list = api("GET", "/v1/solutions/blog/snapshots?limit=100", Value::Null).body;
@@ -106,7 +106,7 @@ fn a_certificate_is_renewed(house: &House, number: u64) {
     let chain = house.home().join("certificates").join(number.to_string()).join("chain.pem");
     let aged = Command::new("touch").args(["-d", "61 days ago"]).arg(&chain).status().expect("touch");
     assert!(aged.success());
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     loop {
         assert_eq!(
             house.get("short.demo-sites.test", "/", &[]).expect("curl runs").status,
@@ -136,7 +136,7 @@ pub(super) fn scrub(house: &House) -> Option<Value> {
 
 /// The pool is read against its checksums, by the clock and by hand.
 fn the_pool_is_read(house: &House) {
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     let first = loop {
         match scrub(house) {
             Some(scrub) if scrub["ended"].is_string() => break scrub,
@@ -166,7 +166,7 @@ fn a_retention_ends(house: &House, made: &Value, spec: &Value) {
     assert!(left[0].exists() && left[2].exists() && left[3].exists());
     let gone = house.api(Who::Account, "DELETE", "/v1/solutions/short", None).expect("the API answers");
     assert!(matches!(gone.status, 200 | 202), "{:?}", gone.body);
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     loop {
         let answer = house.api(Who::Account, "GET", "/v1/solutions/short", None).expect("the API answers");
         if answer.status == 404 {
@@ -175,7 +175,7 @@ fn a_retention_ends(house: &House, made: &Value, spec: &Value) {
         assert!(Instant::now() < end, "it is not buried: {answer:?}");
         std::thread::sleep(Duration::from_millis(100));
     }
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     while left.iter().any(|path| path.exists()) {
         let still: Vec<_> = left.iter().filter(|path| path.exists()).collect();
         assert!(Instant::now() < end, "something is left: {still:?}");
@@ -195,5 +195,5 @@ fn a_retention_ends(house: &House, made: &Value, spec: &Value) {
     let again = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(again.status, 201, "its names are free: {:?}", again.body);
     assert!(again.body["solution"]["number"].as_u64() > Some(number), "its number, uid and addresses are not");
-    house.wait_state("short", "running", SITE).expect("it runs");
+    house.wait_state("short", "running").expect("it runs");
 }

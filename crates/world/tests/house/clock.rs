@@ -2,7 +2,8 @@
 //! that was committed is lost; times that the clock showed twice are told and refused, and every second after them can be had again.
 
 use super::database::{Client, create, own_address, wait_running};
-use super::log::{ENGINES, Engine, copy, log, until};
+use super::log::{ENGINES, Engine, copy, log};
+use super::until;
 use super::updates::{build_with, restart, run};
 use husorden_world::{House, Who, hand, text};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,6 @@ use std::time::Duration;
 const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 /// The time that its server sees, in each instance's volume.
 const CLOCK: &str = "clock";
-const KEPT: Duration = Duration::from_secs(120);
 /// How far it jumps.
 const JUMP_S: i64 = 20;
 
@@ -63,7 +63,7 @@ fn a_clock_that_jumps_loses_nothing() {
     };
     all("CREATE TABLE t (n int PRIMARY KEY)");
     all("INSERT INTO t VALUES (1)");
-    each(&|one, _| until("there is a window", KEPT, || !log(&house, one.name).is_null()));
+    each(&|one, _| until("there is a window", || !log(&house, one.name).is_null()));
 
     // Ahead, and back.
     let seen = |one: &Engine, client: &Client<'_>| {
@@ -74,31 +74,27 @@ fn a_clock_that_jumps_loses_nothing() {
         one.ask(client, sql).map(|seconds| seconds.parse::<i64>().expect("seconds") - Timestamp::now().as_second())
     };
     set(&house, &format!("+{JUMP_S}"));
-    each(&|one, client| {
-        until("it sees another time", KEPT, || seen(one, client).is_ok_and(|ahead| ahead > JUMP_S / 2))
-    });
+    each(&|one, client| until("it sees another time", || seen(one, client).is_ok_and(|ahead| ahead > JUMP_S / 2)));
     all("INSERT INTO t VALUES (2)");
     set(&house, "+0");
-    each(&|one, client| until("it sees the machine's", KEPT, || seen(one, client).is_ok_and(|ahead| ahead < 3)));
+    each(&|one, client| until("it sees the machine's", || seen(one, client).is_ok_and(|ahead| ahead < 3)));
     all("INSERT INTO t VALUES (3)");
     let hole = |one: &Engine, end: &str| {
         log(&house, one.name)["holes"][0][end].as_str().map(|at| at.parse::<Timestamp>().expect("a time"))
     };
     each(&|one, client| {
-        until("the jump is told", KEPT, || hole(one, "from").is_some());
+        until("the jump is told", || hole(one, "from").is_some());
         assert_eq!(one.ask(client, "SELECT n FROM t ORDER BY n").as_deref(), Ok("1\n2\n3"), "{}", one.name);
         let refused = copy(&house, "never", one.name, hole(one, "from").expect("its first time"));
         assert_eq!(refused.status, 422, "{}: a time that was shown twice: {:?}", one.name, refused.body);
-        until("it is over", KEPT, || {
-            hole(one, "to").is_some_and(|to| to + SignedDuration::from_secs(3) < Timestamp::now())
-        });
+        until("it is over", || hole(one, "to").is_some_and(|to| to + SignedDuration::from_secs(3) < Timestamp::now()));
     });
     all("INSERT INTO t VALUES (4)");
     std::thread::sleep(Duration::from_secs(3));
     let at = Timestamp::now().round(jiff::Unit::Second).expect("a time");
     each(&|one, _| {
         let to = || log(&house, one.name)["to"].as_str().map(|to| to.parse::<Timestamp>().expect("a time"));
-        until("it is kept", KEPT, || to().is_some_and(|to| to > at));
+        until("it is kept", || to().is_some_and(|to| to > at));
         let name = format!("{}-copy", one.name);
         let made = copy(&house, &name, one.name, at);
         assert_eq!(made.status, 201, "{:?}", made.body);

@@ -55,7 +55,7 @@ pub(crate) fn people_and_parameters(house: &House, name: &str) {
     assert!(!done && said.contains("--password-file: It is too easy to guess"), "{said}");
     let (done, said) = with_password(house, &rotate, "viaduct-marmalade-orbit-7");
     assert!(done && said.contains("the password is set"), "{said}");
-    house.wait_state(name, "running", super::SITE).expect("it runs");
+    house.wait_state(name, "running").expect("it runs");
     let report = Client::new(house, name, "report", "viaduct-marmalade-orbit-7");
     assert!(report.mariadb("stats", "SELECT 1").is_ok());
     let create = format!("database user create {name} etl --grant app=write --password-file -");

@@ -2,14 +2,9 @@
 //! tried; who is not let in, what ends it, and what is written down.
 
 use super::panel::{Desk, missing};
-use husorden_world::{House, Who, text};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-/// Time for a server whose image and runtime are built first.
-const BUILT: Duration = Duration::from_secs(400);
-/// Time for a guest to start, emulated on a machine that has other work.
-const BOOTED: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_browser_types_a_log_in() {
@@ -22,13 +17,13 @@ fn a_browser_types_a_log_in() {
     let form = json!({ "kind": "server", "name": "web", "spec": spec });
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&form)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state("web", "running", BUILT).expect("it is made");
+    house.wait_state("web", "running").expect("it is made");
     let serial = || {
         let told = house.cli(Who::Account, &["solution", "log", "web"]).expect("it runs");
         text(&told.stdout)
     };
     let said = |words: &str| {
-        let end = Instant::now() + BOOTED;
+        let end = Instant::now() + PATIENCE;
         while !serial().contains(words) {
             assert!(Instant::now() < end, "{words}: {}", serial());
             std::thread::sleep(Duration::from_millis(500));
@@ -45,7 +40,10 @@ fn a_browser_types_a_log_in() {
     assert_eq!(picture[..8], *b"\x89PNG\r\n\x1a\n");
 
     let mut desk = Desk::open(&house);
-    desk.run("console.mjs", &[("SOLUTION", "web"), ("AXE", "no")]);
+    // What is typed there is read by the guest, which says so on its serial line.
+    let number = made.body["solution"]["number"].as_u64().expect("a number");
+    let log = format!("/run/husorden/{}/pools/main/solutions/{number}/live/log/serial.log", house.instance);
+    desk.run("console.mjs", &[("SOLUTION", "web"), ("AXE", "no"), ("SERIAL", &log)]);
     said("invalid password for 'root' on 'tty1'");
     desk.run("console.mjs", &[("SOLUTION", "web"), ("AXE", "yes")]);
 
@@ -55,7 +53,7 @@ fn a_browser_types_a_log_in() {
         let answer = house.api(Who::Account, "GET", &path, None).expect("the API answers");
         answer.body["items"].as_array().expect("lines").clone()
     };
-    let end = Instant::now() + BOOTED;
+    let end = Instant::now() + PATIENCE;
     while lines("console.close").len() < lines("console.open").len() {
         assert!(Instant::now() < end, "{:?}", lines("console.open"));
         std::thread::sleep(Duration::from_millis(200));
@@ -73,7 +71,7 @@ fn a_browser_types_a_log_in() {
     // Off there is nothing to be seen, and that is said.
     let stopped = house.api(Who::Account, "POST", "/v1/solutions/web/stop", None).expect("the API answers");
     assert_eq!(stopped.status, 200, "{:?}", stopped.body);
-    house.wait_state("web", "stopped", BOOTED).expect("it stops");
+    house.wait_state("web", "stopped").expect("it stops");
     let none = house.api(Who::Account, "GET", "/v1/solutions/web/screen", None).expect("the API answers");
     assert_eq!((none.status, &none.body["refusal"]["code"]), (409, &json!("console-off")), "{:?}", none.body);
 }

@@ -1,6 +1,6 @@
 //! A site made from another: its files and its database under names and a password of its own.
 
-use super::{SITE, SOON, site, upload};
+use super::{site, upload};
 use husorden_world::{House, Who};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn a_wordpress_knows_its_new_address(house: &House) {
     assert_eq!((taken.status, &taken.body["refusal"]["code"]), (409, &json!("claim-taken")), "{:?}", taken.body);
     let made = create(house, &copy("copy.demo-sites.test"));
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state("copy", "running", SITE).expect("the copy runs");
+    house.wait_state("copy", "running").expect("the copy runs");
     let page = house.get("copy.demo-sites.test", "/", &[]).expect("curl runs");
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.body.contains("https://copy.demo-sites.test/"), "it knows its address: {}", page.body);
@@ -48,7 +48,7 @@ fn from_a_snapshot(house: &House) {
     let order = house
         .api(Who::Account, "POST", "/v1/solutions/first/snapshots", Some(&json!({ "label": "kept" })))
         .expect("the API answers");
-    house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it is taken");
+    house.wait_order(order.body["id"].as_str().expect("an id")).expect("it is taken");
     assert_eq!(upload(house, "first", &[("index.html", b"as it is")])["state"], "done");
     let list = house.api(Who::Account, "GET", "/v1/solutions/first/snapshots", None).expect("the API answers");
     let kept = list.body["items"].as_array().into_iter().flatten().find(|item| item["label"] == "kept").cloned();
@@ -57,7 +57,7 @@ fn from_a_snapshot(house: &House) {
         "spec": { "domains": ["second.demo-sites.test"] } });
     let made = create(house, &body);
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state("second", "running", SITE).expect("the copy runs");
+    house.wait_state("second", "running").expect("the copy runs");
     let page = |domain: &str| house.get(domain, "/", &[]).expect("curl runs").body;
     assert_eq!(
         (page("second.demo-sites.test").as_str(), page("first.demo-sites.test").as_str()),

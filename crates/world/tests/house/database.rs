@@ -1,18 +1,12 @@
 //! Databases on real engines, by ordinary clients over TLS: from the order to the deletion that is undone, who may connect and who may
 //! not, what an owner can't do, an upgrade and its undo, a copy, kills, and a measure.
 
-use super::SOON;
 use crate::{commands, drivers, kills};
-use husorden_world::{Answer, House, Who, text};
+use husorden_world::{Answer, House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Time for an instance to be made or changed.
-pub(super) const MADE: Duration = Duration::from_secs(60);
-/// Time for an instance whose runtimes are built first.
-pub(super) const BUILT: Duration = Duration::from_secs(300);
 
 pub(super) fn create(house: &House, name: &str, spec: &Value) -> Answer {
     let body = json!({ "kind": "database", "name": name, "spec": spec });
@@ -30,7 +24,7 @@ pub(super) fn change(house: &House, name: &str, spec: &Value) {
 
 /// Waits until an instance runs as it is wished; trouble is not waited out.
 pub(super) fn wait_running(house: &House, name: &str) {
-    let end = Instant::now() + BUILT;
+    let end = Instant::now() + PATIENCE;
     loop {
         let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
         let settled = one["generation"] == one["seen_generation"];
@@ -185,7 +179,7 @@ pub(super) fn rotate(house: &House, name: &str, user: &str) -> String {
     let path = format!("/v1/solutions/{name}/credentials/{user}");
     let answer = house.api(Who::Account, "POST", &path, None).expect("the API answers");
     assert_eq!(answer.status, 200, "{:?}", answer.body);
-    house.wait_state(name, "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state(name, "running").unwrap_or_else(|error| panic!("{error}"));
     answer.body["password"].as_str().expect("it is shown").to_owned()
 }
 
@@ -307,7 +301,7 @@ fn people(house: &House, owner: &Client<'_>) {
     assert_eq!(chosen("password12345678").status, 422, "guessable");
     assert_eq!(chosen(&"x".repeat(4096)).status, 422, "4 KB");
     assert_eq!(chosen("viaduct-marmalade-orbit-7").status, 200);
-    house.wait_state("pg", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("pg", "running").unwrap_or_else(|error| panic!("{error}"));
     let reader = Client::new(house, "pg", "reader", "viaduct-marmalade-orbit-7");
     assert_eq!(reader.psql("app", "SELECT 1").as_deref(), Ok("1"));
 
@@ -329,9 +323,9 @@ fn undo(house: &House, name: &str) {
     let answer = house.api(Who::Account, "POST", &format!("/v1/solutions/{name}/undo"), None).expect("the API answers");
     assert!(answer.status < 300, "{:?}", answer.body);
     if let Some(order) = answer.body["id"].as_str().filter(|_| answer.status == 202) {
-        assert_eq!(house.wait_order(order, MADE).expect("it ends")["state"], "done");
+        assert_eq!(house.wait_order(order).expect("it ends")["state"], "done");
     }
-    house.wait_state(name, "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state(name, "running").unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn a_copy_is_an_instance_of_its_own(house: &House, owner: &Client<'_>) {
@@ -340,7 +334,7 @@ fn a_copy_is_an_instance_of_its_own(house: &House, owner: &Client<'_>) {
     let began = Instant::now();
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state("copy", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("copy", "running").unwrap_or_else(|error| panic!("{error}"));
     eprintln!("a copy of an instance ran after {:.2} s", began.elapsed().as_secs_f64());
     let shown = made.body["credentials"].as_array().expect("credentials").iter().find(|one| one["username"] == "app");
     let password = shown.expect("the owner's")["password"].as_str().expect("it is shown");
@@ -372,7 +366,7 @@ pub(super) fn server(house: &House, client: &Client<'_>) -> i32 {
     let number = client.port - 20_000;
     let path = format!("/run/husorden/{}/sandboxes/{number}.db/record.json", house.instance);
     // After a kill it is there again a moment later.
-    let until = Instant::now() + SOON;
+    let until = Instant::now() + PATIENCE;
     let record: Value = loop {
         match std::fs::read(&path) {
             Ok(record) => break serde_json::from_slice(&record).expect("a record"),
@@ -402,7 +396,7 @@ pub(super) fn a_measure(
     let mut open = open.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the client runs");
     std::thread::sleep(Duration::from_millis(500));
     let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
-    house.wait_state(name, "closed", SOON).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state(name, "closed").unwrap_or_else(|error| panic!("{error}"));
     let told = ask().expect_err("it is closed");
     let case = measure["case_number"].as_str().expect("a number");
     assert!(told.contains("closed by a decision") && told.contains(case), "{told}");
@@ -410,7 +404,7 @@ pub(super) fn a_measure(
     let reasons = json!({ "reasons": "The machine was cleaned and the password changed." });
     let lifted = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
-    house.wait_state(name, "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state(name, "running").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(ask().as_deref(), Ok(expected), "as it was");
     // The session that was open got no answer when its statement was to end; its client may still wait for one, for it hears nothing more.
     std::thread::sleep((ANSWERED + Duration::from_secs(2)).saturating_sub(began.elapsed()));

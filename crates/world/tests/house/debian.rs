@@ -1,10 +1,9 @@
 //! A server as a customer has it: Debian from the local image, with cloud-init, an agent, public addresses and a private network, from its first
 //! boot to the proof of its backup. Each of its boots takes minutes where it is emulated, so `make debian` runs it.
 
-use super::SOON;
 use super::network::Net;
-use super::public::{FOUR, SIX, WORLD, cli, in_a_world, ssh};
-use husorden_world::{House, Who, text};
+use super::public::{FOUR, SIX, WORLD, cli, in_a_world, ssh, tried};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,9 +11,6 @@ use std::time::{Duration, Instant};
 
 /// Which Debian, where a variable of this name says nothing: `make debian IMAGE=debian-12` sets it.
 const IMAGE: &str = "debian-13";
-
-/// Time for a boot, emulated on a machine that has other work, until SSH answers.
-const BOOTED: Duration = Duration::from_secs(600);
 
 const USER_DATA: &str = "#cloud-config
 write_files:
@@ -62,13 +58,13 @@ impl<'a> Server<'a> {
         let body = json!({ "kind": "server", "name": "web", "spec": {
             "image": image, "cores": 2, "memory": "1 GiB", "disk": "3 GiB", "keys": [public], "user_data": USER_DATA,
             "public_ipv4": true, "public_ipv6": true, "networks": ["backend"] } });
-        server.until("the node has told of its addresses", SOON, || {
+        server.until("the node has told of its addresses", || {
             let said = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
             assert!(matches!(said.status, 201 | 422), "{:?}", said.body);
             said.status == 201
         });
-        house.wait_state("web", "running", BOOTED).expect("it is made");
-        server.until("it asks for a log-in", BOOTED, || server.log().contains("web login:"));
+        house.wait_state("web", "running").expect("it is made");
+        server.until("it asks for a log-in", || server.log().contains("web login:"));
         server.tells("it asks for a log-in");
         server
     }
@@ -83,8 +79,8 @@ impl<'a> Server<'a> {
         said.body
     }
 
-    fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-        let end = Instant::now() + limit;
+    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
         while !holds() {
             assert!(Instant::now() < end, "{what}: not in time\n{}", self.log());
             std::thread::sleep(Duration::from_millis(500));
@@ -93,7 +89,7 @@ impl<'a> Server<'a> {
 
     fn ended(&self, order: &Value) -> Value {
         let id = order["id"].as_str().or(order["order"]["id"].as_str()).expect("an order");
-        let order = self.house.wait_order(id, BOOTED).expect("it ends");
+        let order = self.house.wait_order(id).expect("it ends");
         assert_eq!(order["state"], "done", "{order}");
         order
     }
@@ -118,7 +114,7 @@ impl<'a> Server<'a> {
     /// Waits until it is reached in another boot than that one.
     fn booted_after(&self, boot: &str) -> String {
         let mut now = String::new();
-        self.until("it is reached after another boot", BOOTED, || {
+        self.until("it is reached after another boot", || {
             now = self.boot().unwrap_or_default();
             !now.is_empty() && now != boot
         });
@@ -129,19 +125,17 @@ impl<'a> Server<'a> {
 
 /// By nobody, until somebody lets themselves in for a while.
 fn reached(server: &Server<'_>) {
-    assert!(server.ssh("true").is_err(), "nobody is on the list");
+    assert!(tried(server.world, &server.key, FOUR, "true").is_err(), "nobody is on the list");
     let open = json!({ "net": WORLD[0], "minutes": 120 });
     server.ask("POST", "/v1/solutions/web/access", Some(&open), 200);
-    server.until("it is reached", SOON, || server.ssh("true").is_ok());
-    assert!(ssh(server.world, &server.key, SIX, "true").is_err(), "let in is one address");
+    server.until("it is reached", || server.ssh("true").is_ok());
+    assert!(tried(server.world, &server.key, SIX, "true").is_err(), "let in is one address");
     server.tells("it is reached from an address that was let in");
 }
 
 /// It started by its own loader, its disk has grown, and its first settings are carried out.
 fn inside(server: &Server<'_>) {
-    server.until("cloud-init is done", BOOTED, || {
-        server.ssh("cloud-init status").is_ok_and(|said| said == "status: done")
-    });
+    server.until("cloud-init is done", || server.ssh("cloud-init status").is_ok_and(|said| said == "status: done"));
     assert_eq!(server.says("hostname"), "web");
     assert_eq!(server.says("cat /etc/motd; echo; cat /srv/ran"), "made by cloud-init\nran");
     assert!(server.says("cat /proc/cmdline").contains("BOOT_IMAGE="), "a loader started it");
@@ -170,7 +164,7 @@ fn frozen(server: &Server<'_>) -> String {
         let items = listed["items"].as_array().cloned().unwrap_or_default();
         items.into_iter().find(|one| one["id"] == id.as_str()).map_or(Value::Null, |one| one["consistent"].clone())
     };
-    server.until("it is told what it is worth", SOON, || !worth().is_null());
+    server.until("it is told what it is worth", || !worth().is_null());
     assert_eq!(worth(), "filesystem");
     server.tells("it was frozen for a snapshot");
     id
@@ -201,13 +195,13 @@ fn rebuilt(server: &Server<'_>) {
 fn proven(server: &Server<'_>) {
     let path = "/v1/solutions/web/backups";
     let backup = server.ask("POST", path, None, 202)["id"].as_str().expect("an id").to_owned();
-    server.until("it is written", BOOTED, || {
+    server.until("it is written", || {
         let one = server.ask("GET", &format!("{path}/{backup}"), None, 200);
         assert_ne!(one["state"], "failed", "{one}");
         one["state"] == "ready"
     });
     server.tells("it is backed up");
-    server.until("it is proven", BOOTED, || {
+    server.until("it is proven", || {
         let all = server.ask("GET", "/v1/solutions/web/proofs", None, 200);
         let proofs = all["items"].as_array().expect("a list");
         let proof = proofs.iter().find(|one| one["backup"] == backup.as_str());
@@ -223,7 +217,7 @@ fn rescued(server: &Server<'_>) {
     let change = json!({ "spec": { "rescue": true } });
     server.ask("PATCH", "/v1/solutions/web", Some(&change), 200);
     let kept = "cat /disk/srv/kept 2>/dev/null || { mkdir -p /mnt; mount -o ro /dev/vdb1 /mnt && cat /mnt/srv/kept; }";
-    server.until("its rescue is reached", BOOTED, || {
+    server.until("its rescue is reached", || {
         server.ssh("test -e /etc/debian_version").is_err() && server.ssh(kept).as_deref() == Ok("kept")
     });
     server.tells("its disk is read in a rescue");

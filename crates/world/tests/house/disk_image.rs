@@ -3,17 +3,11 @@
 
 use super::database::own_address;
 use super::server::Server;
-use super::{SOON, suspension};
+use super::suspension;
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-/// Time for a server whose image and runtime may be built first, and which is emulated.
-const MADE: Duration = Duration::from_secs(400);
-/// Time for what is not built.
-const READY: Duration = Duration::from_secs(120);
 
 #[test]
 fn servers_are_made_from_an_image_of_another() {
@@ -25,7 +19,7 @@ fn servers_are_made_from_an_image_of_another() {
     assert!(made.expect("ssh-keygen").success());
     let web = server(&house, &key, "web", "tiny", "128 MiB");
     web.booted(1);
-    web.until("it is reached", SOON, || web.ssh("echo first > /disk/note && sync").is_ok());
+    web.until("it is reached", || web.ssh("echo first > /disk/note && sync").is_ok());
     let snapshot = snapshot(&house);
     web.ssh("echo second > /disk/note && sync").expect("it is reached");
     let golden = image(&house, &snapshot);
@@ -38,7 +32,7 @@ fn servers_are_made_from_an_image_of_another() {
     assert_eq!((&shown["image"], &shown["spec"]["image"]), (&json!("golden"), &json!(format!("own-{golden}"))));
     // The disk of the snapshot, larger, in a machine that has its own name, addresses and keys.
     one.booted(2);
-    one.until("it is reached", SOON, || one.ssh("true").is_ok());
+    one.until("it is reached", || one.ssh("true").is_ok());
     assert_eq!(one.ssh("cat /disk/note; hostname").as_deref(), Ok("first\none"));
     one.ssh("echo mine > /disk/note && sync").expect("it is reached");
     // Neither of the others knows of that.
@@ -60,7 +54,7 @@ fn server<'a>(house: &'a House, key: &Path, name: &str, image: &str, disk: &str)
     let spec = json!({ "image": image, "memory": "128 MiB", "disk": disk, "keys": [public], "allow": allow });
     let made = ask(house, name, &spec);
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state(name, "running", MADE).expect("it is made");
+    house.wait_state(name, "running").expect("it is made");
     let one = &made.body["solution"];
     let (id, number) = (one["id"].as_str().expect("an id").to_owned(), one["number"].as_u64().expect("a number"));
     Server { house, id, number, key: key.to_owned() }
@@ -74,7 +68,7 @@ fn snapshot(house: &House) -> String {
     let taken = house.api(Who::Account, "POST", "/v1/solutions/web/snapshots", Some(&json!({ "label": "first" })));
     let taken = taken.expect("the API answers");
     assert_eq!(taken.status, 202, "{:?}", taken.body);
-    let order = house.wait_order(taken.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+    let order = house.wait_order(taken.body["id"].as_str().expect("an id")).expect("it ends");
     order["snapshot"].as_str().or(taken.body["snapshot"].as_str()).expect("a snapshot").to_owned()
 }
 
@@ -109,12 +103,12 @@ fn without_the_source(house: &House, one: &Server<'_>) {
     gone(house, "web");
     let again = house.api(Who::Account, "POST", "/v1/solutions/one/rebuild", None).expect("the API answers");
     assert!(matches!(again.status, 200 | 202), "{:?}", again.body);
-    one.until("it is as the image was", READY, || one.ssh("cat /disk/note").as_deref() == Ok("first"));
+    one.until("it is as the image was", || one.ssh("cat /disk/note").as_deref() == Ok("first"));
     let undone = house.api(Who::Account, "POST", "/v1/solutions/one/undo", None).expect("the API answers");
     assert!(matches!(undone.status, 200 | 202), "{:?}", undone.body);
-    one.until("what it had written is back", READY, || one.ssh("cat /disk/note").as_deref() == Ok("mine"));
+    one.until("what it had written is back", || one.ssh("cat /disk/note").as_deref() == Ok("mine"));
     // The settings that belong to the data come after it, and nobody is turned off for those that were held before.
-    house.wait_state("one", "running", READY).expect("it stands as wished");
+    house.wait_state("one", "running").expect("it stands as wished");
     assert_eq!(one.ssh("cat /disk/boots").as_deref(), Ok("3"));
 }
 
@@ -128,26 +122,26 @@ fn closed(house: &House) {
     let reasons = json!({ "reasons": "What it was closed for was mended." });
     let lifted = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
-    house.wait_state("golden", "running", READY).expect("it is open again");
+    house.wait_state("golden", "running").expect("it is open again");
 }
 
 /// A server whose image is gone runs, and says so when it is to be made from it anew; when the image is back it goes on by itself.
 fn without_the_image(house: &House, one: &Server<'_>) {
     gone(house, "golden");
-    one.until("it goes on", SOON, || one.ssh("true").is_ok());
+    one.until("it goes on", || one.ssh("true").is_ok());
     let again = house.api(Who::Account, "POST", "/v1/solutions/one/rebuild", None).expect("the API answers");
     assert!(matches!(again.status, 200 | 202), "{:?}", again.body);
-    one.until("it says so", READY, || {
+    one.until("it says so", || {
         let one = shown(house, "one");
         one["state"] == "trouble" && one["message"].as_str().is_some_and(|said| said.contains("disk image"))
     });
     let back = house.api(Who::Account, "POST", "/v1/solutions/golden/undo", None).expect("the API answers");
     assert!(matches!(back.status, 200 | 202), "{:?}", back.body);
-    one.until("it is as the image was", MADE, || one.ssh("cat /disk/note").as_deref() == Ok("first"));
+    one.until("it is as the image was", || one.ssh("cat /disk/note").as_deref() == Ok("first"));
 }
 
 fn gone(house: &House, name: &str) {
     let answer = house.api(Who::Account, "DELETE", &format!("/v1/solutions/{name}"), None).expect("the API answers");
     assert!(matches!(answer.status, 200 | 202), "{:?}", answer.body);
-    house.wait_state(name, "deleted", READY).expect("it is gone");
+    house.wait_state(name, "deleted").expect("it is gone");
 }

@@ -2,7 +2,7 @@
 //! and one with the first in snapshots.
 
 use super::database::own_address;
-use super::server::{BOOTED, Server, nix_kill, snapshot};
+use super::server::{Server, nix_kill, snapshot};
 use husorden_world::{House, Who, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 fn disks_come_and_go_under_a_server_that_runs() {
     let house = House::bare("disks", "care = { measure_s = 5 }").expect("the house comes up");
     let server = Server::make(&house, &json!({ "allow": [{ "net": own_address(&house) }] }));
-    server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
+    server.until("it is reached", || server.ssh("true").is_ok());
     refused(&server);
     let machine = server.machine();
     put_in(&server);
@@ -54,7 +54,7 @@ fn put_in(server: &Server<'_>) {
     let made = server.house.cli(Who::Account, &["server", "disk", "create", "web", "data", "--size", "64 MiB"]);
     let made = made.expect("it runs");
     assert!(made.status.success(), "{}{}", text(&made.stdout), text(&made.stderr));
-    server.until("it is there", BOOTED, || sectors(server, "data") == Some(131_072));
+    server.until("it is there", || sectors(server, "data") == Some(131_072));
     let device = device(server, "data").expect("it is there");
     server
         .ssh(&format!("mkdir -p /mnt && mke2fs /dev/{device} && mount -t ext2 /dev/{device} /mnt"))
@@ -69,7 +69,7 @@ fn put_in(server: &Server<'_>) {
 /// What is written to it is in the server's curves.
 fn counted(server: &Server<'_>) {
     server.ssh("dd if=/dev/zero of=/mnt/much bs=1M count=32 conv=fsync && rm /mnt/much").expect("it takes a file");
-    server.until("it is counted", BOOTED, || {
+    server.until("it is counted", || {
         let path = "/v1/solutions/web/figures?hours=1";
         let curves = server.house.api(Who::Account, "GET", path, None).expect("the API answers").body;
         let curves = curves["items"].as_array().expect("curves");
@@ -83,7 +83,7 @@ fn counted(server: &Server<'_>) {
 /// While it is in use.
 fn grown(server: &Server<'_>) {
     server.change(&json!({ "disks": { "data": { "size": "128 MiB" } } }));
-    server.until("it has grown", BOOTED, || sectors(server, "data") == Some(262_144));
+    server.until("it has grown", || sectors(server, "data") == Some(262_144));
     assert_eq!(server.ssh("cat /mnt/file").as_deref(), Ok("kept"));
     wrong(server, &json!({ "data": { "size": "64 MiB" } }), "/spec/disks/data/size");
 }
@@ -92,25 +92,25 @@ fn grown(server: &Server<'_>) {
 fn taken_out(server: &Server<'_>) {
     server.ssh("umount /mnt").expect("nobody uses it");
     server.change(&json!({ "disks": { "data": { "attached": false } } }));
-    server.until("it is gone", BOOTED, || device(server, "data").is_none());
+    server.until("it is gone", || device(server, "data").is_none());
     settled(server);
     // It grows while nobody has it, too.
     server.change(&json!({ "disks": { "data": { "size": "160 MiB" } } }));
     settled(server);
     assert_eq!(std::fs::metadata(file(server, "data")).expect("it is kept").len(), 160 << 20);
     server.change(&json!({ "disks": { "data": { "attached": true } } }));
-    server.until("it is back", BOOTED, || sectors(server, "data") == Some(327_680));
+    server.until("it is back", || sectors(server, "data") == Some(327_680));
     assert_eq!(mounted(server, "data"), "kept");
 }
 
 /// In the midst of a change: the one that comes after it finishes that.
 fn node_dies(server: &Server<'_>) {
     server.change(&json!({ "disks": { "logs": { "size": "16 MiB" }, "data": { "size": "192 MiB" } } }));
-    server.until("its file is made", BOOTED, || file(server, "logs").exists());
+    server.until("its file is made", || file(server, "logs").exists());
     let old = server.house.kill("node").expect("it ran");
     server.house.wait_reborn("node", old).expect("it is back");
-    server.until("it is put in", BOOTED, || sectors(server, "logs") == Some(32_768));
-    server.until("the other has grown", BOOTED, || sectors(server, "data") == Some(393_216));
+    server.until("it is put in", || sectors(server, "logs") == Some(32_768));
+    server.until("the other has grown", || sectors(server, "data") == Some(393_216));
     settled(server);
     assert_eq!(server.ssh("cat /mnt/file").as_deref(), Ok("kept"));
 }
@@ -120,7 +120,7 @@ fn machine_dies(server: &Server<'_>) {
     server.ssh("sync").expect("it is reached");
     nix_kill(server.machine());
     server.booted(2);
-    server.until("it is reached again", BOOTED, || device(server, "data").is_some());
+    server.until("it is reached again", || device(server, "data").is_some());
     assert!(device(server, "logs").is_some() && sectors(server, "data") == Some(393_216));
     assert_eq!(mounted(server, "data"), "kept");
 }
@@ -134,10 +134,10 @@ fn one_moment(server: &Server<'_>) {
     settled(server);
     server.ordered(&format!("/v1/solutions/web/snapshots/{taken}/restore"));
     server.booted(3);
-    server.until("it is reached again", BOOTED, || device(server, "data").is_some());
+    server.until("it is reached again", || device(server, "data").is_some());
     assert_eq!(server.ssh("cat /disk/first").as_deref(), Ok("one"));
     assert_eq!(mounted(server, "data"), "one");
-    server.until("the other is as it was too", BOOTED, || device(server, "logs").is_some());
+    server.until("the other is as it was too", || device(server, "logs").is_some());
 }
 
 /// The first disk is made anew, and no other.
@@ -145,7 +145,7 @@ fn rebuilt(server: &Server<'_>) {
     server.ssh("umount /mnt").expect("nobody uses it");
     let done = server.house.cli(Who::Account, &["solution", "rebuild", "web", "--yes"]).expect("it runs");
     assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
-    server.until("it has begun anew", BOOTED, || server.ssh("cat /disk/boots").as_deref() == Ok("1"));
+    server.until("it has begun anew", || server.ssh("cat /disk/boots").as_deref() == Ok("1"));
     assert!(server.ssh("cat /disk/first").is_err());
     assert_eq!(mounted(server, "data"), "one");
 }
@@ -156,12 +156,12 @@ fn deleted(server: &Server<'_>) {
     let before = server.house.api(Who::Account, "GET", "/v1/solutions/web", None).expect("the API answers").body;
     let dropped = server.house.cli(Who::Account, &["server", "disk", "drop", "web", "data", "--yes"]).expect("it runs");
     assert!(dropped.status.success(), "{}{}", text(&dropped.stdout), text(&dropped.stderr));
-    server.until("it is gone", BOOTED, || device(server, "data").is_none());
-    server.until("its file is gone", BOOTED, || !file(server, "data").exists());
+    server.until("it is gone", || device(server, "data").is_none());
+    server.until("its file is gone", || !file(server, "data").exists());
     settled(server);
     assert!(device(server, "logs").is_some(), "the other stays");
     server.ordered("/v1/solutions/web/undo");
-    server.until("it is reached again", BOOTED, || device(server, "data").is_some());
+    server.until("it is reached again", || device(server, "data").is_some());
     assert_eq!(mounted(server, "data"), "one");
     let after = server.house.api(Who::Account, "GET", "/v1/solutions/web", None).expect("the API answers").body;
     assert_eq!(after["spec"], before["spec"]);
@@ -171,23 +171,23 @@ fn deleted(server: &Server<'_>) {
 fn changed_while_off(server: &Server<'_>) {
     server.ssh("umount /mnt; sync").expect("nobody uses it");
     let offs = server.count("husorden: the server has powered itself off");
-    drop(server.ssh("poweroff -f"));
-    server.until("it is off", BOOTED, || server.count("husorden: the server has powered itself off") > offs);
+    drop(server.tried("poweroff -f"));
+    server.until("it is off", || server.count("husorden: the server has powered itself off") > offs);
     server.change(&json!({ "disks": { "more": { "size": "32 MiB" }, "logs": null } }));
-    server.until("it is made", BOOTED, || file(server, "more").exists() && !file(server, "logs").exists());
+    server.until("it is made", || file(server, "more").exists() && !file(server, "logs").exists());
     settled(server);
     server.order("stop");
-    server.house.wait_state("web", "stopped", BOOTED).expect("it is off");
+    server.house.wait_state("web", "stopped").expect("it is off");
     server.change(&json!({ "disks": { "more": { "size": "48 MiB" } }, "firmware": "uefi", "memory": "256 MiB" }));
     server.order("start");
-    server.until("it is on", BOOTED, || sectors(server, "more") == Some(98_304));
+    server.until("it is on", || sectors(server, "more") == Some(98_304));
     assert!(server.ssh("test -d /sys/firmware/efi").is_ok(), "the same disk starts by the other firmware");
     assert!(device(server, "logs").is_none());
     assert_eq!(mounted(server, "data"), "one");
 }
 
 fn settled(server: &Server<'_>) {
-    server.house.wait_state("web", "running", BOOTED).expect("nothing is left to do");
+    server.house.wait_state("web", "running").expect("nothing is left to do");
 }
 
 /// What the guest calls a disk, if it has one of that name.

@@ -2,7 +2,7 @@
 //! operators to make one.
 
 use super::network::Net;
-use husorden_world::text;
+use husorden_world::{PATIENCE, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -69,7 +69,7 @@ impl External {
             .stderr(Stdio::null())
             .spawn()
             .expect("sshd is installed");
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect((LINK[1], PORT)).is_err() {
             assert!(Instant::now() < end, "it answers");
             std::thread::sleep(Duration::from_millis(50));

@@ -1,8 +1,8 @@
 //! Deaths at any moment: every role is killed at seeded random moments while work goes on, and afterwards everything that
 //! stands on the machine has an owner, and everything wished stands.
 
-use super::{SITE, eventually, pids, site, upload};
-use husorden_world::{House, Who, text};
+use super::{eventually, pids, site, upload};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn a_hundred_deaths_leave_nothing_odd() {
         }
     }
     // The last to die may still be on its way back: the supervisor brings it, and `up` says so when it is asked too early.
-    let end = Instant::now() + SITE;
+    let end = Instant::now() + PATIENCE;
     while let Err(error) = house.start() {
         assert!(Instant::now() < end, "everything is up again: {error:#}");
         std::thread::sleep(Duration::from_millis(500));
@@ -113,7 +113,7 @@ fn act(house: &House, dice: &mut Dice, alive: &mut Vec<String>, death: usize) {
 
 /// Waits until nothing is being worked on.
 fn settle(house: &House) {
-    let end = Instant::now() + 2 * SITE;
+    let end = Instant::now() + PATIENCE;
     loop {
         let nodes = house.api(Who::Staff, "GET", "/v1/nodes", None).expect("the API answers").body;
         let node = nodes["items"].as_array().and_then(|items| items.first()).cloned().unwrap_or_default();

@@ -1,8 +1,7 @@
 //! Databases as files, by the command line: got while they serve, loaded with the rights of an owner, brought back when it fails.
 
-use super::SITE;
 use super::database::beside;
-use husorden_world::{House, Who, hand, text};
+use husorden_world::{House, PATIENCE, Who, hand, text};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -16,7 +15,7 @@ fn a_database_is_got_as_a_file_and_loaded_again() {
         let body = json!({ "kind": "database", "name": name, "spec": spec });
         let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
         assert_eq!(made.status, 201, "{:?}", made.body);
-        house.wait_state(name, "running", SITE).unwrap_or_else(|error| panic!("{error}"));
+        house.wait_state(name, "running").unwrap_or_else(|error| panic!("{error}"));
         there_and_back(&house, name, other);
         by_the_packages_own_commands(&house, name, engine);
         what_fails_is_brought_back(&house, name);
@@ -167,7 +166,7 @@ fn what_fails_is_brought_back(house: &House, name: &str) {
     load(house, name, "app", "CREATE TABLE soon_gone (n int);").unwrap_or_else(|error| panic!("{error}"));
     let order = house.api(Who::Account, "POST", &format!("/v1/solutions/{name}/undo"), None).expect("the API answers");
     assert_eq!(order.status, 202, "{:?}", order.body);
-    house.wait_order(order.body["id"].as_str().expect("an id"), SITE).expect("it is undone");
+    house.wait_order(order.body["id"].as_str().expect("an id")).expect("it is undone");
     let after = got(house, name, "app", &folder.path().join("undone.sql"));
     assert!(!after.contains("soon_gone") && after.contains("row 1999 with "));
 }
@@ -226,7 +225,7 @@ fn a_download_that_breaks(house: &House) {
     curl.args(["-H", &format!("Authorization: Bearer {}", house.token(Who::Account))]);
     let cut = curl.output().expect("curl runs");
     assert!(!cut.status.success() && text(&cut.stdout).starts_with("200 "), "{}", text(&cut.stdout));
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + PATIENCE;
     loop {
         let orders =
             house.api(Who::Account, "GET", "/v1/solutions/pg/orders?limit=200", None).expect("the API answers");

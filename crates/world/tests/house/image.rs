@@ -3,7 +3,7 @@
 //! acknowledged until then. The pool is told nothing: it is neither synced nor frozen itself.
 
 use super::database::{Client, create, own_address, wait_running};
-use husorden_world::{House, Who, text};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ fn an_image_of_the_pool_copied_mid_write_has_every_acknowledged_commit() {
             });
         }
         let more = |than: [u32; 2]| {
-            let end = Instant::now() + Duration::from_secs(60);
+            let end = Instant::now() + PATIENCE;
             while (0..2).any(|place| written[place].load(Ordering::SeqCst) < than[place] + 30) {
                 assert!(Instant::now() < end, "they write");
                 std::thread::sleep(Duration::from_millis(50));

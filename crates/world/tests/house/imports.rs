@@ -1,7 +1,6 @@
 //! An image that is imported by the command line: refused in words, offered in forms, kept when the node dies, and taken away.
 
-use super::SOON;
-use husorden_world::{House, Who, text};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -37,7 +36,7 @@ fn an_image_is_imported_offered_kept_and_removed() {
 
     // What forms offer is what the node said last, which it says every ten seconds.
     let until_offered = |wanted: Value| {
-        let end = Instant::now() + SOON;
+        let end = Instant::now() + PATIENCE;
         loop {
             let answer = house.api(Who::Account, "GET", "/v1/kinds", None).expect("the API answers");
             let kinds = answer.body["items"].as_array().into_iter().flatten();

@@ -1,9 +1,9 @@
 //! Deaths in the middle of work: an engine that is killed again and again while a client writes has everything that was acknowledged, and a node
 //! that is killed while a file is loaded or a version changed leaves nothing half.
 
-use super::database::{BUILT, Client, MADE, change, create, own_address, server, wait_running};
+use super::database::{Client, change, create, own_address, server, wait_running};
 use super::updates::{build, restart};
-use husorden_world::{House, Who, text};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -74,7 +74,7 @@ pub(super) fn nothing_acknowledged_is_lost(house: &House, dialect: &Dialect, own
         let alive = Duration::from_millis(60 + u64::from(round) * 37);
         let last = writes_until_killed(house, dialect, owner, next, alive);
         assert!(last >= next, "round {round}: something was written");
-        let until = Instant::now() + MADE;
+        let until = Instant::now() + PATIENCE;
         let sql = format!("SELECT count(*), coalesce(max(n), 0) FROM acknowledged WHERE n <= {last}");
         let seen = loop {
             match ask(&sql) {
@@ -111,7 +111,7 @@ fn writes_until_killed(house: &House, dialect: &Dialect, owner: &Client<'_>, nex
         let lines = BufReader::new(from).lines().map_while(Result::ok).filter_map(|line| line.parse().ok());
         lines.inspect(|_| said.send(()).unwrap_or(())).last().unwrap_or(0)
     });
-    first.recv_timeout(MADE).expect("a row is acknowledged");
+    first.recv_timeout(PATIENCE).expect("a row is acknowledged");
     std::thread::sleep(alive);
     kill(server(house, owner));
     let last = reader.join().expect("what the client said is read");
@@ -234,7 +234,7 @@ fn loads_that_are_cut(house: &House, loads: &[Load<'_>]) {
 
 /// Waits until no order of a solution is under way.
 fn settled(house: &House, name: &str) {
-    let end = Instant::now() + MADE;
+    let end = Instant::now() + PATIENCE;
     loop {
         let path = format!("/v1/solutions/{name}/orders?limit=200");
         let orders = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;
@@ -271,7 +271,7 @@ fn a_trial_of_mariadb_that_fails(house: &House, owner: &Client<'_>) {
     let rows = owner.mariadb("app", "SELECT count(*) FROM acknowledged").expect("it answers");
     let pid = server(house, owner);
     upgrade(house);
-    let end = Instant::now() + BUILT;
+    let end = Instant::now() + PATIENCE;
     let said = loop {
         let one = house.api(Who::Account, "GET", "/v1/solutions/my", None).expect("the API answers").body;
         if one["state"] == "trouble" {
@@ -309,7 +309,7 @@ fn a_change_of_mariadb_that_is_cut(house: &House, owner: &Client<'_>) {
     assert_eq!(twin.status, 201, "{:?}", twin.body);
     restart(house);
     // Until the node that is back has taken the snapshot again, it says that it waits for it.
-    house.wait_state("twin", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("twin", "running").unwrap_or_else(|error| panic!("{error}"));
     let twin = Client::first(house, "twin", &twin);
     assert_eq!(twin.mariadb("app", "SELECT count(*) FROM acknowledged"), rows);
 }

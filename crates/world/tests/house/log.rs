@@ -2,15 +2,13 @@
 //! what was there then and nothing that came after; and the kept log is of use without the platform.
 
 use super::database::{Client, change, create, own_address, wait_running};
+use super::until;
 use husorden_world::{Answer, House, Who, hand, text};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// The longest that a change may wait to be kept, with what this machine is slow.
-const KEPT: Duration = Duration::from_secs(90);
 
 pub(super) fn log(house: &House, name: &str) -> Value {
     house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body["log"].take()
@@ -20,17 +18,9 @@ fn time(log: &Value, field: &str) -> Timestamp {
     log[field].as_str().expect("a time").parse().expect("a time")
 }
 
-pub(super) fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + limit;
-    while !holds() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(500));
-    }
-}
-
 /// Waits until everything up to this time can be had.
 pub(super) fn kept(house: &House, name: &str, at: Timestamp) {
-    until("it is kept", KEPT, || {
+    until("it is kept", || {
         let log = log(house, name);
         !log.is_null() && time(&log, "to") >= at && time(&log, "from") <= at
     });
@@ -95,13 +85,13 @@ fn any_second_of_a_database_comes_back() {
     all("CREATE TABLE t (n int PRIMARY KEY, pad text)");
     all("INSERT INTO t VALUES (1, 'first')");
     for one in &ENGINES {
-        until("there is a window", KEPT, || !log(&house, one.name).is_null());
+        until("there is a window", || !log(&house, one.name).is_null());
     }
     // A base is there from here on, and one off-site too.
     let backup = house.api(Who::Account, "POST", "/v1/solutions/my/backups", None).expect("the API answers");
     assert_eq!(backup.status, 202, "{:?}", backup.body);
     let backup = format!("/v1/solutions/my/backups/{}", backup.body["id"].as_str().expect("an id"));
-    until("it is backed up", KEPT, || {
+    until("it is backed up", || {
         house.api(Who::Account, "GET", &backup, None).expect("the API answers").body["state"] == "ready"
     });
     step();
@@ -165,7 +155,7 @@ fn an_idle_one_keeps_nothing(house: &House, clients: &[Client<'_>]) {
     change(house, "pg", &json!({ "connections": 60 }));
     for (one, client) in ENGINES.iter().zip(clients) {
         // Who comes while it ends is told so, and comes again.
-        until("it runs", KEPT, || one.ask(client, "SELECT 1").is_ok());
+        until("it runs", || one.ask(client, "SELECT 1").is_ok());
     }
     let behind = || -> Vec<Value> { ENGINES.iter().map(|one| log(house, one.name)["behind_s"].clone()).collect() };
     let kept = || -> Vec<Vec<String>> {
@@ -176,7 +166,7 @@ fn an_idle_one_keeps_nothing(house: &House, clients: &[Client<'_>]) {
         ENGINES.iter().map(|one| segments(house, number(one).expect("a number")).1).collect()
     };
     let (mut since, mut last) = (Instant::now(), kept());
-    until("a minute passes in which nothing comes", 3 * KEPT, || {
+    until("a minute passes in which nothing comes", || {
         let now = kept();
         if now != last || behind() != [0, 0] {
             (since, last) = (Instant::now(), now);
@@ -201,11 +191,11 @@ fn a_restore_begins_another_line(house: &House, owner: &Client<'_>) {
     let path = format!("/v1/solutions/pg/snapshots/{id}/restore");
     let order = house.api(Who::Account, "POST", &path, None).expect("the API answers");
     assert_eq!(order.status, 202, "{:?}", order.body);
-    house.wait_order(order.body["id"].as_str().expect("an id"), KEPT).expect("it is restored");
+    house.wait_order(order.body["id"].as_str().expect("an id")).expect("it is restored");
     wait_running(house, "pg");
     assert_eq!(owner.psql("app", "SELECT to_regclass('later') IS NULL").as_deref(), Ok("t"));
     owner.psql("app", "CREATE TABLE again AS SELECT 8 AS n").expect("a table");
-    until("a new line has a window", KEPT, || {
+    until("a new line has a window", || {
         let log = log(house, "pg");
         !log.is_null() && time(&log, "from") > time(&old, "to")
     });
@@ -278,7 +268,7 @@ fn from_off_site(house: &House, at: Timestamp) {
         std::fs::remove_file(line.join(name)).expect("it goes");
     }
     let mut away = my["log_away"].clone();
-    until("it lies there", KEPT, || {
+    until("it lies there", || {
         away =
             house.api(Who::Account, "GET", "/v1/solutions/my", None).expect("the API answers").body["log_away"].take();
         !away.is_null() && time(&away, "from") <= at && at <= time(&away, "to")

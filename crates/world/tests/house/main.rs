@@ -36,21 +36,26 @@ mod rescue;
 mod served;
 mod server;
 mod site_log;
+mod ssh;
 mod story;
 mod suspension;
 mod unruly;
 mod updates;
 mod vault;
 
-use husorden_world::{House, Who};
+use husorden_world::{House, PATIENCE, Who};
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Longest a site may take to be made here: on a new machine its runtime is built first.
-pub(crate) const SITE: Duration = Duration::from_secs(300);
-/// Longest anything else may take.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Waits until something holds.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
 
 /// Why the npm packages of a folder are not there, once they were asked for; `one` is one of them.
 pub(crate) fn without_modules(folder: &std::path::Path, one: &str) -> Option<String> {
@@ -73,7 +78,7 @@ pub(crate) fn site(house: &House, name: &str, spec: Value) -> Value {
     let body = json!({ "kind": "website", "name": name, "spec": spec });
     let made = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state(name, "running", SITE).expect("the site runs");
+    house.wait_state(name, "running").expect("the site runs");
     made.body
 }
 
@@ -101,7 +106,7 @@ pub(crate) fn upload_raw(house: &House, name: &str, format: &str, archive: &[u8]
         .api_raw(Who::Account, "POST", &path, &[("content-type", "application/octet-stream")], archive)
         .expect("the API answers");
     assert_eq!(sent.status, 202, "{:?}", sent.body);
-    house.wait_order(sent.body["id"].as_str().expect("an id"), SITE).expect("the order ends")
+    house.wait_order(sent.body["id"].as_str().expect("an id")).expect("the order ends")
 }
 
 /// The process ids that run for a role of a solution, from its cgroup.
@@ -118,13 +123,13 @@ pub(crate) fn pids(house: &House, number: u64, role: &str) -> Vec<i32> {
 
 /// Asks for a page until it has this status.
 pub(crate) fn eventually(house: &House, domain: &str, path: &str, status: u16) {
-    let end = std::time::Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     loop {
         let page = house.get(domain, path, &[]).expect("curl runs");
         if page.status == status {
             return;
         }
-        assert!(std::time::Instant::now() < end, "{domain}{path} is not {status}: {page:?}");
+        assert!(Instant::now() < end, "{domain}{path} is not {status}: {page:?}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

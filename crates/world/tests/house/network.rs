@@ -2,7 +2,7 @@
 //! The machine is a network namespace that the test makes, and the world another, so that nothing of the real one is touched.
 
 use super::{eventually, site, upload};
-use husorden_world::{House, text};
+use husorden_world::{House, PATIENCE, text};
 use nix::sched::{CloneFlags, setns};
 use serde_json::json;
 use std::fs::File;
@@ -22,8 +22,8 @@ const SERVICE: u16 = 8080;
 
 /// Says whether it reaches an address, and how the other side sees it.
 const OUT: &str = "<?php
-$stream = @stream_socket_client('tcp://' . $_GET['to'], $number, $why, 5);
-echo $stream ? 'seen as ' . trim(fgets($stream)) : 'refused';
+$stream = @stream_socket_client('tcp://' . $_GET['to'], $number, $why, 60);
+echo $stream ? 'seen as ' . trim(fgets($stream)) : $why;
 ";
 
 /// A network namespace that ends with this.
@@ -35,7 +35,7 @@ impl Net {
         let child = command.args(["--net", "sleep", "86400"]).stdin(Stdio::null()).spawn().expect("unshare");
         let net = Self(child);
         let own = std::fs::read_link("/proc/self/ns/net").expect("this process's own");
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + PATIENCE;
         while std::fs::read_link(net.path()).is_ok_and(|its| its == own) {
             assert!(Instant::now() < end, "it has no network of its own");
             std::thread::sleep(Duration::from_millis(5));
@@ -162,10 +162,12 @@ fn sites_reach_out(house: &House, reached: &Receiver<(u16, String)>) {
         |to: String| house.get("out.demo-sites.test", &format!("/out.php?to={to}"), &["-g"]).expect("curl runs").body;
     for (to, seen) in [(FAR[0].to_owned(), MACHINE[0]), (format!("[{}]", FAR[1]), MACHINE[1])] {
         assert_eq!(ask(format!("{to}:{SERVICE}")), format!("seen as {seen}"), "by the machine's own address");
-        assert_eq!(reached.recv_timeout(Duration::from_secs(5)), Ok((SERVICE, seen.to_owned())));
-        let begun = Instant::now();
-        assert_eq!(ask(format!("{to}:{MAIL}")), "refused", "no mail past the relay");
-        assert!(begun.elapsed() < Duration::from_secs(10), "refused, and not left to wait");
+        assert_eq!(reached.recv_timeout(PATIENCE), Ok((SERVICE, seen.to_owned())));
+        assert_eq!(
+            ask(format!("{to}:{MAIL}")),
+            "Connection refused",
+            "no mail past the relay, and nobody is left to wait"
+        );
     }
     assert!(reached.try_recv().is_err(), "nothing came to port {MAIL}");
 }

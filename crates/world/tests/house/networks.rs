@@ -1,19 +1,14 @@
 //! Private networks of two accounts with one range: by the command line and the API, with guests that speak to each other and to nobody else, while
 //! the node dies and after it.
 
-use super::SOON;
 use super::database::own_address;
 use super::panel::{Desk, missing};
-use husorden_world::{House, Who, text};
+use super::ssh::Way;
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// Time for a server whose image and runtime are built first.
-const BUILT: Duration = Duration::from_secs(400);
-/// Time for a guest to start, emulated on a machine that has other work.
-const BOOTED: Duration = Duration::from_secs(120);
 
 struct Story {
     house: House,
@@ -46,18 +41,18 @@ fn two_accounts_with_one_range_stay_apart() {
     assert_eq!([&web.1, &db.1, &far.1], ["10.20.0.2", "10.20.0.3", "10.20.0.2"], "each account's own");
 
     // The one speaks to the other, and the third has nobody: what answers there is the account's own, or nobody.
-    assert!(story.ssh(&web, "ping -c 2 -W 10 10.20.0.3").is_ok());
-    assert!(story.ssh(&web, "nc -w 5 10.20.0.3 22 </dev/null").expect("it is answered").contains("SSH-2.0"));
+    assert!(story.ssh(&web, "ping -c 2 -W 60 10.20.0.3").is_ok());
+    assert!(story.ssh(&web, "nc -w 60 10.20.0.3 22 </dev/null").expect("it is answered").contains("SSH-2.0"));
     assert!(story.ssh(&far, "ping -c 2 -W 2 10.20.0.3").is_err(), "it has no neighbour");
 
     in_a_browser(&story.house);
 
     // The node dies, and nobody in the network notices.
     let old = story.house.kill("node").expect("it ran");
-    assert!(story.ssh(&web, "ping -c 2 -W 10 10.20.0.3").is_ok(), "while it is away");
+    assert!(story.ssh(&web, "ping -c 2 -W 60 10.20.0.3").is_ok(), "while it is away");
     story.house.wait_reborn("node", old).expect("it is back");
-    story.house.wait_state("web", "running", SOON).expect("it is known again");
-    assert!(story.ssh(&web, "ping -c 2 -W 10 10.20.0.3").is_ok(), "and when it is back");
+    story.house.wait_state("web", "running").expect("it is known again");
+    assert!(story.ssh(&web, "ping -c 2 -W 60 10.20.0.3").is_ok(), "and when it is back");
 
     // Who leaves hears nobody and keeps its data; what somebody is in does not go.
     let refused = story.cli(&first, &["network", "delete", "backend", "--yes"]);
@@ -125,7 +120,7 @@ impl Story {
 
     /// Waits until a server is reached by SSH.
     fn reached(&self, server: &Server) {
-        let end = Instant::now() + BUILT + BOOTED;
+        let end = Instant::now() + PATIENCE;
         while let Err(error) = self.ssh(server, "true") {
             assert!(Instant::now() < end, "{}: {error}", server.0);
             std::thread::sleep(Duration::from_millis(500));
@@ -135,13 +130,6 @@ impl Story {
     /// Runs a command in a guest, by SSH through the node's door.
     fn ssh(&self, server: &Server, command: &str) -> Result<String, String> {
         let edge = self.house.status()["addresses"]["edge"].as_str().expect("an address").to_owned();
-        let mut ssh = Command::new("timeout");
-        ssh.args(["40", "ssh"]);
-        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"]);
-        ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"]).arg(&self.key);
-        ssh.args(["-p", &(20_000 + server.0).to_string(), &format!("root@{edge}"), command]);
-        let done = ssh.output().expect("ssh runs");
-        let said = text(&done.stdout).trim().to_owned();
-        if done.status.success() { Ok(said) } else { Err(format!("{said}{}", text(&done.stderr))) }
+        Way { from: None, host: &edge, port: 20_000 + server.0, key: &self.key }.run(command)
     }
 }

@@ -2,9 +2,10 @@
 //! also to who writes on by force and over a kill; what its log begins from goes, and that is said too; and with room it takes changes again, with
 //! no restart.
 
-use super::database::{Client, MADE, beside, change, create, own_address, server, wait_running};
+use super::database::{Client, beside, change, create, own_address, server, wait_running};
 use super::log::log as kept;
-use husorden_world::{House, Who, text};
+use super::until;
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -30,17 +31,9 @@ fn events(house: &House, name: &str) -> Vec<String> {
     of_disk.map(|event| event["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + MADE * 2;
-    while !holds() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
 /// Writes until it is refused; how many statements were acknowledged, and the refusal.
 fn fill(mut write: impl FnMut() -> Result<String, String>) -> (u32, String) {
-    let end = Instant::now() + MADE * 4;
+    let end = Instant::now() + PATIENCE;
     for acknowledged in 0.. {
         if let Err(refused) = write() {
             return (acknowledged, refused);
@@ -141,7 +134,7 @@ fn what_is_measured(house: &House, name: &str, ask: impl Fn() -> Result<String, 
         "memory",
         "cpu",
     ];
-    let end = Instant::now() + MADE * 3;
+    let end = Instant::now() + PATIENCE;
     loop {
         let path = format!("/v1/solutions/{name}/figures?hours=1");
         let figures = house.api(Who::Account, "GET", &path, None).expect("the API answers").body;

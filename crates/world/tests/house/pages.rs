@@ -2,16 +2,14 @@
 //! is, the test says so and does nothing.
 
 use super::database::{Client, create, own_address, wait_running};
-use super::log::{log, until};
+use super::log::log;
 use super::panel::{Desk, missing};
-use husorden_world::{House, Who};
+use super::until;
+use husorden_world::{House, PATIENCE, Who};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-/// Time until its figures are measured.
-const MEASURED: Duration = Duration::from_secs(60);
 
 #[test]
 fn the_pages_of_a_database_in_a_browser() {
@@ -30,7 +28,7 @@ fn the_pages_of_a_database_in_a_browser() {
     let mut psql = client.psql_of("app");
     psql.args(["--command", "SELECT pg_sleep(400)"]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut connected = psql.spawn().expect("psql runs");
-    let end = Instant::now() + MEASURED;
+    let end = Instant::now() + PATIENCE;
     loop {
         let path = "/v1/solutions/db/figures?hours=1";
         let figures = house.api(Who::Account, "GET", path, None).expect("the API answers").body;
@@ -47,7 +45,7 @@ fn the_pages_of_a_database_in_a_browser() {
         std::thread::sleep(Duration::from_millis(500));
     }
     // Everything is kept, and there are some seconds to be had.
-    until("a second can be chosen", MEASURED, || {
+    until("a second can be chosen", || {
         let log = log(&house, "db");
         let time = |field: &str| log[field].as_str().and_then(|text| text.parse::<Timestamp>().ok());
         time("from").zip(time("to")).is_some_and(|(from, to)| to.duration_since(from) >= SignedDuration::from_secs(3))

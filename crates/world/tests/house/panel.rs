@@ -125,7 +125,7 @@ fn backed_up(house: &House, name: &str) {
     let ask = |method: &str, path: &str| house.api(Who::Account, method, path, None).expect("the API answers");
     let made = ask("POST", &format!("/v1/solutions/{name}/backups"));
     assert_eq!(made.status, 202, "{:?}", made.body);
-    let ended = house.wait_order(made.body["order"].as_str().expect("an order"), super::SITE).expect("it ends");
+    let ended = house.wait_order(made.body["order"].as_str().expect("an order")).expect("it ends");
     assert_eq!(ended["state"], "done", "{ended}");
 }
 

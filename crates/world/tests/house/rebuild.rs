@@ -3,11 +3,10 @@
 //! from its own backup. The latter also from a REST server and from a bucket.
 
 use super::external::External;
-use super::log::until;
 use super::served::Served;
 use super::site_log::{ASK, ask};
-use super::{SITE, SOON, eventually, site, upload};
-use husorden_world::{House, Who, text};
+use super::{eventually, site, until, upload};
+use husorden_world::{House, PATIENCE, Who, text};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs;
@@ -57,7 +56,7 @@ impl Story {
         let backup = self.house.api(Who::Account, "POST", "/v1/solutions/blog/backups", None).expect("the API answers");
         assert_eq!(backup.status, 202, "{:?}", backup.body);
         let path = format!("/v1/solutions/blog/backups/{}", backup.body["id"].as_str().expect("an id"));
-        let end = Instant::now() + SITE;
+        let end = Instant::now() + PATIENCE;
         while self.house.api(Who::Account, "GET", &path, None).expect("the API answers").body["state"] != "ready" {
             assert!(Instant::now() < end, "it is written");
             std::thread::sleep(std::time::Duration::from_millis(100));
@@ -135,7 +134,7 @@ fn the_platform_comes_back_from_a_target_and_two_papers() {
     // What is written after it leaves the machine as a log.
     ask(&story.house, BLOG, "/ask.php", "CREATE TABLE late AS SELECT 7 AS n").expect("it is written");
     let written = Timestamp::now();
-    until("it lies far away", SITE, || {
+    until("it lies far away", || {
         let blog = story.house.api(Who::Account, "GET", "/v1/solutions/blog", None).expect("the API answers").body;
         blog["log_away"]["to"].as_str().is_some_and(|to| to.parse::<Timestamp>().expect("a time") > written)
     });
@@ -204,7 +203,7 @@ fn the_node_is_ahead(story: &mut Story, far: &External) {
     let late = story.house.get("late.demo-sites.test", "/", &[]).expect("curl runs");
     assert_eq!((late.status, late.body.as_str()), (200, "made after the backup"));
     assert_eq!(story.house.api(Who::Account, "GET", "/v1/solutions/late", None).expect("the API answers").status, 404);
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     while story.health("strays").is_none_or(|(_, said)| !said.contains("late (website)")) {
         assert!(Instant::now() < end, "it is told: {:?}", story.health("strays"));
         std::thread::sleep(std::time::Duration::from_millis(200));
@@ -219,7 +218,7 @@ fn the_node_is_ahead(story: &mut Story, far: &External) {
     let id = stray["solution"].as_str().expect("an id");
     let taken = story.house.cli(Who::Staff, &["node", "take", id, "-o", "json"]).expect("it runs");
     assert!(taken.status.success(), "{}{}", text(&taken.stdout), text(&taken.stderr));
-    story.house.wait_state("late", "running", SOON).unwrap_or_else(|error| panic!("{error}"));
+    story.house.wait_state("late", "running").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(upload(&story.house, "late", &[("index.html", b"changed after it was taken over")])["state"], "done");
     let late = story.house.get("late.demo-sites.test", "/", &[]).expect("curl runs");
     assert_eq!((late.status, late.body.as_str()), (200, "changed after it was taken over"));
@@ -239,7 +238,7 @@ fn the_copier_dies(story: &Story) {
         let copiers = told.lines().filter_map(|line| line.split_once(' ')).filter(|(_, name)| *name == "pg_receivewal");
         copiers.map(|(pid, _)| pid.to_owned()).collect()
     };
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     while copiers().is_empty() {
         assert!(Instant::now() < end, "it copies");
         std::thread::sleep(std::time::Duration::from_millis(200));
@@ -257,7 +256,7 @@ fn everything_is_lost(story: &mut Story) {
     fs::remove_dir_all(story.house.home()).expect("lost");
     let begun = Instant::now();
     story.rebuilt();
-    let end = Instant::now() + SITE;
+    let end = Instant::now() + PATIENCE;
     while story.front("/kept.txt") != KEPT {
         assert!(Instant::now() < end, "the site comes back from its own backup");
         std::thread::sleep(std::time::Duration::from_millis(200));

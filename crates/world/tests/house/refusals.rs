@@ -1,7 +1,7 @@
 //! Bad input and bad neighbours: what is refused, with which words, and that nothing is lost by it.
 
-use super::{SITE, SOON, site, upload, upload_raw};
-use husorden_world::{House, Who, text};
+use super::{site, upload, upload_raw};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -128,14 +128,12 @@ fn loops_and_memory(house: &House) {
         house.api(Who::Account, "PATCH", "/v1/solutions/bad", Some(&change)).expect("the API answers").status,
         200
     );
-    house.wait_state("bad", "running", SITE).expect("it is changed");
-    let begun = Instant::now();
+    house.wait_state("bad", "running").expect("it is changed");
     let endless = house.get("bad.demo-sites.test", "/loop.php", &[]).expect("curl runs");
     assert!(endless.status >= 500 || endless.body.contains("Maximum execution time"), "{endless:?}");
-    assert!(begun.elapsed() < Duration::from_secs(40), "the limit ended it");
     let hungry = house.get("bad.demo-sites.test", "/eat.php", &[]).expect("curl runs");
     assert!(hungry.status >= 500 || hungry.body.contains("memory"), "{hungry:?}");
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     loop {
         let page = house.get("bad.demo-sites.test", "/ok.php", &[]).expect("curl runs");
         if page.body == "still here" {
@@ -160,7 +158,7 @@ fn slow_headers(house: &House) {
     let mut slow = std::net::TcpStream::connect((edge, 80)).expect("it connects");
     slow.write_all(b"GET / HTTP/1.1\r\nHost: good.demo-sites.test\r\nX-").expect("it sends");
     assert_eq!(house.get("good.demo-sites.test", "/", &[]).expect("curl runs").body, "fine");
-    slow.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
+    slow.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let mut rest = Vec::new();
     match slow.read_to_end(&mut rest) {
         Ok(_) => {}
@@ -190,11 +188,11 @@ fn full_volume(house: &House) {
             .status,
         200
     );
-    house.wait_state("bad", "running", SITE).expect("it is changed");
+    house.wait_state("bad", "running").expect("it is changed");
     assert_eq!(house.get("bad.demo-sites.test", "/fill.php", &[]).expect("curl runs").body, "full");
     // Asleep and woken with a full volume it still answers.
     let order = house.api(Who::Account, "POST", "/v1/solutions/bad/sleep", None).expect("the API answers");
-    house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+    house.wait_order(order.body["id"].as_str().expect("an id")).expect("it ends");
     assert_eq!(house.get("bad.demo-sites.test", "/ok.php", &[]).expect("curl runs").body, "still here");
     let order = upload_raw(house, "bad", "tar", &tar_of_random(64 << 20));
     assert_eq!(order["state"], "failed", "{order}");

@@ -1,13 +1,12 @@
 //! The log-in of a rescue: a password that is shown once to whoever turns the rescue on, and lets in at the screen as long as that lasts.
 
-use super::SOON;
 use super::database::own_address;
-use super::server::{BOOTED, Server};
-use husorden_world::{House, Who, text};
+use super::server::Server;
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Key symbols of RFB that are no signs.
 const RETURN: u32 = 0xff0d;
@@ -27,14 +26,13 @@ fn a_rescue_has_a_password_of_its_own() {
 
     // A wrong one is refused, the right one lets in as root.
     let mut keys = Keys::of(&server);
-    keys.log_in("not-the-password");
-    server.said("invalid password for 'root' on 'tty1'", 1);
-    keys.log_in(&first);
-    server.said("root login on 'tty1'", 1);
-    keys.line("echo \"i am $(id -u) on $(tty)\" > /dev/console");
-    server.said("i am 0 on /dev/tty1", 1);
+    keys.log_in("not-the-password", &server, "invalid password for 'root' on 'tty1'");
+    keys.log_in(&first, &server, "root login on 'tty1'");
+    keys.until_said(&server, "i am 0 on /dev/tty1", |keys| {
+        keys.line("echo \"i am $(id -u) on $(tty)\" > /dev/console")
+    });
     // By SSH the keys let in, and no password does.
-    server.until("it is reached by a key", BOOTED, || server.ssh("true").is_ok());
+    server.until("it is reached by a key", || server.ssh("true").is_ok());
 
     // With the rescue it ends, and the next one has another.
     assert_eq!(turned(&house, false), None);
@@ -48,10 +46,8 @@ fn a_rescue_has_a_password_of_its_own() {
     server.said("of web on a disk of 131072 sectors", 2);
     server.said_in_boot(4, "syslogd started");
     let mut keys = Keys::of(&server);
-    keys.log_in(&first);
-    server.said("invalid password for 'root' on 'tty1'", 2);
-    keys.log_in(&second);
-    server.said("root login on 'tty1'", 2);
+    keys.log_in(&first, &server, "invalid password for 'root' on 'tty1'");
+    keys.log_in(&second, &server, "root login on 'tty1'");
 
     // What is kept of them is no password, wherever it lies.
     for place in ["live/vm/seed.iso", "live/log/serial.log"] {
@@ -80,7 +76,7 @@ impl Keys {
     fn of(server: &Server<'_>) -> Self {
         let socket = format!("/proc/{}/root/tmp/screen.sock", server.machine());
         let mut screen = UnixStream::connect(socket).expect("a screen");
-        screen.set_read_timeout(Some(SOON)).expect("a time");
+        screen.set_read_timeout(Some(PATIENCE)).expect("a time");
         let mut say = |words: &[u8], answer: usize| {
             screen.write_all(words).expect("it hears");
             let mut said = vec![0; answer];
@@ -119,12 +115,27 @@ impl Keys {
         self.key(RETURN);
     }
 
-    /// A name and a password, with the time that whoever asks for them takes.
-    fn log_in(&mut self, password: &str) {
-        std::thread::sleep(Duration::from_secs(4));
-        self.line("root");
-        std::thread::sleep(Duration::from_secs(2));
-        self.line(password);
-        std::thread::sleep(Duration::from_secs(2));
+    /// A name and a password. Who asks for them passes over what was typed before the question, so an empty line comes first: whatever is asked
+    /// for then, a name is asked for after it.
+    fn log_in(&mut self, password: &str, server: &Server<'_>, words: &str) {
+        self.until_said(server, words, |keys| {
+            for line in ["", "root", password] {
+                keys.line(line);
+                std::thread::sleep(Duration::from_secs(2));
+            }
+        });
+    }
+
+    /// Presses keys until the guest says once more what is to come of it.
+    fn until_said(&mut self, server: &Server<'_>, words: &str, mut press: impl FnMut(&mut Self)) {
+        let before = server.count(words);
+        server.until(words, || {
+            press(self);
+            let a_while = Instant::now() + Duration::from_secs(20);
+            while server.count(words) == before && Instant::now() < a_while {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            server.count(words) > before
+        });
     }
 }

@@ -3,6 +3,7 @@
 #[path = "../../../backup/tests/backup/s3_server.rs"]
 mod s3_server;
 
+use husorden_world::PATIENCE;
 use s3_server::{BUCKET, NODE, REGION, S3Server, SECRET};
 use serde_json::{Value, json};
 use std::fs;
@@ -54,7 +55,7 @@ impl Served {
             .stderr(Stdio::null())
             .spawn()
             .expect("rclone is installed");
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < end, "it answers");
             std::thread::sleep(Duration::from_millis(50));

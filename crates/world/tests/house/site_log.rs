@@ -1,15 +1,14 @@
 //! Any second of a site's own database comes back, on a real WordPress: what its code writes is kept within a minute, by a user whom that code
 //! cannot be; a copy under another name has the database as of the second, and answers; from where the backups lie too.
 
-use super::log::{kept, log, segments, until};
-use super::{site, upload};
+use super::log::{kept, log, segments};
+use super::{site, until, upload};
 use husorden_world::{House, Who, text};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const DOMAIN: &str = "blog.second.example";
-const SOON: Duration = Duration::from_secs(90);
 /// Asks the site's database what is sent, as the site's code does.
 pub(super) const ASK: &str = r#"<?php
 mysqli_report(MYSQLI_REPORT_OFF);
@@ -43,11 +42,11 @@ fn any_second_of_a_sites_database_comes_back() {
     let taken = house.api(Who::Account, "POST", "/v1/solutions/blog/snapshots", None).expect("the API answers");
     assert_eq!(taken.status, 202, "{:?}", taken.body);
     its_code_has_no_say_in_its_log(&house);
-    until("there is a window", SOON, || !log(&house, "blog").is_null());
+    until("there is a window", || !log(&house, "blog").is_null());
     let backup = house.api(Who::Account, "POST", "/v1/solutions/blog/backups", None).expect("the API answers");
     assert_eq!(backup.status, 202, "{:?}", backup.body);
     let backup = format!("/v1/solutions/blog/backups/{}", backup.body["id"].as_str().expect("an id"));
-    until("it is backed up", SOON, || {
+    until("it is backed up", || {
         house.api(Who::Account, "GET", &backup, None).expect("the API answers").body["state"] == "ready"
     });
     step();
@@ -83,7 +82,7 @@ fn any_second_of_a_sites_database_comes_back() {
     for name in names {
         std::fs::remove_file(line.join(name)).expect("it goes");
     }
-    until("it lies off-site", SOON, || {
+    until("it lies off-site", || {
         let away =
             house.api(Who::Account, "GET", "/v1/solutions/blog", None).expect("the API answers").body["log_away"]
                 .take();
@@ -118,7 +117,7 @@ fn answers(house: &House, name: &str, from: &Value, wanted: &str) {
     let domain = format!("{name}.second.example");
     let made = copy(house, name, &domain, from);
     assert_eq!(made.status, 201, "{:?}", made.body);
-    house.wait_state(name, "running", SOON).expect("it runs");
+    house.wait_state(name, "running").expect("it runs");
     let front = house.get(&domain, "/", &[]).expect("curl runs");
     assert!(front.status == 200 && front.body.contains("Second"), "{name}: {}\n{}", front.status, front.body);
     assert!(

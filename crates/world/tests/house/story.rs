@@ -1,7 +1,7 @@
 //! What a newcomer sees: a WordPress site that answers, a second one on another PHP, snapshots and undo, sleep and waking, and
 //! nothing left behind.
 
-use super::{SITE, SOON, pids, site, upload};
+use super::{pids, site, upload};
 use husorden_world::{House, Who, text};
 use serde_json::json;
 use std::process::Command;
@@ -86,7 +86,7 @@ fn snapshots_and_undo(house: &House) {
         .api(Who::Account, "POST", "/v1/solutions/plain/snapshots", Some(&json!({ "label": "before the storm" })))
         .expect("the API answers");
     assert_eq!(order.status, 202, "{:?}", order.body);
-    let done = house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+    let done = house.wait_order(order.body["id"].as_str().expect("an id")).expect("it ends");
     assert_eq!(done["state"], "done");
     let snapshot = done["snapshot"].as_str().expect("a snapshot").to_owned();
     assert_eq!(upload(house, "plain", &[("index.html", b"<h1>changed</h1>")])["state"], "done");
@@ -94,11 +94,11 @@ fn snapshots_and_undo(house: &House) {
     assert_eq!(front(), "<h1>changed</h1>");
     let restore = format!("/v1/solutions/plain/snapshots/{snapshot}/restore");
     let order = house.api(Who::Account, "POST", &restore, None).expect("the API answers");
-    assert_eq!(house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends")["state"], "done");
+    assert_eq!(house.wait_order(order.body["id"].as_str().expect("an id")).expect("it ends")["state"], "done");
     assert_eq!(front(), "<h1>plain</h1>");
     let order = house.api(Who::Account, "POST", "/v1/solutions/plain/undo", None).expect("the API answers");
     assert_eq!(order.status, 202, "{:?}", order.body);
-    assert_eq!(house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends")["state"], "done");
+    assert_eq!(house.wait_order(order.body["id"].as_str().expect("an id")).expect("it ends")["state"], "done");
     assert_eq!(front(), "<h1>changed</h1>", "undo brings back what the restore took away");
 }
 
@@ -106,7 +106,7 @@ fn sleep_and_wake(house: &House, number: u64) {
     assert_eq!(house.get("older.demo-sites.test", "/", &[]).expect("curl runs").status, 200);
     assert!(!pids(house, number, "php").is_empty() && !pids(house, number, "db").is_empty());
     let order = house.api(Who::Account, "POST", "/v1/solutions/older/sleep", None).expect("the API answers");
-    assert_eq!(house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends")["state"], "done");
+    assert_eq!(house.wait_order(order.body["id"].as_str().expect("an id")).expect("it ends")["state"], "done");
     assert_eq!((pids(house, number, "php"), pids(house, number, "db")), (vec![], vec![]), "asleep it costs no process");
     // A static file does not wake it; a page does, and nobody sees more than a slow answer.
     assert_eq!(
@@ -120,7 +120,7 @@ fn sleep_and_wake(house: &House, number: u64) {
     for verb in ["sleep", "wake", "sleep"] {
         let order =
             house.api(Who::Account, "POST", &format!("/v1/solutions/older/{verb}"), None).expect("the API answers");
-        let ended = house.wait_order(order.body["id"].as_str().expect("an id"), SOON).expect("it ends");
+        let ended = house.wait_order(order.body["id"].as_str().expect("an id")).expect("it ends");
         assert_eq!(ended["state"], "done", "{verb}: {ended}");
     }
     // It may wake once more: a knock that nobody had answered when it fell asleep is still a knock.
@@ -135,7 +135,7 @@ fn moved_to_another_runtime(house: &House) {
         .api_raw(Who::Account, "PATCH", "/v1/solutions/older", &headers, change.as_bytes())
         .expect("the API answers");
     assert_eq!(changed.status, 200, "{:?}", changed.body);
-    house.wait_state("older", "running", SITE).expect("it runs on the new one");
+    house.wait_state("older", "running").expect("it runs on the new one");
     let version = || house.get("older.demo-sites.test", "/v.php", &[]).expect("curl runs").body;
     assert!(version().starts_with("8.4."), "{}", version());
     // Two writers at once: the second, who saw the older state, is told.
@@ -148,11 +148,11 @@ fn moved_to_another_runtime(house: &House) {
 fn deleted_and_brought_back(house: &House) {
     let gone = house.api(Who::Account, "DELETE", "/v1/solutions/plain", None).expect("the API answers");
     assert!(matches!(gone.status, 200 | 202), "{:?}", gone.body);
-    house.wait_state("plain", "deleted", SOON).expect("it goes");
+    house.wait_state("plain", "deleted").expect("it goes");
     assert!(!house.get("plain.demo-sites.test", "/", &[]).expect("curl runs").body.contains("changed"));
     let back = house.api(Who::Account, "POST", "/v1/solutions/plain/undo", None).expect("the API answers");
     assert!(matches!(back.status, 200 | 202), "{:?}", back.body);
-    house.wait_state("plain", "running", SOON).expect("it is back");
+    house.wait_state("plain", "running").expect("it is back");
     assert_eq!(house.get("plain.demo-sites.test", "/", &[]).expect("curl runs").body, "<h1>changed</h1>");
 }
 

@@ -1,12 +1,11 @@
 //! A guest that behaves badly: writes past its page cache under fifty snapshots and a backup, uses up its disk and the room for snapshots,
 //! panics and halts. Nobody kills its machine for it, its filesystem is whole afterwards, and so is the pool.
 
-use super::SOON;
 use super::agent::{disk, root};
 use super::care::scrub;
 use super::database::own_address;
-use super::server::{BOOTED, Server};
-use husorden_world::{House, Who, text};
+use super::server::Server;
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
@@ -19,7 +18,7 @@ fn a_guest_that_behaves_badly_hurts_nobody() {
     let house = House::bare("unruly", "").expect("the house comes up");
     let more = json!({ "allow": [{ "net": own_address(&house) }], "snapshot_room": "1 GiB" });
     let server = Server::make(&house, &more);
-    server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
+    server.until("it is reached", || server.ssh("true").is_ok());
     let machine = server.machine();
     let last = writes_past_its_cache(&server);
     uses_up_its_disk(&server);
@@ -38,7 +37,7 @@ fn ask(server: &Server<'_>, method: &str, path: &str, body: Option<&Value>) -> V
 
 fn snapshot(server: &Server<'_>) -> String {
     let order = ask(server, "POST", "/v1/solutions/web/snapshots", Some(&json!({})));
-    let order = server.house.wait_order(order["id"].as_str().expect("an id"), SOON).expect("it ends");
+    let order = server.house.wait_order(order["id"].as_str().expect("an id")).expect("it ends");
     assert_eq!(order["state"], "done", "{order}");
     order["snapshot"].as_str().expect("a snapshot").to_owned()
 }
@@ -58,22 +57,23 @@ fn writes_past_its_cache(server: &Server<'_>) -> String {
     server
         .ssh(&format!("setsid sh -c 'echo $$ > /tmp/writer; {write}' < /dev/null > /dev/null 2>&1 & sleep 1"))
         .expect("it is reached");
-    let count = || server.ssh("cat /tmp/count").map(|count| count.parse::<u64>().expect("a number"));
-    server.until("it writes", BOOTED, || count().is_ok());
-    let before = count().expect("it is reached");
+    let count = || server.tried("cat /tmp/count").map(|count| count.parse::<u64>().expect("a number"));
+    server.until("it writes", || count().is_ok());
+    let counted = || server.ssh("cat /tmp/count").expect("it is reached").parse::<u64>().expect("a number");
+    let before = counted();
     let backup = ask(server, "POST", "/v1/solutions/web/backups", None);
     let backup = format!("/v1/solutions/web/backups/{}", backup["id"].as_str().expect("an id"));
     let mut last = String::new();
     for _ in 0..SNAPSHOTS {
         last = snapshot(server);
     }
-    server.until("the backup is written", BOOTED, || {
+    server.until("the backup is written", || {
         let backup = ask(server, "GET", &backup, None);
         assert_ne!(backup["state"], "failed", "{backup}");
         backup["state"] == "ready"
     });
     server.ssh("kill $(cat /tmp/writer); sleep 1").expect("it is reached");
-    let written = count().expect("it is reached") - before;
+    let written = counted() - before;
     eprintln!("{written} pieces were written under {SNAPSHOTS} snapshots and a backup");
     assert!(written > 0, "it wrote all the while");
     let refused = server.ssh("cat /tmp/refused 2> /dev/null || true").expect("it is reached");
@@ -89,7 +89,7 @@ fn uses_up_its_disk(server: &Server<'_>) {
     assert!(said.contains("No space left") && said.ends_with("on"), "{said}");
     let full = taken();
     server.ssh("rm /disk/full; sync").expect("it is reached");
-    server.until("what it discards is given back", SOON, || taken() + (4 << 20) < full);
+    server.until("what it discards is given back", || taken() + (4 << 20) < full);
 }
 
 /// It stands still at its next write, and goes on by itself when there is room.
@@ -98,7 +98,7 @@ fn uses_up_the_room(server: &Server<'_>, kept: &str) {
         for old in snapshots(server).iter().filter(|id| *id != kept) {
             let order = ask(server, "DELETE", &format!("/v1/solutions/web/snapshots/{old}"), None);
             if let Some(order) = order["id"].as_str() {
-                server.house.wait_order(order, SOON).expect("it ends");
+                server.house.wait_order(order).expect("it ends");
             }
         }
     };
@@ -111,34 +111,34 @@ fn uses_up_the_room(server: &Server<'_>, kept: &str) {
         findings.as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "disk-full"))
     };
     // What a former backup was read from is let go first: it may go on by itself then, once, before the room is used up in earnest.
-    let end = Instant::now() + 3 * BOOTED;
+    let end = Instant::now() + PATIENCE;
     loop {
         assert!(
             snapshots(server).len() < 60 && Instant::now() < end,
             "it stands still, and it is told:\n{}",
             server.log()
         );
-        if server.ssh(write).is_ok() {
+        if server.tried(write).is_ok() {
             snapshot(server);
         } else if told() {
             break;
         }
     }
     make_room();
-    server.until("it goes on", BOOTED, || server.ssh(write).is_ok());
+    server.until("it goes on", || server.tried(write).is_ok());
 }
 
 /// Its machine stands as it is, for whoever wants to read what it said, until it is reset.
 fn panics(server: &Server<'_>) {
     let machine = server.machine();
-    drop(server.ssh("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger"));
+    drop(server.tried("echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger"));
     server.said("Kernel panic", 1);
     assert_eq!(server.machine(), machine);
     reset(server, 2);
 }
 
 fn halts(server: &Server<'_>) {
-    drop(server.ssh("halt -f"));
+    drop(server.tried("halt -f"));
     server.said("System halted", 1);
     reset(server, 3);
 }
@@ -147,13 +147,13 @@ fn reset(server: &Server<'_>, boot: u32) {
     let done = server.house.cli(Who::Account, &["solution", "reset", "web", "--yes"]).expect("it runs");
     assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
     server.booted(boot);
-    server.until("it is reached", BOOTED, || server.ssh("true").is_ok());
+    server.until("it is reached", || server.ssh("true").is_ok());
 }
 
 /// Off, its filesystem has no fault, and the one of a snapshot has none once its journal is carried out; every checksum of the pool holds.
 fn whole(server: &Server<'_>, snapshot: &str) {
     server.order("stop");
-    server.house.wait_state("web", "stopped", BOOTED).expect("it is off");
+    server.house.wait_state("web", "stopped").expect("it is off");
     let folder = tempfile::tempdir_in("/var/tmp").expect("a folder");
     for of in ["live", &format!("snap/{snapshot}")] {
         let copy = folder.path().join("disk.raw");
@@ -168,7 +168,7 @@ fn whole(server: &Server<'_>, snapshot: &str) {
     let read = server.house.run(&["node", "scrub"]).expect("it runs");
     assert!(read.status.success(), "{}", text(&read.stderr));
     let said: Value = serde_json::from_slice(&read.stdout).expect("it says how far it is");
-    server.until("the pool is read", BOOTED, || {
+    server.until("the pool is read", || {
         let last = scrub(server.house).expect("it was begun");
         last["started"] == said["scrub"]["started"] && last["ended"].is_string()
     });

@@ -1,9 +1,9 @@
 //! Updates on real engines, with real builds: a newer build of a runtime is taken in the maintenance window and when somebody asks,
 //! after a snapshot and with a probe; one that does not hold is left again; and a node that is killed on the way finishes what it began.
 
-use super::database::{BUILT, Client, MADE, change, create, own_address, wait_running};
-use super::{SOON, eventually, pids, site, upload};
-use husorden_world::{Answer, House, Who, text};
+use super::database::{Client, change, create, own_address, wait_running};
+use super::{eventually, pids, site, until, upload};
+use husorden_world::{Answer, House, PATIENCE, Who, text};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,15 +32,7 @@ fn update_now(house: &House, name: &str) -> Value {
     let path = format!("/v1/solutions/{name}/updates");
     let asked = house.api(Who::Account, "POST", &path, None).expect("the API answers");
     assert_eq!(asked.status, 202, "{:?}", asked.body);
-    house.wait_order(asked.body["id"].as_str().expect("an id"), BUILT).expect("it ends")
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + 2 * MADE;
-    while !holds() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    house.wait_order(asked.body["id"].as_str().expect("an id")).expect("it ends")
 }
 
 fn pool(house: &House) -> PathBuf {
@@ -102,7 +94,7 @@ pub(super) fn build_with(house: &House, runtime: &str, id: &str, change: impl Fn
 /// Kills the node and waits until it is back, however long the pause of the supervisor has become by then.
 pub(super) fn restart(house: &House) {
     let old = house.kill("node").expect("it runs");
-    let end = Instant::now() + 2 * MADE;
+    let end = Instant::now() + PATIENCE;
     while house.pid("node").map_or(true, |pid| pid == old) {
         assert!(Instant::now() < end, "the node does not come back");
         std::thread::sleep(Duration::from_millis(50));
@@ -257,7 +249,7 @@ fn what_does_not_hold_is_left(house: &House, owner: &Client<'_>, shop: u64) {
 fn whoever_is_closed_stays(house: &House) {
     let one = house.api(Who::Account, "GET", "/v1/solutions/shop", None).expect("the API answers").body;
     let measure = super::suspension::decide(house, &json!({ "of": "solution", "id": one["id"] }));
-    house.wait_state("shop", "closed", SOON).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("shop", "closed").unwrap_or_else(|error| panic!("{error}"));
     build(house, "php-8.4", "aaaaaaaaaaa3", None);
     restart(house);
     let asked = house.api(Who::Account, "POST", "/v1/solutions/shop/updates", None).expect("the API answers");
@@ -268,7 +260,7 @@ fn whoever_is_closed_stays(house: &House) {
     let reasons = json!({ "reasons": "The machine was cleaned and the password changed." });
     let lifted: Answer = house.api(Who::Staff, "POST", &path, Some(&reasons)).expect("the API answers");
     assert!(matches!(lifted.status, 200 | 202), "{:?}", lifted.body);
-    house.wait_state("shop", "running", MADE).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("shop", "running").unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Killed at several moments of an update, the node comes back and finishes it, and no row is lost.
@@ -345,7 +337,7 @@ fn a_later_version_is_tried_on_a_copy_first() {
     assert!(!copy.exists(), "the copy is gone");
     let undone = house.api(Who::Account, "POST", "/v1/solutions/pg/undo", None).expect("the API answers");
     assert_eq!(undone.status, 202, "{:?}", undone.body);
-    assert_eq!(house.wait_order(undone.body["id"].as_str().expect("an id"), BUILT).expect("it ends")["state"], "done");
+    assert_eq!(house.wait_order(undone.body["id"].as_str().expect("an id")).expect("it ends")["state"], "done");
     wait_running(&house, "pg");
     assert_eq!(version().as_deref(), Ok("15"), "undone");
     assert_eq!(owner.psql("app", "SELECT count(*) FROM notes").as_deref(), Ok("1001"), "as it was when it changed");
@@ -355,7 +347,7 @@ fn a_later_version_is_tried_on_a_copy_first() {
     let twin = house.api(Who::Account, "POST", "/v1/solutions", Some(&body)).expect("the API answers");
     assert_eq!(twin.status, 201, "{:?}", twin.body);
     restart(&house);
-    house.wait_state("twin", "running", BUILT).unwrap_or_else(|error| panic!("{error}"));
+    house.wait_state("twin", "running").unwrap_or_else(|error| panic!("{error}"));
     let shown = twin.body["credentials"].as_array().expect("credentials").iter().find(|one| one["username"] == "app");
     let twin =
         Client::new(&house, "twin", "app", shown.expect("the owner's")["password"].as_str().expect("it is shown"));

@@ -1,7 +1,6 @@
 //! The vault as a process of its own: its folder, who is answered, the recovery key for paper, and its death.
 
-use super::SOON;
-use husorden_world::{House, Who, text};
+use husorden_world::{House, PATIENCE, Who, text};
 use serde_json::Value;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -78,7 +77,7 @@ fn the_vault_is_alone_with_what_it_keeps() {
     let before = status(&house);
     let old = house.kill("vault").expect("it ran");
     house.wait_reborn("vault", old).expect("it is back");
-    let end = Instant::now() + SOON;
+    let end = Instant::now() + PATIENCE;
     while health(&house) != "fine" {
         assert!(Instant::now() < end, "it answers again");
         std::thread::sleep(std::time::Duration::from_millis(100));

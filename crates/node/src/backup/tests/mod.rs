@@ -8,7 +8,7 @@ mod ways;
 use super::job::{Came, FORMER, VOLUME, Work};
 use super::{Errand, folders, run};
 use crate::Node;
-use crate::tests::wish;
+use crate::tests::{PATIENCE, wish};
 use crate::volume::{Volume, Why};
 use husorden_backup::Key;
 use husorden_base::{Bytes, Number, Refusal, Secret, SnapshotId, TargetId};
@@ -19,7 +19,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A solution with a volume that holds something, and a target beside the pool.
 pub(crate) struct Place<'a> {
@@ -103,7 +102,7 @@ impl<'a> Place<'a> {
             work,
             binds,
             into: None,
-            limit: Duration::from_secs(60),
+            limit: PATIENCE,
             stop: &|| None,
         };
         run(self.node, errand, &mut |_, _| ())
@@ -128,7 +127,7 @@ impl<'a> Place<'a> {
     ) -> Result<Came, Refusal> {
         let secrets = Secrets { repository: self.key.password(), target: None };
         let repository = self.repository();
-        let limit = Duration::from_secs(60);
+        let limit = PATIENCE;
         run(
             self.node,
             Errand {

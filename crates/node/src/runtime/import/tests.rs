@@ -4,14 +4,12 @@
 use super::super::tests::{here, name};
 use super::*;
 use crate::Ground;
+use crate::tests::PATIENCE;
 use crate::volume::tests::Place;
 use husorden_kinds::RuntimeSight;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
-
-/// The tool's runtime is unpacked first, or built where nobody has.
-const IMPORTED: Duration = Duration::from_secs(400);
 
 /// The product's catalogue and the machine's cache, in a place of the test's own.
 fn ground(place: &Place) -> Ground {
@@ -38,7 +36,7 @@ fn ask(name: &str, source: &str) -> ImportAsk {
 fn ends(runtimes: &Runtimes, name: &RuntimeName) -> Option<Refusal> {
     let began = Instant::now();
     while runtimes.inner.is_importing(name) {
-        assert!(began.elapsed() < IMPORTED, "{:?}", runtimes.inner.import_progress());
+        assert!(began.elapsed() < PATIENCE, "{:?}", runtimes.inner.import_progress());
         std::thread::sleep(Duration::from_millis(50));
     }
     let mut failed = runtimes.inner.imports_failed().into_iter().filter(|(recipe, _)| recipe.name == *name);
@@ -306,7 +304,7 @@ fn what_a_kill_leaves_is_swept_and_the_next_import_works() {
     let copy = place.ground.home.join("builds/cut.work/input/source");
     let began = Instant::now();
     while !fs::metadata(&copy).is_ok_and(|meta| meta.len() > 0) {
-        assert!(began.elapsed() < IMPORTED && child.try_wait().expect("it can be asked").is_none(), "it imports");
+        assert!(began.elapsed() < PATIENCE && child.try_wait().expect("it can be asked").is_none(), "it imports");
         std::thread::sleep(Duration::from_millis(20));
     }
     child.kill().expect("it is killed");
@@ -334,9 +332,7 @@ fn what_a_kill_leaves_is_swept_and_the_next_import_works() {
     let slow = ImportAsk { sha256: Some("0".repeat(64)), ..ask("slow", &format!("http://127.0.0.1:{port}/")) };
     runtimes.import(slow).expect("it begins");
     let (_stream, _) = hangs.accept().expect("it asks");
-    let began = Instant::now();
     runtimes.close();
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop(runtimes);
     pool.release().expect("nothing holds the pool");
 }
@@ -357,7 +353,7 @@ fn dies_importing(held: &Path) {
     let sha256 = told["sha256"].as_str().map(str::to_owned);
     let source = format!("http://127.0.0.1:{}/disk.raw", told["port"]);
     runtimes.import(ImportAsk { sha256, ..ask("cut", &source) }).expect("it begins");
-    std::thread::sleep(IMPORTED);
+    std::thread::sleep(PATIENCE);
 }
 
 #[test]

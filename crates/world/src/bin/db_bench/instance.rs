@@ -119,7 +119,7 @@ impl<'a> Instance<'a> {
     pub(crate) fn sleeps(&self) -> Result<()> {
         let order = self.house.api(Who::Account, "POST", &format!("/v1/solutions/{}/sleep", self.name), None)?;
         let order = order.body["id"].as_str().with_context(|| format!("no order: {:?}", order.body))?;
-        self.house.wait_order(order, PATIENCE)?;
+        self.house.wait_order(order)?;
         Ok(())
     }
 

@@ -9,7 +9,6 @@ use husorden_world::hand::run;
 use husorden_world::{House, Who};
 use serde_json::json;
 use std::process::Command;
-use std::time::Duration;
 
 const SCALE: &str = "10";
 const CLIENTS: &str = "4";
@@ -43,7 +42,7 @@ pub(crate) fn pgbench(house: &House) -> Result<()> {
     for number in 0..SNAPSHOTS {
         let label = json!({ "label": format!("day {number}") });
         let order = house.api(Who::Account, "POST", "/v1/solutions/pg/snapshots", Some(&label))?;
-        house.wait_order(order.body["id"].as_str().context("an order")?, Duration::from_secs(60))?;
+        house.wait_order(order.body["id"].as_str().context("an order")?)?;
     }
 
     for (name, script) in [("db.pgbench_select", "select-only"), ("db.pgbench_tpcb", "tpcb-like")] {

@@ -60,7 +60,7 @@ fn one(house: &House, instance: &Instance<'_>) -> Result<f64> {
     if measure.status != 201 {
         bail!("it was not decided: {:?}", measure.body);
     }
-    house.wait_state(&instance.name, "closed", Duration::from_secs(30))?;
+    house.wait_state(&instance.name, "closed")?;
     // A session whose packets are dropped hears nothing more: its client is ended, and what was heard last stands.
     std::thread::sleep(Duration::from_millis(300));
     psql.kill()?;
@@ -70,6 +70,6 @@ fn one(house: &House, instance: &Instance<'_>) -> Result<f64> {
 
     let path = format!("/v1/measures/{}/lift", measure.body["id"].as_str().context("a measure")?);
     house.api(Who::Staff, "POST", &path, Some(&json!({ "reasons": WHY })))?;
-    house.wait_state(&instance.name, "running", Duration::from_secs(60))?;
+    house.wait_state(&instance.name, "running")?;
     Ok(ms(last.saturating_duration_since(begun)))
 }

@@ -28,7 +28,7 @@ pub(crate) fn one_by_one() -> Result<()> {
                 Ours::order(house, &name)?.way.answers()?;
                 ours.push(begun.elapsed().as_secs_f64());
                 delete(house, &name)?;
-                house.wait_state(&name, "deleted", Duration::from_secs(120))?;
+                house.wait_state(&name, "deleted")?;
             } else {
                 let one = kit.start()?;
                 one.answers()?;
@@ -74,7 +74,7 @@ pub(crate) fn ten_at_once() -> Result<()> {
     first.way.answers()?;
     let kit = Kit::of(house, &first)?;
     delete(house, "first")?;
-    house.wait_state("first", "deleted", Duration::from_secs(120))?;
+    house.wait_state("first", "deleted")?;
     let all = |ways: Vec<crate::guest::Way>| -> Result<()> {
         let waiting: Vec<_> = ways.into_iter().map(|way| std::thread::spawn(move || way.answers())).collect();
         waiting.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow!("a thread died"))?)

@@ -29,7 +29,7 @@ pub(crate) fn snapshots() -> Result<()> {
         let label = json!({ "label": format!("n{number}") });
         let taken = house.api(Who::Account, "POST", "/v1/solutions/watched/snapshots", Some(&label))?;
         ensure!(taken.status == 202, "{:?}", taken.body);
-        house.wait_order(taken.body["id"].as_str().context("an id")?, Duration::from_secs(60))?;
+        house.wait_order(taken.body["id"].as_str().context("an id")?)?;
         std::thread::sleep(EACH);
     }
     let gap = guest.way.number(GAP)?;

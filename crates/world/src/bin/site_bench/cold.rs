@@ -17,7 +17,7 @@ const SAMPLES: usize = 15;
 /// An idle site to its first byte, beside the same php-fpm started bare in the same files.
 pub(crate) fn cold_start(house: &House) -> Result<()> {
     site(house, "cold", &json!({ "domains": ["cold.demo-sites.test"], "runtime": "php-8.4", "database": "none" }))?;
-    house.wait_state("cold", "running", Duration::from_secs(60))?;
+    house.wait_state("cold", "running")?;
     let root = runtime(house, "php-8.4")?;
     let bare = Bare::new(&root)?;
     let (mut ours, mut peer) = (Vec::new(), Vec::new());

@@ -64,7 +64,7 @@ fn site(house: &House, name: &str, spec: &Value) -> Result<Value> {
 /// Puts a site to sleep.
 fn sleep(house: &House, name: &str) -> Result<()> {
     let order = house.api(Who::Account, "POST", &format!("/v1/solutions/{name}/sleep"), None)?;
-    house.wait_order(order.body["id"].as_str().context("an order")?, Duration::from_secs(60))?;
+    house.wait_order(order.body["id"].as_str().context("an order")?)?;
     Ok(())
 }
 

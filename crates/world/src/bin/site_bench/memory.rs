@@ -55,7 +55,7 @@ fn add(house: &House, range: std::ops::Range<usize>) -> Result<()> {
     }
     for (index, number) in range.zip(numbers) {
         let name = format!("idle{index}");
-        house.wait_state(&name, "running", Duration::from_secs(300))?;
+        house.wait_state(&name, "running")?;
         put(house, number, "hello.php", "<?php echo 'hello';")?;
         answers(house, &format!("{name}.demo-sites.test"), "/hello.php")?;
         sleep(house, &name)?;

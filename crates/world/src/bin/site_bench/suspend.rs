@@ -163,7 +163,7 @@ pub(crate) fn real_sites(house: &House, count: usize) -> Result<Vec<u64>> {
         numbers.push(made["solution"]["number"].as_u64().context("a number")?);
     }
     for (index, number) in numbers.iter().enumerate() {
-        house.wait_state(&format!("t{index}"), "running", Duration::from_secs(300))?;
+        house.wait_state(&format!("t{index}"), "running")?;
         put(house, *number, "live.php", LIVE)?;
         put(house, *number, "hello.txt", "hello")?;
         put(house, *number, "hello.php", "<?php echo 'hello';")?;
