@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 
 /// How long the supervisor gets: it stops every role in order.
 const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(180);
-/// How long a device may be held by somebody whose mounts are their own, such as a program that was started while the pool was mounted.
-const HELD_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a device may be held by somebody whose mounts are their own, such as another installation of the machine that began to build a
+/// runtime while the pool was mounted.
+const HELD_PATIENCE: Duration = Duration::from_secs(300);
+/// After which it is said that it is waited for.
+const HELD_TOLD: Duration = Duration::from_secs(5);
 
 /// Stop the platform and leave nothing but its data.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,8 +45,15 @@ impl Down {
         sweep::clean(&place);
         husorden_backup::target::SshFiles::sweep();
         let mut left = sweep::look(&place);
-        let end = Instant::now() + HELD_PATIENCE;
+        let began = Instant::now();
+        let end = began + HELD_PATIENCE;
+        let mut told = false;
         while !left.is_empty() && left.iter().all(|one| matches!(one, Left::Loop(..))) && Instant::now() < end {
+            if !told && began.elapsed() >= HELD_TOLD {
+                told = true;
+                left.iter()
+                    .for_each(|one| line(&format!("  waits for {one}, which somebody else of this machine has open")));
+            }
             std::thread::sleep(Duration::from_millis(200));
             sweep::clean(&place);
             left = sweep::look(&place);

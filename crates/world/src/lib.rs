@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 /// runs at once. It bounds what hangs and measures nothing, so what holds in time is no quicker for a shorter one.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// One installation under test. It is taken down and its data removed when it is dropped, also when the test fails.
+/// One installation under test. It is taken down and its data removed when it is dropped, also when the test fails; one that leaves anything
+/// fails its test.
 pub struct House {
     /// Name of the instance.
     pub instance: String,
@@ -421,18 +422,10 @@ impl Drop for House {
                 tail.into_iter().rev().for_each(|line| eprintln!("{line}"));
             }
         }
-        // What another installation of the machine has open for a moment, such as a loop device that it looks at, is gone the next time.
-        let end = Instant::now() + PATIENCE;
-        let left = loop {
-            let left = match self.down() {
-                Ok(output) if output.status.success() => break None,
-                Ok(output) => format!("down left something:\n{}{}", text(&output.stdout), text(&output.stderr)),
-                Err(error) => format!("down could not be run: {error:#}"),
-            };
-            if Instant::now() > end {
-                break Some(left);
-            }
-            std::thread::sleep(Duration::from_secs(1));
+        let left = match self.down() {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => Some(format!("down left something:\n{}{}", text(&output.stdout), text(&output.stderr))),
+            Err(error) => Some(format!("down could not be run: {error:#}")),
         };
         match left {
             None => drop(fs::remove_dir_all(&self.home)),

@@ -103,6 +103,7 @@ impl Shared {
         let files =
             Files { config: bundle.write_process(&name, &process)?, pid: bundle.folder().join(format!("{name}.pid")) };
         let join = self.cgroups.enter(key.0, &key.1)?;
+        let _entering = self.enter(key.0).ok_or_else(|| SandboxError::NotRunning(key.1.clone()))?;
         let child = self.crun.exec(&which.id(), &files.config, &files.pid, join, (stdin, stdout))?;
         Ok(Begun { child, files })
     }

@@ -2,6 +2,7 @@
 
 use super::birth::Birth;
 use super::child::{self, Born, Direct};
+use super::enter::Entering;
 use super::launch::{self, Before};
 use super::process::Exit;
 use super::tool::{FOLDERS, Tool};
@@ -59,6 +60,8 @@ pub(crate) struct Start<'a> {
     pub(crate) listeners: Vec<BorrowedFd<'a>>,
     /// The v2 cgroup to be in from the first instruction.
     pub(crate) cgroup_folder: Option<File>,
+    /// Let go of when it is in there.
+    pub(crate) entering: Entering<'a>,
 }
 
 impl Crun {
@@ -99,6 +102,7 @@ impl Crun {
             before: Before { join: None, hide: self.hide.clone(), listeners },
         })
         .map_err(CrunError::Spawn)?;
+        drop(start.entering);
         let status = tool.wait().map_err(CrunError::Spawn)?;
         let pid = fs::read_to_string(start.pid_file).ok().and_then(|text| text.trim().parse().ok());
         match pid {

@@ -19,6 +19,7 @@ mod command;
 mod crun;
 pub(crate) mod disk;
 mod ears;
+mod enter;
 mod fill;
 mod launch;
 mod process;
@@ -66,6 +67,9 @@ use std::time::Duration;
 
 /// Longest wait for the end of something that was told to end, so that a step stays within its two seconds.
 const END_WAIT: Duration = Duration::from_millis(1_500);
+
+/// Longest wait for a process that is just being put into a sandbox; it takes milliseconds.
+const ENTER_WAIT: Duration = Duration::from_secs(10);
 
 /// How long [`Sandboxes::close`] waits for services to end by themselves, where none of them asks for more.
 const CLOSE_WAIT: Duration = Duration::from_secs(30);
@@ -380,9 +384,13 @@ impl Sandboxes {
                     && state.tasks_of(number).all(|(_, task)| !matches!(task.phase, TaskPhase::Starting))
             };
             self.shared.wait_until(state, END_WAIT, started);
+            let mut state = self.shared.lock();
+            state.still.insert(number);
+            self.shared.wait_until(state, ENTER_WAIT, |state| !state.entering.contains_key(&number));
             return Ok(self.shared.cgroups.freeze(number, true)?);
         }
         self.shared.cgroups.freeze(number, false)?;
+        state.still.remove(&number);
         state.frozen.remove(&number);
         self.shared.listen_again(&mut state, number);
         self.shared.tidy(&state, number);

@@ -34,6 +34,8 @@ const ACCEPT_LOOK: Duration = Duration::from_millis(10);
 pub(crate) enum LaunchError {
     #[error("finding its places: {0}")]
     Resolve(String),
+    #[error("the solution stands still")]
+    Still,
     #[error("making its configuration")]
     Bundle(#[from] BundleError),
     #[error("making its cgroup")]
@@ -90,7 +92,9 @@ impl Shared {
         bundle.write(sandbox, live, number, resolved, &self.cgroups.name(number, &leaf), self.machine)?;
         let streams = streams(&bundle)?;
         let cgroup = self.cgroups.name(number, &leaf);
+        let entering = self.enter(number).ok_or(LaunchError::Still)?;
         let pid = self.crun.run(Start {
+            entering,
             id: &id,
             cgroup: &cgroup,
             end: &|| {

@@ -292,8 +292,12 @@ pub(crate) struct State {
     pub(crate) timers: BTreeSet<(Instant, Which)>,
     /// Solutions that may start nothing.
     pub(crate) held: BTreeSet<Number>,
-    /// Solutions that stand still.
+    /// Solutions that are to stand still: nothing of them begins to start.
     pub(crate) frozen: BTreeSet<Number>,
+    /// Those that do, or are just told to: nothing is put into their sandboxes.
+    pub(crate) still: BTreeSet<Number>,
+    /// How many processes are just being put into sandboxes of a solution.
+    pub(crate) entering: BTreeMap<Number, u32>,
     /// Solutions whose services end and are not started again until their volume has been worked on.
     pub(crate) quiet: BTreeSet<Number>,
     /// Solutions whose volume is full, and how.

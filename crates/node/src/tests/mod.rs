@@ -6,6 +6,7 @@ pub(crate) mod capture;
 mod console;
 mod destroy;
 mod edge;
+mod filling;
 mod gate;
 mod link;
 mod looks;

@@ -396,6 +396,49 @@ fn commands_are_bounded() {
     site.close(wall);
 }
 
+/// What is just being put into a sandbox that is told to stand still would stand still half way, and every start of the node with it.
+#[test]
+fn one_that_is_told_to_stand_still_holds_up_nobody_else() {
+    let site = Site::new();
+    let wall = site.open();
+    for solution in [7, 8] {
+        wall.service_set(number(solution), "web", &service()).unwrap();
+        site.ask(solution, "web", "hello").unwrap();
+    }
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    // It is refused, or stands still with the others.
+                    drop(wall.exec(number(7), "web", &shell("true")));
+                }
+            });
+        }
+        let (say, said) = std::sync::mpsc::channel();
+        scope.spawn(|| {
+            let say = say;
+            for _ in 0..40 {
+                wall.freeze(number(7), true).unwrap();
+                let done = wall.exec(number(8), "web", &shell("true")).unwrap();
+                wall.freeze(number(7), false).unwrap();
+                say.send(done.code).unwrap();
+            }
+        });
+        for round in 0..40 {
+            let done = said.recv_timeout(PATIENCE);
+            if done != Ok(Some(0)) {
+                // Whoever is held up goes on, so that this ends.
+                wall.freeze(number(7), false).unwrap();
+                over.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            assert_eq!(done, Ok(Some(0)), "round {round}");
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    site.close(wall);
+}
+
 #[test]
 fn measures_stop_progress_and_starts() {
     let site = Site::new();

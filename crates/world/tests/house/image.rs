@@ -112,8 +112,8 @@ fn an_image_of_the_pool_copied_mid_write_has_every_acknowledged_commit() {
         let one = house.api(Who::Account, "GET", &format!("/v1/solutions/{name}"), None).expect("the API answers").body;
         one["number"].as_u64().expect("a number")
     });
-    let left = house.run(&["down"]).expect("down runs");
-    assert!(left.status.success(), "{}", text(&left.stderr));
+    let left = house.down().expect("down runs");
+    assert!(left.status.success(), "{}{}", text(&left.stdout), text(&left.stderr));
     for (place, (_, engine)) in ENGINES.iter().enumerate() {
         let last = until[place];
         let seen = disk.ask(&format!("count {} {engine} {last}", numbers[place]));

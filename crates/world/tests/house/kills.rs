@@ -150,8 +150,6 @@ fn deaths_of_mariadb_and_of_the_node_leave_nothing_half() {
     let swept = house.run(&["node", "sweep"]).expect("it runs");
     let odd: Value = serde_json::from_slice(&swept.stdout).expect("the sweep is JSON");
     assert_eq!(odd["odd"], json!([]), "everything has an owner");
-    let left = house.run(&["down"]).expect("down runs");
-    assert!(left.status.success(), "{}", text(&left.stderr));
 }
 
 /// A file that is loaded into an instance.

@@ -17,8 +17,6 @@ const CLIENTS: usize = 24;
 fn clients_share_sessions_of_the_server() {
     let house = House::bare("pool", "").expect("the house comes up");
     beside(|| one(&house, "pg", "postgresql-17"), || one(&house, "old", "postgresql-15"));
-    let left = house.run(&["down"]).expect("down runs");
-    assert!(left.status.success(), "{}", text(&left.stderr));
 }
 
 fn one(house: &House, name: &str, engine: &str) {

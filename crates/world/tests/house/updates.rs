@@ -155,8 +155,6 @@ fn a_newer_build_is_taken_tried_and_left_again() {
     what_does_not_hold_is_left(&house, &owner, shop);
     whoever_is_closed_stays(&house);
     killed_on_the_way(&house, &owner);
-    let left = house.run(&["down"]).expect("down runs");
-    assert!(left.status.success(), "{}", text(&left.stderr));
 }
 
 fn what_it_runs_on_is_seen(house: &House) {
