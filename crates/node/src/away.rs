@@ -104,6 +104,21 @@ struct Known {
 }
 
 impl Known {
+    /// What lies there by its note; nothing has been looked at yet.
+    fn of(note: Note, now: Timestamp) -> Self {
+        Self {
+            to: Timestamp::from_millisecond(note.last_ms).ok(),
+            note,
+            looked: now,
+            unsent: false,
+            held: None,
+            next: Instant::now(),
+            failed: 0,
+            trouble: None,
+            refused: false,
+        }
+    }
+
     /// Takes in what is kept: its line and newest piece, and how far, when it was looked at.
     fn look(&mut self, (line, newest): (u64, u64), now: Timestamp, to: Option<Timestamp>) {
         self.unsent = self.note.last_of(line) < newest;
@@ -147,18 +162,7 @@ impl Away {
         let known = all.entry(solution).or_insert_with(|| {
             let read = volume.away().ok().flatten();
             let note: Note = read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-            let to = Timestamp::from_millisecond(note.last_ms).ok();
-            Known {
-                note,
-                to,
-                looked: now,
-                unsent: false,
-                held: None,
-                next: Instant::now(),
-                failed: 0,
-                trouble: None,
-                refused: false,
-            }
+            Known::of(note, now)
         });
         known.look((line, newest), now, to);
         let stale = |held: &Arc<Held>| held.since.elapsed() > HELD || held.used.elapsed() > IDLE;
@@ -347,17 +351,7 @@ mod tests {
     fn what_ended_between_two_looks_was_there_up_to_the_first_of_them() {
         let at = |second| Timestamp::from_second(second).expect("a time");
         let note = Note { line: 1, last: 7, ..Note::default() };
-        let mut known = Known {
-            note,
-            to: None,
-            looked: at(0),
-            unsent: false,
-            held: None,
-            next: Instant::now(),
-            failed: 0,
-            trouble: None,
-            refused: false,
-        };
+        let mut known = Known::of(note, at(0));
         known.look((1, 7), at(10), None);
         assert_eq!((known.unsent, known.to), (false, None), "all of it is there");
         known.look((1, 8), at(20), None);

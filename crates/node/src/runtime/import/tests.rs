@@ -333,6 +333,8 @@ fn what_a_kill_leaves_is_swept_and_the_next_import_works() {
     runtimes.import(slow).expect("it begins");
     let (_stream, _) = hangs.accept().expect("it asks");
     runtimes.close();
+    let failed = runtimes.inner.imports_failed();
+    assert!(failed.is_empty(), "it was called off before anybody gave up: {failed:?}");
     drop(runtimes);
     pool.release().expect("nothing holds the pool");
 }
