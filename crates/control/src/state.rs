@@ -116,14 +116,14 @@ pub(crate) fn told(view: &SolutionView) -> Timestamp {
     view.told.or_else(reported).unwrap_or(Timestamp::UNIX_EPOCH).min(view.now)
 }
 
-/// Which seconds of it can be had again.
+/// Which seconds of it can be had again. None where none can be, or not yet: it is kept less far than its oldest snapshot was taken.
 fn window(view: &SolutionView) -> Option<api::LogWindow> {
     let log = view.seen.as_ref()?.log.as_ref()?;
     let heard = view.heard.unwrap_or(view.now).min(view.now);
     // What a node says of now holds for when it was last heard.
     let fresh = view.now.duration_since(heard) <= SignedDuration::from_secs(SILENCE_S_MAX);
     let known = if fresh { view.now } else { heard };
-    let to = log.to.unwrap_or_else(|| told(view)).max(log.from);
+    let to = Some(log.to.unwrap_or_else(|| told(view))).filter(|to| log.from <= *to)?;
     let behind = view.now.duration_since(log.to.unwrap_or(known)).as_secs();
     let span = |(from, to): &(jiff::Timestamp, jiff::Timestamp)| api::TimeSpan { from: *from, to: *to };
     Some(api::LogWindow {

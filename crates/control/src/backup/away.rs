@@ -49,7 +49,7 @@ impl Window<'_> {
     }
 }
 
-/// What can be had of a solution, as its node said last.
+/// What can be had of a solution, as its node said last. None where nothing can be, or not yet.
 pub(crate) fn window(view: &SolutionView) -> Option<Window<'_>> {
     let away = view.seen.as_ref()?.away.as_ref()?;
     let heard = view.heard.unwrap_or(view.now).min(view.now);
@@ -64,8 +64,9 @@ fn of<'a>(away: &'a LogAway, bases: &'a [Base], now: Timestamp, told: Timestamp)
     };
     let bases: Vec<&Base> = bases.iter().filter(fits).collect();
     let from = bases.iter().map(|base| base.from()).min()?;
-    let to = away.to.unwrap_or(told).max(from);
-    Some(Window { from, to, known: away.to.unwrap_or(now), away, bases })
+    let to = away.to.unwrap_or(told);
+    // What lies there does not reach the end of the backup yet: of those seconds it has only what the backup happened to see.
+    (from <= to).then(|| Window { from, to, known: away.to.unwrap_or(now), away, bases })
 }
 
 /// The same, as the API shows it.
@@ -82,7 +83,11 @@ pub(crate) fn shown(view: &SolutionView, language: Language) -> Option<api::LogA
 /// That what is written does not leave the machine.
 pub(crate) fn finding(view: &SolutionView) -> Option<Finding> {
     let away = view.seen.as_ref()?.away.as_ref()?;
-    let since = away.to.filter(|to| view.now.duration_since(*to) > SignedDuration::from_secs(LATE_S_MAX))?;
+    // Where nothing with a time has left it yet, it has not since it was made.
+    let since = away
+        .to
+        .map(|to| to.max(view.created))
+        .filter(|to| view.now.duration_since(*to) > SignedDuration::from_secs(LATE_S_MAX))?;
     let trouble = away.trouble.as_ref()?;
     let time = since.strftime("%Y-%m-%d %H:%M UTC");
     Some(Finding {
@@ -136,7 +141,10 @@ mod tests {
         check(&[base(2, 100, 2, 12), base(1, 100, 1, 12), base(1, 100, 2, 9), base(1, 100, 2, 21)], None, None);
         check(&[base(1, 100, 2, 10)], None, Some((103, 8_990)));
         check(&[base(1, 100, 2, 20)], Some(500), Some((103, 500)));
-        check(&[base(1, 600, 2, 20)], Some(500), Some((603, 603)));
+        check(&[base(1, 497, 2, 20)], Some(500), Some((500, 500)));
+        // What was written while the backup was taken, or after it, has not arrived.
+        check(&[base(1, 498, 2, 20)], Some(500), None);
+        check(&[base(1, 8_988, 2, 20)], None, None);
         let bases = [base(1, 100, 2, 10), base(1, 200, 2, 15), base(1, 300, 1, 16)];
         let there = away(None);
         let window = of(&there, &bases, time(9_000), time(8_990)).expect("a window");

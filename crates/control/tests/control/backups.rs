@@ -5,11 +5,12 @@ use crate::node::{Node, snapshot, until};
 use husorden_base::{OrderId, Refusal, SnapshotId, Text};
 use husorden_kinds::hole::{Hole, MARK};
 use husorden_wire::node::{
-    Address, BackedUp, Counted, LogAway, LogOrigin, LogPoint, Opened, Outcome, Repository, Returning, SeenState, Verb,
-    VerbState, Wish,
+    Address, BackedUp, Counted, LogAway, LogOrigin, LogPoint, LogsTold, Opened, Outcome, Repository, Returning,
+    SeenState, Verb, VerbState, Wish,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The installation's own target, a folder.
 pub async fn target(house: &House) {
@@ -452,8 +453,12 @@ async fn a_time_is_had_from_off_site_within_what_lies_there() {
     };
     said(&mut node, LogAway { line: 2, ..away.clone() }).await;
     assert_eq!(shown().await, Value::Null, "the backup is of another line");
+    said(&mut node, LogAway { to: Some(Timestamp::UNIX_EPOCH), ..away.clone() }).await;
+    assert_eq!(shown().await, Value::Null, "what lies there does not reach the end of the backup");
     said(&mut node, away.clone()).await;
-    let window = shown().await;
+    node.health(|health| health.logs = Some(LogsTold { to: Timestamp::MAX, untold: BTreeMap::new() })).await;
+    let window =
+        until("its node has looked since", async || Some(shown().await).filter(|shown| !shown.is_null())).await;
     let (from, to): (Timestamp, Timestamp) =
         (window["from"].as_str().unwrap().parse().unwrap(), window["to"].as_str().unwrap().parse().unwrap());
     assert!(from <= to && window["behind_s"].as_u64().unwrap() < 31, "{window}");
@@ -477,12 +482,17 @@ async fn a_time_is_had_from_off_site_within_what_lies_there() {
     assert_eq!((origin.copy.as_str(), origin.repository), ("c1", repository));
     assert_eq!(origin.log, Some(LogOrigin { copy: "l1".to_owned(), at: from, optional: false }));
 
-    // What has not left for long is told, and where it stands.
-    let stuck = Timestamp::now() - SignedDuration::from_mins(20);
+    // What does not leave is told, with why.
     let trouble = Some(Text::new("Målet er væk", "The target is gone"));
-    said(&mut node, LogAway { to: Some(stuck), trouble, ..away }).await;
-    let window = shown().await;
-    assert!(window["behind_s"] == 0 || window["message"] == "The target is gone", "{window}");
+    said(&mut node, LogAway { to: Some(to), trouble: trouble.clone(), ..away.clone() }).await;
+    assert_eq!(shown().await["message"], "The target is gone");
+    // It is a finding when it has not for long, and it has not for longer than there was anything.
+    let stuck = LogAway { to: Some(Timestamp::UNIX_EPOCH), trouble, ..away };
+    said(&mut node, stuck).await;
+    assert!(!findings(&house).await.contains(&"log-late".to_owned()), "it was made just now");
+    let mut owner = husorden_control::doors::owner(&house.config.database).await.unwrap();
+    let older = "update solution set created = created - interval '20 minutes'";
+    sqlx::query(older).execute(&mut owner).await.unwrap();
     assert!(findings(&house).await.contains(&"log-late".to_owned()));
     house.running.stop().await;
 }

@@ -32,7 +32,8 @@ pub(crate) struct Base {
     pub(crate) point: Point,
 }
 
-/// What can be had from one line of a store. `to` is how far it is kept; none where that is now. None where nothing can be had.
+/// What can be had from one line of a store. `to` is how far it is kept; none where that is now. None where nothing can be had. Where it is
+/// kept less far than the window begins, nothing can be had yet.
 pub(crate) fn window(line: u64, pieces: &[Name], bases: &[Base], to: Option<Timestamp>) -> Option<LogSeen> {
     let of_line = bases.iter().filter(|base| base.point.line == line);
     let (mut usable, gone): (Vec<&Base>, Vec<&Base>) = of_line.partition(|base| unbroken(pieces, base));
@@ -49,7 +50,7 @@ pub(crate) fn window(line: u64, pieces: &[Name], bases: &[Base], to: Option<Time
     let skip = bases.len().saturating_sub(BASES_MAX);
     let bases = bases[skip..].to_vec();
     let from = bases.iter().map(|base| base.from).min()?;
-    Some(LogSeen { from, to: to.map(|to| to.max(from)), holes, bases, broken, bytes: 0, room: 0 })
+    Some(LogSeen { from, to, holes, bases, broken, bytes: 0, room: 0 })
 }
 
 fn from(base: &Base) -> Timestamp {
@@ -149,6 +150,12 @@ mod tests {
         assert_eq!(broken(&[base(3, 1000), base(5, 1021)]), Some(true));
         assert_eq!(broken(&[base(4, 1000), base(5, 1021)]), Some(false));
         assert_eq!(window(2, &pieces, &[base(4, 1000)], None), None, "what follows a restore is another line");
+        let behind = window(1, &pieces, &[base(8, 1060)], Some(time(1050))).map(|seen| (seen.from, seen.to));
+        assert_eq!(
+            behind,
+            Some((time(1063), Some(time(1050)))),
+            "what the snapshot saw in those seconds is not all of them"
+        );
     }
 
     #[test]

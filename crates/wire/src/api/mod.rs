@@ -237,10 +237,10 @@ pub struct Solution {
     /// Disk use in bytes: `live`, `snapshots`, `limit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<BTreeMap<String, u64>>,
-    /// Which seconds of its data can be had again, by a copy (`from` with `at`); none where no log is kept.
+    /// Which seconds of its data can be had again, by a copy (`from` with `at`); none where no log is kept, or not far enough yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogWindow>,
-    /// The same from where its backups lie, whatever happens to the machine (`from` with `at` and `off_site`); none where nothing can be.
+    /// The same from where its backups lie, whatever happens to the machine (`from` with `at` and `off_site`); none where nothing can be, or not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_away: Option<LogAway>,
     /// Its public addresses.

@@ -120,7 +120,7 @@ pub struct LogAway {
 pub struct LogSeen {
     /// From here on.
     pub from: Timestamp,
-    /// Up to here; none where everything is kept, and that is now.
+    /// Up to here; none where everything is kept, and that is now. Before `from` where nothing can be had yet.
     #[serde(default)]
     pub to: Option<Timestamp>,
     /// Spans between that cannot be had: the clock showed their times more than once.

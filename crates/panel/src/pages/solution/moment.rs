@@ -88,8 +88,8 @@ pub(super) fn card(ask: &Ask, one: &api::Solution, wrong: &Wrong) -> Markup {
                 @if let Some(message) = &away.message { (ui::note(Tone::Warn, l.t("Loggen når ikke frem", "The log does not arrive"), html! { p { (message) } })) }
             } @else {
                 p class="soft small" { (l.t(
-                    "Uden for maskinen kan intet sekund fås endnu; det kan det fra den næste backup på.",
-                    "Off-site no second can be had yet; from the next backup on it can.",
+                    "Uden for maskinen kan intet sekund fås endnu; det kan det fra den næste backup på, når loggen er nået så langt.",
+                    "Off-site no second can be had yet; from the next backup on it can, when the log has come that far.",
                 )) }
             }
             @for hole in one.log.iter().flat_map(|log| &log.holes) {
