@@ -14,7 +14,7 @@ use crate::Node;
 use crate::backup::job::{Came, FaultOf, PIECES, Work};
 use crate::backup::{Errand, Urgency, forbidden, refusal, run, unlock_log, whose_folder};
 use crate::sandbox::ResolvedBind;
-use crate::segment::Name;
+use crate::segment::{self, Name};
 use crate::volume::{Line, Volume};
 use husorden_backup::Shelf;
 use husorden_base::{Refusal, SolutionId, TargetId, Text};
@@ -107,7 +107,7 @@ impl Known {
     /// What lies there by its note; nothing has been looked at yet.
     fn of(note: Note, now: Timestamp) -> Self {
         Self {
-            to: Timestamp::from_millisecond(note.last_ms).ok(),
+            to: segment::reaches(note.last_ms),
             note,
             looked: now,
             unsent: false,
@@ -124,7 +124,7 @@ impl Known {
         self.unsent = self.note.last_of(line) < newest;
         if self.note.line != line {
             // What lies there is of a line that goes on no more, such as from before a restore.
-            self.to = Timestamp::from_millisecond(self.note.last_ms).ok();
+            self.to = segment::reaches(self.note.last_ms);
         } else if !self.unsent {
             (self.to, self.looked, self.trouble) = (to, now, None);
         } else if self.to.is_none() {

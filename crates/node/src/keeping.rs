@@ -9,7 +9,7 @@ mod told;
 use crate::Node;
 use crate::away;
 use crate::sandbox::{Command, Streamed};
-use crate::segment::keep::{By, NOTED, sign};
+use crate::segment::keep::{By, NOTED, has_ended, sign};
 use crate::segment::window::{self, Base};
 use crate::segment::{self, Name};
 use crate::volume::{Line, SnapshotInfo, Volume, Why, open_folder};
@@ -215,7 +215,7 @@ impl Log {
         let pieces = segment::list(&line.folder)?;
 
         let last = pieces.iter().rev().find_map(|piece| Some(piece.times?.1));
-        let last = last.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH).min(now);
+        let last = last.and_then(segment::reaches).unwrap_or(Timestamp::UNIX_EPOCH).min(now);
         let newest = segment::keep::newest(&pieces);
         let mut all_known = node.keeping.known();
         let known = all_known.entry(wish.solution).or_insert_with(|| Known {
@@ -235,13 +235,15 @@ impl Log {
             known.sign.clone_from(&sign);
             known.since = Instant::now();
         }
-        known.all = !waits
-            && match &segments.keeping {
-                Who::Engine { after_s, .. } if running => {
-                    noted == sign || known.since.elapsed() >= Duration::from_secs((*after_s).into())
-                }
-                Who::Engine { .. } | Who::Command(_) => noted == sign,
-            };
+        known.all = match &segments.keeping {
+            Who::Engine { after_s, .. } if running => {
+                let old = known.since.elapsed() >= Duration::from_secs((*after_s).into());
+                !waits && (noted == sign || old)
+            }
+            Who::Engine { .. } => !waits && noted == sign,
+            // What a command has kept of a server at rest is let go when that runs again.
+            Who::Command(_) => noted == sign,
+        };
         if known.all {
             known.to = now;
         } else if known.newest < newest {
@@ -316,9 +318,11 @@ fn state(volume: &Volume, segments: &Segments) -> io::Result<String> {
     sign(&beneath(volume, &segments.folder)?, &segments.prefix, by)
 }
 
-/// Whether a piece is ended and not yet kept.
+/// Whether a piece is ended and may not be kept yet.
 fn waits(volume: &Volume, segments: &Segments) -> io::Result<bool> {
-    let Who::Engine { waiting: (folder, ending), .. } = &segments.keeping else { return Ok(false) };
+    let Who::Engine { waiting: (folder, ending), .. } = &segments.keeping else {
+        return has_ended(&beneath(volume, &segments.folder)?, &segments.prefix);
+    };
     for entry in Dir::read_from(beneath(volume, folder)?)? {
         if entry?.file_name().to_bytes().ends_with(ending.as_bytes()) {
             return Ok(true);

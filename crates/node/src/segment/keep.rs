@@ -6,7 +6,7 @@
 
 use super::{Content, Header, MAGIC, Name, binlog, hex, list, wal};
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, Dir, FlockOperation, flock, statat, syncfs};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Stat, flock, statat, syncfs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -203,10 +203,10 @@ pub fn binlogs(store: &Path, data: &Path, prefix: &str, client: Option<&str>) ->
     if let (Some(client), Some((number, _)), false) = (client, &open, files.is_empty()) {
         ask(client, &format!("PURGE BINARY LOGS TO '{prefix}{number:06}'"))?;
     }
-    // What is written from here on changes this sign.
+    // What is written from here on changes this sign. It must be that of the file which is looked into: a server may have begun another.
     let sign = sign(&File::open(data)?, prefix, By::Size)?;
     let bare = match &open {
-        Some((_, path)) => binlog::content(path)?.is_none(),
+        Some((number, path)) => sign.starts_with(&format!("{prefix}{number:06} ")) && binlog::content(path)?.is_none(),
         None => true,
     };
     if bare { store.note(NOTED, sign.as_bytes()) } else { Ok(()) }
@@ -245,6 +245,29 @@ pub enum By {
 /// # Errors
 /// When the folder cannot be read.
 pub fn sign(folder: &impl AsFd, prefix: &str, by: By) -> io::Result<String> {
+    let files = files(folder, prefix)?;
+    Ok(match by {
+        By::Size => files.last().map_or_else(String::new, |(name, stat)| format!("{name} {}", stat.st_size)),
+        By::Time => {
+            let mut hash = Sha256::new();
+            for (name, stat) in &files {
+                hash.update(format!("{name} {}.{:09}\n", stat.st_mtime, stat.st_mtime_nsec));
+            }
+            hex(&hash.finalize())
+        }
+    })
+}
+
+/// Whether there are files of a log beside the one that is written to.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn has_ended(folder: &impl AsFd, prefix: &str) -> io::Result<bool> {
+    Ok(files(folder, prefix)?.len() > 1)
+}
+
+/// The files of a log, the oldest first.
+fn files(folder: &impl AsFd, prefix: &str) -> io::Result<Vec<(String, Stat)>> {
     let mut files = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
@@ -258,16 +281,7 @@ pub fn sign(folder: &impl AsFd, prefix: &str, by: By) -> io::Result<String> {
         }
     }
     files.sort_by(|one, other| one.0.cmp(&other.0));
-    Ok(match by {
-        By::Size => files.last().map_or_else(String::new, |(name, stat)| format!("{name} {}", stat.st_size)),
-        By::Time => {
-            let mut hash = Sha256::new();
-            for (name, stat) in &files {
-                hash.update(format!("{name} {}.{:09}\n", stat.st_mtime, stat.st_mtime_nsec));
-            }
-            hex(&hash.finalize())
-        }
-    })
+    Ok(files)
 }
 
 /// The newest piece's number, for whoever counts.

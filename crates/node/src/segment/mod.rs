@@ -38,6 +38,12 @@ const ENDING: &str = ".seg";
 /// Clocks are put right by less than this, and times of what happens at once need not be in order.
 pub(crate) const SLACK_MS: i64 = 2_000;
 
+/// Up to when everything is in pieces of which the newest time is this, in milliseconds since 1970: engines write times down to the second, and
+/// not always in their order.
+pub(crate) fn reaches(last_ms: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(last_ms.saturating_sub(SLACK_MS)).ok()
+}
+
 /// A piece's name in the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name {

@@ -8,6 +8,7 @@ mod destroy;
 mod edge;
 mod filling;
 mod gate;
+mod keeping;
 mod link;
 mod looks;
 mod machine;
