@@ -1,11 +1,11 @@
 //! Work of the platform's own on what is a solution's, beside its services and tasks: no pass sees it, no rest ends it, and it starts also where a
-//! measure lets nothing of the solution itself start. Whoever holds it waits for it; it ends with whoever holds it, or when the next node opens.
+//! measure lets nothing of the solution itself start, or has it stand still. Whoever holds it waits for it; it ends with whoever holds it, or when the next node opens.
 
 use super::process::{Exit, Process};
 use super::start::Streams;
 use super::state::{Key, Shared, Tail, Which, timespec};
 use super::task::held_in_memory;
-use super::{END_WAIT, Resolved, SandboxError, Sandboxes, causes, key};
+use super::{Resolved, SandboxError, Sandboxes, causes, key};
 use husorden_base::Number;
 use husorden_kinds::{Live, Sandbox, Task};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -45,8 +45,6 @@ impl Sandboxes {
         streams: [OwnedFd; 3],
     ) -> Result<Aside, SandboxError> {
         let key = key(number, name)?;
-        // What is started into a sandbox that stands still would stand still with the tool.
-        self.shared.wait_until(self.shared.lock(), END_WAIT, |state| !state.frozen.contains(&number));
         {
             let mut state = self.shared.lock();
             if state.closing || state.quit || !state.asides.insert(key.clone()) {

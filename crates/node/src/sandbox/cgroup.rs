@@ -4,6 +4,7 @@
 //! sandbox sits in the v2 tree as well: killing, freezing and pressure are read and done there, the same way as on pure v2.
 
 use super::disk::Means;
+use super::state::PLATFORMS;
 use husorden_base::Number;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ const ROOT: &str = "/sys/fs/cgroup";
 
 /// Longest wait until a cgroup is frozen, or empty.
 const SETTLE_MS_MAX: u64 = 2_000;
+
+/// What the folder is called, after a solution's number, of the platform's own work on what is the solution's.
+const ASIDE: &str = ".aside";
 
 /// What cannot be done with cgroups.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +145,7 @@ impl Cgroups {
 
     /// A sandbox's cgroup as an OCI configuration names it.
     pub(crate) fn name(&self, number: Number, leaf: &str) -> String {
-        format!("/{}/{number}/{leaf}", self.base.display())
+        format!("/{}", self.base.join(below(number, leaf)).display())
     }
 
     /// Makes the v2 cgroup of a sandbox on a hybrid machine; what starts it is born into this folder.
@@ -149,7 +153,7 @@ impl Cgroups {
         if self.hidden().is_none() {
             return Ok(None);
         }
-        let path = self.core_of(number).join(leaf);
+        let path = self.leaf(number, leaf);
         fs::create_dir_all(&path)
             .and_then(|()| File::open(&path))
             .map(Some)
@@ -161,7 +165,7 @@ impl Cgroups {
         if self.hidden().is_none() {
             return Ok(None);
         }
-        let path = self.core_of(number).join(leaf).join("cgroup.procs");
+        let path = self.leaf(number, leaf).join("cgroup.procs");
         File::options().write(true).open(&path).map(Some).map_err(|source| CgroupError::File { path, source })
     }
 
@@ -182,13 +186,12 @@ impl Cgroups {
     /// Whether a process is in a sandbox's cgroup.
     pub(crate) fn holds(&self, number: Number, leaf: &str, pid: u32) -> bool {
         let pid = pid.to_string();
-        read(&self.core_of(number).join(leaf).join("cgroup.procs"))
-            .is_ok_and(|text| text.lines().any(|line| line == pid))
+        read(&self.leaf(number, leaf).join("cgroup.procs")).is_ok_and(|text| text.lines().any(|line| line == pid))
     }
 
     /// Kills everything in a sandbox's cgroup and waits until it is empty. No cgroup is an empty one.
     pub(crate) fn kill(&self, number: Number, leaf: &str) -> Result<(), CgroupError> {
-        let folder = self.core_of(number).join(leaf);
+        let folder = self.leaf(number, leaf);
         if !folder.exists() {
             return Ok(());
         }
@@ -196,7 +199,7 @@ impl Cgroups {
         wait_for(&folder, "populated 0", "empty")
     }
 
-    /// Freezes or thaws everything of a solution at once, also what starts in it later.
+    /// Freezes or thaws everything of a solution at once, also what starts in it later; the platform's own work goes on.
     pub(crate) fn freeze(&self, number: Number, frozen: bool) -> Result<(), CgroupError> {
         let folder = self.core_of(number);
         if !frozen && !folder.exists() {
@@ -212,9 +215,7 @@ impl Cgroups {
 
     /// What a sandbox uses.
     pub(crate) fn usage(&self, number: Number, leaf: &str) -> Result<Usage, CgroupError> {
-        let at = |controller: &str, file: &str| {
-            read(&self.controller(controller).join(number.to_string()).join(leaf).join(file))
-        };
+        let at = |controller: &str, file: &str| read(&self.controller(controller).join(below(number, leaf)).join(file));
         let number_in = |text: String| text.trim().parse::<u64>().unwrap_or(0);
         let (charged, cache, cpu_us) = match self.layout {
             Layout::Unified => (
@@ -228,7 +229,7 @@ impl Cgroups {
                 number_in(at("cpuacct", "cpuacct.usage")?) / 1_000,
             ),
         };
-        let core = self.core_of(number).join(leaf);
+        let core = self.leaf(number, leaf);
         let pressure =
             |resource: &str| read(&core.join(format!("{resource}.pressure"))).ok().map(|text| average(&text));
         Ok(Usage {
@@ -246,7 +247,7 @@ impl Cgroups {
 
     /// CPU time of a sandbox so far; zero when it cannot be read.
     pub(crate) fn cpu_us(&self, number: Number, leaf: &str) -> u64 {
-        let folder = |controller| self.controller(controller).join(number.to_string()).join(leaf);
+        let folder = |controller| self.controller(controller).join(below(number, leaf));
         match self.layout {
             Layout::Unified => read(&folder("cpu").join("cpu.stat")).map_or(0, |text| field(&text, "usage_usec")),
             Layout::Hybrid(_) => read(&folder("cpuacct").join("cpuacct.usage"))
@@ -262,22 +263,23 @@ impl Cgroups {
             Layout::Unified => "memory.events",
             Layout::Hybrid(_) => "memory.oom_control",
         };
-        let path = self.controller("memory").join(number.to_string()).join(leaf).join(file);
+        let path = self.controller("memory").join(below(number, leaf)).join(file);
         read(&path).map_or(0, |text| field(&text, "oom_kill"))
     }
 
     /// Removes a sandbox's cgroup from every tree, after its last process is gone.
     pub(crate) fn remove(&self, number: Number, leaf: &str) -> Result<(), CgroupError> {
-        let core = self.core_of(number).join(leaf);
+        let core = self.leaf(number, leaf);
         if core.exists() {
             wait_for(&core, "populated 0", "empty")?;
         }
-        self.remove_everywhere(&Path::new(&number.to_string()).join(leaf))
+        self.remove_everywhere(&below(number, leaf))
     }
 
-    /// Removes a solution's cgroup; it must be without sandboxes.
+    /// Removes a solution's cgroups; they must be without sandboxes.
     pub(crate) fn remove_solution(&self, number: Number) -> Result<(), CgroupError> {
-        self.remove_everywhere(Path::new(&number.to_string()))
+        self.remove_everywhere(Path::new(&number.to_string()))?;
+        self.remove_everywhere(Path::new(&format!("{number}{ASIDE}")))
     }
 
     /// Removes this installation's cgroup, and the one above when no other installation is left in it.
@@ -305,13 +307,19 @@ impl Cgroups {
         let base = self.core.join(&self.base);
         names(base.clone())
             .into_iter()
-            .filter_map(|name| Some((Number::new(name.parse().ok()?)?, name)))
+            .filter_map(|name| Some((Number::new(name.trim_end_matches(ASIDE).parse().ok()?)?, name)))
             .flat_map(|(number, name)| names(base.join(name)).into_iter().map(move |leaf| (number, leaf)))
             .collect()
     }
 
+    /// A solution's folder in the v2 tree.
     fn core_of(&self, number: Number) -> PathBuf {
         self.core.join(&self.base).join(number.to_string())
+    }
+
+    /// A sandbox's.
+    fn leaf(&self, number: Number, leaf: &str) -> PathBuf {
+        self.core.join(&self.base).join(below(number, leaf))
     }
 
     /// This installation's folder in the tree of a controller.
@@ -352,6 +360,13 @@ impl Cgroups {
         }
         Ok(())
     }
+}
+
+/// A sandbox's folder beneath this installation's. What is the platform's own stands beside what is the solution's and not in it, so that it goes on
+/// where a measure lets the solution stand still.
+fn below(number: Number, leaf: &str) -> PathBuf {
+    let own = if leaf.starts_with(PLATFORMS) { ASIDE } else { "" };
+    PathBuf::from(format!("{number}{own}/{leaf}"))
 }
 
 fn read(path: &Path) -> Result<String, CgroupError> {

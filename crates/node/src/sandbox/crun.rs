@@ -61,7 +61,7 @@ pub(crate) struct Start<'a> {
     /// The v2 cgroup to be in from the first instruction.
     pub(crate) cgroup_folder: Option<File>,
     /// Let go of when it is in there.
-    pub(crate) entering: Entering<'a>,
+    pub(crate) entering: Option<Entering<'a>>,
 }
 
 impl Crun {

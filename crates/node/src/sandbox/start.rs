@@ -92,7 +92,11 @@ impl Shared {
         bundle.write(sandbox, live, number, resolved, &self.cgroups.name(number, &leaf), self.machine)?;
         let streams = streams(&bundle)?;
         let cgroup = self.cgroups.name(number, &leaf);
-        let entering = self.enter(number).ok_or(LaunchError::Still)?;
+        let entering = match which {
+            Which::Service(_) | Which::Task(_) => Some(self.enter(number).ok_or(LaunchError::Still)?),
+            // It does not stand still with the solution.
+            Which::Aside(_) => None,
+        };
         let pid = self.crun.run(Start {
             entering,
             id: &id,

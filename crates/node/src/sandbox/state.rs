@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 /// A service or a task of a solution, by role or name.
 pub(crate) type Key = (Number, String);
 
+/// What the last part of a cgroup begins with in which work of the platform's own runs.
+pub(super) const PLATFORMS: &str = "a.";
+
 /// What runs in a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Which {
@@ -42,7 +45,7 @@ impl Which {
         match self {
             Self::Service((_, role)) => role.clone(),
             Self::Task((_, name)) => format!("t.{name}"),
-            Self::Aside((_, name)) => format!("a.{name}"),
+            Self::Aside((_, name)) => format!("{PLATFORMS}{name}"),
         }
     }
 

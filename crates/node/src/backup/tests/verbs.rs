@@ -116,6 +116,27 @@ fn what_is_suspended_is_backed_up_and_what_is_sealed_is_not() {
     });
 }
 
+/// The work is the platform's own, and nothing of it stands still with the solution.
+#[test]
+fn what_stands_still_is_backed_up_all_the_same() {
+    on_a_node(|node| {
+        let place = Place::of(node, 7);
+        let control = Control::of(&place);
+        let (number, solution) = (wish(7).number, wish(7).solution);
+        let still = |still| node.sandboxes.freeze(number, still).expect("it is done");
+        still(true);
+        written(control.do_it(solution, back_up(&place)));
+        still(false);
+        place.put("www/more", &noise(2 << 20));
+        let order = control.begin(solution, slowly(&place, 1 << 20));
+        until("it is at work", || kept(&place).len() == 2);
+        still(true);
+        written(control.wait(order));
+        still(false);
+        assert_eq!(listed(&place), 2);
+    });
+}
+
 /// Who proves another node's backup holds neither the solution nor its measures, and hears of a seal by the order being withdrawn.
 #[test]
 fn a_proof_of_anothers_backup_ends_when_its_order_is_withdrawn() {
