@@ -123,7 +123,10 @@ fn window(view: &SolutionView) -> Option<api::LogWindow> {
     // What a node says of now holds for when it was last heard.
     let fresh = view.now.duration_since(heard) <= SignedDuration::from_secs(SILENCE_S_MAX);
     let known = if fresh { view.now } else { heard };
-    let to = Some(log.to.unwrap_or_else(|| told(view))).filter(|to| log.from <= *to)?;
+    let to = log.to.unwrap_or_else(|| told(view));
+    if to < log.from {
+        return None;
+    }
     let behind = view.now.duration_since(log.to.unwrap_or(known)).as_secs();
     let span = |(from, to): &(jiff::Timestamp, jiff::Timestamp)| api::TimeSpan { from: *from, to: *to };
     Some(api::LogWindow {

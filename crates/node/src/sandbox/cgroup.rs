@@ -307,7 +307,7 @@ impl Cgroups {
         let base = self.core.join(&self.base);
         names(base.clone())
             .into_iter()
-            .filter_map(|name| Some((Number::new(name.trim_end_matches(ASIDE).parse().ok()?)?, name)))
+            .filter_map(|name| Some((Number::new(name.strip_suffix(ASIDE).unwrap_or(&name).parse().ok()?)?, name)))
             .flat_map(|(number, name)| names(base.join(name)).into_iter().map(move |leaf| (number, leaf)))
             .collect()
     }

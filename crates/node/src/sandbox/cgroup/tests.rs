@@ -60,6 +60,18 @@ fn on_pure_v2_everything_stands_in_one_tree_and_nothing_is_hidden_from_the_tool(
     assert_eq!(cgroups.trees(), [folder.path()]);
     assert_eq!(cgroups.list(), [(number(7), "php".to_owned())]);
     assert!(cgroups.holds(number(7), "php", 4712) && !cgroups.holds(number(7), "php", 47));
+    // What is the platform's own is not in the folder that is frozen for a measure, and is found and taken away with it.
+    let aside = folder.path().join("husorden/t/7.aside/a.backup");
+    assert_eq!(cgroups.name(number(7), "a.backup"), "/husorden/t/7.aside/a.backup");
+    fs::create_dir_all(&aside).unwrap();
+    let mut all = cgroups.list();
+    all.sort();
+    assert_eq!(all, [(number(7), "a.backup".to_owned()), (number(7), "php".to_owned())]);
+    // The kernel's folders are removed with their files; these are plain ones.
+    fs::remove_dir(&aside).unwrap();
+    fs::remove_dir_all(folder.path().join("husorden/t/7")).unwrap();
+    cgroups.remove_solution(number(7)).unwrap();
+    assert!(!aside.parent().unwrap().exists());
 }
 
 #[test]
